@@ -1,0 +1,22 @@
+"""Instants: always aware, always UTC, written as ISO 8601 with `Z`."""
+
+from datetime import UTC, datetime
+
+
+def utc_now() -> datetime:
+    """Return the present instant, to the millisecond."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def utc_text(at: datetime) -> str:
+    """Return `at` as reports write it, such as 2026-11-22T18:30:00.125Z."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_utc(text: str) -> datetime:
+    """Return the instant that `utc_text` wrote; ValueError for anything that is not one."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"{text!r} names no time zone")
+    return at.astimezone(UTC)

@@ -1,0 +1,104 @@
+"""The exception tree: one class for each kind of failure an operator has to tell apart.
+
+Every message names what was looked at, what was found, what was expected and what to do next,
+because it is shown as it stands in the report, on the terminal and in the asset check.
+"""
+
+
+class TwsMaintenanceError(Exception):
+    """Anything this project refuses or fails at, with a message meant for the operator."""
+
+
+class UsageError(TwsMaintenanceError):
+    """The caller asked for something that does not exist; nothing was started."""
+
+
+class SettingsError(UsageError):
+    """maintenance.toml or the environment holds an unknown key or a bad value."""
+
+
+class HomeError(TwsMaintenanceError):
+    """A folder of the home cannot be written, so nothing may be replaced."""
+
+
+class SourceError(TwsMaintenanceError):
+    """No usable answer came from a source. Never to be read as "no data".
+
+    `status` is the HTTP status where there was an answer.
+    """
+
+    status: int | None = None
+
+
+class SourceUnreachable(SourceError):
+    """A passing fault: timeout, dropped or truncated answer, 429, 5xx. Worth another try."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class SourceRefused(SourceError):
+    """A final answer: 403, 404, another host, too large. Asking again would only annoy."""
+
+
+class PageChanged(SourceError):
+    """The source answered, but what it sent no longer looks like itself."""
+
+
+class LiveFileError(TwsMaintenanceError):
+    """The live file exists but cannot be read as what it should be."""
+
+
+class DataRejected(TwsMaintenanceError):
+    """The audit failed; the proposal must not be promoted."""
+
+
+class PromotionFailed(TwsMaintenanceError):
+    """Replacing the live file failed half way; the old file is in its place."""
+
+
+class RunInterrupted(TwsMaintenanceError):
+    """The run was cancelled from outside while a step was at work."""
+
+
+class Refusal(TwsMaintenanceError):
+    """A promotion that would be unsafe; `code` is the machine-readable reason."""
+
+    code = "refused"
+
+
+class ProposalMissing(Refusal):
+    """There is no proposal to promote."""
+
+    code = "missing"
+
+
+class ProposalUnaudited(Refusal):
+    """The receipt is absent, failed, or is for other bytes."""
+
+    code = "unaudited"
+
+
+class ProposalUsed(Refusal):
+    """The proposal was promoted before."""
+
+    code = "used"
+
+
+class ProposalTooOld(Refusal):
+    """The proposal is older than the setting allows."""
+
+    code = "too_old"
+
+
+class ProposalStale(Refusal):
+    """The live file is not the one that the proposal was compared with."""
+
+    code = "stale"
+
+
+class LockHeld(Refusal):
+    """Another run holds the lock of this index."""
+
+    code = "lock_held"

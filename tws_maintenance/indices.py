@@ -1,0 +1,198 @@
+"""One declaration an index. Assets, checks, command-line choices, cards and docs come from it.
+
+A new index is a new entry in `INDICES`. What an operator may change about one (thresholds) is a
+setting in `tws_maintenance.settings`; what makes it that index is here.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, time
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+METADATA_VALIDATION = "metadata_validation"
+
+# https://www.msci.com/our-solutions/indexes/gics (the structure in force since March 2023)
+GICS_SECTORS = frozenset(
+    {
+        "Communication Services",
+        "Consumer Discretionary",
+        "Consumer Staples",
+        "Energy",
+        "Financials",
+        "Health Care",
+        "Industrials",
+        "Information Technology",
+        "Materials",
+        "Real Estate",
+        "Utilities",
+    }
+)
+
+
+class Role(StrEnum):
+    """What a source is asked for."""
+
+    MEMBERSHIP = "membership"
+    ENRICHMENT = "enrichment"
+    CORROBORATION = "corroboration"
+
+
+@dataclass(frozen=True)
+class Venue:
+    """A stock exchange with its regular session in local time, holidays left out."""
+
+    code: str
+    name: str
+    timezone: str
+    opens: time
+    closes: time
+
+    def may_be_open(self, at: datetime) -> bool:
+        """Tell whether `at` (aware) falls into a regular session; a holiday counts as open."""
+        local = at.astimezone(ZoneInfo(self.timezone))
+        return local.weekday() < 5 and self.opens <= local.time() < self.closes
+
+
+@dataclass(frozen=True)
+class SymbolRule:
+    """How a ticker on a page becomes the symbol that is published.
+
+    `prefix` is the exchange as the page writes it before the ticker ("SGX: D05"), `normalise`
+    turns the bare ticker into the symbol, `pattern` is what a published symbol must match.
+    """
+
+    pattern: str
+    example: str
+    normalise: Callable[[str], str]
+    prefix: str = ""
+    suffix: str = ""
+
+    def symbol_of(self, cell: str) -> str:
+        """Return the symbol of a cell's text, "" for a blank one; odd text comes back as it is."""
+        ticker = cell
+        if self.prefix:
+            ticker = re.sub(rf"^\s*{self.prefix}\s*:\s*", "", ticker, flags=re.IGNORECASE)
+        ticker = ticker.strip().upper()
+        return self.normalise(ticker) if ticker else ""
+
+    def is_symbol(self, text: str) -> bool:
+        """Tell whether `text` is a well-formed published symbol."""
+        return re.fullmatch(self.pattern, text) is not None
+
+    def display_of(self, symbol: str) -> str:
+        """Return the symbol as the exchange writes it: without Yahoo's suffix."""
+        return symbol.removesuffix(self.suffix)
+
+
+@dataclass(frozen=True)
+class SourceSpec:
+    """Where an index is read: `kind` names the reader in `tws_maintenance.sources`."""
+
+    kind: str
+    locator: str
+    role: Role = Role.MEMBERSHIP
+
+
+@dataclass(frozen=True)
+class Index:
+    """Everything that tells one index from another."""
+
+    key: str
+    name: str
+    venue: Venue
+    symbol_rule: SymbolRule
+    sources: tuple[SourceSpec, ...]
+    min_rows: int
+    has_display_symbol: bool = False
+    sectors: frozenset[str] = frozenset()
+
+    @property
+    def task(self) -> str:
+        """The name of its task, its live asset and, with `.csv`, its live file."""
+        return f"{self.key}_constituents"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the live file, in order, before any that an operator added."""
+        display = ("display_symbol",) if self.has_display_symbol else ()
+        return ("symbol", *display, "security", "sector", "sub_industry")
+
+
+def _hong_kong_symbol(ticker: str) -> str:
+    """Pad a Hong Kong code to four digits: `5`, `0005` and `00005` are all `0005.HK`."""
+    digits = ticker.lstrip("0") if ticker.isdecimal() else ticker
+    return f"{digits.zfill(4) if ticker.isdecimal() else ticker}.HK"
+
+
+XNYS = Venue("XNYS", "New York", "America/New_York", time(9, 30), time(16, 0))
+XSES = Venue("XSES", "Singapore", "Asia/Singapore", time(9, 0), time(17, 0))
+XHKG = Venue("XHKG", "Hong Kong", "Asia/Hong_Kong", time(9, 30), time(16, 0))
+
+
+def _wikipedia(title: str) -> tuple[SourceSpec, ...]:
+    """Return the page and, as fallback, the REST HTML of the same page."""
+    return (SourceSpec("wikipedia_page", title), SourceSpec("wikipedia_rest", title))
+
+
+INDICES: dict[str, Index] = {
+    index.key: index
+    for index in (
+        Index(
+            key="sp500",
+            name="S&P 500",
+            venue=XNYS,
+            symbol_rule=SymbolRule(
+                pattern=r"[A-Z]{1,5}(-[A-Z]{1,2})?",
+                example="AAPL or BRK-B",
+                normalise=lambda ticker: ticker.replace(".", "-"),
+            ),
+            sources=_wikipedia("List_of_S&P_500_companies"),
+            min_rows=450,
+            sectors=GICS_SECTORS,
+        ),
+        Index(
+            key="sti",
+            name="STI",
+            venue=XSES,
+            symbol_rule=SymbolRule(
+                pattern=r"[A-Z0-9]{3,4}\.SI",
+                example="D05.SI",
+                normalise=lambda ticker: f"{ticker}.SI",
+                prefix="SGX",
+                suffix=".SI",
+            ),
+            sources=_wikipedia("Straits_Times_Index"),
+            min_rows=25,
+            has_display_symbol=True,
+        ),
+        Index(
+            key="hsi",
+            name="HSI",
+            venue=XHKG,
+            symbol_rule=SymbolRule(
+                pattern=r"[0-9]{4,5}\.HK",
+                example="0005.HK",
+                normalise=_hong_kong_symbol,
+                prefix="SEHK",
+                suffix=".HK",
+            ),
+            sources=_wikipedia("Hang_Seng_Index"),
+            min_rows=70,
+            has_display_symbol=True,
+        ),
+    )
+}
+
+CONSTITUENT_TASKS = tuple(index.task for index in INDICES.values())
+TASKS = (*CONSTITUENT_TASKS, METADATA_VALIDATION)
+TASK_GROUPS: dict[str, tuple[str, ...]] = {
+    "all": CONSTITUENT_TASKS,
+    "constituents": CONSTITUENT_TASKS,
+}
+
+
+def index_of_task(task: str) -> Index:
+    """Return the index whose constituents `task` maintains; KeyError for any other task."""
+    return INDICES[task.removesuffix("_constituents")]

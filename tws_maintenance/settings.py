@@ -1,0 +1,169 @@
+"""The only reader of the environment and of maintenance.toml.
+
+Every setting has a default that works. An unknown key or a bad value is an error that names it,
+wherever it stands: a threshold with a typing error must not silently be the default.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from tws_maintenance.errors import SettingsError
+from tws_maintenance.home import HOME_VARIABLE, Home
+from tws_maintenance.indices import INDICES, Index
+
+PREFIX = "TWS_MAINTENANCE_"
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class IndexSettings(_Section):
+    """Thresholds of one index; shares are fractions of the rows before (0.10 is 10 %)."""
+
+    min_rows: int | None = Field(default=None, ge=1)
+    warn_change: float = Field(default=0.10, ge=0)
+    fail_change: float = Field(default=0.25, ge=0)
+    warn_turnover: float = Field(default=0.10, ge=0)
+    fail_turnover: float = Field(default=0.25, ge=0)
+    warn_dropped: float = Field(default=0.0, ge=0)
+    fail_dropped: float = Field(default=0.02, ge=0)
+    max_age_days: float = Field(default=3.0, gt=0)
+
+    @model_validator(mode="after")
+    def _warn_comes_before_fail(self) -> Self:
+        for rule in ("change", "turnover", "dropped"):
+            if getattr(self, f"warn_{rule}") > getattr(self, f"fail_{rule}"):
+                raise ValueError(f"warn_{rule} must not be larger than fail_{rule}")
+        return self
+
+
+class ProposalSettings(_Section):
+    """How long a proposal may wait before it is too old to promote."""
+
+    max_age_hours: float = Field(default=24.0, gt=0)
+
+
+class HttpSettings(_Section):
+    """How politely, and for how long, the sources are asked. Times are seconds."""
+
+    contact: str = Field(
+        default="https://pypi.org/project/tws-maintenance/",
+        min_length=1,
+        description="an address or page in the User-Agent, so that a source can reach the operator",
+    )
+    wikipedia_url: str = "https://en.wikipedia.org"
+    connect_timeout: float = Field(default=5.0, gt=0, le=60)
+    read_timeout: float = Field(default=12.0, gt=0, le=60)
+    attempts: int = Field(default=3, ge=1, le=10)
+    backoff: float = Field(default=0.5, ge=0, le=30)
+    retry_after_limit: float = Field(default=10.0, ge=0, le=60)
+    deadline: float = Field(default=45.0, gt=0, le=90, description="for all sources of one index")
+    max_megabytes: float = Field(default=20.0, gt=0, le=20)
+
+    @field_validator("wikipedia_url")
+    @classmethod
+    def _is_https_or_loopback(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if not parts.hostname or parts.path.strip("/") or parts.query:
+            raise ValueError("must be an origin such as https://en.wikipedia.org")
+        if parts.scheme != "https" and not (
+            parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
+        ):
+            raise ValueError("must be https (plain http is allowed for this machine only)")
+        return value.rstrip("/")
+
+
+class LockSettings(_Section):
+    """How long a run waits, in seconds, for another run that is promoting the same index."""
+
+    wait: float = Field(default=20.0, ge=0, le=60)
+
+
+class Settings(BaseSettings):
+    """All settings of a home, from the environment first, then maintenance.toml."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    indices: dict[str, IndexSettings] = Field(default_factory=dict)
+    proposals: ProposalSettings = ProposalSettings()
+    http: HttpSettings = HttpSettings()
+    locks: LockSettings = LockSettings()
+
+    @field_validator("indices")
+    @classmethod
+    def _names_known_indices(cls, value: dict[str, IndexSettings]) -> dict[str, IndexSettings]:
+        for key in value:
+            if key not in INDICES:
+                raise ValueError(f"unknown index {key!r}; known: {', '.join(INDICES)}")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over what `load_settings` read from the file."""
+        return (env_settings, init_settings)
+
+    def of(self, index: Index) -> IndexSettings:
+        """Return the thresholds of `index`, with its declared minimum where none is set."""
+        found = self.indices.get(index.key, IndexSettings())
+        return found.model_copy(update={"min_rows": found.min_rows or index.min_rows})
+
+
+def load_settings(home: Home) -> Settings:
+    """Read the settings of `home`.
+
+    Raises:
+        SettingsError: for an unreadable file, an unknown key or a bad value, naming each.
+    """
+    values = _read_toml(home.settings_file)
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    for variable in os.environ:
+        if variable.startswith(PREFIX) and variable != HOME_VARIABLE:
+            if variable.split("__")[0] not in known:
+                raise SettingsError(
+                    f"The environment variable {variable} is not a setting of tws_maintenance. "
+                    f"Expected {', '.join(sorted(known))} followed by __KEY, or {HOME_VARIABLE}. "
+                    "Unset it or correct its name."
+                )
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, home.settings_file)) from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(
+            f"{path.name} cannot be read: {error}. Correct it, or move it away to use the defaults."
+        ) from error
+
+
+def _explain(error: ValidationError, path: Path) -> str:
+    lines = [f"The settings ({path.name} or the environment) hold a mistake; nothing was started:"]
+    for problem in error.errors():
+        where = ".".join(str(part) for part in problem["loc"]) or "settings"
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"  {where}: there is no such setting (see docs/operations.md)")
+        else:
+            lines.append(f"  {where}: {problem['msg']} (found {problem['input']!r})")
+    return "\n".join(lines)

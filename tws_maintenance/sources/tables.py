@@ -1,0 +1,211 @@
+"""Finding the one table that lists the constituents, by what it is and never by its position.
+
+A page holds notices, charts, navigation boxes, lists of changes and reserve lists; their order
+and classes change. The constituents table is the one whose header names a symbol and a company
+once each and whose rows hold symbols of the market, the longest of those that are not announced
+as something else.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lxml import html
+
+from tws_maintenance.errors import PageChanged
+from tws_maintenance.indices import Index
+from tws_maintenance.sources.model import DroppedRow, SourceRow
+from tws_maintenance.sources.text import cell_text
+
+# Every name a column had on the recorded pages of 2021 to 2026, and their obvious neighbours.
+COLUMN_NAMES: dict[str, frozenset[str]] = {
+    "ticker": frozenset(
+        {"symbol", "ticker", "ticker symbol", "stock symbol", "code", "stock code"}
+    ),
+    "security": frozenset({"security", "company", "name", "company name", "constituent"}),
+    "sector": frozenset({"gics sector", "sector", "sub-index", "subindex", "industry"}),
+    "sub_industry": frozenset({"gics sub-industry", "gics sub industry", "sub-industry"}),
+}
+REQUIRED = ("ticker", "security")
+HEADER_ROWS = 3
+MIN_SYMBOL_SHARE = 0.5
+_OTHER_LIST = re.compile(r"reserve|former|removed|changes|historical|previous|past", re.IGNORECASE)
+_HEADINGS = "preceding::*[self::h2 or self::h3 or self::h4][1]"
+
+Grid = list[list[str]]
+
+
+@dataclass(frozen=True)
+class FoundTable:
+    """The constituents table: its rows, and those of its rows that are none."""
+
+    rows: tuple[SourceRow, ...]
+    dropped: tuple[DroppedRow, ...]
+    rows_read: int
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    table: FoundTable
+    symbols: int
+
+
+def find_constituents(document: html.HtmlElement, index: Index) -> FoundTable:
+    """Return the constituents table of `document`.
+
+    Raises:
+        PageChanged: no table, or more than one, looks like it; says what was found instead.
+    """
+    candidates: list[_Candidate] = []
+    near_misses: list[str] = []
+    tables = document.xpath("//table")
+    for element in tables:
+        grid = _grid(element)
+        columns, header_rows = _columns(grid)
+        if not all(name in columns for name in REQUIRED):
+            if columns or _symbol_cells(grid, index) >= index.min_rows:
+                near_misses.append(_describe(grid, index))
+            continue
+        if _is_announced_as_other(element):
+            continue
+        table = _read(grid[header_rows:], columns)
+        symbols = sum(
+            index.symbol_rule.is_symbol(index.symbol_rule.symbol_of(row.ticker))
+            for row in table.rows
+        )
+        if table.rows and symbols >= MIN_SYMBOL_SHARE * len(table.rows):
+            candidates.append(_Candidate(table, symbols))
+        else:
+            near_misses.append(_describe(grid, index))
+    candidates.sort(key=lambda candidate: candidate.symbols, reverse=True)
+    if not candidates:
+        raise PageChanged(_nothing_found(len(tables), near_misses, index))
+    if len(candidates) > 1 and candidates[1].symbols >= index.min_rows:
+        raise PageChanged(
+            f"the page holds {len(candidates)} tables that could be the {index.name} constituents "
+            f"({candidates[0].symbols} and {candidates[1].symbols} symbols), expected one. "
+            "Look at the page; nothing was guessed."
+        )
+    return candidates[0].table
+
+
+def _grid(table: html.HtmlElement) -> Grid:
+    """Return the cells' texts with rowspan and colspan written out; nested tables left out."""
+    grid: Grid = []
+    spans: dict[int, tuple[int, str]] = {}
+    for tr in table.xpath("./tr | ./thead/tr | ./tbody/tr | ./tfoot/tr"):
+        cells = tr.xpath("./th | ./td")
+        if not cells:
+            continue
+        row: list[str] = []
+        for cell in cells:
+            _fill_spans(row, spans)
+            text = cell_text(cell)
+            for _ in range(_span(cell, "colspan")):
+                if _span(cell, "rowspan") > 1:
+                    spans[len(row)] = (_span(cell, "rowspan") - 1, text)
+                row.append(text)
+        _fill_spans(row, spans)
+        grid.append(row)
+    return grid
+
+
+def _fill_spans(row: list[str], spans: dict[int, tuple[int, str]]) -> None:
+    while len(row) in spans:
+        left, text = spans.pop(len(row))
+        if left > 1:
+            spans[len(row)] = (left - 1, text)
+        row.append(text)
+
+
+def _span(cell: html.HtmlElement, name: str) -> int:
+    value = cell.get(name) or "1"
+    # A hostile colspan of a billion must not become a billion cells.
+    return min(max(int(value), 1), 1000) if value.isdecimal() and len(value) < 5 else 1
+
+
+def _columns(grid: Grid) -> tuple[dict[str, int], int]:
+    """Return the place of each known column and how many rows the header has.
+
+    A name that stands twice is left out: a list of changes has two tickers, of the added and of
+    the removed, and is not the list of members.
+    """
+    for number, row in enumerate(grid[:HEADER_ROWS]):
+        found: dict[str, list[int]] = {}
+        for place, text in enumerate(row):
+            for name, known in COLUMN_NAMES.items():
+                if text.casefold() in known:
+                    found.setdefault(name, []).append(place)
+        if "ticker" in found or "security" in found:
+            return {name: places[0] for name, places in found.items() if len(places) == 1}, (
+                number + 1
+            )
+    return {}, 0
+
+
+def _read(body: Grid, columns: dict[str, int]) -> FoundTable:
+    rows: list[SourceRow] = []
+    dropped: list[DroppedRow] = []
+    for number, cells in enumerate(body, start=1):
+        values = {
+            name: cells[columns[name]] if name in columns and columns[name] < len(cells) else ""
+            for name in COLUMN_NAMES
+        }
+        reason = _reason_to_drop(cells, values, columns)
+        if reason:
+            dropped.append(DroppedRow(f"row {number}: {' | '.join(cells)[:120]}", reason))
+        else:
+            rows.append(SourceRow(number=number, **values))
+    return FoundTable(tuple(rows), tuple(dropped), len(body))
+
+
+def _reason_to_drop(cells: list[str], values: dict[str, str], columns: dict[str, int]) -> str:
+    """Return why a row is no constituent. One with a company but no ticker is not among them."""
+    if not any(cells):
+        return "empty row"
+    if all(values[name].casefold() in COLUMN_NAMES[name] for name in REQUIRED):
+        return "the header repeated"
+    if len(cells) > 1 and len(set(cells)) == 1:
+        return "one text across the whole row"
+    if len(cells) <= max(columns[name] for name in REQUIRED):
+        return f"{len(cells)} cells, expected at least {max(columns.values()) + 1}"
+    if not values["ticker"] and not values["security"]:
+        return "neither ticker nor company"
+    return ""
+
+
+def _is_announced_as_other(table: html.HtmlElement) -> bool:
+    """Tell by its caption, else by the heading above it, that a table lists something else."""
+    captions = table.xpath("./caption")
+    announcements = captions or table.xpath(_HEADINGS)
+    return any(_OTHER_LIST.search(cell_text(one)) for one in announcements)
+
+
+def _symbol_cells(grid: Grid, index: Index) -> int:
+    """Return how many cells of the likeliest column hold symbols of the market."""
+    width = max((len(row) for row in grid), default=0)
+    rule = index.symbol_rule
+    return max(
+        (
+            sum(len(row) > column and rule.is_symbol(rule.symbol_of(row[column])) for row in grid)
+            for column in range(min(width, 12))
+        ),
+        default=0,
+    )
+
+
+def _describe(grid: Grid, index: Index) -> str:
+    header = ", ".join(text[:30] for text in (grid[0] if grid else [])[:9])
+    return f"[{header}] with {len(grid)} rows, {_symbol_cells(grid, index)} of them symbols"
+
+
+def _nothing_found(tables: int, near_misses: Iterable[str], index: Index) -> str:
+    expected = "; ".join(
+        f"{name} (one of {', '.join(sorted(COLUMN_NAMES[name]))})" for name in REQUIRED
+    )
+    found = "; ".join(list(near_misses)[:3]) or "none that comes near"
+    return (
+        f"the page no longer looks like the {index.name} page: expected a table with the columns "
+        f"{expected} and symbols such as {index.symbol_rule.example}; found {tables} tables, of "
+        f"these: {found}. Look at the page before anything is applied."
+    )

@@ -1,0 +1,50 @@
+"""The text of a table cell: what a reader sees, without what a page adds for editors.
+
+Cleaning takes away only what is known to be decoration (footnote marks, language links, invisible
+characters, odd blanks). Anything else stays as it is, for the audit to accept or to refuse.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from lxml import html
+
+# [1], [a], [zh], [note 3], [citation needed], with any blanks before
+_MARK = re.compile(
+    r"\s*\[\s*(?:\d{1,3}|[a-z]{1,3}|(?:note|nb|n)\s*\d+|[a-z ]*needed|update|dubious)\s*\]",
+    re.IGNORECASE,
+)
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+_UNSEEN_TAGS = frozenset({"style", "script", "noscript", "template", "link"})
+_BREAKING_TAGS = frozenset({"br", "p", "div", "li", "tr"})
+
+
+def cell_text(cell: html.HtmlElement) -> str:
+    """Return the visible text of `cell`, on one line and cleaned."""
+    return clean("".join(_visible(cell)))
+
+
+def clean(text: str) -> str:
+    """Return `text` without footnote marks and invisible characters, blanks made one."""
+    text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+    return " ".join(_MARK.sub("", " ".join(text.split())).split())
+
+
+def _visible(node: html.HtmlElement) -> Iterator[str]:
+    yield node.text or ""
+    for child in node:
+        tag = child.tag
+        if isinstance(tag, str) and tag not in _UNSEEN_TAGS and not _is_footnote(child):
+            if tag in _BREAKING_TAGS:
+                yield " "
+            yield from _visible(child)
+        yield child.tail or ""
+
+
+def _is_footnote(node: html.HtmlElement) -> bool:
+    """Tell a reference mark from a real superscript, by its brackets (classes come and go)."""
+    if node.tag != "sup":
+        return False
+    text = str(node.text_content()).strip()
+    return text.startswith("[") or "reference" in (node.get("class") or "")

@@ -1,0 +1,213 @@
+"""A polite and suspicious HTTP client: https, known hosts, bounded size, time and patience.
+
+A fault that may pass is tried again with back-off (`SourceUnreachable`), a final answer is not
+(`SourceRefused`): a 403 asked again three times is how an address gets blocked.
+"""
+
+import email.utils
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import tenacity
+import urllib3.exceptions
+
+from tws_maintenance.clock import utc_now
+from tws_maintenance.errors import SourceRefused, SourceUnreachable
+from tws_maintenance.settings import LOOPBACK_HOSTS, HttpSettings
+from tws_maintenance.sources.model import RawCopy
+from tws_maintenance.storage.digest import sha256
+
+CHUNK_BYTES = 1 << 16
+MAX_REDIRECTS = 5
+TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True)
+class KnownCopy:
+    """The last raw copy of an address, which a 304 answer may stand for."""
+
+    content: bytes
+    etag: str | None
+    last_modified: str | None
+
+
+class _GuardedSession(requests.Session):
+    """A session that follows redirects to allowed origins only."""
+
+    def __init__(self, is_allowed: Callable[[str], bool]) -> None:
+        super().__init__()
+        self.max_redirects = MAX_REDIRECTS
+        self._is_allowed = is_allowed
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        target = super().get_redirect_target(resp)
+        if target is not None:
+            full = urljoin(resp.url, target)
+            if not self._is_allowed(full):
+                raise SourceRefused(
+                    f"redirected to {full}, which is not one of the hosts of this source. "
+                    "Nothing was read from there."
+                )
+        return target
+
+
+class WebClient:
+    """Fetches addresses of one origin; one client a thread.
+
+    `until` is the `time.monotonic()` after which no more time is spent on this source.
+    """
+
+    def __init__(self, settings: HttpSettings, origin: str, *, until: float) -> None:
+        self._settings = settings
+        self._origin = urlsplit(origin)
+        self._until = until
+        self._session = _GuardedSession(self._is_allowed)
+        self._session.headers.update(
+            {
+                "User-Agent": f"tws-maintenance/{version('tws_maintenance')} ({settings.contact})",
+                "Accept-Encoding": "gzip, deflate",
+            }
+        )
+
+    def get(self, url: str, known: KnownCopy | None = None) -> RawCopy:
+        """Fetch `url`, trying again what may pass, and return its bytes.
+
+        Raises:
+            SourceUnreachable: it did not answer well within the attempts and the time.
+            SourceRefused: it answered that it will not, or with what may not be read.
+        """
+        if not self._is_allowed(url):
+            raise SourceRefused(f"{url} is not an https address of {self._origin.hostname}")
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(self._is_worth_another_try),
+            stop=tenacity.stop_after_attempt(self._settings.attempts),
+            wait=self._pause,
+            reraise=True,
+        )
+        return retrying(self._get_once, url, known)
+
+    def _is_allowed(self, url: str) -> bool:
+        parts = urlsplit(url)
+        if (parts.hostname, parts.port) != (self._origin.hostname, self._origin.port):
+            return False
+        return parts.scheme == "https" or (
+            self._origin.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
+        )
+
+    def _is_worth_another_try(self, error: BaseException) -> bool:
+        if not isinstance(error, SourceUnreachable):
+            return False
+        pause = error.retry_after or 0.0
+        return pause <= self._settings.retry_after_limit and time.monotonic() + pause < self._until
+
+    def _pause(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.retry_after if isinstance(error, SourceUnreachable) else None
+        if asked is not None:
+            return asked
+        wave = tenacity.wait_exponential_jitter(initial=self._settings.backoff, max=10, jitter=0.25)
+        return min(wave(state), max(0.0, self._until - time.monotonic()))
+
+    def _get_once(self, url: str, known: KnownCopy | None) -> RawCopy:
+        headers = {}
+        if known and known.etag:
+            headers["If-None-Match"] = known.etag
+        if known and known.last_modified:
+            headers["If-Modified-Since"] = known.last_modified
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise SourceUnreachable(f"not asked any more: {self._settings.deadline:g} s are over")
+        timeout = (
+            min(self._settings.connect_timeout, left),
+            min(self._settings.read_timeout, left),
+        )
+        try:
+            with self._session.get(url, headers=headers, timeout=timeout, stream=True) as answer:
+                return self._read(answer, known)
+        except requests.Timeout as error:
+            raise SourceUnreachable(f"no answer within {timeout[1]:.0f} s") from error
+        except requests.TooManyRedirects as error:
+            raise SourceRefused(f"more than {MAX_REDIRECTS} redirects") from error
+        except requests.exceptions.ContentDecodingError as error:
+            raise SourceUnreachable("the compressed answer is damaged") from error
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise SourceUnreachable(f"the connection failed: {_plain(error)}") from error
+
+    def _read(self, answer: requests.Response, known: KnownCopy | None) -> RawCopy:
+        status = answer.status_code
+        if status == HTTPStatus.NOT_MODIFIED and known is not None:
+            content = known.content
+        elif status == HTTPStatus.OK:
+            content = self._body(answer)
+        else:
+            raise _refusal(answer, self._settings)
+        return RawCopy(
+            url=answer.url,
+            status=status,
+            content=content,
+            sha256=sha256(content),
+            fetched_at=utc_now(),
+            etag=answer.headers.get("ETag"),
+            last_modified=answer.headers.get("Last-Modified"),
+        )
+
+    def _body(self, answer: requests.Response) -> bytes:
+        limit = int(self._settings.max_megabytes * (1 << 20))
+        content = bytearray()
+        for chunk in answer.iter_content(CHUNK_BYTES):
+            content += chunk
+            if len(content) > limit:
+                raise SourceRefused(
+                    f"the answer is larger than {self._settings.max_megabytes:g} MB after "
+                    "decompression; a page of this kind has about 1 MB. It was not read further."
+                )
+            if time.monotonic() > self._until:
+                raise SourceUnreachable("the answer trickled in too slowly")
+        if not content.strip():
+            raise SourceUnreachable("the answer is empty")
+        return bytes(content)
+
+
+def _refusal(answer: requests.Response, settings: HttpSettings) -> Exception:
+    status = answer.status_code
+    said = f"HTTP {status} {answer.reason or ''}".strip()
+    if status not in TRANSIENT_STATUSES:
+        error: SourceRefused | SourceUnreachable = SourceRefused(f"refused with {said}")
+    else:
+        pause = _retry_after(answer.headers.get("Retry-After"))
+        if pause is not None and pause > settings.retry_after_limit:
+            said += (
+                f"; it asks for a pause of {pause:.0f} s, more than the "
+                f"{settings.retry_after_limit:g} s that a run waits. Run again after that"
+            )
+        error = SourceUnreachable(f"answered {said}", retry_after=pause)
+    error.status = status
+    return error
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Return the seconds of a Retry-After header: a number or an HTTP date (RFC 9110, 10.2.3)."""
+    if value is None:
+        return None
+    if value.strip().isdecimal():
+        return float(value)
+    try:
+        at = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (at - utc_now()).total_seconds()) if at.tzinfo else None
+
+
+def _plain(error: Any) -> str:
+    """Return the innermost reason of a nested requests error, without object addresses."""
+    while error.args and isinstance(error.args[0], BaseException):
+        error = error.args[0]
+    reason = getattr(error, "reason", None)
+    text = str(reason if reason is not None else error)
+    return text.split(">: ")[-1].split("object at 0x")[0].strip() or type(error).__name__

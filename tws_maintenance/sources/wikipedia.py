@@ -1,0 +1,85 @@
+"""Wikipedia's pages of the three indices, as the page itself and as REST HTML.
+
+Page layout, revision marks: https://www.mediawiki.org/wiki/API:REST_API/Reference#Get_HTML and
+the JSON-LD block that every article carries.
+"""
+
+import re
+from datetime import datetime
+from urllib.parse import quote
+
+from lxml import etree, html
+
+from tws_maintenance.clock import parse_utc
+from tws_maintenance.errors import PageChanged
+from tws_maintenance.indices import Index
+from tws_maintenance.sources.model import RawCopy, SourceTable
+from tws_maintenance.sources.tables import find_constituents
+from tws_maintenance.sources.text import cell_text
+
+_REVISION = re.compile(rb'"wgRevisionId":(\d+)|Special:Redirect/revision/(\d+)')
+_REVISED_AT = re.compile(
+    rb'"dateModified":"([0-9TZ:+.-]+)"|property="dc:modified" content="([0-9TZ:+.-]+)"'
+)
+_COUNT_LABELS = frozenset({"constituents", "components", "number of constituents"})
+
+
+def page_url(origin: str, title: str) -> str:
+    """Return the address of the article."""
+    return f"{origin}/wiki/{quote(title)}"
+
+
+def rest_url(origin: str, title: str) -> str:
+    """Return the address of the article's REST HTML."""
+    return f"{origin}/w/rest.php/v1/page/{quote(title)}/html"
+
+
+def parse(raw: RawCopy, index: Index) -> SourceTable:
+    """Read the constituents from a page.
+
+    Raises:
+        PageChanged: it is not such a page any more; says what was expected and what was found.
+    """
+    try:
+        text = raw.content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise PageChanged(
+            f"expected a UTF-8 web page, found bytes that are none (at byte {error.start} of "
+            f"{len(raw.content)})"
+        ) from error
+    try:
+        document = html.document_fromstring(text.encode(), parser=html.HTMLParser(encoding="utf-8"))
+    except (etree.ParserError, etree.XMLSyntaxError) as error:
+        raise PageChanged(f"expected a web page, found no markup at all ({error})") from error
+    table = find_constituents(document, index)
+    return SourceTable(
+        rows=table.rows,
+        dropped=table.dropped,
+        rows_read=table.rows_read,
+        stated_count=_stated_count(document),
+        revision=_first_group(_REVISION, raw.content),
+        revised_at=_revised_at(raw.content),
+    )
+
+
+def _stated_count(document: html.HtmlElement) -> int | None:
+    """Return the number of members that the page's infobox names, if it has such a line."""
+    for label in document.xpath("//tr/th[following-sibling::td]"):
+        if cell_text(label).casefold() in _COUNT_LABELS:
+            number = re.match(r"\d+", cell_text(label.xpath("following-sibling::td")[0]))
+            if number:
+                return int(number.group())
+    return None
+
+
+def _revised_at(content: bytes) -> datetime | None:
+    text = _first_group(_REVISED_AT, content)
+    try:
+        return parse_utc(text) if text else None
+    except ValueError:
+        return None
+
+
+def _first_group(pattern: re.Pattern[bytes], content: bytes) -> str | None:
+    match = pattern.search(content)
+    return next((g.decode() for g in match.groups() if g), None) if match else None

@@ -1,0 +1,1 @@
+"""Writing files whole, holding locks, and fingerprints of bytes."""

@@ -105,6 +105,7 @@ class Index:
     symbol_rule: SymbolRule
     sources: tuple[SourceSpec, ...]
     min_rows: int
+    enriched: tuple[str, ...] = ()  # the descriptive columns that its page must give
     has_display_symbol: bool = False
     sectors: frozenset[str] = frozenset()
 
@@ -150,6 +151,7 @@ INDICES: dict[str, Index] = {
             ),
             sources=_wikipedia("List_of_S&P_500_companies"),
             min_rows=450,
+            enriched=("sector", "sub_industry"),
             sectors=GICS_SECTORS,
         ),
         Index(
@@ -180,6 +182,7 @@ INDICES: dict[str, Index] = {
             ),
             sources=_wikipedia("Hang_Seng_Index"),
             min_rows=70,
+            enriched=("sector",),
             has_display_symbol=True,
         ),
     )

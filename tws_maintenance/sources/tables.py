@@ -62,7 +62,7 @@ def find_constituents(document: html.HtmlElement, index: Index) -> FoundTable:
     for element in tables:
         grid = _grid(element)
         columns, header_rows = _columns(grid)
-        if not all(name in columns for name in REQUIRED):
+        if not all(name in columns for name in (*REQUIRED, *index.enriched)):
             if columns or _symbol_cells(grid, index) >= index.min_rows:
                 near_misses.append(_describe(grid, index))
             continue
@@ -201,7 +201,7 @@ def _describe(grid: Grid, index: Index) -> str:
 
 def _nothing_found(tables: int, near_misses: Iterable[str], index: Index) -> str:
     expected = "; ".join(
-        f"{name} (one of {', '.join(sorted(COLUMN_NAMES[name]))})" for name in REQUIRED
+        f"{name} (one of {', '.join(sorted(COLUMN_NAMES[name]))})" for name in (*REQUIRED, *index.enriched)
     )
     found = "; ".join(list(near_misses)[:3]) or "none that comes near"
     return (

@@ -14,32 +14,56 @@ from typing import Any
 TEMPORARY_SUFFIX = ".tmp"
 
 
+class PreparedFile:
+    """New bytes that already lie on disk beside the file they will replace.
+
+    Preparing needs space and permission; `commit` is one rename. Several files that belong
+    together are all prepared before the first is committed, so that a full disk is met while
+    everything is still as it was. A symbolic link stays one (its target is replaced) and an
+    existing file keeps its mode.
+    """
+
+    def __init__(self, path: Path, content: bytes) -> None:
+        """Write `content` to a temporary file and make it durable; OSError leaves nothing."""
+        self._target = Path(os.path.realpath(path))
+        # A name of its own: two writers must never share a temporary file.
+        name = f".{self._target.name}.{secrets.token_hex(6)}{TEMPORARY_SUFFIX}"
+        self._temporary = self._target.with_name(name)
+        mode = _mode_of(self._target)
+        try:
+            with open(self._temporary, "xb") as file:
+                if mode is not None:
+                    os.chmod(self._temporary, mode)
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            self.discard()
+            raise
+
+    def commit(self) -> None:
+        """Put the new bytes in place and make that durable."""
+        os.replace(self._temporary, self._target)
+        sync_folder(self._target.parent)
+
+    def discard(self) -> None:
+        """Remove the temporary file, if it is still there."""
+        with contextlib.suppress(OSError):
+            self._temporary.unlink(missing_ok=True)
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Replace `path` with `content` so that a reader sees the old or the new bytes, never a mix.
-
-    A symbolic link stays one (its target is replaced) and an existing file keeps its mode. The
-    bytes and the folder entry are on disk when this returns.
 
     Raises:
         OSError: nothing was replaced, and no temporary file is left behind.
     """
-    target = Path(os.path.realpath(path))
-    mode = _mode_of(target)
-    # A name of its own: two writers must never share a temporary file.
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}{TEMPORARY_SUFFIX}")
+    prepared = PreparedFile(path, content)
     try:
-        with open(temporary, "xb") as file:
-            if mode is not None:
-                os.chmod(temporary, mode)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
+        prepared.commit()
     except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        prepared.discard()
         raise
-    sync_folder(target.parent)
 
 
 def write_json(path: Path, value: Any) -> None:

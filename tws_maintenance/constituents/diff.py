@@ -1,0 +1,111 @@
+"""What changed between two lists: members added, removed, renamed, and fields."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tws_maintenance.constituents.live import Row
+
+COMPARED_FIELDS = ("display_symbol", "security", "sector", "sub_industry")
+# Words that come and go in a company's name without it being another company.
+_LEGAL_WORDS = frozenset(
+    "the inc incorporated corp corporation co company ltd limited plc sa nv ag se lp llc".split()
+)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A symbol with the company it stands for."""
+
+    symbol: str
+    security: str
+
+
+@dataclass(frozen=True)
+class Rename:
+    """The company stayed, its ticker changed."""
+
+    from_symbol: str
+    to_symbol: str
+    security: str
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """A member whose description changed."""
+
+    symbol: str
+    field: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Changes:
+    """A diff by name; renamed symbols are in `added` and `removed` too."""
+
+    added: tuple[Member, ...] = ()
+    removed: tuple[Member, ...] = ()
+    renamed: tuple[Rename, ...] = ()
+    updated: tuple[FieldChange, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the `changes` of a task result."""
+        return {name: list(value) for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> "Changes":
+        """Read what `to_dict` wrote."""
+        return cls(
+            tuple(Member(**one) for one in value["added"]),
+            tuple(Member(**one) for one in value["removed"]),
+            tuple(Rename(**one) for one in value["renamed"]),
+            tuple(FieldChange(**one) for one in value["updated"]),
+        )
+
+
+def company_key(security: str) -> str:
+    """Return what stays the same of a company's name: no case, punctuation or legal form.
+
+    A share class is part of it: "Alphabet Inc. (Class A)" is not "Alphabet Inc. (Class C)".
+    """
+    words = re.findall(r"\w+", security.casefold())
+    return " ".join(word for word in words if word not in _LEGAL_WORDS) or " ".join(words)
+
+
+def renames(before: dict[str, Row], after: dict[str, Row]) -> dict[str, str]:
+    """Return old symbol by new symbol for each company that stayed under another ticker.
+
+    Only a name that is unique among those that left and among those that came counts.
+    """
+    left = _by_unique_company(row for symbol, row in before.items() if symbol not in after)
+    came = _by_unique_company(row for symbol, row in after.items() if symbol not in before)
+    return {came[key]: left[key] for key in came if key and key in left and came[key]}
+
+
+def compare(before: Iterable[Row], after: Iterable[Row]) -> Changes:
+    """Return how `after` differs from `before`, sorted by symbol."""
+    old = {row["symbol"]: row for row in before}
+    new = {row["symbol"]: row for row in after}
+    return Changes(
+        added=tuple(Member(s, new[s].get("security", "")) for s in sorted(new.keys() - old)),
+        removed=tuple(Member(s, old[s].get("security", "")) for s in sorted(old.keys() - new)),
+        renamed=tuple(
+            Rename(from_symbol, to_symbol, new[to_symbol].get("security", ""))
+            for to_symbol, from_symbol in sorted(renames(old, new).items())
+        ),
+        updated=tuple(
+            FieldChange(symbol, name, old[symbol].get(name, ""), new[symbol].get(name, ""))
+            for symbol in sorted(new.keys() & old)
+            for name in COMPARED_FIELDS
+            if old[symbol].get(name, "") != new[symbol].get(name, "")
+        ),
+    )
+
+
+def _by_unique_company(rows: Iterable[Row]) -> dict[str, str]:
+    keyed = [(company_key(row.get("security", "")), row["symbol"]) for row in rows]
+    counts = Counter(key for key, _ in keyed)
+    return {key: symbol for key, symbol in keyed if counts[key] == 1}

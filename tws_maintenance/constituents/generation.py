@@ -1,0 +1,39 @@
+"""The stamp of the last promotion of an index: what caches watch, and what drift is told from.
+
+It changes with every promotion and with nothing else.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+
+from tws_maintenance.home import Home
+from tws_maintenance.indices import Index
+from tws_maintenance.storage.atomic import write_json
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What was published last: by which report, which bytes, from which source of which date."""
+
+    generation: str
+    report_id: str
+    proposal_id: str
+    promoted_at: str
+    sha256: str
+    source: str
+    revised_at: str | None = None
+    last_modified: str | None = None
+
+
+def read_generation(home: Home, index: Index) -> Generation | None:
+    """Return the stamp of `index`; None where nothing was promoted yet or it is unreadable."""
+    try:
+        text = home.generation_file(index.key).read_text(encoding="utf-8")
+        return Generation(**json.loads(text))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write_generation(home: Home, index: Index, generation: Generation) -> None:
+    """Write the stamp, whole."""
+    write_json(home.generation_file(index.key), asdict(generation))

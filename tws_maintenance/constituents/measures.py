@@ -1,0 +1,165 @@
+"""What is measured about a list before it is judged: counts, turnover, age."""
+
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+import pandas as pd
+
+from tws_maintenance.clock import parse_utc
+from tws_maintenance.constituents import rules
+from tws_maintenance.constituents.audit import Measure
+from tws_maintenance.constituents.generation import Generation
+from tws_maintenance.constituents.live import LiveFile
+from tws_maintenance.constituents.proposal import Proposal
+from tws_maintenance.settings import IndexSettings
+
+
+def staged_measures(
+    frame: pd.DataFrame,
+    proposal: Proposal,
+    live: LiveFile | None,
+    last: Generation | None,
+    limits: IndexSettings,
+) -> list[Measure]:
+    """Return the measurements of a proposal, taken from the files themselves."""
+    return [
+        _parsed(proposal),
+        row_count(frame, limits),
+        count_change(len(frame), len(live.rows) if live else None, "the live file", limits),
+        _turnover(frame, live, limits),
+        _dropped(proposal, limits),
+        _sectors_lost(frame, live),
+        _stated_count(len(frame), proposal),
+        _older(proposal, last),
+    ]
+
+
+def row_count(frame: pd.DataFrame, limits: IndexSettings) -> Measure:
+    """Return the row count against its minimum, as a shortfall of rows."""
+    minimum = limits.min_rows or 1
+    return Measure(
+        rules.ROW_COUNT,
+        float(minimum - len(frame)),
+        f"{len(frame)} rows, expected at least {minimum}",
+        fail_above=0.0,
+    )
+
+
+def count_change(after: int, before: int | None, what: str, limits: IndexSettings) -> Measure:
+    """Return by which share the count differs from `before` rows of `what`."""
+    if not before:
+        return Measure(rules.COUNT_CHANGE, None, f"{after} rows; nothing to compare: no {what}")
+    share = abs(after - before) / before
+    return Measure(
+        rules.COUNT_CHANGE,
+        share,
+        f"{before} rows in {what}, {after} now: {share:.1%} "
+        f"(warning above {limits.warn_change:.0%}, failure above {limits.fail_change:.0%})",
+        limits.warn_change,
+        limits.fail_change,
+    )
+
+
+def _parsed(proposal: Proposal) -> Measure:
+    used = proposal.rows_read - len(proposal.rows_dropped)
+    return Measure(
+        rules.PARSED,
+        0.0 if used > 0 else 1.0,
+        f"{used} of {proposal.rows_read} source rows were used",
+        fail_above=0.0,
+    )
+
+
+def _turnover(frame: pd.DataFrame, live: LiveFile | None, limits: IndexSettings) -> Measure:
+    if live is None or not live.rows or "symbol" not in frame:
+        return Measure(rules.TURNOVER, None, "nothing to compare: no live file")
+    before, after = {row["symbol"] for row in live.rows}, set(frame["symbol"])
+    added, removed = len(after - before), len(before - after)
+    share = (added + removed) / len(before)
+    return Measure(
+        rules.TURNOVER,
+        share,
+        f"{added} added and {removed} removed of {len(before)}: {share:.1%} "
+        f"(warning above {limits.warn_turnover:.0%}, failure above {limits.fail_turnover:.0%})",
+        limits.warn_turnover,
+        limits.fail_turnover,
+    )
+
+
+def _dropped(proposal: Proposal, limits: IndexSettings) -> Measure:
+    dropped = proposal.rows_dropped
+    share = len(dropped) / proposal.rows_read if proposal.rows_read else 0.0
+    reasons = "; ".join(f"{one['row']} ({one['reason']})" for one in dropped[:3])
+    return Measure(
+        rules.DROPPED,
+        share,
+        f"{len(dropped)} of {proposal.rows_read} source rows were dropped"
+        + (f": {reasons}" if reasons else ""),
+        limits.warn_dropped,
+        limits.fail_dropped,
+    )
+
+
+def _sectors_lost(frame: pd.DataFrame, live: LiveFile | None) -> Measure:
+    if live is None or not {"symbol", "sector"} <= set(frame.columns):
+        return Measure(rules.SECTORS_LOST, None, "nothing to compare")
+    had = {row["symbol"] for row in live.rows if row.get("sector", "").strip()}
+    blank = set(frame.loc[frame["sector"].str.strip() == "", "symbol"])
+    lost = sorted(had & blank)
+    return Measure(
+        rules.SECTORS_LOST,
+        float(len(lost)),
+        f"{len(lost)} members lost their sector" + (f": {', '.join(lost[:8])}" if lost else ""),
+        warn_above=0.0,
+    )
+
+
+def _stated_count(rows: int, proposal: Proposal) -> Measure:
+    stated = proposal.stated_count
+    if stated is None:
+        return Measure(rules.STATED_COUNT, None, "the page states no count")
+    return Measure(
+        rules.STATED_COUNT,
+        float(abs(stated - rows)),
+        f"the page says {stated} members and its table has {rows}"
+        + ("" if stated == rows else ": members may be missing or left over"),
+        warn_above=0.0,
+    )
+
+
+def _older(proposal: Proposal, last: Generation | None) -> Measure:
+    """Compare like with like: the edit's date with the edit's, the server's date with the server's."""
+    pairs = []
+    if last is not None:
+        pairs = [
+            ("last edited", proposal.revised_at, last.revised_at),
+            ("last modified", proposal.last_modified, last.last_modified),
+        ]
+    for what, now, before in pairs:
+        if now and before and (hours := _hours_older(now, before)) > 0:
+            return Measure(
+                rules.NOT_OLDER,
+                hours,
+                f"the source was {what} {now}, but the live file came from one of {before}: "
+                "an older page may have been served",
+                warn_above=0.0,
+            )
+    known = any(now and before for _, now, before in pairs)
+    return Measure(
+        rules.NOT_OLDER,
+        0.0 if known else None,
+        "not older than the live file's source" if known else "nothing to compare",
+        warn_above=0.0,
+    )
+
+
+def _hours_older(now: str, before: str) -> float:
+    try:
+        return (_instant(before) - _instant(now)).total_seconds() / 3600
+    except ValueError:
+        return 0.0
+
+
+def _instant(text: str) -> datetime:
+    """Read an ISO instant or the date of an HTTP header."""
+    return parsedate_to_datetime(text) if "," in text else parse_utc(text)

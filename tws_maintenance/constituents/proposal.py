@@ -1,0 +1,144 @@
+"""A proposal on disk: what a run staged, to be looked at and perhaps promoted.
+
+Its folder is `data/staging/<proposal_id>` with proposal.json, constituents.csv and raw/. Whatever
+is read back from there is compared before it is trusted: files get edited.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tws_maintenance.constituents.diff import Changes
+from tws_maintenance.errors import ProposalMissing
+from tws_maintenance.home import Home
+from tws_maintenance.indices import Index
+from tws_maintenance.sources.web import KnownCopy
+from tws_maintenance.storage.atomic import write_json, write_whole
+from tws_maintenance.storage.digest import sha256
+
+RECORD = "proposal.json"
+STAGED = "constituents.csv"
+RAW = "raw"
+
+
+@dataclass(frozen=True)
+class SourceCopy:
+    """A source that answered, with its raw bytes under `raw/<file>`."""
+
+    url: str
+    status: int
+    sha256: str
+    bytes: int
+    fetched_at: str
+    file: str
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The record of what was staged; times are UTC texts, paths relative to the home.
+
+    `live_sha256` is the live file it was compared with, None where there was none.
+    """
+
+    proposal_id: str
+    report_id: str
+    run_id: str
+    index: str
+    created_at: str
+    sha256: str
+    live_sha256: str | None
+    before_count: int | None
+    after_count: int
+    changes: Changes
+    source: str
+    copies: tuple[SourceCopy, ...]
+    rows_read: int
+    rows_dropped: tuple[dict[str, str], ...]
+    carried_forward: int
+    stated_count: int | None = None
+    revision: str | None = None
+    revised_at: str | None = None
+    last_modified: str | None = None
+    warnings: tuple[str, ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content of proposal.json."""
+        return asdict(self) | {"changes": self.changes.to_dict()}
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> "Proposal":
+        """Read what `to_dict` wrote."""
+        return cls(
+            **value
+            | {
+                "changes": Changes.from_dict(value["changes"]),
+                "copies": tuple(SourceCopy(**copy) for copy in value["copies"]),
+                "rows_dropped": tuple(value["rows_dropped"]),
+                "warnings": tuple(value["warnings"]),
+            }
+        )
+
+
+def write_proposal(home: Home, proposal: Proposal, staged: bytes) -> None:
+    """Write the staged file, then the record: a folder without a record is no proposal."""
+    folder = home.proposal(proposal.proposal_id)
+    write_whole(folder / STAGED, staged)
+    write_json(folder / RECORD, proposal.to_dict())
+
+
+def read_proposal(home: Home, proposal_id: str) -> Proposal:
+    """Read the record of a proposal.
+
+    Raises:
+        ProposalMissing: there is none of that name, or its record is damaged.
+    """
+    path = home.proposal(proposal_id) / RECORD
+    try:
+        return Proposal.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ProposalMissing(
+            f"There is no readable proposal {proposal_id} in data/staging ({error}). "
+            "Run a dry run and promote what it stages."
+        ) from error
+
+
+def proposal_ids(home: Home, index: Index) -> Iterator[str]:
+    """Yield the ids of the proposals of `index`, newest first."""
+    folders = sorted(home.staging.glob(f"*_{index.key}"), key=_age_key, reverse=True)
+    for folder in folders:
+        if (folder / RECORD).exists():
+            yield folder.name
+
+
+def last_copy(home: Home, index: Index, url: str) -> KnownCopy | None:
+    """Return the newest raw copy of `url`, if its bytes are still those that were fetched."""
+    for proposal_id in proposal_ids(home, index):
+        try:
+            proposal = read_proposal(home, proposal_id)
+        except ProposalMissing:
+            continue
+        for copy in proposal.copies:
+            if copy.url == url and (copy.etag or copy.last_modified):
+                content = _read_raw(home.proposal(proposal_id) / RAW / copy.file, copy.sha256)
+                return KnownCopy(content, copy.etag, copy.last_modified) if content else None
+        return None
+    return None
+
+
+def _read_raw(path: Path, expected: str) -> bytes | None:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    return content if sha256(content) == expected else None
+
+
+def _age_key(folder: Path) -> tuple[str, int]:
+    """Sort maintenance_20261122_183000_2_sp500 after maintenance_20261122_183000_sp500."""
+    parts = folder.name.split("_")
+    extra = parts[3] if len(parts) > 4 else "0"
+    return "_".join(parts[1:3]), int(extra) if extra.isdecimal() else 0

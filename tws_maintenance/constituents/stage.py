@@ -1,0 +1,131 @@
+"""Stage: turn what the sources said into a proposal on disk. The live file is only read."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tws_maintenance.clock import utc_text
+from tws_maintenance.constituents.diff import Changes, compare
+from tws_maintenance.constituents.live import LiveFile, read_live, to_csv
+from tws_maintenance.constituents.normalise import Normalised, normalise
+from tws_maintenance.constituents.proposal import RAW, Proposal, SourceCopy, write_proposal
+from tws_maintenance.home import Home
+from tws_maintenance.indices import Index
+from tws_maintenance.sources.model import Attempt, Gathered
+from tws_maintenance.storage.atomic import write_whole
+from tws_maintenance.storage.digest import sha256
+
+NAMED_IN_A_WARNING = 8
+
+
+@dataclass(frozen=True)
+class RunMark:
+    """Which run stages: its report id, Dagster's run id and the instant."""
+
+    report_id: str
+    run_id: str
+    at: datetime
+
+
+def stage(home: Home, index: Index, gathered: Gathered, mark: RunMark) -> Proposal:
+    """Write the proposal of `index` and return its record.
+
+    The raw bytes are kept even where nothing usable was in them, so that a rejected page can be
+    looked at.
+
+    Raises:
+        SourceError: no source gave a usable list.
+        LiveFileError: the live file cannot be compared with.
+        OSError: staging could not be written.
+    """
+    proposal_id = f"{mark.report_id}_{index.key}"
+    (home.proposal(proposal_id) / RAW).mkdir(parents=True, exist_ok=True)
+    copies = tuple(
+        _keep_raw(home, proposal_id, number, attempt)
+        for number, attempt in enumerate(gathered.attempts, start=1)
+        if attempt.raw is not None
+    )
+    chosen, table = gathered.membership()
+    live = read_live(home, index)
+    normalised = normalise(table, index, live)
+    staged = to_csv(normalised.columns, list(normalised.rows))
+    changes = compare(live.rows if live else (), normalised.rows)
+    proposal = Proposal(
+        proposal_id=proposal_id,
+        report_id=mark.report_id,
+        run_id=mark.run_id,
+        index=index.key,
+        created_at=utc_text(mark.at),
+        sha256=sha256(staged),
+        live_sha256=live.sha256 if live else None,
+        before_count=len(live.rows) if live else None,
+        after_count=len(normalised.rows),
+        changes=changes,
+        source=chosen.url,
+        copies=copies,
+        rows_read=table.rows_read,
+        rows_dropped=tuple({"row": one.row, "reason": one.reason} for one in table.dropped),
+        carried_forward=len(normalised.carried),
+        stated_count=table.stated_count,
+        revision=table.revision,
+        revised_at=utc_text(table.revised_at) if table.revised_at else None,
+        last_modified=chosen.raw.last_modified if chosen.raw else None,
+        warnings=(
+            *(f"{a.url} was of no use: {a.error}" for a in gathered.attempts if a.error),
+            *_carried_warnings(index, normalised),
+            *_lost_notes(index, live, changes),
+        ),
+    )
+    write_proposal(home, proposal, staged)
+    return proposal
+
+
+def _keep_raw(home: Home, proposal_id: str, number: int, attempt: Attempt) -> SourceCopy:
+    raw = attempt.raw
+    assert raw is not None
+    name = f"{number}_{attempt.spec.kind}.html"
+    write_whole(home.proposal(proposal_id) / RAW / name, raw.content)
+    return SourceCopy(
+        url=raw.url,
+        status=raw.status,
+        sha256=raw.sha256,
+        bytes=len(raw.content),
+        fetched_at=utc_text(raw.fetched_at),
+        file=name,
+        etag=raw.etag,
+        last_modified=raw.last_modified,
+    )
+
+
+def _carried_warnings(index: Index, normalised: Normalised) -> list[str]:
+    """Warn where a source that gives a field left it blank; where it never does, that is normal."""
+    warnings = []
+    for name in index.enriched:
+        symbols = [symbol for symbol, carried in normalised.carried if carried == name]
+        if symbols:
+            warnings.append(
+                f"The source left {name} blank for {len(symbols)} members that had one; the "
+                f"former value was kept: {_some(symbols)}"
+            )
+    return warnings
+
+
+def _lost_notes(index: Index, live: LiveFile | None, changes: Changes) -> list[str]:
+    """Warn where an operator's own column leaves the file together with its member."""
+    if live is None:
+        return []
+    gone = {one.symbol for one in changes.removed} - {one.from_symbol for one in changes.renamed}
+    warnings = []
+    for name in live.extra_columns(index):
+        symbols = [row["symbol"] for row in live.rows if row[name] and row["symbol"] in gone]
+        if symbols:
+            warnings.append(
+                f"Your column {name} holds values for members that leave the list; they stay in "
+                f"the backup only: {_some(symbols)}"
+            )
+    return warnings
+
+
+def _some(symbols: list[str]) -> str:
+    more = len(symbols) - NAMED_IN_A_WARNING
+    named = ", ".join(symbols[:NAMED_IN_A_WARNING])
+    return f"{named} and {more} more" if more > 0 else named

@@ -1,145 +1,58 @@
-"""Audit: judge the bytes of a list by every rule, without believing what produced them."""
+"""Audit: judge the staged bytes as they lie on disk, and write the receipt."""
 
-import io
-import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
-
-import pandas as pd
-
-from tws_maintenance.constituents import rules, schema
-from tws_maintenance.constituents.rules import Outcome, Rule
+from tws_maintenance.clock import utc_text
+from tws_maintenance.constituents import rules
+from tws_maintenance.constituents.generation import read_generation
+from tws_maintenance.constituents.judge import judge, read_frame
+from tws_maintenance.constituents.live import read_live
+from tws_maintenance.constituents.measures import staged_measures
+from tws_maintenance.constituents.proposal import STAGED, Proposal
+from tws_maintenance.constituents.receipt import Override, Receipt, write_receipt
+from tws_maintenance.constituents.rules import Outcome, ValidationStatus
+from tws_maintenance.constituents.stage import RunMark
+from tws_maintenance.home import Home
 from tws_maintenance.indices import Index
-
-MAX_CELLS = 20
-NAMED_CELLS = 5
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One number about a list, with the limits it is held against and the sentence that tells it.
-
-    `value` is None where it does not apply; `found` is the sentence in that case too.
-    """
-
-    rule: Rule
-    value: float | None
-    found: str
-    warn_above: float | None = None
-    fail_above: float | None = None
+from tws_maintenance.settings import IndexSettings
+from tws_maintenance.storage.digest import sha256
 
 
-@dataclass(frozen=True)
-class RuleResult:
-    """How one rule came out. `cells` are at most 20 offenders {row, column, value}."""
-
-    name: str
-    outcome: Outcome
-    message: str
-    cells: tuple[dict[str, Any], ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as it stands in a receipt."""
-        return asdict(self) | {"cells": list(self.cells)}
-
-
-def read_frame(content: bytes) -> pd.DataFrame:
-    """Return the list as a frame of text, blank where a value is missing."""
-    return pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, na_filter=False)
-
-
-def judge(
-    frame: pd.DataFrame,
+def audit(
+    home: Home,
     index: Index,
-    applicable: Sequence[Rule],
-    measures: Iterable[Measure],
-    *,
-    accept_large_change: bool = False,
-) -> tuple[RuleResult, ...]:
-    """Return the result of each of the `applicable` rules, in their order.
+    proposal: Proposal,
+    limits: IndexSettings,
+    override: Override,
+    mark: RunMark,
+) -> Receipt:
+    """Judge the staged file of `proposal` as it lies on disk, write the receipt and return it.
 
-    A rule about a column that is missing has failed, since it could not run.
+    Raises:
+        OSError, ValueError: the staged file cannot be read; there is no receipt then.
+        LiveFileError: the live file cannot be compared with.
     """
-    cells = _judge_cells(frame, index)
-    measured = {m.rule.name: m for m in measures}
-    numbers = _judge_measures(list(measured.values()), accept_large_change)
-    results = []
-    for rule in applicable:
-        if rule.name in measured:
-            results.append(numbers[rule.name])
-        else:
-            results.append(cells(rule))
-    return tuple(results)
-
-
-def _judge_cells(frame: pd.DataFrame, index: Index) -> "Callable[[Rule], RuleResult]":
-    found = schema.failures(schema.rows_schema(index), frame)
-    missing = [name for name in index.columns if name not in frame.columns]
-
-    def of(rule: Rule) -> RuleResult:
-        if rule is rules.COLUMNS:
-            return _columns_result(frame, index, missing)
-        if missing:
-            return RuleResult(
-                rule.name, Outcome.FAILED, f"could not run: no column {', '.join(missing)}"
-            )
-        cases = found[found["check"] == rule.name]
-        if cases.empty:
-            return RuleResult(rule.name, Outcome.PASSED, f"all {len(frame)} rows have {rule.says}")
-        cells = tuple(_cell(case, frame) for case in cases.head(MAX_CELLS).to_dict("records"))
-        named = "; ".join(f"{c['value']!r} (row {c['row']}: {c['of']})" for c in cells[:NAMED_CELLS])
-        more = len(cases) - NAMED_CELLS
-        return RuleResult(
-            rule.name,
-            Outcome.WARNED if rule.warns_only else Outcome.FAILED,
-            f"{cases['index'].nunique()} of {len(frame)} rows lack {rule.says}: {named}"
-            + (f"; and {more} more" if more > 0 else ""),
-            cells,
-        )
-
-    return of
-
-
-def _columns_result(frame: pd.DataFrame, index: Index, missing: list[str]) -> RuleResult:
-    if missing:
-        return RuleResult(
-            rules.COLUMNS.name,
-            Outcome.FAILED,
-            f"no column {', '.join(missing)}: expected {', '.join(index.columns)}, "
-            f"found {', '.join(map(str, frame.columns))}",
-        )
-    return RuleResult(rules.COLUMNS.name, Outcome.PASSED, ", ".join(map(str, frame.columns)))
-
-
-def _cell(case: dict[str, Any], frame: pd.DataFrame) -> dict[str, Any]:
-    """Return one offender in plain types; `row` is the line in the file, the header being 1."""
-    position = int(case["index"])
-    security = str(frame["security"].iloc[position]) if "security" in frame else ""
-    return {
-        "row": position + 2,
-        "column": str(case["column"]),
-        "value": str(case["failure_case"])[:200],
-        "of": security[:80] or "no company",
-    }
-
-
-def _judge_measures(measures: list[Measure], accept: bool) -> dict[str, RuleResult]:
-    frame = pd.DataFrame(
-        {m.rule.name: [math.nan if m.value is None else float(m.value)] for m in measures}
+    content = (home.proposal(proposal.proposal_id) / STAGED).read_bytes()
+    frame = read_frame(content)
+    measures = staged_measures(
+        frame, proposal, read_live(home, index), read_generation(home, index), limits
     )
-    limits = [(m.rule.name, m.warn_above, m.fail_above) for m in measures]
-    found = set(schema.failures(schema.measures_schema(limits), frame)["check"])
-    results = {}
-    for measure in measures:
-        name, message = measure.rule.name, measure.found
-        outcome = Outcome.PASSED
-        if f"{name}:{Outcome.FAILED}" in found:
-            outcome = Outcome.FAILED
-            if accept and measure.rule.yields:
-                outcome = Outcome.WARNED
-                message += " (accepted: --allow-large-change)"
-        elif f"{name}:{Outcome.WARNED}" in found:
-            outcome = Outcome.WARNED
-        results[name] = RuleResult(name, outcome, message)
-    return results
+    checks = judge(
+        frame,
+        index,
+        rules.staged_rules(index),
+        measures,
+        accept_large_change=override.allow_large_change,
+    )
+    failed = any(check.outcome == Outcome.FAILED for check in checks)
+    receipt = Receipt(
+        proposal_id=proposal.proposal_id,
+        report_id=mark.report_id,
+        sha256=sha256(content),
+        status=ValidationStatus.FAILED if failed else ValidationStatus.PASSED,
+        audited_at=utc_text(mark.at),
+        allow_large_change=override.allow_large_change,
+        reason=override.reason,
+        limits=limits.model_dump(),
+        checks=checks,
+    )
+    write_receipt(home, receipt)
+    return receipt

@@ -7,7 +7,7 @@ import pandas as pd
 
 from tws_maintenance.clock import parse_utc
 from tws_maintenance.constituents import rules
-from tws_maintenance.constituents.audit import Measure
+from tws_maintenance.constituents.judge import Measure
 from tws_maintenance.constituents.generation import Generation
 from tws_maintenance.constituents.live import LiveFile
 from tws_maintenance.constituents.proposal import Proposal
@@ -25,7 +25,12 @@ def staged_measures(
     return [
         _parsed(proposal),
         row_count(frame, limits),
-        count_change(len(frame), len(live.rows) if live else None, "the live file", limits),
+        count_change(
+            len(frame),
+            len(live.rows) if live else None,
+            "the live file" if live else "there is no live file",
+            limits,
+        ),
         _turnover(frame, live, limits),
         _dropped(proposal, limits),
         _sectors_lost(frame, live),
@@ -46,9 +51,12 @@ def row_count(frame: pd.DataFrame, limits: IndexSettings) -> Measure:
 
 
 def count_change(after: int, before: int | None, what: str, limits: IndexSettings) -> Measure:
-    """Return by which share the count differs from `before` rows of `what`."""
+    """Return by which share the count differs from the `before` rows of `what`.
+
+    Without `before`, `what` says why there is nothing to compare with.
+    """
     if not before:
-        return Measure(rules.COUNT_CHANGE, None, f"{after} rows; nothing to compare: no {what}")
+        return Measure(rules.COUNT_CHANGE, None, f"{after} rows, nothing to compare with: {what}")
     share = abs(after - before) / before
     return Measure(
         rules.COUNT_CHANGE,
@@ -72,7 +80,7 @@ def _parsed(proposal: Proposal) -> Measure:
 
 def _turnover(frame: pd.DataFrame, live: LiveFile | None, limits: IndexSettings) -> Measure:
     if live is None or not live.rows or "symbol" not in frame:
-        return Measure(rules.TURNOVER, None, "nothing to compare: no live file")
+        return Measure(rules.TURNOVER, None, "nothing to compare with: there is no live file")
     before, after = {row["symbol"] for row in live.rows}, set(frame["symbol"])
     added, removed = len(after - before), len(before - after)
     share = (added + removed) / len(before)

@@ -4,23 +4,12 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tws_maintenance.clock import utc_text
-from tws_maintenance.constituents import rules
-from tws_maintenance.constituents.audit import RuleResult, judge, read_frame
-from tws_maintenance.constituents.generation import read_generation
-from tws_maintenance.constituents.live import read_live
-from tws_maintenance.constituents.measures import staged_measures
-from tws_maintenance.constituents.proposal import STAGED, Proposal
-from tws_maintenance.constituents.rules import Outcome
-from tws_maintenance.constituents.stage import RunMark
+from tws_maintenance.constituents.rules import Outcome, RuleResult, ValidationStatus
 from tws_maintenance.errors import ProposalUnaudited
 from tws_maintenance.home import Home
-from tws_maintenance.indices import Index
-from tws_maintenance.settings import IndexSettings
 from tws_maintenance.storage.atomic import write_json
-from tws_maintenance.storage.digest import sha256
 
-RECEIPT = "receipt.json"
+RECORD = "receipt.json"
 
 
 @dataclass(frozen=True)
@@ -48,56 +37,19 @@ class Receipt:
     @property
     def has_passed(self) -> bool:
         """Tell whether no rule failed."""
-        return self.status == Outcome.PASSED
+        return self.status == ValidationStatus.PASSED
 
     def messages(self, outcome: Outcome) -> list[str]:
         """Return what the rules with that outcome say, each with its name."""
         return [f"{c.name}: {c.message}" for c in self.checks if c.outcome == outcome]
 
 
-def audit(
-    home: Home,
-    index: Index,
-    proposal: Proposal,
-    limits: IndexSettings,
-    override: Override,
-    mark: RunMark,
-) -> Receipt:
-    """Judge the staged file of `proposal` as it lies on disk, write the receipt and return it.
-
-    Raises:
-        OSError, ValueError: the staged file cannot be read; there is no receipt then.
-        LiveFileError: the live file cannot be compared with.
-    """
-    content = (home.proposal(proposal.proposal_id) / STAGED).read_bytes()
-    frame = read_frame(content)
-    measures = staged_measures(
-        frame, proposal, read_live(home, index), read_generation(home, index), limits
-    )
-    checks = judge(
-        frame,
-        index,
-        rules.staged_rules(index),
-        measures,
-        accept_large_change=override.allow_large_change,
-    )
-    failed = any(check.outcome == Outcome.FAILED for check in checks)
-    receipt = Receipt(
-        proposal_id=proposal.proposal_id,
-        report_id=mark.report_id,
-        sha256=sha256(content),
-        status=Outcome.FAILED if failed else Outcome.PASSED,
-        audited_at=utc_text(mark.at),
-        allow_large_change=override.allow_large_change,
-        reason=override.reason,
-        limits=limits.model_dump(),
-        checks=checks,
-    )
+def write_receipt(home: Home, receipt: Receipt) -> None:
+    """Write the receipt into the folder of its proposal, whole."""
     write_json(
-        home.proposal(proposal.proposal_id) / RECEIPT,
-        asdict(receipt) | {"checks": [check.to_dict() for check in checks]},
+        home.proposal(receipt.proposal_id) / RECORD,
+        asdict(receipt) | {"checks": [check.to_dict() for check in receipt.checks]},
     )
-    return receipt
 
 
 def read_receipt(home: Home, proposal_id: str) -> Receipt:
@@ -106,7 +58,7 @@ def read_receipt(home: Home, proposal_id: str) -> Receipt:
     Raises:
         ProposalUnaudited: there is none, or it is damaged.
     """
-    path = home.proposal(proposal_id) / RECEIPT
+    path = home.proposal(proposal_id) / RECORD
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
         checks = tuple(

@@ -3,8 +3,9 @@
 One declaration serves the pandera schemas, the asset checks, the receipt and the docs.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
 from tws_maintenance.indices import Index
 
@@ -15,6 +16,14 @@ class Outcome(StrEnum):
     PASSED = "passed"
     WARNED = "warned"
     FAILED = "failed"
+
+
+class ValidationStatus(StrEnum):
+    """What an audit said as a whole, or that there was none."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_RUN = "not_run"
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,20 @@ class Rule:
     on_staged: bool = True
     on_live: bool = True
     gics_only: bool = False
+
+
+@dataclass(frozen=True)
+class RuleResult:
+    """How one rule came out. `cells` are at most 20 offenders {row, column, value}."""
+
+    name: str
+    outcome: Outcome
+    message: str
+    cells: tuple[dict[str, Any], ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as it stands in a receipt."""
+        return asdict(self) | {"cells": list(self.cells)}
 
 
 COLUMNS = Rule("columns_are_present", "the columns of the live file, each once")

@@ -1,0 +1,130 @@
+"""Auditing the live files: the same schemas as for proposals, plus age, drift and backups.
+
+Nothing is fetched and nothing is written.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+
+from tws_maintenance.constituents import rules
+from tws_maintenance.constituents.judge import Measure, judge, read_frame
+from tws_maintenance.constituents.backups import newest_backup
+from tws_maintenance.constituents.freshness import age_days
+from tws_maintenance.constituents.generation import read_generation
+from tws_maintenance.constituents.live import LiveFile, parse_live, read_live
+from tws_maintenance.constituents.measures import count_change, row_count
+from tws_maintenance.constituents.rules import Outcome, RuleResult, ValidationStatus
+from tws_maintenance.errors import LiveFileError
+from tws_maintenance.home import Home
+from tws_maintenance.indices import Index
+from tws_maintenance.settings import IndexSettings
+
+
+@dataclass(frozen=True)
+class LiveAudit:
+    """The verdict on one live file; counts and sha256 are None where it cannot be read."""
+
+    index: Index
+    row_count: int | None
+    sha256: str | None
+    checks: tuple[RuleResult, ...]
+    problem: str | None = None
+
+    @property
+    def status(self) -> ValidationStatus:
+        """The verdict over all rules."""
+        failed = any(check.outcome == Outcome.FAILED for check in self.checks)
+        return ValidationStatus.FAILED if failed else ValidationStatus.PASSED
+
+    def messages(self, outcome: Outcome) -> list[str]:
+        """Return what the rules with that outcome say; one `problem` stands for them all."""
+        if self.problem:
+            return [self.problem] if outcome == Outcome.FAILED else []
+        return [f"{c.name}: {c.message}" for c in self.checks if c.outcome == outcome]
+
+
+def validate_live(
+    home: Home, index: Index, limits: IndexSettings, refreshed_at: str | None, at: datetime
+) -> LiveAudit:
+    """Judge the live file of `index`; a file that cannot be read fails every rule."""
+    applicable = rules.live_rules(index)
+    try:
+        live = read_live(home, index)
+    except LiveFileError as error:
+        return _unreadable(index, applicable, str(error))
+    if live is None:
+        name = home.relative(home.live_file(index.key))
+        return _unreadable(
+            index, applicable, f"{name} does not exist; an apply run creates it from the source"
+        )
+    frame = read_frame(live.content)
+    measures = _measures(home, index, frame, live, limits, refreshed_at, at)
+    return LiveAudit(index, len(frame), live.sha256, judge(frame, index, applicable, measures))
+
+
+def _measures(
+    home: Home,
+    index: Index,
+    frame: pd.DataFrame,
+    live: LiveFile,
+    limits: IndexSettings,
+    refreshed_at: str | None,
+    at: datetime,
+) -> list[Measure]:
+    backup = newest_backup(home, index)
+    before: int | None = None
+    what = "there is no backup"
+    if backup is not None:
+        what = home.relative(backup)
+        try:
+            before = len(parse_live(backup.read_bytes(), what).rows)
+        except (OSError, LiveFileError):
+            what = f"the newest backup, {what}, is damaged"
+    return [
+        row_count(frame, limits),
+        count_change(len(frame), before, what, limits),
+        _age(refreshed_at, limits, at),
+        _drift(home, index, live),
+    ]
+
+
+def _age(refreshed_at: str | None, limits: IndexSettings, at: datetime) -> Measure:
+    if refreshed_at is None:
+        return Measure(
+            rules.FRESH,
+            1.0,
+            "stale: never refreshed by tws_maintenance. Run an apply",
+            warn_above=0.0,
+        )
+    days = age_days(refreshed_at, at)
+    verdict = "stale: " if days > limits.max_age_days else ""
+    return Measure(
+        rules.FRESH,
+        days,
+        f"{verdict}last refreshed {refreshed_at}, {days:.1f} days ago "
+        f"(limit {limits.max_age_days:g})",
+        warn_above=limits.max_age_days,
+    )
+
+
+def _drift(home: Home, index: Index, live: LiveFile) -> Measure:
+    last = read_generation(home, index)
+    if last is None:
+        return Measure(rules.NOT_EDITED, None, "never promoted by tws_maintenance")
+    if last.sha256 == live.sha256:
+        return Measure(rules.NOT_EDITED, 0.0, f"as promoted by {last.report_id}", warn_above=0.0)
+    return Measure(
+        rules.NOT_EDITED,
+        1.0,
+        f"edited by somebody else since {last.report_id} promoted it at {last.promoted_at}: "
+        f"expected sha256 {last.sha256[:12]}, found {live.sha256[:12]}",
+        warn_above=0.0,
+    )
+
+
+def _unreadable(index: Index, applicable: tuple[rules.Rule, ...], why: str) -> LiveAudit:
+    checks = tuple(RuleResult(rule.name, Outcome.FAILED, f"could not run: {why}")
+                   for rule in applicable)
+    return LiveAudit(index, None, None, checks, why)

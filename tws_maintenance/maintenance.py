@@ -1,0 +1,398 @@
+"""One run: reserves its report, stages, audits, promotes or validates, and writes the report.
+
+Each step turns its own errors into its task's result at one edge (`_step`) and raises
+`StepFailed`, so that a report is never guessed from log text. Nothing here knows Dagster; the
+assets and checks of `tws_maintenance.pipeline` call it.
+"""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tws_maintenance.clock import utc_now, utc_text
+from tws_maintenance.constituents.freshness import is_stale
+from tws_maintenance.constituents.promotion import Promotion, promote
+from tws_maintenance.constituents.proposal import Proposal, proposal_ids, read_proposal
+from tws_maintenance.constituents.receipt import Override, Receipt
+from tws_maintenance.constituents.rules import Outcome, ValidationStatus
+from tws_maintenance.constituents.stage import RunMark, stage
+from tws_maintenance.errors import (
+    HomeError,
+    ProposalMissing,
+    Refusal,
+    TwsMaintenanceError,
+    UsageError,
+)
+from tws_maintenance.home import Home
+from tws_maintenance.indices import METADATA_VALIDATION, TASKS, Index, index_of_task
+from tws_maintenance.reports import store
+from tws_maintenance.reports.record import (
+    EntryPoint,
+    RunStatus,
+    TaskResult,
+    TaskStatus,
+    constituents_details,
+    run_status,
+)
+from tws_maintenance.settings import Settings
+from tws_maintenance.sources.gather import Gathering
+from tws_maintenance.sources.model import Gathered
+from tws_maintenance.storage.atomic import TEMPORARY_SUFFIX
+
+if TYPE_CHECKING:
+    # Brings pandas and pandera: imported where a list is really judged.
+    from tws_maintenance.constituents.validation import LiveAudit
+
+
+class StepFailed(TwsMaintenanceError):
+    """A step failed and its result already says why; the message repeats it for Dagster."""
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What is to be done and who asked; `tasks` are those that the run will really work on."""
+
+    tasks: tuple[str, ...]
+    dry_run: bool
+    run_id: str
+    entry_point: EntryPoint
+    actor: str
+    reason: str = ""
+    allow_large_change: bool = False
+
+
+class MaintenanceRun:
+    """The state of one run, from its reservation to its report."""
+
+    def __init__(
+        self, home: Home, settings: Settings, request: RunRequest, gathering: Gathering
+    ) -> None:
+        self.home = home
+        self.settings = settings
+        self.request = request
+        self.report: dict[str, Any] | None = None
+        self._gathering = gathering
+        self._started_at = utc_now()
+        self._reservation: store.Reservation | None = None
+        self._interrupted: str | None = None
+        self._errors: list[str] = []
+        self._results = {task: self._new_result(task) for task in _in_order(request.tasks)}
+        self._staged: dict[str, Proposal] = {}
+
+    @property
+    def report_id(self) -> str:
+        """The id of the report that this run will write."""
+        assert self._reservation is not None, "the run was not opened"
+        return self._reservation.report_id
+
+    def open(self, problem: TwsMaintenanceError | None = None) -> None:
+        """Reserve the report id, prove that everything can be written, begin to fetch.
+
+        A `problem` that was met before is raised as soon as there is a report to tell it in.
+
+        Raises:
+            HomeError: a folder cannot be written; nothing will be replaced.
+            UsageError: an unknown task was asked for.
+        """
+        try:
+            note = {"run_id": self.request.run_id, "tasks": list(self._results)}
+            self._reservation = store.reserve(self.home, self._started_at, note)
+        except OSError as error:
+            raise HomeError(_unwritable(self.home, self.home.reports, error)) from error
+        if problem is not None:
+            raise problem
+        for folder in (self.home.data, self.home.staging, self.home.backups, self.home.locks):
+            try:
+                _prove_writable(folder)
+            except OSError as error:
+                raise HomeError(_unwritable(self.home, folder, error)) from error
+        unknown = [task for task in self._results if task not in TASKS]
+        if unknown:
+            raise UsageError(
+                f"Unknown task {', '.join(unknown)}; known are {', '.join(TASKS)}. "
+                "Nothing was started."
+            )
+        self._gathering.start(
+            index_of_task(task) for task in self._results if task != METADATA_VALIDATION
+        )
+
+    def wants(self, task: str) -> bool:
+        """Tell whether `task` was asked for."""
+        return task in self._results
+
+    def result(self, task: str) -> dict[str, Any]:
+        """Return the result of `task` as it stands now."""
+        return self._results[task].to_dict()
+
+    def stage(self, index: Index) -> Proposal:
+        """Fetch, parse, normalise and write the proposal of `index`.
+
+        Raises:
+            StepFailed: the task's result says why.
+        """
+        with self._step(index.task) as result:
+            gathered = self._gathering.answer(index)
+            result.details["sources"] = _sources(gathered)
+            proposal = stage(self.home, index, gathered, self._mark())
+            self._staged[index.key] = proposal
+            _describe(result, proposal)
+            return proposal
+        raise AssertionError("unreachable")
+
+    def audit(self, index: Index) -> Receipt:
+        """Judge the staged file of `index` as it lies on disk and write its receipt.
+
+        Raises:
+            StepFailed: the audit could not run. (A failed audit is a receipt, not an exception.)
+        """
+        from tws_maintenance.constituents.audit import audit
+
+        override = Override(self.request.allow_large_change, self.request.reason)
+        with self._step(index.task) as result:
+            proposal = self._staged.get(index.key) or self._newest(index)
+            limits = self.settings.of(index)
+            receipt = audit(self.home, index, proposal, limits, override, self._mark())
+            result.validation_status = ValidationStatus(receipt.status)
+            result.validation_warnings = receipt.messages(Outcome.WARNED)
+            result.validation_errors = receipt.messages(Outcome.FAILED)
+            return receipt
+        raise AssertionError("unreachable")
+
+    def promote(self, index: Index) -> Promotion:
+        """Publish what this run staged, or the newest proposal where it staged nothing.
+
+        Raises:
+            StepFailed: refused or failed; the task's result says which and why.
+        """
+        with self._step(index.task) as result:
+            proposal = self._staged.get(index.key)
+            chosen = proposal.proposal_id if proposal else self._newest(index).proposal_id
+            if index.venue.may_be_open(utc_now()):
+                result.warnings.append(
+                    f"{index.venue.name} ({index.venue.code}) may be open now: a robot that is "
+                    "trading sees the list change under it. Off-peak is better."
+                )
+            done = promote(self.home, index, chosen, self.settings, self._mark())
+            if proposal is None:
+                _describe(result, done.proposal)
+                result.validation_status = ValidationStatus(done.receipt.status)
+                result.validation_warnings = done.receipt.messages(Outcome.WARNED)
+            result.details["changed"] = done.changed
+            for key, path in (("output_path", done.output_path), ("backup_path", done.backup_path)):
+                result.details[key] = self.home.relative(path) if path else None
+            result.status = TaskStatus.SUCCESS
+            return done
+        raise AssertionError("unreachable")
+
+    def validate(self, index: Index) -> "LiveAudit":
+        """Judge the live file of `index`; all indices share one result.
+
+        Raises:
+            StepFailed: the audit could not run.
+        """
+        from tws_maintenance.constituents.validation import validate_live
+
+        with self._step(METADATA_VALIDATION) as result:
+            limits, at = self.settings.of(index), utc_now()
+            refreshed_at, _ = store.last_refreshed(self.home, (index.task,)).get(
+                index.task, (None, None)
+            )
+            audit = validate_live(self.home, index, limits, refreshed_at, at)
+            errors = [f"{index.name}: {text}" for text in audit.messages(Outcome.FAILED)]
+            warnings = [f"{index.name}: {text}" for text in audit.messages(Outcome.WARNED)]
+            result.details.setdefault("files", {})[index.key] = {
+                "row_count": audit.row_count,
+                "sha256": audit.sha256,
+                "last_refreshed_at": refreshed_at,
+                "stale": is_stale(refreshed_at, limits, at),
+                "validation": {
+                    "status": audit.status.value,
+                    "warnings": audit.messages(Outcome.WARNED),
+                    "errors": audit.messages(Outcome.FAILED),
+                },
+            }
+            result.validation_errors += errors
+            result.validation_warnings += warnings
+            return audit
+        raise AssertionError("unreachable")
+
+    def close(self, step_failures: dict[str, str], error: BaseException | None = None) -> None:
+        """Write the report. `step_failures` are Dagster's own, text by task or by step.
+
+        Raises:
+            OSError, LockHeld: the report could not be written.
+        """
+        if self._reservation is None:
+            return
+        if isinstance(error, Exception):
+            self._errors.append(_told(error))
+        elif error is not None:
+            self._interrupted = self._interrupted or "the run was cancelled"
+        for task, text in step_failures.items():
+            result = self._results.get(task)
+            if result is None:
+                self._errors.append(text)
+            elif not result.errors and not result.validation_errors:
+                result.errors.append(text)
+        for result in self._results.values():
+            _conclude(result)
+        self.report = store.write_report(self.home, self._reservation, self._compose())
+
+    def _compose(self) -> dict[str, Any]:
+        finished_at = utc_now()
+        results = [result.to_dict() for result in self._results.values()]
+        errors = list(self._errors)
+        if self._interrupted:
+            errors.append(f"Interrupted: {self._interrupted}. What was not finished was left as it was.")
+        status = RunStatus.INTERRUPTED if self._interrupted else run_status(results, errors)
+        warnings = [
+            f"{r['task']}: {text}"
+            for r in results
+            for text in (*r["warnings"], *r["validation"]["warnings"])
+        ]
+        if self.request.allow_large_change and not self.request.reason:
+            warnings.append("a large change was allowed without a reason: give one with --reason")
+        errors += [
+            f"{r['task']}: {text}"
+            for r in results
+            for text in (*r["errors"], *r["validation"]["errors"])
+        ]
+        return {
+            "report_id": self.report_id,
+            "run_id": self.request.run_id,
+            "entry_point": self.request.entry_point.value,
+            "actor": self.request.actor,
+            "reason": self.request.reason,
+            "status": status.value,
+            "dry_run": self.request.dry_run,
+            "overrides": {"allow_large_change": self.request.allow_large_change},
+            "started_at": utc_text(self._started_at),
+            "finished_at": utc_text(finished_at),
+            "duration_seconds": round((finished_at - self._started_at).total_seconds(), 3),
+            "results": results,
+            "warnings": warnings,
+            "errors": errors,
+        }
+
+    @contextlib.contextmanager
+    def _step(self, task: str) -> Iterator[TaskResult]:
+        """The one edge at which an error becomes part of the result."""
+        result = self._results[task]
+        result.started_at = result.started_at or utc_now()
+        try:
+            yield result
+        except Exception as error:
+            result.status = TaskStatus.FAILED
+            result.errors.append(_told(error))
+            if isinstance(error, Refusal):
+                result.details["refusal"] = error.code
+            raise StepFailed(result.errors[-1]) from error
+        except BaseException:
+            self._interrupted = f"{task} was cancelled while at work"
+            result.status = TaskStatus.FAILED
+            result.errors.append("cancelled while at work")
+            raise
+        finally:
+            result.finished_at = utc_now()
+
+    def _mark(self) -> RunMark:
+        return RunMark(self.report_id, self.request.run_id, utc_now())
+
+    def _newest(self, index: Index) -> Proposal:
+        """Return the newest proposal of `index`: what materialising the live asset alone means."""
+        newest = next(proposal_ids(self.home, index), None)
+        if newest is None:
+            raise ProposalMissing(
+                f"There is no proposal of {index.name} to promote. Materialize "
+                f"staged/{index.task} first, look at it, then this."
+            )
+        return read_proposal(self.home, newest)
+
+    def _new_result(self, task: str) -> TaskResult:
+        details = {} if task == METADATA_VALIDATION else constituents_details()
+        if task == METADATA_VALIDATION:
+            details["files"] = {}
+        return TaskResult(task=task, dry_run=self.request.dry_run, details=details)
+
+
+def _in_order(tasks: tuple[str, ...]) -> list[str]:
+    known = [task for task in TASKS if task in tasks]
+    return known + [task for task in tasks if task not in TASKS]
+
+
+def _conclude(result: TaskResult) -> None:
+    """Settle the status: success is what remains when nothing failed and everything was done."""
+    if result.errors or result.validation_errors:
+        result.status = TaskStatus.FAILED
+    elif result.started_at is None:
+        result.status = TaskStatus.SKIPPED
+    elif result.task == METADATA_VALIDATION:
+        result.status = TaskStatus.SUCCESS
+        result.validation_status = ValidationStatus.PASSED
+    elif result.validation_status != ValidationStatus.PASSED:
+        result.status = TaskStatus.FAILED
+        result.errors.append("the audit did not run, so nothing may be promoted")
+    elif result.dry_run:
+        result.status = TaskStatus.SUCCESS
+    elif result.status != TaskStatus.SUCCESS:
+        result.status = TaskStatus.FAILED
+        result.errors.append("the promotion did not run")
+    if result.task == METADATA_VALIDATION and result.validation_errors:
+        result.validation_status = ValidationStatus.FAILED
+
+
+def _describe(result: TaskResult, proposal: Proposal) -> None:
+    result.source = proposal.source
+    result.before_count = proposal.before_count
+    result.after_count = proposal.after_count
+    result.added = [one.symbol for one in proposal.changes.added]
+    result.removed = [one.symbol for one in proposal.changes.removed]
+    result.warnings += proposal.warnings
+    result.details |= {
+        "proposal_id": proposal.proposal_id,
+        "proposal_sha256": proposal.sha256,
+        "changes": proposal.changes.to_dict(),
+        "rows_read": proposal.rows_read,
+        "rows_dropped": list(proposal.rows_dropped),
+        "carried_forward": proposal.carried_forward,
+    }
+
+
+def _sources(gathered: Gathered) -> list[dict[str, Any]]:
+    return [
+        {
+            "url": attempt.url,
+            "status": attempt.status,
+            "sha256": attempt.raw.sha256 if attempt.raw else None,
+            "bytes": len(attempt.raw.content) if attempt.raw else None,
+            "fetched_at": utc_text(attempt.raw.fetched_at) if attempt.raw else None,
+        }
+        for attempt in gathered.attempts
+    ]
+
+
+def _told(error: Exception) -> str:
+    """Return an error as the operator should read it; a class name only where nothing is known."""
+    if isinstance(error, TwsMaintenanceError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+    return f"Unexpected {type(error).__name__}: {error}. This is a fault of tws_maintenance itself."
+
+
+def _prove_writable(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".probe.", suffix=TEMPORARY_SUFFIX) as file:
+        file.write(b"x")
+
+
+def _unwritable(home: Home, folder: Path, error: OSError) -> str:
+    return (
+        f"{home.relative(folder)} cannot be written ({error.strerror or error}), so nothing was "
+        f"fetched and nothing will be replaced. Make {home.root} writable for this user"
+        f"{f' (uid {os.getuid()})' if hasattr(os, 'getuid') else ''} and free some space."
+    )

@@ -1,0 +1,83 @@
+"""The assets of an index: what was staged, and the live file that it may become.
+
+No asset returns a value: the files are the data, Dagster keeps what is said about them.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+import dagster as dg
+
+from tws_maintenance.indices import Index
+from tws_maintenance.maintenance import MaintenanceRun, StepFailed
+from tws_maintenance.pipeline import names
+from tws_maintenance.pipeline.metadata import proposal_metadata
+
+
+def build_assets(index: Index) -> list[dg.AssetsDefinition]:
+    """Return the staged and the live asset of `index`."""
+    return [_staged_asset(index), _live_asset(index)]
+
+
+def _staged_asset(index: Index) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=names.staged_key(index),
+        group_name=names.GROUP,
+        kinds={"wikipedia", "csv"},
+        output_required=False,
+        description=(
+            f"The {index.name} constituents as fetched, parsed and normalised: a proposal in "
+            "data/staging. Materializing it is a dry run: the live file is only read."
+        ),
+        metadata={"minimum_rows": index.min_rows, "venue": index.venue.code},
+    )
+    def staged(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.MaterializeResult]:
+        if report.wants(index.task):
+            with failing_plainly():
+                proposal = report.stage(index)
+            result = report.result(index.task)
+            yield dg.MaterializeResult(metadata=proposal_metadata(report.home, proposal, result))
+
+    return staged
+
+
+def _live_asset(index: Index) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=names.live_key(index),
+        deps=[names.staged_key(index)],
+        group_name=names.GROUP,
+        kinds={"csv"},
+        output_required=False,
+        description=(
+            f"data/{index.task}.csv, the list that the robot reads. Materializing it publishes "
+            "what this run staged or, alone, the newest proposal; only one whose audit passed."
+        ),
+        metadata={"file": dg.MetadataValue.path(f"data/{index.task}.csv")},
+    )
+    def live(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.MaterializeResult]:
+        if report.wants(index.task):
+            with failing_plainly():
+                done = report.promote(index)
+            metadata = proposal_metadata(report.home, done.proposal, report.result(index.task))
+            metadata |= {
+                "changed": dg.MetadataValue.bool(done.changed),
+                "receipt": dg.MetadataValue.json(
+                    {"status": done.receipt.status, "audited_at": done.receipt.audited_at}
+                ),
+            }
+            if done.backup_path:
+                metadata["backup"] = dg.MetadataValue.path(str(done.backup_path))
+            yield dg.MaterializeResult(metadata=metadata)
+
+    return live
+
+
+@contextlib.contextmanager
+def failing_plainly() -> Iterator[None]:
+    """Show a step's own message in the UI, not the stack that led to it."""
+    try:
+        yield
+    except StepFailed as error:
+        if str(error).startswith("Unexpected"):
+            raise
+        raise dg.Failure(description=str(error), allow_retries=False) from None

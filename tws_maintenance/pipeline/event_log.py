@@ -1,0 +1,48 @@
+"""SQLite event log that keeps its engine.
+
+Dagster's own makes a new SQLAlchemy engine for every event, which throws away the compiled
+statements each time: 1.4 s of a dry run with its 45 checks, 0.45 s with one engine. Same file,
+same tables, same locking. Named in the dagster.yaml that `tws_maintenance.pipeline.instance`
+writes; an operator's own DAGSTER_HOME is not touched and works without it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+
+from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
+from dagster._core.storage.sql import create_engine
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from sqlalchemy.engine import Connection, Engine
+
+
+class SqliteEventLog(ConsolidatedSqliteEventLogStorage):
+    """One SQLite file for the events of all runs, one engine a process."""
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return create_engine(
+            self._conn_string, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}
+        )
+
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @cached_property
+    def _seen_tables(self) -> set[str]:
+        return set()
+
+    def has_table(self, table_name: str) -> bool:
+        """Tell whether a table exists; one that did is not asked for again."""
+        if table_name not in self._seen_tables:
+            if not super().has_table(table_name):
+                return False
+            self._seen_tables.add(table_name)
+        return True
+
+    def dispose(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+        super().dispose()

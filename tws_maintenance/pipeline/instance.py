@@ -1,0 +1,77 @@
+"""DAGSTER_HOME of a home: made ready once, safely for several processes at once.
+
+An operator's own DAGSTER_HOME (set in the environment) is used as it is and never written to by
+us; ours lies in the home as `.dagster`.
+"""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+
+from tws_maintenance.errors import HomeError
+from tws_maintenance.home import Home
+from tws_maintenance.storage.atomic import write_whole
+from tws_maintenance.storage.locks import hold
+
+VARIABLE = "DAGSTER_HOME"
+INIT_WAIT_SECONDS = 60.0
+READY_MARK = "dagster_home.ready"
+
+# `{env: DAGSTER_HOME}` keeps the folder movable: no path of this machine is written down.
+CONFIGURATION = """\
+# Written once by tws_maintenance; change it as you like, it is not written again.
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+run_coordinator:
+  module: dagster._core.run_coordinator
+  class: DefaultRunCoordinator
+event_log_storage:
+  module: tws_maintenance.pipeline.event_log
+  class: SqliteEventLog
+  config:
+    base_dir:
+      env: DAGSTER_HOME
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+"""
+
+
+def prepare(home: Home) -> Path:
+    """Make the DAGSTER_HOME of `home` ready, set the variable, and return the folder.
+
+    Raises:
+        HomeError: it cannot be written.
+        LockHeld: another process has been at it for a minute.
+    """
+    named = os.environ.get(VARIABLE)
+    if named and Path(named) != home.dagster:
+        return Path(named)
+    os.environ[VARIABLE] = str(home.dagster)
+    if (home.locks / READY_MARK).exists():
+        return home.dagster
+    try:
+        home.locks.mkdir(parents=True, exist_ok=True)
+        # Several first openings at once corrupted one home in three: one at a time.
+        lock = home.locks / "dagster_home.lock"
+        with hold(lock, wait_seconds=INIT_WAIT_SECONDS, holder="the first opening"):
+            if not (home.dagster / "dagster.yaml").exists():
+                write_whole(home.dagster / "dagster.yaml", CONFIGURATION.encode())
+            with dg.DagsterInstance.get() as instance:
+                instance.get_runs(limit=1)
+            write_whole(home.locks / READY_MARK, b"")
+    except OSError as error:
+        raise HomeError(
+            f"{home.relative(home.dagster)} cannot be written ({error.strerror or error}). Make "
+            f"{home.root} writable for this user, or set DAGSTER_HOME to a folder that is."
+        ) from error
+    return home.dagster
+
+
+def open_instance(home: Home) -> dg.DagsterInstance:
+    """Return the Dagster instance of `home`; close it, or use it as a context manager."""
+    prepare(home)
+    return dg.DagsterInstance.get()

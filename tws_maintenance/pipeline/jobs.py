@@ -1,0 +1,82 @@
+"""The jobs, named after the console's buttons. Each is one selection of assets and checks."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from tws_maintenance.indices import INDICES, METADATA_VALIDATION, Index, index_of_task
+from tws_maintenance.pipeline import names
+from tws_maintenance.pipeline.checks import live_check_keys, staged_check_keys
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import (
+        UnresolvedAssetJobDefinition,
+    )
+
+IMPLICIT_ASSET_JOB = "__ASSET_JOB"
+
+
+def build_jobs() -> "list[UnresolvedAssetJobDefinition]":
+    """Return every job of the code location."""
+    every = tuple(INDICES.values())
+    look = "Fetch, audit and show what would change. No file is replaced."
+    apply = "Fetch, audit, and replace each file whose audit passes, with a backup."
+    return [
+        _job("dry_run_all", look, _staged(every)),
+        _job("dry_run_constituents", look, _staged(every)),
+        _job("apply_all", apply, _staged(every) | _live(every)),
+        _job("apply_constituents", apply, _staged(every) | _live(every)),
+        _job(
+            "validate_metadata",
+            "Audit the live files as they lie. Nothing is fetched or written.",
+            _validated(every),
+        ),
+    ]
+
+
+def job_name(tasks: Iterable[str], *, dry_run: bool) -> str:
+    """Return the job that does `tasks`; the implicit one where no button does both."""
+    wanted = set(tasks)
+    if wanted == {METADATA_VALIDATION}:
+        return "validate_metadata"
+    if METADATA_VALIDATION in wanted:
+        return IMPLICIT_ASSET_JOB
+    return "dry_run_constituents" if dry_run else "apply_constituents"
+
+
+def selection_of(
+    tasks: Iterable[str], *, dry_run: bool
+) -> tuple[set[dg.AssetKey], set[dg.AssetCheckKey]]:
+    """Return the assets and checks that do `tasks`."""
+    assets: set[dg.AssetKey] = set()
+    checks: set[dg.AssetCheckKey] = set()
+    for task in tasks:
+        if task == METADATA_VALIDATION:
+            checks.update(key for index in INDICES.values() for key in live_check_keys(index))
+            continue
+        index = index_of_task(task)
+        assets.add(names.staged_key(index))
+        checks.update(staged_check_keys(index))
+        if not dry_run:
+            assets.add(names.live_key(index))
+    return assets, checks
+
+
+def _job(
+    name: str, description: str, selection: dg.AssetSelection
+) -> "UnresolvedAssetJobDefinition":
+    return dg.define_asset_job(name, selection=selection, description=description)
+
+
+def _staged(indices: Iterable[Index]) -> dg.AssetSelection:
+    return dg.AssetSelection.assets(*(names.staged_key(index) for index in indices))
+
+
+def _live(indices: Iterable[Index]) -> dg.AssetSelection:
+    """The live assets alone: their checks belong to validate_metadata."""
+    return dg.AssetSelection.assets(*(names.live_key(index) for index in indices)).without_checks()
+
+
+def _validated(indices: Iterable[Index]) -> dg.AssetSelection:
+    return dg.AssetSelection.checks(*(key for index in indices for key in live_check_keys(index)))

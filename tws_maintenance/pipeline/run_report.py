@@ -1,0 +1,23 @@
+"""From Dagster's events to plain records: what a report must know that no step could tell it."""
+
+import dagster as dg
+
+from tws_maintenance.pipeline.names import task_of_step
+
+
+def step_failures(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
+    """Return the message of each failed step, by task, or by step where it is none of ours.
+
+    A step that failed outside its own edge (in Dagster's storage, say) must not end as a success
+    in the report.
+    """
+    failures: dict[str, str] = {}
+    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
+    for record in records:
+        event = record.event_log_entry.dagster_event
+        if event is None or event.step_key is None:
+            continue
+        error = event.step_failure_data.error
+        text = f"step {event.step_key} failed: {error.message.strip() if error else 'no reason'}"
+        failures.setdefault(task_of_step(event.step_key) or event.step_key, text)
+    return failures

@@ -1,0 +1,64 @@
+"""The chain of reports: each holds the sha256 of the one written before it.
+
+The head is noted beside the locks, so that adding a report does not read all the others; without
+the note it is found again from the reports themselves.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tws_maintenance.home import Home
+from tws_maintenance.storage.atomic import to_json, write_json, write_whole
+from tws_maintenance.storage.digest import sha256
+from tws_maintenance.storage.locks import hold
+
+LOCK_WAIT_SECONDS = 30.0
+KEY = "previous_report_sha256"
+
+
+def append(home: Home, path: Path, report: dict[str, Any]) -> dict[str, Any]:
+    """Write `report` to `path` as the newest link and return it with its predecessor's sha256.
+
+    Raises:
+        LockHeld: another process kept the chain for too long.
+        OSError: nothing was written.
+    """
+    lock = home.locks / "reports.lock"
+    with hold(lock, wait_seconds=LOCK_WAIT_SECONDS, holder=f"report {report['report_id']}"):
+        linked = {**report, KEY: _head(home)}
+        content = to_json(linked)
+        write_whole(path, content)
+        write_json(_note(home), {"report": path.name, "sha256": sha256(content)})
+    return linked
+
+
+def _note(home: Home) -> Path:
+    return home.locks / "reports.head"
+
+
+def _head(home: Home) -> str | None:
+    try:
+        note = json.loads(_note(home).read_text(encoding="utf-8"))
+        # As noted, not as it is now: a report altered since must break the chain.
+        return str(note["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return _find_head(home)
+
+
+def _find_head(home: Home) -> str | None:
+    """Return the sha256 of the report that no other one names, the latest if there are several."""
+    digests: dict[str, str] = {}
+    named: set[str] = set()
+    for path in home.reports.glob("*.json"):
+        try:
+            content = path.read_bytes()
+            report = json.loads(content)
+            previous, finished_at = report[KEY], str(report["finished_at"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        digests[sha256(content)] = finished_at
+        named.add(previous)
+    heads = [(finished_at, digest) for digest, finished_at in digests.items()
+             if digest not in named]
+    return max(heads)[1] if heads else None

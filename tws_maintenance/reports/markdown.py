@@ -1,0 +1,178 @@
+"""A report as an operator wants to read it: the verdict first, then what changed, by name."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tws_maintenance.indices import METADATA_VALIDATION, TASKS, index_of_task
+
+VERDICTS = {
+    "completed": "Completed",
+    "partial_failure": "Partly failed",
+    "failed": "Failed",
+    "interrupted": "Interrupted",
+}
+
+
+def render(report: dict[str, Any]) -> str:
+    """Return the report in Markdown."""
+    return "\n".join(_lines(report)).rstrip() + "\n"
+
+
+def verdict(report: dict[str, Any]) -> str:
+    """Return in one sentence what a run came to and what it did to the files."""
+    results = report["results"]
+    replaced = [task_name(r["task"]) for r in results if r.get("changed")]
+    failed = [task_name(r["task"]) for r in results if r["status"] == "failed"]
+    kind = _kind(report)
+    parts = [f"{kind} {VERDICTS.get(report['status'], report['status']).lower()}."]
+    if replaced:
+        parts.append(f"Replaced: {', '.join(replaced)}.")
+    elif kind == "Apply" and not failed:
+        parts.append("Nothing to change: the files were up to date.")
+    else:
+        parts.append("No file was replaced.")
+    if failed:
+        parts.append(f"Failed: {', '.join(failed)}.")
+    return " ".join(parts)
+
+
+def task_name(task: str) -> str:
+    """Return what people call a task."""
+    if task == METADATA_VALIDATION:
+        return "metadata validation"
+    return index_of_task(task).name if task in TASKS else task
+
+
+def member(one: dict[str, str]) -> str:
+    """Return a member with its company."""
+    return f"{one['symbol']} ({one['security']})" if one.get("security") else one["symbol"]
+
+
+def _kind(report: dict[str, Any]) -> str:
+    if all(r["task"] == METADATA_VALIDATION for r in report["results"]) and report["results"]:
+        return "Validation"
+    return "Dry run" if report["dry_run"] else "Apply"
+
+
+def _lines(report: dict[str, Any]) -> Iterator[str]:
+    yield f"# {verdict(report)}"
+    yield ""
+    by = f"by {_escape(report['actor'])} ({report['entry_point']})"
+    yield f"{report['report_id']}, {report['finished_at']}, {report['duration_seconds']} s, {by}"
+    if report["reason"]:
+        yield f"\nReason: {_escape(report['reason'])}"
+    if any(report["overrides"].values()):
+        yield "\nOverride: a large change was accepted (`--allow-large-change`)."
+    yield ""
+    own = [r for r in report["results"] if "changes" in r]
+    if own:
+        yield "| list | status | audit | rows before | rows after | added | removed | renamed | fields |"
+        yield "|---|---|---|--:|--:|--:|--:|--:|--:|"
+        for result in own:
+            changes = result["changes"]
+            cells = [
+                task_name(result["task"]),
+                _status(result),
+                result["validation"]["status"].replace("_", " "),
+                _number(result["before_count"]),
+                _number(result["after_count"]),
+                *(str(len(changes[key])) for key in ("added", "removed", "renamed", "updated")),
+            ]
+            yield f"| {' | '.join(cells)} |"
+        yield ""
+    for result in report["results"]:
+        yield from _task(result)
+    loose = [e for e in report["errors"] if not any(e.endswith(x) for r in report["results"]
+                                                    for x in (*r["errors"], *r["validation"]["errors"]))]
+    if loose:
+        yield "## The run itself\n"
+        yield from (f"- **error:** {_escape(error)}" for error in loose)
+        yield ""
+    yield f"Run {report['run_id']}."
+
+
+def _task(result: dict[str, Any]) -> Iterator[str]:
+    yield f"## {task_name(result['task'])}: {_status(result)}"
+    yield ""
+    if "changes" in result:
+        yield from _changes(result["changes"])
+    if "files" in result:
+        yield from _files(result["files"])
+    for kind, texts in (
+        ("error", [*result["errors"], *result["validation"]["errors"]]),
+        ("warning", [*result["warnings"], *result["validation"]["warnings"]]),
+    ):
+        yield from (f"- **{kind}:** {_escape(text)}" for text in texts)
+    yield ""
+    yield from _origin(result)
+    yield ""
+
+
+def _changes(changes: dict[str, Any]) -> Iterator[str]:
+    renamed = {one["to_symbol"] for one in changes["renamed"]}
+    left = {one["from_symbol"] for one in changes["renamed"]}
+    for key, skip in (("added", renamed), ("removed", left)):
+        members = [_escape(member(one)) for one in changes[key] if one["symbol"] not in skip]
+        if members:
+            yield f"- **{key}:** {', '.join(members)}"
+    for one in changes["renamed"]:
+        yield (
+            f"- **renamed:** {_escape(one['from_symbol'])} is now {_escape(one['to_symbol'])} "
+            f"({_escape(one['security'])})"
+        )
+    for one in changes["updated"]:
+        before, after = (_escape(one[k]) or "(blank)" for k in ("before", "after"))
+        yield f"- **changed:** {_escape(one['symbol'])} {one['field']}: {before} → {after}"
+
+
+def _files(files: dict[str, Any]) -> Iterator[str]:
+    for key, one in files.items():
+        age = one["last_refreshed_at"] or "never"
+        yield (
+            f"- **{task_name(f'{key}_constituents')}:** {one['validation']['status']}, "
+            f"{_number(one['row_count'])} rows, last refreshed {age}"
+            + (" (stale)" if one["stale"] else "")
+        )
+
+
+def _origin(result: dict[str, Any]) -> Iterator[str]:
+    if result["source"]:
+        yield f"- source: <{result['source']}>"
+    for one in result.get("sources", []):
+        if one["sha256"]:
+            yield (
+                f"- fetched: <{one['url']}>, HTTP {one['status']}, {one['bytes']} bytes, "
+                f"sha256 `{one['sha256'][:16]}…`, {one['fetched_at']}"
+            )
+    for row in result.get("rows_dropped", []):
+        yield f"- dropped source {_escape(row['row'])}: {row['reason']}"
+    if result.get("carried_forward"):
+        yield f"- carried forward: {result['carried_forward']} values that the source left blank"
+    for label, key in (("proposal", "proposal_id"), ("written", "output_path"),
+                       ("backup", "backup_path")):
+        if result.get(key):
+            yield f"- {label}: `{result[key]}`"
+    if result["duration_seconds"] is not None:
+        yield f"- duration: {result['duration_seconds']} s"
+
+
+def _status(result: dict[str, Any]) -> str:
+    status = str(result["status"]).replace("_", " ")
+    if result["status"] == "success" and "changes" in result and not result["dry_run"]:
+        return "replaced" if result["changed"] else "nothing to change"
+    if result.get("refusal"):
+        return f"refused ({result['refusal'].replace('_', ' ')})"
+    return status
+
+
+def _number(value: int | None) -> str:
+    return "none" if value is None else str(value)
+
+
+def _escape(text: str) -> str:
+    """Keep a source's text from being markup, in Markdown and in the HTML made from it."""
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        text = text.replace(character, entity)
+    for character in "\\`*_[]|":
+        text = text.replace(character, f"\\{character}")
+    return " ".join(text.split())

@@ -1,0 +1,182 @@
+"""Reports on disk: reserving an id, writing both forms, listing and reading them."""
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tws_maintenance.clock import utc_text
+from tws_maintenance.errors import UsageError
+from tws_maintenance.home import Home
+from tws_maintenance.reports import chain
+from tws_maintenance.reports.markdown import render
+from tws_maintenance.reports.record import TaskStatus
+from tws_maintenance.storage.atomic import write_whole
+
+PREFIX = "maintenance_"
+_STAMP = re.compile(r"\d{8}_\d{6}(_\d+)?")
+_OLDER_FORM = re.compile(r"maintenance_.+")
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """A report id that nobody else gets, held by a hidden file until the report is written."""
+
+    report_id: str
+    marker: Path
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One line of the list of reports; `damaged` where the file is no readable report."""
+
+    report_id: str
+    run_id: str | None
+    status: str | None
+    dry_run: bool | None
+    finished_at: str | None
+    warnings: int
+    errors: int
+    damaged: bool
+
+
+def reserve(home: Home, at: datetime, note: dict[str, Any]) -> Reservation:
+    """Reserve the report id of a run that starts `at`; `note` tells a later reader whose it is.
+
+    Raises:
+        OSError: the folder of reports cannot be written.
+    """
+    home.reports.mkdir(parents=True, exist_ok=True)
+    stamp = at.astimezone(UTC).strftime("%Y%m%d_%H%M%S")
+    for number in range(1, 10_000):
+        name = stamp if number == 1 else f"{stamp}_{number}"
+        marker = home.reports / f".{name}.reserved"
+        try:
+            descriptor = os.open(marker, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+        except FileExistsError:
+            continue
+        with open(descriptor, "w", encoding="utf-8") as file:
+            json.dump({**note, "pid": os.getpid(), "reserved_at": utc_text(at)}, file)
+        # Only now: whoever had this id wrote its report before giving up the marker.
+        if (home.reports / f"{name}.json").exists():
+            marker.unlink()
+            continue
+        return Reservation(f"{PREFIX}{name}", marker)
+    raise OSError(f"more than 9999 reports were reserved in the second {stamp}")
+
+
+def write_report(home: Home, reservation: Reservation, report: dict[str, Any]) -> dict[str, Any]:
+    """Write the report as Markdown and JSON, and give up the reservation.
+
+    The JSON comes last: it is what says that the report is complete.
+    """
+    path = report_path(home, reservation.report_id)
+    readable = path.with_suffix(".md")
+    write_whole(readable, render(report).encode())
+    try:
+        linked = chain.append(home, path, report)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            readable.unlink()
+        raise
+    reservation.marker.unlink(missing_ok=True)
+    return linked
+
+
+def report_path(home: Home, report_id: str) -> Path:
+    """Return the JSON file of a report.
+
+    Raises:
+        UsageError: `report_id` is not the id of a report (and cannot name another folder).
+    """
+    stamp = report_id.removeprefix(PREFIX)
+    if _STAMP.fullmatch(stamp) and report_id.startswith(PREFIX):
+        return home.reports / f"{stamp}.json"
+    if _OLDER_FORM.fullmatch(report_id) and Path(report_id).name == report_id:
+        return home.reports / f"{report_id}.json"
+    raise UsageError(
+        f"{report_id!r} is not a report id; expected one such as maintenance_20261122_183000. "
+        "`reports list` shows them."
+    )
+
+
+def read_report(home: Home, report_id: str) -> dict[str, Any]:
+    """Read a report.
+
+    Raises:
+        UsageError: there is none of that id.
+        ValueError: it is damaged.
+    """
+    path = report_path(home, report_id)
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(
+            f"There is no report {report_id} in {home.relative(home.reports)}. "
+            "`reports list` shows them."
+        ) from None
+    if not isinstance(value, dict):
+        raise ValueError(f"{path.name} is not a report")
+    return value
+
+
+def report_ids(home: Home) -> list[str]:
+    """Return the ids of all reports, newest first; those of an older form come last."""
+    stems = [path.stem for path in home.reports.glob("*.json") if not path.name.startswith(".")]
+    ours = sorted((s for s in stems if _STAMP.fullmatch(s)), key=_stamp_key, reverse=True)
+    older = sorted((s for s in stems if _OLDER_FORM.fullmatch(s)), reverse=True)
+    return [f"{PREFIX}{stem}" for stem in ours] + older
+
+
+def newest_reports(home: Home) -> Iterator[dict[str, Any]]:
+    """Yield the readable reports, newest first, reading each only when it is asked for."""
+    for report_id in report_ids(home):
+        with contextlib.suppress(OSError, ValueError):
+            yield read_report(home, report_id)
+
+
+def summarise(home: Home, report_id: str) -> Summary:
+    """Return the line of one report; a damaged one is said to be so, never raised."""
+    try:
+        report = read_report(home, report_id)
+        return Summary(
+            report_id=report_id,
+            run_id=report.get("run_id"),
+            status=report["status"],
+            dry_run=report.get("dry_run"),
+            finished_at=report.get("finished_at"),
+            warnings=len(report.get("warnings") or []),
+            errors=len(report.get("errors") or []),
+            damaged=False,
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return Summary(report_id, None, None, None, None, 0, 0, damaged=True)
+
+
+def last_refreshed(home: Home, tasks: tuple[str, ...]) -> dict[str, tuple[str, str | None]]:
+    """Return (finished_at, source) of the newest successful apply of each of `tasks`."""
+    found: dict[str, tuple[str, str | None]] = {}
+    for report in newest_reports(home):
+        for result in report.get("results") or []:
+            task = result.get("task")
+            if (
+                task in tasks
+                and task not in found
+                and result.get("dry_run") is False
+                and result.get("status") == TaskStatus.SUCCESS
+                and result.get("finished_at")
+            ):
+                found[task] = (result["finished_at"], result.get("source"))
+        if len(found) == len(tasks):
+            break
+    return found
+
+
+def _stamp_key(stem: str) -> tuple[str, int]:
+    day, time, *number = stem.split("_")
+    return f"{day}_{time}", int(number[0]) if number else 1

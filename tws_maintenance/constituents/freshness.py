@@ -11,7 +11,7 @@ from tws_maintenance.settings import IndexSettings
 
 def is_stale(refreshed_at: str | None, limits: IndexSettings, at: datetime) -> bool:
     """Tell whether a list was refreshed too long ago, or never."""
-    return refreshed_at is None or age_days(refreshed_at, at) > limits.maxage_days
+    return refreshed_at is None or age_days(refreshed_at, at) > limits.max_age_days
 
 
 def has_drifted(home: Home, index: Index, digest: str | None) -> bool:

@@ -72,7 +72,7 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
             changes = result["changes"]
             cells = [
                 task_name(result["task"]),
-                _status(result),
+                status_of(result),
                 result["validation"]["status"].replace("_", " "),
                 _number(result["before_count"]),
                 _number(result["after_count"]),
@@ -92,10 +92,10 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
 
 
 def _task(result: dict[str, Any]) -> Iterator[str]:
-    yield f"## {task_name(result['task'])}: {_status(result)}"
+    yield f"## {task_name(result['task'])}: {status_of(result)}"
     yield ""
     if "changes" in result:
-        yield from _changes(result["changes"])
+        yield from _changes(result)
     if "files" in result:
         yield from _files(result["files"])
     for kind, texts in (
@@ -108,7 +108,11 @@ def _task(result: dict[str, Any]) -> Iterator[str]:
     yield ""
 
 
-def _changes(changes: dict[str, Any]) -> Iterator[str]:
+def _changes(result: dict[str, Any]) -> Iterator[str]:
+    changes = result["changes"]
+    if result["before_count"] is None and result["after_count"] is not None:
+        yield f"- **new list:** {result['after_count']} members; there was no file before"
+        return
     renamed = {one["to_symbol"] for one in changes["renamed"]}
     left = {one["from_symbol"] for one in changes["renamed"]}
     for key, skip in (("added", renamed), ("removed", left)):
@@ -156,7 +160,8 @@ def _origin(result: dict[str, Any]) -> Iterator[str]:
         yield f"- duration: {result['duration_seconds']} s"
 
 
-def _status(result: dict[str, Any]) -> str:
+def status_of(result: dict[str, Any]) -> str:
+    """Return a task's status in words that tell a replaced file from an unchanged one."""
     status = str(result["status"]).replace("_", " ")
     if result["status"] == "success" and "changes" in result and not result["dry_run"]:
         return "replaced" if result["changed"] else "nothing to change"

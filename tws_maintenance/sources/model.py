@@ -21,6 +21,7 @@ class RawCopy:
     fetched_at: datetime
     etag: str | None = None
     last_modified: str | None = None
+    served_at: str | None = None
 
 
 @dataclass(frozen=True)

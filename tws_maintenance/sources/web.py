@@ -155,6 +155,7 @@ class WebClient:
             fetched_at=utc_now(),
             etag=answer.headers.get("ETag"),
             last_modified=answer.headers.get("Last-Modified"),
+            served_at=answer.headers.get("Date"),
         )
 
     def _body(self, answer: requests.Response) -> bytes:

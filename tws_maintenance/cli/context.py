@@ -1,0 +1,30 @@
+"""What every command needs first: the home, named in the environment for everything below."""
+
+import os
+from pathlib import Path
+
+import click
+
+from tws_maintenance.errors import UsageError
+from tws_maintenance.home import HOME_VARIABLE, Home, find_home
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the value alone, as JSON, on stdout."
+)
+pass_home = click.make_pass_decorator(Home)
+
+
+def entering_home(named: Path | None) -> Home:
+    """Return the home and name it in the environment, where Dagster's processes look for it.
+
+    Raises:
+        UsageError: a home was named that does not exist: a typing error must not become a home.
+    """
+    home = find_home(named)
+    if not home.root.is_dir():
+        raise UsageError(
+            f"The home {home.root} is not a folder. Create it, or name another with --home or "
+            f"{HOME_VARIABLE}."
+        )
+    os.environ[HOME_VARIABLE] = str(home.root)
+    return home

@@ -1,0 +1,81 @@
+"""Starting a run from a command: fetch while Dagster is imported, show progress, print the end."""
+
+import gc
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tws_maintenance.cli.output import is_terminal
+from tws_maintenance.errors import HomeError, UsageError
+from tws_maintenance.home import Home
+from tws_maintenance.indices import METADATA_VALIDATION, index_of_task
+from tws_maintenance.reports.markdown import task_name
+
+if TYPE_CHECKING:
+    from tws_maintenance.sources.gather import Gathering
+
+VERBS = {"staged": "fetching and staging", "audit": "auditing", "validate": "validating"}
+
+
+def launch(
+    home: Home,
+    tasks: tuple[str, ...],
+    *,
+    dry_run: bool,
+    allow_large_change: bool = False,
+    reason: str = "",
+    verbose: bool = False,
+) -> dict[str, Any]:
+    """Execute a run in this process and return its report.
+
+    Raises:
+        HomeError: the run could not leave a report; the message says why.
+    """
+    # Half a million objects are made by the imports and none of them is garbage.
+    gc.disable()
+    gathering = _begin_to_fetch(home, tasks)
+    from tws_maintenance.pipeline.runs import Order, execute
+
+    order = Order(tasks, dry_run, allow_large_change, reason)
+    executed = execute(
+        home,
+        order,
+        gathering=gathering,
+        on_step=_progress,
+        log_level="INFO" if verbose else "CRITICAL",
+    )
+    gc.freeze()  # and none of them need be looked at on the way out
+    gc.enable()
+    return _report_of(home, executed.report_id, executed.problem)
+
+
+def _begin_to_fetch(home: Home, tasks: tuple[str, ...]) -> "Gathering":
+    from tws_maintenance.constituents.proposal import last_copy
+    from tws_maintenance.settings import load_settings
+    from tws_maintenance.sources.gather import Gathering
+
+    gathering = Gathering(load_settings(home), lambda index, url: last_copy(home, index, url))
+    gathering.start(index_of_task(task) for task in tasks if task != METADATA_VALIDATION)
+    return gathering
+
+
+def _report_of(home: Home, report_id: str | None, problem: str) -> dict[str, Any]:
+    from tws_maintenance.reports.store import read_report
+
+    if report_id is None:
+        raise HomeError(problem or "The run could not start, and left no report.")
+    try:
+        return read_report(home, report_id)
+    except (OSError, ValueError, UsageError) as error:
+        raise HomeError(f"The report {report_id} could not be written or read: {error}") from error
+
+
+def _progress(task: str, step_event: str) -> None:
+    if not is_terminal():
+        return
+    step, _, event = step_event.rpartition(" ")
+    verb = VERBS.get(step.split("_")[0], "promoting")
+    if event == "started":
+        click.echo(f"{task_name(task)}: {verb}", err=True)
+    elif event == "failed":
+        click.echo(f"{task_name(task)}: {verb} failed", err=True)

@@ -1,0 +1,53 @@
+"""The root command: where the home is, and the commands."""
+
+from pathlib import Path
+
+import click
+
+from tws_maintenance.cli import dagster, demo, doctor, reports, run, status, validate
+from tws_maintenance.cli.context import entering_home
+
+
+class _PlainErrors(click.Group):
+    """Show our own errors as messages with exit code 1 (2 for usage), never as a stack."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        from tws_maintenance.errors import TwsMaintenanceError, UsageError
+
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(2)
+        except TwsMaintenanceError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=_PlainErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path),
+    help="The folder to maintain [default: TWS_MAINTENANCE_HOME, the checkout, or here].",
+)
+@click.version_option(package_name="tws_maintenance")
+@click.pass_context
+def cli(ctx: click.Context, home: Path | None) -> None:
+    """Keep the index constituents of a trading robot fresh, auditable and safe to apply.
+
+    A run is a dry run unless --apply is given. Nothing but lists, reports and their own records
+    is ever written; no order, strategy or trading setting is touched.
+    """
+    ctx.obj = entering_home(home)
+
+
+for command in (
+    run.run,
+    validate.validate,
+    status.status,
+    reports.reports,
+    dagster.dagster,
+    doctor.doctor,
+    demo.demo,
+):
+    cli.add_command(command)

@@ -1,0 +1,144 @@
+"""How values are printed: a report for people, any value as JSON, and the exit codes."""
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from tws_maintenance.reports.markdown import member, status_of, task_name, verdict
+
+NAMES_SHOWN = 12
+EXIT_FAILED = 1
+EXIT_PARTIAL = 3
+EXIT_REFUSED = 4
+
+
+def print_json(value: Any) -> None:
+    """Print `value` alone on stdout."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def exit_code(report: dict[str, Any]) -> int:
+    """Return the exit code of a run from its report."""
+    if report["status"] == "completed":
+        return 0
+    if report["status"] == "partial_failure":
+        return EXIT_PARTIAL
+    failed = [result for result in report["results"] if result["status"] == "failed"]
+    if failed and all(result.get("refusal") for result in failed):
+        return EXIT_REFUSED
+    return EXIT_FAILED
+
+
+def print_table(columns: list[tuple[str, bool]], rows: list[list[str]]) -> None:
+    """Print a table; a column is its name and whether it is of numbers."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name, is_number in columns:
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = 140  # a file or a pipe has no edge to wrap at
+    console.print(table)
+
+
+def print_report(report: dict[str, Any]) -> None:
+    """Print what a run came to: the verdict, a line a list, then changes and findings by name."""
+    click.secho(verdict(report), bold=True, fg=_colour(report["status"]))
+    click.echo()
+    lists = [result for result in report["results"] if "changes" in result]
+    if lists:
+        names = ("before", "after", "added", "removed", "renamed", "fields", "seconds")
+        columns = [("list", False), ("status", False), ("audit", False)]
+        print_table([*columns, *((name, True) for name in names)], [_row(r) for r in lists])
+        click.echo()
+    for result in report["results"]:
+        lines = list(_details(result))
+        if lines:
+            click.secho(task_name(result["task"]), bold=True)
+            for kind, text in lines:
+                click.echo(f"  {click.style(kind.ljust(8), fg=_colour(kind))} {text}")
+            click.echo()
+    if not lists and not report["results"]:
+        for error in report["errors"]:
+            click.echo(f"  {error}")
+    stamp = report["report_id"].removeprefix("maintenance_")
+    click.echo(f"Report: reports/maintenance/{stamp}.md")
+
+
+def is_terminal() -> bool:
+    """Tell whether progress lines have a reader."""
+    return sys.stderr.isatty()
+
+
+def _row(result: dict[str, Any]) -> list[str]:
+    changes = result["changes"]
+    return [
+        task_name(result["task"]),
+        status_of(result),
+        result["validation"]["status"].replace("_", " "),
+        *("-" if result[key] is None else str(result[key]) for key in ("before_count", "after_count")),
+        *(str(len(changes[key])) for key in ("added", "removed", "renamed", "updated")),
+        "-" if result["duration_seconds"] is None else f"{result['duration_seconds']:.1f}",
+    ]
+
+
+def _details(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if "changes" in result:
+        yield from _changes(result)
+    for key, one in result.get("files", {}).items():
+        rows = "no rows" if one["row_count"] is None else f"{one['row_count']} rows"
+        refreshed = one["last_refreshed_at"] or "never"
+        yield "file", f"{key}: {one['validation']['status']}, {rows}, last refreshed {refreshed}"
+    for text in (*result["warnings"], *result["validation"]["warnings"]):
+        yield "warning", text
+    for text in (*result["errors"], *result["validation"]["errors"]):
+        yield "error", text
+    if result.get("backup_path"):
+        yield "backup", result["backup_path"]
+
+
+def _changes(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    changes = result["changes"]
+    if result["before_count"] is None:
+        if result["after_count"] is not None:
+            yield "new list", f"{result['after_count']} members; there was no file before"
+        return
+    moved = {one[key] for one in changes["renamed"] for key in ("from_symbol", "to_symbol")}
+    for key in ("added", "removed"):
+        members = [member(one) for one in changes[key] if one["symbol"] not in moved]
+        if members:
+            yield key, _some(members, ", ")
+    for one in changes["renamed"]:
+        yield "renamed", f"{one['from_symbol']} is now {one['to_symbol']} ({one['security']})"
+    updated = [
+        f"{u['symbol']} {u['field']}: {u['before'] or '(blank)'} → {u['after'] or '(blank)'}"
+        for u in changes["updated"]
+    ]
+    for text in updated[:NAMES_SHOWN]:
+        yield "changed", text
+    if len(updated) > NAMES_SHOWN:
+        yield "changed", f"and {len(updated) - NAMES_SHOWN} more fields, all in the report"
+
+
+def _some(texts: list[str], separator: str) -> str:
+    more = len(texts) - NAMES_SHOWN
+    shown = separator.join(texts[:NAMES_SHOWN])
+    return f"{shown} and {more} more, all in the report" if more > 0 else shown
+
+
+def _colour(word: str) -> str | None:
+    return {
+        "completed": "green",
+        "partial_failure": "yellow",
+        "warning": "yellow",
+        "failed": "red",
+        "interrupted": "red",
+        "error": "red",
+    }.get(word)

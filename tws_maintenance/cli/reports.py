@@ -1,0 +1,77 @@
+"""`reports`: the record of every run."""
+
+from dataclasses import asdict
+
+import click
+
+from tws_maintenance.cli.context import json_option, pass_home
+from tws_maintenance.cli.output import print_json, print_table
+from tws_maintenance.home import Home
+
+
+@click.group()
+def reports() -> None:
+    """List and show the reports of former runs."""
+
+
+@reports.command("list")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many.")
+@json_option
+@pass_home
+def list_reports(home: Home, limit: int, as_json: bool) -> None:
+    """List the newest reports."""
+    from tws_maintenance.reports.store import report_ids, summarise
+
+    found = report_ids(home)
+    shown = [summarise(home, report_id) for report_id in found[:limit]]
+    if as_json:
+        print_json({"reports": [asdict(one) for one in shown], "total": len(found)})
+        return
+    if not shown:
+        click.echo("No report yet. Start with: python -m tws_maintenance run")
+        return
+    columns = [("report", False), ("status", False), ("kind", False), ("finished", False),
+               ("warnings", True), ("errors", True)]
+    rows = [
+        [
+            one.report_id,
+            "DAMAGED" if one.damaged else str(one.status),
+            "-" if one.dry_run is None else "dry run" if one.dry_run else "apply",
+            one.finished_at or "-",
+            str(one.warnings),
+            str(one.errors),
+        ]
+        for one in shown
+    ]
+    print_table(columns, rows)
+    if len(found) > len(shown):
+        click.echo(f"\n{len(found) - len(shown)} older ones: --limit {len(found)}")
+
+
+@reports.command("show")
+@click.argument("report_id", default="latest")
+@json_option
+@click.pass_context
+@pass_home
+def show_report(home: Home, ctx: click.Context, report_id: str, as_json: bool) -> None:
+    """Show a report as Markdown, the latest unless one is named."""
+    from tws_maintenance.errors import UsageError
+    from tws_maintenance.reports.markdown import render
+    from tws_maintenance.reports.store import read_report, report_ids, report_path
+
+    if report_id == "latest":
+        found = report_ids(home)
+        if not found:
+            raise UsageError("There is no report yet. Start with: python -m tws_maintenance run")
+        report_id = found[0]
+    try:
+        report = read_report(home, report_id)
+        text = render(report)
+    except (ValueError, KeyError, TypeError) as error:
+        click.echo(f"The report {report_id} is damaged ({error}). Its bytes:", err=True)
+        click.echo(report_path(home, report_id).read_bytes())
+        ctx.exit(1)
+    if as_json:
+        print_json(report)
+    else:
+        click.echo(text, nl=False)

@@ -1,0 +1,25 @@
+"""`validate`: audit the live files as they lie."""
+
+import click
+
+from tws_maintenance.cli.context import json_option, pass_home
+from tws_maintenance.cli.output import exit_code, print_json, print_report
+from tws_maintenance.home import Home
+from tws_maintenance.indices import METADATA_VALIDATION
+
+
+@click.command()
+@click.option("--verbose", "-v", is_flag=True, help="Show Dagster's log on stderr.")
+@json_option
+@click.pass_context
+@pass_home
+def validate(home: Home, ctx: click.Context, verbose: bool, as_json: bool) -> None:
+    """Audit the live files: schema, age, edits by others. Fetches and replaces nothing."""
+    from tws_maintenance.cli.launch import launch
+
+    report = launch(home, (METADATA_VALIDATION,), dry_run=True, verbose=verbose)
+    if as_json:
+        print_json(report)
+    else:
+        print_report(report)
+    ctx.exit(exit_code(report))

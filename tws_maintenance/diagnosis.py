@@ -1,0 +1,145 @@
+"""What `doctor` looks at: whether this machine and this home can do the job."""
+
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from tws_maintenance.clock import utc_now, utc_text
+from tws_maintenance.errors import SettingsError, SourceError
+from tws_maintenance.home import Home
+from tws_maintenance.indices import INDICES
+from tws_maintenance.settings import HttpSettings, Settings, load_settings
+from tws_maintenance.sources import wikipedia
+from tws_maintenance.sources.web import WebClient
+
+PACKAGES = ("dagster", "dagster-webserver", "pandas", "pandera", "requests", "lxml")
+MAX_CLOCK_SECONDS = 120.0
+
+
+@dataclass
+class Finding:
+    """One line of the diagnosis: `outcome` is `ok`, `note` or `failed`."""
+
+    outcome: str
+    subject: str
+    text: str
+
+
+def diagnose(home: Home, *, offline: bool) -> list[Finding]:
+    """Return everything that was looked at; nothing is left behind on disk."""
+    findings = [*_home(home)]
+    try:
+        settings = load_settings(home)
+        findings.append(Finding("ok", "settings", _settings_text(home)))
+    except SettingsError as error:
+        settings = Settings.model_construct()
+        findings.append(Finding("failed", "settings", str(error)))
+    findings += [*_dagster_home(home), *_versions()]
+    if settings.http.contact == HttpSettings().contact:
+        findings.append(
+            Finding(
+                "note",
+                "contact",
+                "sources are told of the project's page only; set [http] contact in "
+                "maintenance.toml to your e-mail address, as Wikimedia asks",
+            )
+        )
+    if not offline:
+        findings += _sources(settings)
+    return findings
+
+
+def _home(home: Home) -> Iterator[Finding]:
+    yield Finding("ok", "home", str(home.root))
+    for folder in (home.data, home.reports, home.dagster):
+        existing = next(one for one in (folder, *folder.parents) if one.exists())
+        yield _tried(f"{home.relative(folder)}/", lambda where=existing: _probe(where))
+
+
+def _probe(folder: Path) -> str:
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".probe."):
+        pass
+    return "can be written"
+
+
+def _tried(subject: str, attempt: Callable[[], str]) -> Finding:
+    try:
+        return Finding("ok", subject, attempt())
+    except OSError as error:
+        return Finding("failed", subject, f"cannot be written: {error.strerror or error}")
+
+
+def _settings_text(home: Home) -> str:
+    if home.settings_file.exists():
+        return f"{home.settings_file.name} is readable and without mistakes"
+    return "defaults (there is no maintenance.toml)"
+
+
+def _dagster_home(home: Home) -> Iterator[Finding]:
+    named = os.environ.get("DAGSTER_HOME")
+    if named is None:
+        yield Finding("ok", "DAGSTER_HOME", f"{home.relative(home.dagster)} in the home")
+    elif Path(named).is_dir():
+        yield Finding("note", "DAGSTER_HOME", f"yours, {named}: used as it is, never modified")
+    else:
+        yield Finding(
+            "failed", "DAGSTER_HOME", f"{named} is not a folder. Create it or unset the variable."
+        )
+
+
+def _versions() -> Iterator[Finding]:
+    found: dict[str, str] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            yield Finding("failed", name, "is not installed; install tws_maintenance with pip")
+    yield Finding(
+        "ok",
+        "versions",
+        f"Python {platform.python_version()}, "
+        + ", ".join(f"{name} {number}" for name, number in found.items()),
+    )
+    if found.get("dagster") != found.get("dagster-webserver"):
+        yield Finding(
+            "failed",
+            "versions",
+            "dagster and dagster-webserver must be the same version. Reinstall tws_maintenance.",
+        )
+
+
+def _sources(settings: Settings) -> Iterator[Finding]:
+    origin = settings.http.wikipedia_url
+    for index in INDICES.values():
+        until = time.monotonic() + settings.http.deadline
+        client = WebClient(settings.http, origin, until=until)
+        url = wikipedia.page_url(origin, index.sources[0].locator)
+        try:
+            raw = client.get(url)
+        except SourceError as error:
+            yield Finding("failed", index.name, f"{url}: {error}")
+            continue
+        yield Finding("ok", index.name, f"{url}: {len(raw.content)} bytes")
+        if raw.served_at:
+            yield _clock(raw.served_at)
+
+
+def _clock(served_at: str) -> Finding:
+    try:
+        off = abs((utc_now() - parsedate_to_datetime(served_at)).total_seconds())
+    except ValueError:
+        return Finding("note", "clock", f"the source's date is unreadable: {served_at}")
+    if off > MAX_CLOCK_SECONDS:
+        return Finding(
+            "failed",
+            "clock",
+            f"{utc_text(utc_now())} here, {off:.0f} s away from the source's. Set this machine's "
+            "clock: freshness and the age of proposals depend on it.",
+        )
+    return Finding("ok", "clock", f"{utc_text(utc_now())}, as the source has it")

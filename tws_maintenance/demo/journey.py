@@ -1,1 +1,105 @@
-def play(*, keep: bool) -> int: return 0
+"""The journey: preview, apply, a rejected page, and where to look afterwards.
+
+Every command is the real program in a process of its own, on a throw-away home.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from tws_maintenance.constituents.live import to_csv
+from tws_maintenance.constituents.normalise import normalise
+from tws_maintenance.demo.pages import Company, companies, page
+from tws_maintenance.demo.server import PageServer
+from tws_maintenance.home import HOME_VARIABLE, Home
+from tws_maintenance.indices import INDICES, Index
+from tws_maintenance.sources.model import SourceRow, SourceTable
+
+ROWS_LOST = 20
+
+
+def play(*, keep: bool) -> int:
+    """Play the journey on the terminal and return the exit code: 0 if all went as it must."""
+    folder = Path(tempfile.mkdtemp(prefix="tws-maintenance-demo-"))
+    home = Home(folder)
+    try:
+        pages = {key: page(key, companies(key)) for key in INDICES}
+        with PageServer(pages) as server:
+            return _play(home, server)
+    finally:
+        if keep:
+            click.echo(f"\nThe demo's home is kept: {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _play(home: Home, server: PageServer) -> int:
+    _say(
+        "A throw-away home with lists that are some weeks old, and three pages of invented "
+        "companies on this machine. Nothing else is touched, and no network is needed."
+    )
+    for index in INDICES.values():
+        _write_older_list(home, index)
+    _say("1. Look: what would change? A run is a dry run unless told otherwise.")
+    looked = _run(home, server, "run")
+    _say("2. Apply it: each file is replaced whole, with a backup.")
+    applied = _run(home, server, "run", "--apply", "--reason", "demo")
+    _say(f"3. The Hang Seng page loses {ROWS_LOST} rows. Its list is rejected, the others go on.")
+    server.pages["hsi"] = page("hsi", companies("hsi")[:-ROWS_LOST])
+    rejected = _run(home, server, "run", "--apply")
+    _say("4. Is everything fresh, and what happened?")
+    _run(home, server, "status")
+    _run(home, server, "reports", "list")
+    _say(
+        "Where to look: data/ holds the lists, data/backups what they replaced, data/staging what "
+        "was fetched and audited, reports/maintenance a report of every run. `dagster dev` shows "
+        "the same as assets, checks and runs. On your own lists: python -m tws_maintenance run"
+    )
+    return 0 if (looked, applied, rejected) == (0, 0, 3) else 1
+
+
+def _write_older_list(home: Home, index: Index) -> None:
+    """Write what the list was before: members left and came, one changed its ticker."""
+    now = companies(index.key)
+    left = Company("9901" if index.key == "hsi" else "ZZ9", "Yesterday Mill plc", now[0].sector)
+    former = now[5].renamed("9902" if index.key == "hsi" else "OLD")
+    moved = Company(now[6].ticker, now[6].name, "Utilities" if now[6].sector else "", "")
+    older = [*now[1:5], former, moved, *now[7:], left]
+    table = SourceTable(
+        rows=tuple(
+            SourceRow(n, c.ticker, c.name, c.sector, c.sub_industry)
+            for n, c in enumerate(older, start=1)
+        ),
+        dropped=(),
+        rows_read=len(older),
+    )
+    rows = normalise(table, index, None)
+    home.data.mkdir(parents=True, exist_ok=True)
+    home.live_file(index.key).write_bytes(to_csv(rows.columns, list(rows.rows)))
+
+
+def _run(home: Home, server: PageServer, *arguments: str) -> int:
+    """Run the program as a user would, its output on this terminal, and return its exit code."""
+    click.secho(f"$ python -m tws_maintenance {' '.join(arguments)}", bold=True)
+    environment = {
+        **os.environ,
+        HOME_VARIABLE: str(home.root),
+        "TWS_MAINTENANCE_HTTP__WIKIPEDIA_URL": server.origin,
+    }
+    environment.pop("DAGSTER_HOME", None)
+    sys.stdout.flush()
+    command = [sys.executable, "-m", "tws_maintenance", *arguments]
+    code = subprocess.run(command, env=environment, cwd=home.root, check=False).returncode
+    click.echo(f"(exit code {code})")
+    return code
+
+
+def _say(text: str) -> None:
+    click.echo()
+    click.secho(text, fg="cyan")
+    click.echo()

@@ -1,0 +1,58 @@
+"""Homes, pages and processes: everything real, everything in a temporary folder."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tws_maintenance.demo.pages import companies, page
+from tws_maintenance.demo.server import PageServer
+from tws_maintenance.home import Home
+from tws_maintenance.indices import INDICES
+from tws_maintenance.settings import Settings, load_settings
+from tws_maintenance_tests.support import Program, RecordedWeb
+
+
+@pytest.fixture(autouse=True)
+def _no_environment_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests must not see, or write to, the home and the Dagster of whoever runs them."""
+    for name in list(os.environ):
+        if name.startswith(("TWS_MAINTENANCE_", "DAGSTER_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """An empty home."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return Home(folder)
+
+
+@pytest.fixture
+def server() -> Iterator[PageServer]:
+    """The three pages of invented companies, served on this machine; change `.pages` at will."""
+    with PageServer({key: page(key, companies(key)) for key in INDICES}) as running:
+        yield running
+
+
+@pytest.fixture
+def settings(home: Home, server: PageServer, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings that point to `server`, with no pause between attempts."""
+    monkeypatch.setenv("TWS_MAINTENANCE_HTTP__WIKIPEDIA_URL", server.origin)
+    monkeypatch.setenv("TWS_MAINTENANCE_HTTP__BACKOFF", "0")
+    return load_settings(home)
+
+
+@pytest.fixture
+def program(home: Home, server: PageServer) -> Program:
+    """The real program in processes of its own, on `home`, reading from `server`."""
+    return Program(home, {"TWS_MAINTENANCE_HTTP__WIKIPEDIA_URL": server.origin,
+                          "TWS_MAINTENANCE_HTTP__BACKOFF": "0"})
+
+
+@pytest.fixture
+def recorded(home: Home) -> RecordedWeb:
+    """The real program against the recorded web; skips where the recordings are not there."""
+    return RecordedWeb(home)

@@ -1,0 +1,112 @@
+"""What tests share: running the real program, and the recorded web beside the repository."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tws_maintenance.constituents.live import to_csv
+from tws_maintenance.constituents.normalise import normalise
+from tws_maintenance.demo.pages import Company
+from tws_maintenance.home import HOME_VARIABLE, Home
+from tws_maintenance.indices import INDICES, Index
+from tws_maintenance.sources.model import SourceRow, SourceTable
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SHARED = REPOSITORY.parent / "shared"
+TIMEOUT_SECONDS = 120
+
+
+@dataclass
+class Program:
+    """`python -m tws_maintenance` on a home, each call a process of its own."""
+
+    home: Home
+    environment: dict[str, str] = field(default_factory=dict)
+    prefix: tuple[str, ...] = ()
+
+    def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end and return its exit code and output."""
+        return self.execute(sys.executable, "-m", "tws_maintenance", *arguments, **environment)
+
+    def execute(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run any command in this home's environment."""
+        return subprocess.run(
+            [*self.prefix, *command],
+            env=self.full_environment(**environment),
+            cwd=self.home.root,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+
+    def full_environment(self, **environment: str) -> dict[str, str]:
+        """Return the environment of a process: the machine's, the home, the fixture's, yours."""
+        return {
+            **os.environ,
+            HOME_VARIABLE: str(self.home.root),
+            **self.environment,
+            **environment,
+        }
+
+
+class RecordedWeb:
+    """The program under recorded-web: real pages, latency and faults."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._tool = SHARED / "bin" / "recorded-web"
+        if not self._tool.exists():
+            pytest.skip(f"the recorded web pages are not here ({SHARED.name}/ is absent)")
+
+    def program(self, *options: str, **environment: str) -> Program:
+        """Return the program behind recorded-web with `options`, such as --fault GLOB=MODE."""
+        return Program(self._home, environment, (sys.executable, str(self._tool), "run", *options, "--"))
+
+
+def page_file(name: str) -> Path:
+    """Return a recorded page; skips where the recordings are not there."""
+    path = SHARED / "pages" / name
+    if not path.exists():
+        pytest.skip(f"the recorded page {name} is not here ({SHARED.name}/ is absent)")
+    return path
+
+
+def reports_of(home: Home) -> list[dict[str, Any]]:
+    """Return every report of a home, oldest first."""
+    return [json.loads(path.read_text()) for path in sorted(home.reports.glob("2*.json"))]
+
+
+def result_of(report: dict[str, Any], task: str) -> dict[str, Any]:
+    """Return the result of `task` in a report."""
+    return next(result for result in report["results"] if result["task"] == task)
+
+
+def table_of(members: list[Company]) -> SourceTable:
+    """Return what a source that lists `members` gives."""
+    rows = tuple(
+        SourceRow(number, one.ticker, one.name, one.sector, one.sub_industry)
+        for number, one in enumerate(members, start=1)
+    )
+    return SourceTable(rows=rows, dropped=(), rows_read=len(rows))
+
+
+def write_live(home: Home, index: Index, members: list[Company]) -> bytes:
+    """Write the live file that lists `members` and return its bytes."""
+    rows = normalise(table_of(members), index, None)
+    content = to_csv(rows.columns, list(rows.rows))
+    home.data.mkdir(parents=True, exist_ok=True)
+    home.live_file(index.key).write_bytes(content)
+    return content
+
+
+def live_bytes(home: Home) -> dict[str, bytes | None]:
+    """Return the bytes of each live file, None where there is none."""
+    paths = {key: home.live_file(key) for key in INDICES}
+    return {key: path.read_bytes() if path.exists() else None for key, path in paths.items()}

@@ -4,7 +4,7 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -59,18 +59,13 @@ def _home(home: Home) -> Iterator[Finding]:
     yield Finding("ok", "home", str(home.root))
     for folder in (home.data, home.reports, home.dagster):
         existing = next(one for one in (folder, *folder.parents) if one.exists())
-        yield _tried(f"{home.relative(folder)}/", lambda where=existing: _probe(where))
+        yield _writable(f"{home.relative(folder)}/", existing)
 
 
-def _probe(folder: Path) -> str:
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".probe."):
-        pass
-    return "can be written"
-
-
-def _tried(subject: str, attempt: Callable[[], str]) -> Finding:
+def _writable(subject: str, folder: Path) -> Finding:
     try:
-        return Finding("ok", subject, attempt())
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".probe."):
+            return Finding("ok", subject, "can be written")
     except OSError as error:
         return Finding("failed", subject, f"cannot be written: {error.strerror or error}")
 

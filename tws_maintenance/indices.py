@@ -12,6 +12,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 METADATA_VALIDATION = "metadata_validation"
+SATURDAY = 5
 
 # https://www.msci.com/our-solutions/indexes/gics (the structure in force since March 2023)
 GICS_SECTORS = frozenset(
@@ -52,7 +53,7 @@ class Venue:
     def may_be_open(self, at: datetime) -> bool:
         """Tell whether `at` (aware) falls into a regular session; a holiday counts as open."""
         local = at.astimezone(ZoneInfo(self.timezone))
-        return local.weekday() < 5 and self.opens <= local.time() < self.closes
+        return local.weekday() < SATURDAY and self.opens <= local.time() < self.closes
 
 
 @dataclass(frozen=True)

@@ -247,7 +247,9 @@ class MaintenanceRun:
         results = [result.to_dict() for result in self._results.values()]
         errors = list(self._errors)
         if self._interrupted:
-            errors.append(f"Interrupted: {self._interrupted}. What was not finished was left as it was.")
+            errors.append(
+                f"Interrupted: {self._interrupted}. What was not finished was left as it was."
+            )
         status = RunStatus.INTERRUPTED if self._interrupted else run_status(results, errors)
         warnings = [
             f"{r['task']}: {text}"

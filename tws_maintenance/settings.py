@@ -110,11 +110,11 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings' own signature
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let the environment win over what `load_settings` read from the file."""
         return (env_settings, init_settings)
@@ -134,13 +134,13 @@ def load_settings(home: Home) -> Settings:
     values = _read_toml(home.settings_file)
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     for variable in os.environ:
-        if variable.startswith(PREFIX) and variable != HOME_VARIABLE:
-            if variable.split("__")[0] not in known:
-                raise SettingsError(
-                    f"The environment variable {variable} is not a setting of tws_maintenance. "
-                    f"Expected {', '.join(sorted(known))} followed by __KEY, or {HOME_VARIABLE}. "
-                    "Unset it or correct its name."
-                )
+        is_ours = variable.startswith(PREFIX) and variable != HOME_VARIABLE
+        if is_ours and variable.split("__")[0] not in known:
+            raise SettingsError(
+                f"The environment variable {variable} is not a setting of tws_maintenance. "
+                f"Expected {', '.join(sorted(known))} followed by __KEY, or {HOME_VARIABLE}. "
+                "Unset it or correct its name."
+            )
     try:
         return Settings(**values)
     except ValidationError as error:

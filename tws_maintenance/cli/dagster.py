@@ -12,11 +12,32 @@ from tws_maintenance.home import Home
 
 CODE_LOCATION = ("-m", "tws_maintenance.definitions")
 # The commands that load a code location, by how many words name them.
-LOADING = {("dev",), ("job", "execute"), ("job", "list"), ("job", "launch"), ("job", "print"),
-           ("asset", "list"), ("asset", "materialize"), ("definitions", "validate"),
-           ("schedule", "list"), ("sensor", "list")}
-TARGETS = ("-m", "--module-name", "-f", "--python-file", "-w", "--workspace", "-p",
-           "--package-name", "-d", "--working-directory", "--grpc-port", "--grpc-socket")
+LOADING = {
+    ("dev",),
+    ("job", "execute"),
+    ("job", "list"),
+    ("job", "launch"),
+    ("job", "print"),
+    ("asset", "list"),
+    ("asset", "materialize"),
+    ("definitions", "validate"),
+    ("schedule", "list"),
+    ("sensor", "list"),
+}
+TARGETS = (
+    "-m",
+    "--module-name",
+    "-f",
+    "--python-file",
+    "-w",
+    "--workspace",
+    "-p",
+    "--package-name",
+    "-d",
+    "--working-directory",
+    "--grpc-port",
+    "--grpc-socket",
+)
 
 
 @click.command(

@@ -83,7 +83,10 @@ def _row(result: dict[str, Any]) -> list[str]:
         task_name(result["task"]),
         status_of(result),
         result["validation"]["status"].replace("_", " "),
-        *("-" if result[key] is None else str(result[key]) for key in ("before_count", "after_count")),
+        *(
+            "-" if result[key] is None else str(result[key])
+            for key in ("before_count", "after_count")
+        ),
         *(str(len(changes[key])) for key in ("added", "removed", "renamed", "updated")),
         "-" if result["duration_seconds"] is None else f"{result['duration_seconds']:.1f}",
     ]

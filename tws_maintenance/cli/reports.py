@@ -30,8 +30,14 @@ def list_reports(home: Home, limit: int, as_json: bool) -> None:
     if not shown:
         click.echo("No report yet. Start with: python -m tws_maintenance run")
         return
-    columns = [("report", False), ("status", False), ("kind", False), ("finished", False),
-               ("warnings", True), ("errors", True)]
+    columns = [
+        ("report", False),
+        ("status", False),
+        ("kind", False),
+        ("finished", False),
+        ("warnings", True),
+        ("errors", True),
+    ]
     rows = [
         [
             one.report_id,

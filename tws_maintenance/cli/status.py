@@ -32,8 +32,14 @@ def status(home: Home, ctx: click.Context, check: bool, as_json: bool) -> None:
 
 
 def _print(value: dict[str, Any]) -> None:
-    columns = [("list", False), ("rows", True), ("last refreshed", False), ("", False),
-               ("last run", False), ("file", False)]
+    columns = [
+        ("list", False),
+        ("rows", True),
+        ("last refreshed", False),
+        ("", False),
+        ("last run", False),
+        ("file", False),
+    ]
     rows = [
         [
             one["name"],

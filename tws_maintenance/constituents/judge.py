@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,7 +74,9 @@ def _judge_cells(frame: pd.DataFrame, index: Index) -> "Callable[[Rule], RuleRes
         if cases.empty:
             return RuleResult(rule.name, Outcome.PASSED, f"all {len(frame)} rows have {rule.says}")
         cells = tuple(_cell(case, frame) for case in cases.head(MAX_CELLS).to_dict("records"))
-        named = "; ".join(f"{c['value']!r} (row {c['row']}: {c['of']})" for c in cells[:NAMED_CELLS])
+        named = "; ".join(
+            f"{c['value']!r} (row {c['row']}: {c['of']})" for c in cells[:NAMED_CELLS]
+        )
         more = len(cases) - NAMED_CELLS
         return RuleResult(
             rule.name,
@@ -98,7 +100,7 @@ def _columns_result(frame: pd.DataFrame, index: Index, missing: list[str]) -> Ru
     return RuleResult(rules.COLUMNS.name, Outcome.PASSED, ", ".join(map(str, frame.columns)))
 
 
-def _cell(case: dict[str, Any], frame: pd.DataFrame) -> dict[str, Any]:
+def _cell(case: dict[Hashable, Any], frame: pd.DataFrame) -> dict[str, Any]:
     """Return one offender in plain types; `row` is the line in the file, the header being 1."""
     position = int(case["index"])
     security = str(frame["security"].iloc[position]) if "security" in frame else ""

@@ -77,16 +77,14 @@ def parse_live(content: bytes, name: str) -> LiveFile:
             continue
         if len(cells) != len(columns):
             raise LiveFileError(
-                _advice(
-                    name, f"has {len(cells)} cells in line {number}, expected {len(columns)}"
-                )
+                _advice(name, f"has {len(cells)} cells in line {number}, expected {len(columns)}")
             )
         rows.append(dict(zip(columns, cells, strict=True)))
     return LiveFile(content, sha256(content), columns, tuple(rows))
 
 
 def to_csv(columns: tuple[str, ...], rows: list[Row]) -> bytes:
-    """Return the one form of a live file: sorted by symbol, UTF-8, `\\n`, minimal quotes."""
+    """Return the one form of a live file: sorted by symbol, UTF-8, line feeds, few quotes."""
     buffer = io.StringIO(newline="")
     writer = csv.DictWriter(buffer, columns, restval="", lineterminator="\n")
     writer.writeheader()

@@ -7,8 +7,8 @@ import pandas as pd
 
 from tws_maintenance.clock import parse_utc
 from tws_maintenance.constituents import rules
-from tws_maintenance.constituents.judge import Measure
 from tws_maintenance.constituents.generation import Generation
+from tws_maintenance.constituents.judge import Measure
 from tws_maintenance.constituents.live import LiveFile
 from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.settings import IndexSettings
@@ -136,7 +136,7 @@ def _stated_count(rows: int, proposal: Proposal) -> Measure:
 
 
 def _older(proposal: Proposal, last: Generation | None) -> Measure:
-    """Compare like with like: the edit's date with the edit's, the server's date with the server's."""
+    """Compare like with like: date of the edit with date of the edit, header with header."""
     pairs = []
     if last is not None:
         pairs = [

@@ -30,8 +30,9 @@ def normalise(table: SourceTable, index: Index, live: LiveFile | None) -> Normal
     forward from the live file, by symbol, then by company across a ticker change; so are the
     columns that an operator added.
     """
-    rows = [_row(index, one.ticker, one.security, one.sector, one.sub_industry)
-            for one in table.rows]
+    rows = [
+        _row(index, one.ticker, one.security, one.sector, one.sub_industry) for one in table.rows
+    ]
     if live is None:
         return Normalised(index.columns, tuple(rows), ())
     known = live.by_symbol()

@@ -79,7 +79,9 @@ def _trusted(home: Home, index: Index, proposal_id: str) -> tuple[Proposal, Rece
     try:
         staged = (home.proposal(proposal_id) / STAGED).read_bytes()
     except OSError as error:
-        raise ProposalMissing(f"The staged file of {proposal_id} cannot be read: {error}") from error
+        raise ProposalMissing(
+            f"The staged file of {proposal_id} cannot be read: {error}"
+        ) from error
     digests = {proposal.sha256, receipt.sha256, sha256(staged)}
     if len(digests) != 1 or receipt.proposal_id != proposal_id:
         raise ProposalUnaudited(
@@ -95,9 +97,7 @@ def _trusted(home: Home, index: Index, proposal_id: str) -> tuple[Proposal, Rece
     return proposal, receipt, staged
 
 
-def _refuse_used_or_old(
-    home: Home, proposal: Proposal, settings: Settings, mark: RunMark
-) -> None:
+def _refuse_used_or_old(home: Home, proposal: Proposal, settings: Settings, mark: RunMark) -> None:
     done = read_promotion(home, proposal.proposal_id)
     if done and done.get("state") == "promoted":
         raise ProposalUsed(
@@ -166,9 +166,7 @@ def _publish(
         for file in prepared:
             file.commit()
         _read_back(path, staged)
-        write_json(
-            home.proposal(proposal.proposal_id) / RECORD, record | {"state": "promoted"}
-        )
+        write_json(home.proposal(proposal.proposal_id) / RECORD, record | {"state": "promoted"})
     except OSError as error:
         for file in prepared:
             file.discard()
@@ -181,9 +179,7 @@ def _read_back(path: Path, staged: bytes) -> None:
         raise OSError(f"{path.name} reads back other bytes than were written")
 
 
-def _aftermath(
-    home: Home, path: Path, staged: bytes, live: bytes | None, error: OSError
-) -> str:
+def _aftermath(home: Home, path: Path, staged: bytes, live: bytes | None, error: OSError) -> str:
     """Say what lies on disk now, from the bytes themselves."""
     name = home.relative(path)
     try:

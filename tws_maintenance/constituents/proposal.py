@@ -139,6 +139,5 @@ def _read_raw(path: Path, expected: str) -> bytes | None:
 
 def _age_key(folder: Path) -> tuple[str, int]:
     """Sort maintenance_20261122_183000_2_sp500 after maintenance_20261122_183000_sp500."""
-    parts = folder.name.split("_")
-    extra = parts[3] if len(parts) > 4 else "0"
-    return "_".join(parts[1:3]), int(extra) if extra.isdecimal() else 0
+    _, day, time, *rest = [*folder.name.split("_"), "", ""]
+    return f"{day}_{time}", int(rest[0]) if rest[0].isdecimal() else 1

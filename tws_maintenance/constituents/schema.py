@@ -65,7 +65,8 @@ def failures(schema: pa.DataFrameSchema, frame: pd.DataFrame) -> pd.DataFrame:
     try:
         schema.validate(frame, lazy=True)
     except pa.errors.SchemaErrors as error:
-        return error.failure_cases[["column", "check", "failure_case", "index"]]
+        cases: pd.DataFrame = error.failure_cases[["column", "check", "failure_case", "index"]]
+        return cases
     return pd.DataFrame(columns=["column", "check", "failure_case", "index"])
 
 

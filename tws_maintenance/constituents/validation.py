@@ -9,10 +9,10 @@ from datetime import datetime
 import pandas as pd
 
 from tws_maintenance.constituents import rules
-from tws_maintenance.constituents.judge import Measure, judge, read_frame
 from tws_maintenance.constituents.backups import newest_backup
 from tws_maintenance.constituents.freshness import age_days
 from tws_maintenance.constituents.generation import read_generation
+from tws_maintenance.constituents.judge import Measure, judge, read_frame
 from tws_maintenance.constituents.live import LiveFile, parse_live, read_live
 from tws_maintenance.constituents.measures import count_change, row_count
 from tws_maintenance.constituents.rules import Outcome, RuleResult, ValidationStatus
@@ -125,6 +125,7 @@ def _drift(home: Home, index: Index, live: LiveFile) -> Measure:
 
 
 def _unreadable(index: Index, applicable: tuple[rules.Rule, ...], why: str) -> LiveAudit:
-    checks = tuple(RuleResult(rule.name, Outcome.FAILED, f"could not run: {why}")
-                   for rule in applicable)
+    checks = tuple(
+        RuleResult(rule.name, Outcome.FAILED, f"could not run: {why}") for rule in applicable
+    )
     return LiveAudit(index, None, None, checks, why)

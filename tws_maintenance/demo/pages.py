@@ -11,8 +11,36 @@ from html import escape
 
 from tws_maintenance.indices import GICS_SECTORS
 
-_FIRST = "Amber Boreal Cedar Delta Ember Fjord Granite Harbor Indigo Juniper Kestrel Larch".split()
-_SECOND = "Lane Mill Peak Quay Ridge Field Gate Bridge Point Vale Shore Crest Hollow Works".split()
+_FIRST = [
+    "Amber",
+    "Boreal",
+    "Cedar",
+    "Delta",
+    "Ember",
+    "Fjord",
+    "Granite",
+    "Harbor",
+    "Indigo",
+    "Juniper",
+    "Kestrel",
+    "Larch",
+]
+_SECOND = [
+    "Lane",
+    "Mill",
+    "Peak",
+    "Quay",
+    "Ridge",
+    "Field",
+    "Gate",
+    "Bridge",
+    "Point",
+    "Vale",
+    "Shore",
+    "Crest",
+    "Hollow",
+    "Works",
+]
 _FORMS = ("Inc.", "Corporation", "Group", "Holdings", "plc")
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -63,9 +91,7 @@ def _sti() -> list[Company]:
 
 def _hsi() -> list[Company]:
     sectors = ("Finance", "Utilities", "Properties", "Commerce & Industry")
-    return [
-        Company(str(1 + n * 37), name, sectors[n % 4]) for n, name in enumerate(_names(85))
-    ]
+    return [Company(str(1 + n * 37), name, sectors[n % 4]) for n, name in enumerate(_names(85))]
 
 
 def _sp500_page(members: list[Company]) -> str:

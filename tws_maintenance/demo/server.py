@@ -5,7 +5,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 from tws_maintenance.indices import INDICES
@@ -30,7 +30,7 @@ class PageServer:
         """The address to set as `[http] wikipedia_url`."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def __enter__(self) -> "PageServer":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

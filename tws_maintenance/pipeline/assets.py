@@ -31,7 +31,7 @@ def _staged_asset(index: Index) -> dg.AssetsDefinition:
         ),
         metadata={"minimum_rows": index.min_rows, "venue": index.venue.code},
     )
-    def staged(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.MaterializeResult]:
+    def staged(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.MaterializeResult[None]]:
         if report.wants(index.task):
             with failing_plainly():
                 proposal = report.stage(index)
@@ -54,7 +54,7 @@ def _live_asset(index: Index) -> dg.AssetsDefinition:
         ),
         metadata={"file": dg.MetadataValue.path(f"data/{index.task}.csv")},
     )
-    def live(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.MaterializeResult]:
+    def live(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.MaterializeResult[None]]:
         if report.wants(index.task):
             with failing_plainly():
                 done = report.promote(index)

@@ -45,4 +45,4 @@ class SqliteEventLog(ConsolidatedSqliteEventLogStorage):
     def dispose(self) -> None:
         """Close the connections."""
         self._engine.dispose()
-        super().dispose()
+        super().dispose()  # type: ignore[no-untyped-call]

@@ -39,18 +39,17 @@ def proposal_metadata(
 
 def diff_table(changes: dict[str, Any]) -> dg.MetadataValue:
     """Return the `changes` of a task result as a table, at most 200 rows of it."""
-    rows: list[dict[str, str]] = []
-    for one in changes["renamed"]:
-        rows.append(
-            {
-                "change": "renamed",
-                "symbol": one["to_symbol"],
-                "security": one["security"],
-                "field": "symbol",
-                "before": one["from_symbol"],
-                "after": one["to_symbol"],
-            }
-        )
+    rows: list[dict[str, str]] = [
+        {
+            "change": "renamed",
+            "symbol": one["to_symbol"],
+            "security": one["security"],
+            "field": "symbol",
+            "before": one["from_symbol"],
+            "after": one["to_symbol"],
+        }
+        for one in changes["renamed"]
+    ]
     rows += [{"change": kind, **one} for kind in ("added", "removed") for one in changes[kind]]
     rows += [{"change": "updated", **one} for one in changes["updated"]]
     return _table(rows[:MAX_DIFF_ROWS], _DIFF_COLUMNS)

@@ -80,7 +80,8 @@ def build_report_resource(gathering: Gathering | None = None) -> dg.ResourceDefi
 
 def _request(context: dg.InitResourceContext) -> RunRequest:
     run, instance = context.run, context.instance
-    assert run is not None and instance is not None, "the report resource needs a run"
+    assert run is not None, "the report resource needs a run"
+    assert instance is not None, "the report resource needs an instance"
     config: Mapping[str, Any] = context.resource_config or {}
     steps = _planned_steps(run, instance)
     planned = {task for task in map(names.task_of_step, steps) if task}
@@ -149,7 +150,7 @@ def _close(
         run.close(step_failures(context.instance, run.request.run_id), error)
     except Exception as fault:
         told = f"The report of run {run.request.run_id} could not be written: {fault}"
-        print(told, file=sys.stderr)
+        sys.stderr.write(f"{told}\n")
         if context.log:
-            context.log.error(told)
+            context.log.exception(told)
         raise

@@ -4,7 +4,7 @@ A run is created first (its id is known then) and executed second, so that anoth
 do the second half.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,7 +55,7 @@ def execute(
     order: Order,
     *,
     gathering: Gathering | None = None,
-    on_step: Progress = lambda task, event: None,
+    on_step: Progress | None = None,
     log_level: str = "CRITICAL",
 ) -> Executed:
     """Create the run of `order` in the instance of `home` and execute it here.
@@ -76,7 +76,8 @@ def execute(
         problem = ""
         for event in execute_run_iterator(InMemoryJob(job), run, instance):
             problem = _failure(event) or problem
-            _tell(event, on_step)
+            if on_step:
+                _tell(event, on_step)
         ended = instance.get_run_by_id(run.run_id)
         report_id = ended.tags.get(REPORT_ID_TAG) if ended else None
         return Executed(run.run_id, report_id, problem)

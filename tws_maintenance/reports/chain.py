@@ -59,6 +59,7 @@ def _find_head(home: Home) -> str | None:
             continue
         digests[sha256(content)] = finished_at
         named.add(previous)
-    heads = [(finished_at, digest) for digest, finished_at in digests.items()
-             if digest not in named]
+    heads = [
+        (finished_at, digest) for digest, finished_at in digests.items() if digest not in named
+    ]
     return max(heads)[1] if heads else None

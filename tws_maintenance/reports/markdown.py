@@ -66,7 +66,7 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     yield ""
     own = [r for r in report["results"] if "changes" in r]
     if own:
-        yield "| list | status | audit | rows before | rows after | added | removed | renamed | fields |"
+        yield "| list | status | audit | before | after | added | removed | renamed | fields |"
         yield "|---|---|---|--:|--:|--:|--:|--:|--:|"
         for result in own:
             changes = result["changes"]
@@ -82,8 +82,15 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
         yield ""
     for result in report["results"]:
         yield from _task(result)
-    loose = [e for e in report["errors"] if not any(e.endswith(x) for r in report["results"]
-                                                    for x in (*r["errors"], *r["validation"]["errors"]))]
+    loose = [
+        e
+        for e in report["errors"]
+        if not any(
+            e.endswith(x)
+            for r in report["results"]
+            for x in (*r["errors"], *r["validation"]["errors"])
+        )
+    ]
     if loose:
         yield "## The run itself\n"
         yield from (f"- **error:** {_escape(error)}" for error in loose)
@@ -152,8 +159,11 @@ def _origin(result: dict[str, Any]) -> Iterator[str]:
         yield f"- dropped source {_escape(row['row'])}: {row['reason']}"
     if result.get("carried_forward"):
         yield f"- carried forward: {result['carried_forward']} values that the source left blank"
-    for label, key in (("proposal", "proposal_id"), ("written", "output_path"),
-                       ("backup", "backup_path")):
+    for label, key in (
+        ("proposal", "proposal_id"),
+        ("written", "output_path"),
+        ("backup", "backup_path"),
+    ):
         if result.get(key):
             yield f"- {label}: `{result[key]}`"
     if result["duration_seconds"] is not None:

@@ -121,7 +121,7 @@ def read_report(home: Home, report_id: str) -> dict[str, Any]:
             "`reports list` shows them."
         ) from None
     if not isinstance(value, dict):
-        raise ValueError(f"{path.name} is not a report")
+        raise ValueError(f"{path.name} is not a report")  # noqa: TRY004 - damaged, not misused
     return value
 
 

@@ -37,7 +37,8 @@ class Gathering:
             with self._lock:
                 if index.key in self._answers:
                     continue
-                self._answers[index.key] = answer = Future()
+                answer: Future[Gathered] = Future()
+                self._answers[index.key] = answer
             # A daemon thread: a source that hangs must not keep the process from ending.
             threading.Thread(
                 target=self._work, args=(index, answer), name=f"gather-{index.key}", daemon=True
@@ -51,7 +52,7 @@ class Gathering:
     def _work(self, index: Index, answer: "Future[Gathered]") -> None:
         try:
             answer.set_result(self._gather(index))
-        except BaseException as error:  # the thread's edge: it belongs to whoever waits
+        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
             answer.set_exception(error)
 
     def _gather(self, index: Index) -> Gathered:

@@ -29,6 +29,7 @@ COLUMN_NAMES: dict[str, frozenset[str]] = {
 REQUIRED = ("ticker", "security")
 HEADER_ROWS = 3
 MIN_SYMBOL_SHARE = 0.5
+MAX_SPAN = 1000
 _OTHER_LIST = re.compile(r"reserve|former|removed|changes|historical|previous|past", re.IGNORECASE)
 _HEADINGS = "preceding::*[self::h2 or self::h3 or self::h4][1]"
 
@@ -121,7 +122,7 @@ def _fill_spans(row: list[str], spans: dict[int, tuple[int, str]]) -> None:
 def _span(cell: html.HtmlElement, name: str) -> int:
     value = cell.get(name) or "1"
     # A hostile colspan of a billion must not become a billion cells.
-    return min(max(int(value), 1), 1000) if value.isdecimal() and len(value) < 5 else 1
+    return min(max(int(value), 1), MAX_SPAN) if value.isdecimal() else 1
 
 
 def _columns(grid: Grid) -> tuple[dict[str, int], int]:
@@ -201,7 +202,8 @@ def _describe(grid: Grid, index: Index) -> str:
 
 def _nothing_found(tables: int, near_misses: Iterable[str], index: Index) -> str:
     expected = "; ".join(
-        f"{name} (one of {', '.join(sorted(COLUMN_NAMES[name]))})" for name in (*REQUIRED, *index.enriched)
+        f"{name} (one of {', '.join(sorted(COLUMN_NAMES[name]))})"
+        for name in (*REQUIRED, *index.enriched)
     )
     found = "; ".join(list(near_misses)[:3]) or "none that comes near"
     return (

@@ -210,5 +210,5 @@ def _plain(error: Any) -> str:
     while error.args and isinstance(error.args[0], BaseException):
         error = error.args[0]
     reason = getattr(error, "reason", None)
-    text = str(reason if reason is not None else error)
-    return text.split(">: ")[-1].split("object at 0x")[0].strip() or type(error).__name__
+    text = str(reason if reason is not None else error).rsplit(">: ", maxsplit=1)[-1]
+    return text.split("object at 0x", maxsplit=1)[0].strip() or type(error).__name__

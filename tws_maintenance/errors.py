@@ -54,6 +54,10 @@ class DataRejected(TwsMaintenanceError):
     """The audit failed; the proposal must not be promoted."""
 
 
+class AuditFailed(TwsMaintenanceError):
+    """The audit itself could not run to its end; what it would have judged has not passed."""
+
+
 class PromotionFailed(TwsMaintenanceError):
     """Replacing the live file failed half way; the old file is in its place."""
 

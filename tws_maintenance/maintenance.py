@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tws_maintenance.clock import utc_now, utc_text
+from tws_maintenance.constituents.auditor import Auditor
 from tws_maintenance.constituents.freshness import is_stale
 from tws_maintenance.constituents.promotion import Promotion, promote
-from tws_maintenance.constituents.proposal import Proposal, proposal_ids, read_proposal
+from tws_maintenance.constituents.proposal import Proposal, last_copy, proposal_ids, read_proposal
 from tws_maintenance.constituents.receipt import Override, Receipt
 from tws_maintenance.constituents.rules import Outcome, ValidationStatus
 from tws_maintenance.constituents.stage import RunMark, stage
@@ -65,17 +66,32 @@ class RunRequest:
     allow_large_change: bool = False
 
 
+@dataclass(frozen=True)
+class HeadStart:
+    """What a caller began before the run: the fetches, and a process that audits."""
+
+    gathering: Gathering
+    auditor: Auditor
+
+
+def head_start(home: Home, settings: Settings, auditor: Auditor | None = None) -> HeadStart:
+    """Return what a run of `home` needs; nothing is begun by this."""
+    gathering = Gathering(settings, lambda index, url: last_copy(home, index, url))
+    return HeadStart(gathering, auditor or Auditor())
+
+
 class MaintenanceRun:
     """The state of one run, from its reservation to its report."""
 
     def __init__(
-        self, home: Home, settings: Settings, request: RunRequest, gathering: Gathering
+        self, home: Home, settings: Settings, request: RunRequest, begun: HeadStart
     ) -> None:
         self.home = home
         self.settings = settings
         self.request = request
         self.report: dict[str, Any] | None = None
-        self._gathering = gathering
+        self._gathering = begun.gathering
+        self._auditor = begun.auditor
         self._started_at = utc_now()
         self._reservation: store.Reservation | None = None
         self._interrupted: str | None = None
@@ -149,13 +165,13 @@ class MaintenanceRun:
         Raises:
             StepFailed: the audit could not run. (A failed audit is a receipt, not an exception.)
         """
-        from tws_maintenance.constituents.audit import audit
-
         override = Override(self.request.allow_large_change, self.request.reason)
         with self._step(index.task) as result:
             proposal = self._staged.get(index.key) or self._newest(index)
             limits = self.settings.of(index)
-            receipt = audit(self.home, index, proposal, limits, override, self._mark())
+            receipt = self._auditor.audit(
+                self.home, index, proposal, limits, override, self._mark()
+            )
             result.validation_status = ValidationStatus(receipt.status)
             result.validation_warnings = receipt.messages(Outcome.WARNED)
             result.validation_errors = receipt.messages(Outcome.FAILED)

@@ -1,18 +1,21 @@
 """Starting a run from a command: fetch while Dagster is imported, show progress, print the end."""
 
+import contextlib
 import gc
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tws_maintenance.cli.output import is_terminal
+from tws_maintenance.constituents.auditor import Auditor
 from tws_maintenance.errors import HomeError, UsageError
 from tws_maintenance.home import Home
-from tws_maintenance.indices import METADATA_VALIDATION, index_of_task
+from tws_maintenance.indices import METADATA_VALIDATION, Index, index_of_task
 from tws_maintenance.reports.markdown import task_name
 
 if TYPE_CHECKING:
-    from tws_maintenance.sources.gather import Gathering
+    from tws_maintenance.maintenance import HeadStart
 
 VERBS = {"staged": "fetching and staging", "audit": "auditing", "validate": "validating"}
 
@@ -33,30 +36,43 @@ def launch(
     """
     # Half a million objects are made by the imports and none of them is garbage.
     gc.disable()
-    gathering = _begin_to_fetch(home, tasks)
-    from tws_maintenance.pipeline.runs import Order, execute
+    indices = [index_of_task(task) for task in tasks if task != METADATA_VALIDATION]
+    with _auditing(wanted=bool(indices)) as auditor:
+        begun = _begin(home, indices, auditor)
+        from tws_maintenance.pipeline.runs import Order, execute
 
-    order = Order(tasks, dry_run, allow_large_change, reason)
-    executed = execute(
-        home,
-        order,
-        gathering=gathering,
-        on_step=_progress,
-        log_level="INFO" if verbose else "CRITICAL",
-    )
+        executed = execute(
+            home,
+            Order(tasks, dry_run, allow_large_change, reason),
+            begun=begun,
+            on_step=_progress,
+            log_level="INFO" if verbose else "CRITICAL",
+        )
     gc.freeze()  # and none of them need be looked at on the way out
     gc.enable()
     return _report_of(home, executed.report_id, executed.problem)
 
 
-def _begin_to_fetch(home: Home, tasks: tuple[str, ...]) -> "Gathering":
-    from tws_maintenance.constituents.proposal import last_copy
-    from tws_maintenance.settings import load_settings
-    from tws_maintenance.sources.gather import Gathering
+@contextlib.contextmanager
+def _auditing(*, wanted: bool) -> Iterator[Auditor]:
+    """Let the auditor's imports run on the second core, from the very first moment."""
+    auditor = Auditor()
+    if wanted:
+        auditor.start()
+    try:
+        yield auditor
+    finally:
+        auditor.stop()
 
-    gathering = Gathering(load_settings(home), lambda index, url: last_copy(home, index, url))
-    gathering.start(index_of_task(task) for task in tasks if task != METADATA_VALIDATION)
-    return gathering
+
+def _begin(home: Home, indices: list[Index], auditor: Auditor) -> "HeadStart":
+    """Let the fetches run while this process imports Dagster."""
+    from tws_maintenance.maintenance import head_start
+    from tws_maintenance.settings import load_settings
+
+    begun = head_start(home, load_settings(home), auditor)
+    begun.gathering.start(indices)
+    return begun
 
 
 def _report_of(home: Home, report_id: str | None, problem: str) -> dict[str, Any]:

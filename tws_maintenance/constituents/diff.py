@@ -11,8 +11,8 @@ from tws_maintenance.constituents.live import Row
 COMPARED_FIELDS = ("display_symbol", "security", "sector", "sub_industry")
 # Words that come and go in a company's name without it being another company.
 _LEGAL_WORDS = frozenset(
-    ("the", "inc", "incorporated", "corp", "corporation", "co", "company", "ltd", "limited")
-    + ("plc", "sa", "nv", "ag", "se", "lp", "llc")
+    {"the", "inc", "incorporated", "corp", "corporation", "co", "company", "ltd", "limited"}
+    | {"plc", "sa", "nv", "ag", "se", "lp", "llc"}
 )
 
 

@@ -14,7 +14,7 @@ from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.errors import ProposalMissing
 from tws_maintenance.home import Home
 from tws_maintenance.indices import Index
-from tws_maintenance.sources.web import KnownCopy
+from tws_maintenance.sources.model import KnownCopy
 from tws_maintenance.storage.atomic import write_json, write_whole
 from tws_maintenance.storage.digest import sha256
 

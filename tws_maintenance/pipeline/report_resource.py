@@ -10,15 +10,13 @@ from typing import Any
 
 import dagster as dg
 
-from tws_maintenance.constituents.proposal import last_copy
 from tws_maintenance.errors import SettingsError
-from tws_maintenance.home import Home, find_home
-from tws_maintenance.maintenance import MaintenanceRun, RunRequest
+from tws_maintenance.home import find_home
+from tws_maintenance.maintenance import HeadStart, MaintenanceRun, RunRequest, head_start
 from tws_maintenance.pipeline import names
 from tws_maintenance.pipeline.run_report import step_failures
 from tws_maintenance.reports.record import EntryPoint
 from tws_maintenance.settings import Settings, load_settings
-from tws_maintenance.sources.gather import Gathering
 
 REPORT_ID_TAG = "tws/report_id"
 ACTOR_TAG = "tws/actor"
@@ -41,13 +39,8 @@ CONFIG = {
 }
 
 
-def gathering_of(home: Home, settings: Settings) -> Gathering:
-    """Return the fetches of a run of `home`, none begun."""
-    return Gathering(settings, lambda index, url: last_copy(home, index, url))
-
-
-def build_report_resource(gathering: Gathering | None = None) -> dg.ResourceDefinition:
-    """Return the resource; `gathering` are fetches that were begun while Dagster was imported."""
+def build_report_resource(begun: HeadStart | None = None) -> dg.ResourceDefinition:
+    """Return the resource; `begun` is what was begun while Dagster was imported."""
 
     @dg.resource(
         config_schema=CONFIG,
@@ -60,8 +53,7 @@ def build_report_resource(gathering: Gathering | None = None) -> dg.ResourceDefi
         except SettingsError as error:
             # Defaults, unread: enough to leave a report that tells the mistake.
             settings, problem = Settings.model_construct(), error
-        fetches = gathering or gathering_of(home, settings)
-        run = MaintenanceRun(home, settings, _request(context), fetches)
+        run = MaintenanceRun(home, settings, _request(context), begun or head_start(home, settings))
         try:
             run.open(problem)
         except Exception as error:

@@ -13,6 +13,7 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
 
 from tws_maintenance.home import Home
+from tws_maintenance.maintenance import HeadStart
 from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.jobs import IMPLICIT_ASSET_JOB, job_name, selection_of
@@ -24,7 +25,6 @@ from tws_maintenance.pipeline.report_resource import (
     operating_system_user,
 )
 from tws_maintenance.reports.record import EntryPoint
-from tws_maintenance.sources.gather import Gathering
 
 Progress = Callable[[str, str], None]
 
@@ -54,7 +54,7 @@ def execute(
     home: Home,
     order: Order,
     *,
-    gathering: Gathering | None = None,
+    begun: HeadStart | None = None,
     on_step: Progress | None = None,
     log_level: str = "CRITICAL",
 ) -> Executed:
@@ -62,7 +62,7 @@ def execute(
 
     `on_step` is called with a task and `started`, `done` or `failed` as its steps go by.
     """
-    definitions = build_definitions(gathering)
+    definitions = build_definitions(begun)
     with open_instance(home) as instance:
         job = _job(definitions, order)
         run = instance.create_run_for_job(

@@ -13,8 +13,8 @@ from tws_maintenance.errors import SourceError
 from tws_maintenance.indices import Index, SourceSpec
 from tws_maintenance.settings import Settings
 from tws_maintenance.sources import wikipedia
-from tws_maintenance.sources.model import Attempt, Gathered, RawCopy, SourceTable
-from tws_maintenance.sources.web import KnownCopy, WebClient
+from tws_maintenance.sources.model import Attempt, Gathered, KnownCopy, RawCopy, SourceTable
+from tws_maintenance.sources.web import WebClient
 
 LastCopy = Callable[[Index, str], KnownCopy | None]
 

@@ -25,6 +25,15 @@ class RawCopy:
 
 
 @dataclass(frozen=True)
+class KnownCopy:
+    """The last raw copy of an address, which a 304 answer may stand for."""
+
+    content: bytes = field(repr=False)
+    etag: str | None
+    last_modified: str | None
+
+
+@dataclass(frozen=True)
 class SourceRow:
     """One row of the constituents table, cleaned but not yet judged; `number` counts from 1."""
 

@@ -29,7 +29,9 @@ COLUMN_NAMES: dict[str, frozenset[str]] = {
 REQUIRED = ("ticker", "security")
 HEADER_ROWS = 3
 MIN_SYMBOL_SHARE = 0.5
-MAX_SPAN = 1000
+# Hostile spans of a billion must not become a billion cells.
+MAX_SPAN = 2000
+MAX_WIDTH = 200
 _OTHER_LIST = re.compile(r"reserve|former|removed|changes|historical|previous|past", re.IGNORECASE)
 _HEADINGS = "preceding::*[self::h2 or self::h3 or self::h4][1]"
 
@@ -102,7 +104,7 @@ def _grid(table: html.HtmlElement) -> Grid:
         for cell in cells:
             _fill_spans(row, spans)
             text = cell_text(cell)
-            for _ in range(_span(cell, "colspan")):
+            for _ in range(min(_span(cell, "colspan"), MAX_WIDTH - len(row))):
                 if _span(cell, "rowspan") > 1:
                     spans[len(row)] = (_span(cell, "rowspan") - 1, text)
                 row.append(text)
@@ -120,9 +122,8 @@ def _fill_spans(row: list[str], spans: dict[int, tuple[int, str]]) -> None:
 
 
 def _span(cell: html.HtmlElement, name: str) -> int:
-    value = cell.get(name) or "1"
-    # A hostile colspan of a billion must not become a billion cells.
-    return min(max(int(value), 1), MAX_SPAN) if value.isdecimal() else 1
+    value = (cell.get(name) or "1").strip()
+    return min(max(int(value[:6]), 1), MAX_SPAN) if value.isdecimal() else 1
 
 
 def _columns(grid: Grid) -> tuple[dict[str, int], int]:

@@ -7,7 +7,6 @@ A fault that may pass is tried again with back-off (`SourceUnreachable`), a fina
 import email.utils
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
@@ -20,21 +19,12 @@ import urllib3.exceptions
 from tws_maintenance.clock import utc_now
 from tws_maintenance.errors import SourceRefused, SourceUnreachable
 from tws_maintenance.settings import LOOPBACK_HOSTS, HttpSettings
-from tws_maintenance.sources.model import RawCopy
+from tws_maintenance.sources.model import KnownCopy, RawCopy
 from tws_maintenance.storage.digest import sha256
 
 CHUNK_BYTES = 1 << 16
 MAX_REDIRECTS = 5
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
-
-
-@dataclass(frozen=True)
-class KnownCopy:
-    """The last raw copy of an address, which a 304 answer may stand for."""
-
-    content: bytes
-    etag: str | None
-    last_modified: str | None
 
 
 class _GuardedSession(requests.Session):

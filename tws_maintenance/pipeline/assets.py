@@ -5,6 +5,7 @@ No asset returns a value: the files are the data, Dagster keeps what is said abo
 
 import contextlib
 from collections.abc import Iterator
+from typing import cast
 
 import dagster as dg
 
@@ -12,6 +13,9 @@ from tws_maintenance.indices import Index
 from tws_maintenance.maintenance import MaintenanceRun, StepFailed
 from tws_maintenance.pipeline import names
 from tws_maintenance.pipeline.metadata import proposal_metadata
+
+# Dagster then refuses a value, which it would pickle; for mypy its Nothing is the type of None.
+NO_VALUE = cast("dg.DagsterType", dg.Nothing)
 
 
 def build_assets(index: Index) -> list[dg.AssetsDefinition]:
@@ -25,6 +29,7 @@ def _staged_asset(index: Index) -> dg.AssetsDefinition:
         group_name=names.GROUP,
         kinds={"wikipedia", "csv"},
         output_required=False,
+        dagster_type=NO_VALUE,
         description=(
             f"The {index.name} constituents as fetched, parsed and normalised: a proposal in "
             "data/staging. Materializing it is a dry run: the live file is only read."
@@ -48,6 +53,7 @@ def _live_asset(index: Index) -> dg.AssetsDefinition:
         group_name=names.GROUP,
         kinds={"csv"},
         output_required=False,
+        dagster_type=NO_VALUE,
         description=(
             f"data/{index.task}.csv, the list that the robot reads. Materializing it publishes "
             "what this run staged or, alone, the newest proposal; only one whose audit passed."

@@ -1,0 +1,1 @@
+"""The demo: its pages, its server and its journey."""

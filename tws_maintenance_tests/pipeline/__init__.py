@@ -1,0 +1,1 @@
+"""Dagster as an operator meets it: definitions, jobs, checks, and every way to start a run."""

@@ -1,0 +1,16 @@
+"""The home as Dagster's processes find it: named in the environment."""
+
+import pytest
+
+from tws_maintenance.home import HOME_VARIABLE, Home
+from tws_maintenance.settings import Settings
+
+
+@pytest.fixture
+def entered(home: Home, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A home that is named in the environment, whose pages come from `server`."""
+    assert settings.http.wikipedia_url.startswith("http://127.0.0.1:")
+    monkeypatch.setenv(HOME_VARIABLE, str(home.root))
+    # Set and taken away again: `open_instance` sets it, and no other test may inherit it.
+    monkeypatch.setenv("DAGSTER_HOME", str(home.dagster))
+    return home

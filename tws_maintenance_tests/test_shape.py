@@ -1,0 +1,128 @@
+"""The shape of the code: who may import whom, and that everything explains itself."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+import tws_maintenance
+from tws_maintenance.cli.main import cli
+
+PACKAGE = Path(tws_maintenance.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+DOMAIN_FOLDERS = {"sources", "constituents", "reports", "storage"}
+COATS = {"__main__.py", "definitions.py"}
+# The words of a trading program; this one must never come near one.
+TRADING = re.compile(
+    r"(^|[._])(orders?|execution|strateg(y|ies)|brokers?|ibapi|ib_insync|ib_async)($|[._])"
+)
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Yield every module and every name that a file imports, wherever the import stands."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(path)} imports relatively, line {node.lineno}"
+            module = node.module or ""
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def importers_of(package: str) -> set[str]:
+    return {
+        name_of(path)
+        for path in MODULES
+        if any(name == package or name.startswith(f"{package}.") for name in imports_of(path))
+    }
+
+
+def is_domain(name: str) -> bool:
+    folder, _, rest = name.partition("/")
+    return folder in DOMAIN_FOLDERS if rest else name not in COATS
+
+
+def commands(
+    command: click.Command, path: tuple[str, ...] = ()
+) -> Iterator[tuple[str, click.Command]]:
+    yield " ".join(path) or "the program", command
+    if isinstance(command, click.Group):
+        for name, child in command.commands.items():
+            yield from commands(child, (*path, name))
+
+
+def test_only_the_pipeline_and_the_code_location_import_dagster() -> None:
+    found = importers_of("dagster")
+    assert {"pipeline/assets.py", "pipeline/definitions.py", "pipeline/runs.py"} <= found
+    assert {name for name in found if not name.startswith("pipeline/")} <= {"definitions.py"}
+
+
+@pytest.mark.parametrize(
+    "coat",
+    ["dagster", "flask", "click", *(f"tws_maintenance.{one}" for one in ("pipeline", "cli"))],
+)
+def test_the_domain_knows_none_of_its_coats(coat: str) -> None:
+    assert {name for name in importers_of(coat) if is_domain(name)} == set()
+
+
+def test_every_domain_folder_is_judged() -> None:
+    judged = {name_of(path) for path in MODULES if is_domain(name_of(path))}
+    assert {"maintenance.py", "settings.py", "diagnosis.py"} <= judged
+    assert {name.split("/")[0] for name in judged if "/" in name} == DOMAIN_FOLDERS
+
+
+def test_no_module_imports_anything_of_a_trading_program() -> None:
+    found = {
+        (name_of(path), name)
+        for path in MODULES
+        for name in imports_of(path)
+        if TRADING.search(name.casefold())
+        # Dagster's word for running a job, and our own module's word for a request.
+        and not name.startswith(("dagster._core.execution.", "tws_maintenance.pipeline.runs."))
+    }
+    assert found == set()
+    assert TRADING.search("robot.broker.api")
+    assert not TRADING.search("tws_maintenance.constituents.stage")
+
+
+def test_every_module_says_what_it_is() -> None:
+    assert [
+        name_of(path)
+        for path in MODULES
+        if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    ] == []
+
+
+def test_every_command_and_every_option_has_help() -> None:
+    silent = []
+    for name, command in commands(cli):
+        if not command.help:
+            silent.append(name)
+        silent += [
+            f"{name} {parameter.opts[0]}"
+            for parameter in command.params
+            if isinstance(parameter, click.Option) and not parameter.help
+        ]
+    assert silent == []
+
+
+def test_the_commands_are_these() -> None:
+    assert [name for name, _ in commands(cli)] == [
+        "the program",
+        "run",
+        "validate",
+        "status",
+        "reports",
+        "reports list",
+        "reports show",
+        "dagster",
+        "doctor",
+        "demo",
+    ]

@@ -129,5 +129,5 @@ def _judge_measures(measures: list[Measure], accept: bool) -> dict[str, RuleResu
                 message += " (accepted: --allow-large-change)"
         elif f"{name}:{Outcome.WARNED}" in found:
             outcome = Outcome.WARNED
-        results[name] = RuleResult(name, outcome, message)
+        results[name] = RuleResult(name, outcome, message, measured=measure.value)
     return results

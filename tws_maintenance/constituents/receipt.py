@@ -62,7 +62,7 @@ def read_receipt(home: Home, proposal_id: str) -> Receipt:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
         checks = tuple(
-            RuleResult(c["name"], Outcome(c["outcome"]), c["message"], tuple(c["cells"]))
+            RuleResult(**c | {"outcome": Outcome(c["outcome"]), "cells": tuple(c["cells"])})
             for c in value["checks"]
         )
         return Receipt(**value | {"checks": checks})

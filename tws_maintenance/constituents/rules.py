@@ -45,12 +45,17 @@ class Rule:
 
 @dataclass(frozen=True)
 class RuleResult:
-    """How one rule came out. `cells` are at most 20 offenders {row, column, value}."""
+    """How one rule came out.
+
+    `cells` are at most 20 offenders {row, column, value, of}; `measured` is the number that was
+    held against the limits, where the rule is about one.
+    """
 
     name: str
     outcome: Outcome
     message: str
     cells: tuple[dict[str, Any], ...] = ()
+    measured: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as it stands in a receipt."""

@@ -58,6 +58,8 @@ def diff_table(changes: dict[str, Any]) -> dg.MetadataValue:
 def check_metadata(result: RuleResult) -> dict[str, dg.MetadataValue]:
     """Return what a check found, with its offenders as a table."""
     metadata: dict[str, dg.MetadataValue] = {"found": dg.MetadataValue.text(result.message)}
+    if result.measured is not None:
+        metadata["measured"] = dg.MetadataValue.float(result.measured)
     if result.cells:
         cells = [{key: str(value) for key, value in cell.items()} for cell in result.cells]
         metadata["offenders"] = _table(cells, ("row", "column", "value", "of"))

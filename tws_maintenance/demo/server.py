@@ -1,6 +1,7 @@
 """A web server on this machine for the demo's pages, with ETags, as the real one answers."""
 
 import threading
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,11 +16,12 @@ from tws_maintenance.storage.digest import sha256
 class PageServer:
     """Serves `pages` (bytes by index key) under the addresses of Wikipedia; a context manager.
 
-    The pages may be changed while it serves.
+    The pages may be changed while it serves. `latency` is in seconds, before each answer.
     """
 
-    def __init__(self, pages: dict[str, bytes]) -> None:
+    def __init__(self, pages: dict[str, bytes], latency: float = 0.0) -> None:
         self.pages = pages
+        self._latency = latency
         handler = type("Handler", (_Handler,), {"lookup": staticmethod(self._lookup)})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
@@ -45,6 +47,7 @@ class PageServer:
         self._thread.join()
 
     def _lookup(self, path: str) -> bytes | None:
+        time.sleep(self._latency)
         for index in INDICES.values():
             if index.sources[0].locator in path:
                 return self.pages.get(index.key)

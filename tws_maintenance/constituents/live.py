@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tws_maintenance.errors import LiveFileError
@@ -85,11 +86,16 @@ def parse_live(content: bytes, name: str) -> LiveFile:
 
 def to_csv(columns: tuple[str, ...], rows: list[Row]) -> bytes:
     """Return the one form of a live file: sorted by symbol, UTF-8, line feeds, few quotes."""
+    in_order = sorted(rows, key=lambda row: (row["symbol"], row["security"]))
+    lines = [columns, *([row.get(name, "") for name in columns] for row in in_order)]
+    return "".join(map(_line, lines)).encode()
+
+
+def _line(cells: Sequence[str]) -> str:
+    # With "\n" as its line end the writer leaves a lone "\r" in a note bare: a broken line.
     buffer = io.StringIO(newline="")
-    writer = csv.DictWriter(buffer, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(sorted(rows, key=lambda row: (row["symbol"], row["security"])))
-    return buffer.getvalue().encode()
+    csv.writer(buffer, lineterminator="\r\n").writerow(cells)
+    return buffer.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _advice(name: str, fault: str) -> str:

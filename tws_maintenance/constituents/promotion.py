@@ -168,9 +168,11 @@ def _publish(
         _read_back(path, staged)
         write_json(home.proposal(proposal.proposal_id) / RECORD, record | {"state": "promoted"})
     except OSError as error:
+        raise PromotionFailed(_aftermath(home, path, staged, live, error)) from error
+    finally:
+        # Also when interrupted; what was committed is no temporary file any more.
         for file in prepared:
             file.discard()
-        raise PromotionFailed(_aftermath(home, path, staged, live, error)) from error
     return Promotion(proposal, receipt, changed=True, output_path=path, backup_path=backup)
 
 

@@ -8,7 +8,7 @@ from tws_maintenance.constituents.live import read_live
 from tws_maintenance.errors import LiveFileError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES, Index
-from tws_maintenance.reports.store import last_refreshed, newest_reports
+from tws_maintenance.reports.store import last_refreshed, newest_reports, results_of
 from tws_maintenance.settings import Settings
 
 
@@ -75,7 +75,7 @@ def _index_status(
 def _last_validation(home: Home, index: Index) -> tuple[str | None, dict[str, Any]]:
     """Return the run and the audit of the newest report that worked on `index`."""
     for report in newest_reports(home):
-        for result in report.get("results") or []:
+        for result in results_of(report):
             if result.get("task") == index.task and result.get("status") != "skipped":
                 validation = dict(result.get("validation") or {})
                 if result.get("status") == "failed":

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tws_maintenance.clock import utc_text
+from tws_maintenance.clock import parse_utc, utc_text
 from tws_maintenance.errors import UsageError
 from tws_maintenance.home import Home
 from tws_maintenance.reports import chain
@@ -95,10 +95,13 @@ def report_path(home: Home, report_id: str) -> Path:
         UsageError: `report_id` is not the id of a report (and cannot name another folder).
     """
     stamp = report_id.removeprefix(PREFIX)
+    older = home.reports / f"{report_id}.json"
     if _STAMP.fullmatch(stamp) and report_id.startswith(PREFIX):
-        return home.reports / f"{stamp}.json"
+        ours = home.reports / f"{stamp}.json"
+        # The older form names its file by the whole id, which may be a stamp as well.
+        return older if older.exists() and not ours.exists() else ours
     if _OLDER_FORM.fullmatch(report_id) and Path(report_id).name == report_id:
-        return home.reports / f"{report_id}.json"
+        return older
     raise UsageError(
         f"{report_id!r} is not a report id; expected one such as maintenance_20261122_183000. "
         "`reports list` shows them."
@@ -136,8 +139,17 @@ def report_ids(home: Home) -> list[str]:
 def newest_reports(home: Home) -> Iterator[dict[str, Any]]:
     """Yield the readable reports, newest first, reading each only when it is asked for."""
     for report_id in report_ids(home):
-        with contextlib.suppress(OSError, ValueError):
+        # UsageError: it was removed since it was listed.
+        with contextlib.suppress(OSError, ValueError, UsageError):
             yield read_report(home, report_id)
+
+
+def results_of(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the task results of a report; none where it is of another form."""
+    results = report.get("results")
+    if not isinstance(results, list):
+        return []
+    return [result for result in results if isinstance(result, dict)]
 
 
 def summarise(home: Home, report_id: str) -> Summary:
@@ -154,7 +166,7 @@ def summarise(home: Home, report_id: str) -> Summary:
             errors=len(report.get("errors") or []),
             damaged=False,
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, UsageError):
         return Summary(report_id, None, None, None, None, 0, 0, damaged=True)
 
 
@@ -162,19 +174,27 @@ def last_refreshed(home: Home, tasks: tuple[str, ...]) -> dict[str, tuple[str, s
     """Return (finished_at, source) of the newest successful apply of each of `tasks`."""
     found: dict[str, tuple[str, str | None]] = {}
     for report in newest_reports(home):
-        for result in report.get("results") or []:
+        for result in results_of(report):
             task = result.get("task")
             if (
                 task in tasks
                 and task not in found
                 and result.get("dry_run") is False
                 and result.get("status") == TaskStatus.SUCCESS
-                and result.get("finished_at")
+                and _is_instant(result.get("finished_at"))
             ):
                 found[task] = (result["finished_at"], result.get("source"))
         if len(found) == len(tasks):
             break
     return found
+
+
+def _is_instant(value: Any) -> bool:
+    try:
+        parse_utc(value)
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def _stamp_key(stem: str) -> tuple[str, int]:

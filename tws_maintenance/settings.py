@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+import pydantic_settings
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -22,19 +23,23 @@ LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # An infinite threshold would be a rule that is silently off.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class IndexSettings(_Section):
-    """Thresholds of one index; shares are fractions of the rows before (0.10 is 10 %)."""
+    """Thresholds of one index; shares are fractions of the rows before (0.10 is 10 %).
+
+    None is above 1: a 25 that was meant as a percentage would switch its rule off.
+    """
 
     min_rows: int | None = Field(default=None, ge=1)
-    warn_change: float = Field(default=0.10, ge=0)
-    fail_change: float = Field(default=0.25, ge=0)
-    warn_turnover: float = Field(default=0.10, ge=0)
-    fail_turnover: float = Field(default=0.25, ge=0)
-    warn_dropped: float = Field(default=0.0, ge=0)
-    fail_dropped: float = Field(default=0.02, ge=0)
+    warn_change: float = Field(default=0.10, ge=0, le=1)
+    fail_change: float = Field(default=0.25, ge=0, le=1)
+    warn_turnover: float = Field(default=0.10, ge=0, le=1)
+    fail_turnover: float = Field(default=0.25, ge=0, le=1)
+    warn_dropped: float = Field(default=0.0, ge=0, le=1)
+    fail_dropped: float = Field(default=0.02, ge=0, le=1)
     max_age_days: float = Field(default=3.0, gt=0)
 
     @model_validator(mode="after")
@@ -57,6 +62,7 @@ class HttpSettings(_Section):
     contact: str = Field(
         default="https://pypi.org/project/tws-maintenance/",
         min_length=1,
+        pattern=r"^[ -~]+$",  # what an HTTP header can carry
         description="an address or page in the User-Agent, so that a source can reach the operator",
     )
     wikipedia_url: str = "https://en.wikipedia.org"
@@ -72,7 +78,8 @@ class HttpSettings(_Section):
     @classmethod
     def _is_https_or_loopback(cls, value: str) -> str:
         parts = urlsplit(value)
-        if not parts.hostname or parts.path.strip("/") or parts.query:
+        beside = (parts.path.strip("/"), parts.query, parts.fragment, parts.username)
+        if not parts.hostname or parts.port == 0 or any(beside):  # a bad port raises ValueError
             raise ValueError("must be an origin such as https://en.wikipedia.org")
         if parts.scheme != "https" and not (
             parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
@@ -145,6 +152,11 @@ def load_settings(home: Home) -> Settings:
         return Settings(**values)
     except ValidationError as error:
         raise SettingsError(_explain(error, home.settings_file)) from None
+    except pydantic_settings.SettingsError as error:  # a whole section as a variable, not JSON
+        raise SettingsError(
+            f"The environment holds a section that is not JSON: {error}. Set its keys one by one, "
+            f"as in {PREFIX}HTTP__CONTACT, or write the section as a JSON object."
+        ) from error
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -9,12 +9,15 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 
-from tws_maintenance.errors import SourceError
+from tws_maintenance.errors import SourceError, SourceUnreachable
 from tws_maintenance.indices import Index, SourceSpec
 from tws_maintenance.settings import Settings
 from tws_maintenance.sources import wikipedia
 from tws_maintenance.sources.model import Attempt, Gathered, KnownCopy, RawCopy, SourceTable
 from tws_maintenance.sources.web import WebClient
+
+# What a fetch may take beyond its deadline: parsing, and what no socket timeout covers.
+GRACE_SECONDS = 5.0
 
 LastCopy = Callable[[Index, str], KnownCopy | None]
 
@@ -29,6 +32,7 @@ class Gathering:
         self._settings = settings
         self._last_copy = last_copy
         self._answers: dict[str, Future[Gathered]] = {}
+        self._until: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def start(self, indices: Iterable[Index]) -> None:
@@ -39,15 +43,30 @@ class Gathering:
                     continue
                 answer: Future[Gathered] = Future()
                 self._answers[index.key] = answer
+                seconds = self._settings.http.deadline + GRACE_SECONDS
+                self._until[index.key] = time.monotonic() + seconds
             # A daemon thread: a source that hangs must not keep the process from ending.
             threading.Thread(
                 target=self._work, args=(index, answer), name=f"gather-{index.key}", daemon=True
             ).start()
 
     def answer(self, index: Index) -> Gathered:
-        """Return what the sources of `index` said, waiting for it."""
+        """Return what the sources of `index` said, waiting for it until the deadline.
+
+        A name server that hangs or headers that trickle in are met by no timeout of a socket;
+        whoever waits must go on all the same.
+        """
         self.start([index])
-        return self._answers[index.key].result()
+        try:
+            left = self._until[index.key] - time.monotonic()
+            return self._answers[index.key].result(timeout=max(0.0, left))
+        except TimeoutError:
+            error = SourceUnreachable(
+                f"no whole answer within {self._settings.http.deadline:g} s, the deadline of one "
+                "index. Run again; if it stays so, look at the network and its name server."
+            )
+            spec = index.sources[0]
+            return Gathered(index, (Attempt(spec, self._url(spec), error=error),))
 
     def _work(self, index: Index, answer: "Future[Gathered]") -> None:
         try:
@@ -66,8 +85,8 @@ class Gathering:
         return Gathered(index, tuple(attempts))
 
     def _ask(self, client: WebClient, index: Index, spec: SourceSpec) -> Attempt:
-        address, parse = READERS[spec.kind]
-        url = address(self._settings.http.wikipedia_url, spec.locator)
+        _, parse = READERS[spec.kind]
+        url = self._url(spec)
         raw: RawCopy | None = None
         try:
             raw = client.get(url, self._last_copy(index, url))
@@ -75,6 +94,10 @@ class Gathering:
         except SourceError as error:
             status = raw.status if raw else error.status
             return Attempt(spec, raw.url if raw else url, raw, error=error, status=status)
+
+    def _url(self, spec: SourceSpec) -> str:
+        address, _ = READERS[spec.kind]
+        return address(self._settings.http.wikipedia_url, spec.locator)
 
 
 Reader = tuple[Callable[[str, str], str], Callable[[RawCopy, Index], SourceTable]]

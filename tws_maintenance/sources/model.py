@@ -92,7 +92,7 @@ class Gathered:
         """Return the attempt that decides membership, with its table.
 
         Raises:
-            SourceError: of the kind of the last failure, naming every address and its fault.
+            SourceError: of the kind of the first failure, naming every address and its fault.
         """
         for attempt in self.attempts:
             if attempt.table is not None:

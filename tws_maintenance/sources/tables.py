@@ -70,6 +70,7 @@ def find_constituents(document: html.HtmlElement, index: Index) -> FoundTable:
                 near_misses.append(_describe(grid, index))
             continue
         if _is_announced_as_other(element):
+            near_misses.append(f"{_describe(grid, index)}, announced as another list")
             continue
         table = _read(grid[header_rows:], columns)
         symbols = sum(
@@ -104,11 +105,17 @@ def _grid(table: html.HtmlElement) -> Grid:
         for cell in cells:
             _fill_spans(row, spans)
             text = cell_text(cell)
+            rowspan = _span(cell, "rowspan")
             for _ in range(min(_span(cell, "colspan"), MAX_WIDTH - len(row))):
-                if _span(cell, "rowspan") > 1:
-                    spans[len(row)] = (_span(cell, "rowspan") - 1, text)
+                if rowspan > 1:
+                    spans[len(row)] = (rowspan - 1, text)
                 row.append(text)
-        _fill_spans(row, spans)
+        # A row that ends before a cell from above has that cell all the same, in its own place:
+        # left over, it would push the next row's cells under the wrong names.
+        while any(place >= len(row) for place in spans):
+            _fill_spans(row, spans)
+            if any(place > len(row) for place in spans):
+                row.append("")
         grid.append(row)
     return grid
 

@@ -15,8 +15,9 @@ _MARK = re.compile(
     r"\s*\[\s*(?:\d{1,3}|[a-z]{1,3}|(?:note|nb|n)\s*\d+|[a-z ]*needed|update|dubious)\s*\]",
     re.IGNORECASE,
 )
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 _UNSEEN_TAGS = frozenset({"style", "script", "noscript", "template", "link"})
+_HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)  # sort keys, mostly
 _BREAKING_TAGS = frozenset({"br", "p", "div", "li", "tr"})
 
 
@@ -35,11 +36,17 @@ def _visible(node: html.HtmlElement) -> Iterator[str]:
     yield node.text or ""
     for child in node:
         tag = child.tag
-        if isinstance(tag, str) and tag not in _UNSEEN_TAGS and not _is_footnote(child):
+        if isinstance(tag, str) and _is_seen(child):
             if tag in _BREAKING_TAGS:
                 yield " "
             yield from _visible(child)
         yield child.tail or ""
+
+
+def _is_seen(node: html.HtmlElement) -> bool:
+    return not (
+        node.tag in _UNSEEN_TAGS or _HIDDEN.search(node.get("style") or "") or _is_footnote(node)
+    )
 
 
 def _is_footnote(node: html.HtmlElement) -> bool:

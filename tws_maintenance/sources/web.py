@@ -6,7 +6,6 @@ A fault that may pass is tried again with back-off (`SourceUnreachable`), a fina
 
 import email.utils
 import time
-from collections.abc import Callable
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
@@ -27,24 +26,14 @@ MAX_REDIRECTS = 5
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
-class _GuardedSession(requests.Session):
-    """A session that follows redirects to allowed origins only."""
+class _UnredirectedSession(requests.Session):
+    """A session that never looks behind a redirect: requests reads the body of one without limit.
 
-    def __init__(self, is_allowed: Callable[[str], bool]) -> None:
-        super().__init__()
-        self.max_redirects = MAX_REDIRECTS
-        self._is_allowed = is_allowed
+    `allow_redirects=False` is not enough, it still reads that body to prepare the next request.
+    """
 
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        target = super().get_redirect_target(resp)
-        if target is not None:
-            full = urljoin(resp.url, target)
-            if not self._is_allowed(full):
-                raise SourceRefused(
-                    f"redirected to {full}, which is not one of the hosts of this source. "
-                    "Nothing was read from there."
-                )
-        return target
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
+        return None
 
 
 class WebClient:
@@ -57,7 +46,7 @@ class WebClient:
         self._settings = settings
         self._origin = urlsplit(origin)
         self._until = until
-        self._session = _GuardedSession(self._is_allowed)
+        self._session = _UnredirectedSession()
         self._session.headers.update(
             {
                 "User-Agent": f"tws-maintenance/{version('tws_maintenance')} ({settings.contact})",
@@ -83,8 +72,12 @@ class WebClient:
         return retrying(self._get_once, url, known)
 
     def _is_allowed(self, url: str) -> bool:
-        parts = urlsplit(url)
-        if (parts.hostname, parts.port) != (self._origin.hostname, self._origin.port):
+        try:
+            parts = urlsplit(url)
+            place = (parts.hostname, parts.port)
+        except ValueError:  # a redirect may hold any text
+            return False
+        if place != (self._origin.hostname, self._origin.port):
             return False
         return parts.scheme == "https" or (
             self._origin.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
@@ -110,29 +103,55 @@ class WebClient:
             headers["If-None-Match"] = known.etag
         if known and known.last_modified:
             headers["If-Modified-Since"] = known.last_modified
+        for _ in range(MAX_REDIRECTS + 1):
+            connect, read = self._timeouts()
+            try:
+                with self._session.get(
+                    url, headers=headers, timeout=(connect, read), stream=True
+                ) as answer:
+                    if not answer.is_redirect:
+                        return self._read(answer, known)
+                    url = self._redirected(answer)
+            except requests.ConnectTimeout as error:
+                raise SourceUnreachable(f"no connection within {connect:.1f} s") from error
+            except (requests.Timeout, urllib3.exceptions.ReadTimeoutError) as error:
+                raise SourceUnreachable(f"no answer within {read:.1f} s") from error
+            except urllib3.exceptions.DecodeError as error:
+                raise SourceUnreachable("the compressed answer is damaged") from error
+            except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+                raise SourceUnreachable(f"the connection failed: {_plain(error)}") from error
+        raise SourceRefused(f"more than {MAX_REDIRECTS} redirects, the last one to {url}")
+
+    def _timeouts(self) -> tuple[float, float]:
+        """Return the seconds for connecting and for reading that are still left."""
         left = self._until - time.monotonic()
         if left <= 0:
             raise SourceUnreachable(f"not asked any more: {self._settings.deadline:g} s are over")
-        timeout = (
-            min(self._settings.connect_timeout, left),
-            min(self._settings.read_timeout, left),
-        )
+        return min(self._settings.connect_timeout, left), min(self._settings.read_timeout, left)
+
+    def _redirected(self, answer: requests.Response) -> str:
+        """Return where `answer` sends us, when that is a place of this source."""
+        # Header bytes arrive as Latin-1 text, while addresses are UTF-8.
+        location = answer.headers["Location"].encode("latin-1").decode("utf-8", "replace")
         try:
-            with self._session.get(url, headers=headers, timeout=timeout, stream=True) as answer:
-                return self._read(answer, known)
-        except requests.Timeout as error:
-            raise SourceUnreachable(f"no answer within {timeout[1]:.0f} s") from error
-        except requests.TooManyRedirects as error:
-            raise SourceRefused(f"more than {MAX_REDIRECTS} redirects") from error
-        except requests.exceptions.ContentDecodingError as error:
-            raise SourceUnreachable("the compressed answer is damaged") from error
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise SourceUnreachable(f"the connection failed: {_plain(error)}") from error
+            target = urljoin(answer.url, location)
+        except ValueError:
+            target = location
+        if not self._is_allowed(target):
+            raise SourceRefused(
+                f"redirected to {target}, which is not one of the hosts of this source. "
+                "Nothing was read from there."
+            )
+        return target
 
     def _read(self, answer: requests.Response, known: KnownCopy | None) -> RawCopy:
         status = answer.status_code
+        etag = answer.headers.get("ETag")
+        last_modified = answer.headers.get("Last-Modified")
         if status == HTTPStatus.NOT_MODIFIED and known is not None:
             content = known.content
+            # A 304 need not repeat them (RFC 9110, 15.4.5), and the next run asks with them.
+            etag, last_modified = etag or known.etag, last_modified or known.last_modified
         elif status == HTTPStatus.OK:
             content = self._body(answer)
         else:
@@ -143,15 +162,17 @@ class WebClient:
             content=content,
             sha256=sha256(content),
             fetched_at=utc_now(),
-            etag=answer.headers.get("ETag"),
-            last_modified=answer.headers.get("Last-Modified"),
+            etag=etag,
+            last_modified=last_modified,
             served_at=answer.headers.get("Date"),
         )
 
     def _body(self, answer: requests.Response) -> bytes:
         limit = int(self._settings.max_megabytes * (1 << 20))
         content = bytearray()
-        for chunk in answer.iter_content(CHUNK_BYTES):
+        # read1 comes back with whatever is there; iter_content waits for 64 KB, and one byte every
+        # few seconds kept it past any deadline.
+        while chunk := answer.raw.read1(CHUNK_BYTES, decode_content=True):
             content += chunk
             if len(content) > limit:
                 raise SourceRefused(

@@ -21,6 +21,7 @@ _REVISION = re.compile(rb'"wgRevisionId":(\d+)|Special:Redirect/revision/(\d+)')
 _REVISED_AT = re.compile(
     rb'"dateModified":"([0-9TZ:+.-]+)"|property="dc:modified" content="([0-9TZ:+.-]+)"'
 )
+TAIL_CHARACTERS = 2000
 _COUNT_LABELS = frozenset({"constituents", "components", "number of constituents"})
 
 
@@ -48,9 +49,11 @@ def parse(raw: RawCopy, index: Index) -> SourceTable:
             f"{len(raw.content)})"
         ) from error
     try:
-        document = html.document_fromstring(text.encode(), parser=html.HTMLParser(encoding="utf-8"))
+        parser = html.HTMLParser(encoding="utf-8")
+        document = html.document_fromstring(text.encode(), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError) as error:
         raise PageChanged(f"expected a web page, found no markup at all ({error})") from error
+    _refuse_part_of_a_page(text, parser)
     table = find_constituents(document, index)
     return SourceTable(
         rows=table.rows,
@@ -60,6 +63,26 @@ def parse(raw: RawCopy, index: Index) -> SourceTable:
         revision=_first_group(_REVISION, raw.content),
         revised_at=_revised_at(raw.content),
     )
+
+
+def _refuse_part_of_a_page(text: str, parser: html.HTMLParser) -> None:
+    """Refuse a page of which only the beginning was sent, or could be parsed.
+
+    Its table would be a well-formed list of the first members. An answer that ends with its
+    connection has no length to compare with, and the parser stops, without a word but in its
+    log, at 256 nested elements or a text of 10 MB.
+    """
+    fatal = parser.error_log.filter_from_fatals()
+    if len(fatal):
+        raise PageChanged(
+            f"the page could be parsed only up to line {fatal[0].line} ({fatal[0].message}), so "
+            "its table may be cut short. Look at the page; nothing was read from it."
+        )
+    if "</html>" not in text[-TAIL_CHARACTERS:].lower():
+        raise PageChanged(
+            f"the page is cut off: {len(text)} characters without the closing </html>, so its "
+            "table may be cut short. Run again; if it stays so, look at the page."
+        )
 
 
 def _stated_count(document: html.HtmlElement) -> int | None:

@@ -1,0 +1,1 @@
+"""Tests of asking, finding and reading the pages of the indices."""

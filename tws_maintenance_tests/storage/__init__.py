@@ -1,0 +1,1 @@
+"""Tests of whole writes, locks between processes and fingerprints."""

@@ -26,11 +26,30 @@ def append(home: Home, path: Path, report: dict[str, Any]) -> dict[str, Any]:
     """
     lock = home.locks / "reports.lock"
     with hold(lock, wait_seconds=LOCK_WAIT_SECONDS, holder=f"report {report['report_id']}"):
-        linked = {**report, KEY: _head(home)}
+        head = _head(home)
+        linked = {**report, KEY: head}
         content = to_json(linked)
+        link = {"report": path.name, "sha256": sha256(content)}
+        # Noted before and after: killed in between, the next one sees whether it was written.
+        write_json(_note(home), {"sha256": head, "writing": link})
         write_whole(path, content)
-        write_json(_note(home), {"report": path.name, "sha256": sha256(content)})
+        write_json(_note(home), link)
     return linked
+
+
+def noted_head(home: Home) -> str | None:
+    """Return the sha256 of the newest report, None where it is not noted.
+
+    As noted, not as it is now: a report altered since must break the chain.
+    """
+    try:
+        note = json.loads(_note(home).read_text(encoding="utf-8"))
+        begun = note.get("writing")
+        if begun and (home.reports / begun["report"]).exists():
+            note = begun
+        return str(note["sha256"]) if note["sha256"] else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _note(home: Home) -> Path:
@@ -38,12 +57,7 @@ def _note(home: Home) -> Path:
 
 
 def _head(home: Home) -> str | None:
-    try:
-        note = json.loads(_note(home).read_text(encoding="utf-8"))
-        # As noted, not as it is now: a report altered since must break the chain.
-        return str(note["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return _find_head(home)
+    return noted_head(home) or _find_head(home)
 
 
 def _find_head(home: Home) -> str | None:

@@ -1,0 +1,1 @@
+"""Tests of tws_maintenance.reports: the record of every run."""

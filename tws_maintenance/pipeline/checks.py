@@ -46,14 +46,20 @@ def _staged_checks(index: Index) -> dg.AssetChecksDefinition:
 def _live_checks(index: Index) -> dg.AssetChecksDefinition:
     specs = [_spec(rule, names.live_key(index), blocking=False) for rule in live_rules(index)]
 
-    @dg.multi_asset_check(name=names.validate_step(index), specs=specs)
-    def validate(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.AssetCheckResult]:
+    # can_subset: a plain Materialize with `tasks` brings these checks along, unasked for.
+    @dg.multi_asset_check(name=names.validate_step(index), specs=specs, can_subset=True)
+    def validate(
+        context: dg.AssetCheckExecutionContext, report: dg.ResourceParam[MaintenanceRun]
+    ) -> Iterator[dg.AssetCheckResult]:
         if not report.wants(METADATA_VALIDATION):
             return
         with failing_plainly():
             audit = report.validate(index)
         for check in audit.checks:
-            yield _result(check, names.live_key(index))
+            if dg.AssetCheckKey(names.live_key(index), check.name) in (
+                context.selected_asset_check_keys
+            ):
+                yield _result(check, names.live_key(index))
 
     return validate
 

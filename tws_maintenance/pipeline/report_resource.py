@@ -54,13 +54,12 @@ def build_report_resource(begun: HeadStart | None = None) -> dg.ResourceDefiniti
             # Defaults, unread: enough to leave a report that tells the mistake.
             settings, problem = Settings.model_construct(), error
         run = MaintenanceRun(home, settings, _request(context), begun or head_start(home, settings))
+        if _has_ended(context):
+            yield run  # not opened, so that it writes nothing
+            return
         try:
             run.open(problem)
-        except Exception as error:
-            _close(run, context, error)
-            raise
-        _tag(run, context)
-        try:
+            _tag(run, context)
             yield run
         except BaseException as error:
             _close(run, context, error)
@@ -68,6 +67,18 @@ def build_report_resource(begun: HeadStart | None = None) -> dg.ResourceDefiniti
         _close(run, context)
 
     return report
+
+
+def _has_ended(context: dg.InitResourceContext) -> bool:
+    """Tell whether the run is over.
+
+    `dagster job execute` makes the resources again after the run, around its exit code. The
+    report of that second life came last and said that every task was skipped.
+    """
+    assert context.run is not None, "the report resource needs a run"
+    assert context.instance is not None, "the report resource needs an instance"
+    run = context.instance.get_run_by_id(context.run.run_id)
+    return run is not None and run.is_finished
 
 
 def _request(context: dg.InitResourceContext) -> RunRequest:

@@ -1,0 +1,117 @@
+"""DAGSTER_HOME: made ready once, by whoever comes first, and never when it is somebody else's."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from dagster._core.run_coordinator import DefaultRunCoordinator
+
+from tws_maintenance.errors import HomeError
+from tws_maintenance.home import Home
+from tws_maintenance.pipeline.event_log import SqliteEventLog
+from tws_maintenance.pipeline.instance import CONFIGURATION, open_instance, prepare
+from tws_maintenance.pipeline.runs import Order, execute
+from tws_maintenance_tests.pipeline.support import LOCATION
+from tws_maintenance_tests.support import Program, reports_of
+
+# What each of four processes does: open the new home and write a run.
+FIRST_OPENING = """
+import uuid
+
+import dagster as dg
+from tws_maintenance.home import find_home
+from tws_maintenance.pipeline.instance import open_instance
+
+with open_instance(find_home()) as instance:
+    instance.add_run(dg.DagsterRun(job_name="first", run_id=str(uuid.uuid4())))
+    print(len(instance.get_runs()))
+"""
+
+
+def test_four_processes_may_open_a_new_home_at_once(program: Program) -> None:
+    """Without the lock one home in three ended with two rows in alembic_version."""
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", FIRST_OPENING],
+            env=program.full_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    ended = [one.communicate(timeout=90) for one in running]
+
+    assert [one.returncode for one in running] == [0, 0, 0, 0], ended
+    assert max(int(out) for out, _ in ended) == 4
+    folder = program.home.dagster
+    assert (folder / "dagster.yaml").read_text() == CONFIGURATION
+    assert sorted(one.name for one in folder.iterdir()) == [
+        "dagster.yaml",
+        "event_log.db",
+        "history",
+        "locks",
+        "schedules",
+    ]
+
+
+def test_a_home_of_ours_is_quiet_and_launches_from_the_webserver_alone(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(home.dagster))
+    with open_instance(home) as instance:
+        assert instance.telemetry_enabled is False
+        assert instance.nux_enabled is False
+        assert isinstance(instance.run_coordinator, DefaultRunCoordinator)
+        assert isinstance(instance.event_log_storage, SqliteEventLog)
+    assert str(home.root) not in (home.dagster / "dagster.yaml").read_text()
+
+
+def test_what_an_operator_changed_in_our_configuration_stays(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(home.dagster))
+    prepare(home)
+    mine = yaml.safe_load(CONFIGURATION) | {"telemetry": {"enabled": True}}
+    (home.dagster / "dagster.yaml").write_text(yaml.safe_dump(mine))
+    prepare(home)
+    with open_instance(home) as instance:
+        assert instance.telemetry_enabled is True
+
+
+def test_an_operators_own_dagster_home_is_used_but_not_modified(
+    entered: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "dagster of the operator"
+    mine.mkdir()
+    monkeypatch.setenv("DAGSTER_HOME", str(mine))
+
+    executed = execute(entered, Order(("sti_constituents",), dry_run=True))
+
+    assert not (mine / "dagster.yaml").exists()
+    assert sorted(one.name for one in entered.dagster.iterdir()) == ["locks"]
+    assert not list((entered.dagster / "locks").glob("dagster_home*"))
+    (report,) = reports_of(entered)
+    assert (report["run_id"], report["status"]) == (executed.run_id, "completed")
+    with open_instance(entered) as instance:
+        assert instance.root_directory == str(mine)
+        assert instance.get_run_by_id(executed.run_id) is not None
+
+
+def test_a_home_that_cannot_be_written_is_told_with_what_to_do(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(home.dagster))
+    home.dagster.write_text("a file where the folder should be")
+    with pytest.raises(HomeError, match=r"^\.dagster cannot be written \(.*set DAGSTER_HOME to a"):
+        prepare(home)
+
+
+def test_dagster_itself_finds_nothing_to_complain_about(program: Program) -> None:
+    done = program.execute(
+        *(sys.executable, "-m", "dagster", "definitions", "validate", "-m", LOCATION)
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Validation successful for code location" in done.stdout + done.stderr

@@ -23,11 +23,12 @@ def verdict(report: dict[str, Any]) -> str:
     results = report["results"]
     replaced = [task_name(r["task"]) for r in results if r.get("changed")]
     failed = [task_name(r["task"]) for r in results if r["status"] == "failed"]
+    skipped = any(r["status"] == "skipped" for r in results)
     kind = _kind(report)
     parts = [f"{kind} {VERDICTS.get(report['status'], report['status']).lower()}."]
     if replaced:
         parts.append(f"Replaced: {', '.join(replaced)}.")
-    elif kind == "Apply" and not failed:
+    elif kind == "Apply" and report["status"] == "completed" and not skipped:
         parts.append("Nothing to change: the files were up to date.")
     else:
         parts.append("No file was replaced.")
@@ -40,7 +41,7 @@ def task_name(task: str) -> str:
     """Return what people call a task."""
     if task == METADATA_VALIDATION:
         return "metadata validation"
-    return index_of_task(task).name if task in TASKS else task
+    return index_of_task(task).name if task in TASKS else _escape(task)
 
 
 def member(one: dict[str, str]) -> str:
@@ -156,7 +157,7 @@ def _origin(result: dict[str, Any]) -> Iterator[str]:
                 f"sha256 `{one['sha256'][:16]}…`, {one['fetched_at']}"
             )
     for row in result.get("rows_dropped", []):
-        yield f"- dropped source {_escape(row['row'])}: {row['reason']}"
+        yield f"- dropped source {_escape(row['row'])}: {_escape(row['reason'])}"
     if result.get("carried_forward"):
         yield f"- carried forward: {result['carried_forward']} values that the source left blank"
     for label, key in (

@@ -11,6 +11,8 @@ from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES, Index
 from tws_maintenance.reports.store import last_refreshed, newest_reports, results_of
 from tws_maintenance.settings import Settings
 
+_NOT_RUN: dict[str, Any] = {"status": "not_run", "warnings": [], "errors": []}
+
 
 def status(home: Home, settings: Settings, at: datetime) -> dict[str, Any]:
     """Return {constituents[], latest_report}, as the console's API gives it."""
@@ -77,8 +79,9 @@ def _last_validation(home: Home, index: Index) -> tuple[str | None, dict[str, An
     for report in newest_reports(home):
         for result in results_of(report):
             if result.get("task") == index.task and result.get("status") != "skipped":
-                validation = dict(result.get("validation") or {})
+                told = result.get("validation")
+                validation = dict(told) if isinstance(told, dict) else dict(_NOT_RUN)
                 if result.get("status") == "failed":
                     validation = {**validation, "status": "failed"}
                 return report.get("run_id"), validation
-    return None, {"status": "not_run", "warnings": [], "errors": []}
+    return None, dict(_NOT_RUN)

@@ -1,0 +1,200 @@
+"""The report for people: the verdict first, names instead of numbers, and no foreign markup."""
+
+from typing import Any
+
+import pytest
+
+from tws_maintenance.demo.pages import companies
+from tws_maintenance.reports.markdown import render, verdict
+from tws_maintenance_tests.reports.shelf import report, result
+
+HOSTILE = "<img src=x onerror=alert(1)> | **bold** [link](http://evil) `code`"
+CHANGES = {
+    "added": [
+        {"symbol": "NEW.SI", "security": "Newcomer"},
+        {"symbol": "TO.SI", "security": "Mover"},
+    ],
+    "removed": [
+        {"symbol": "OLD.SI", "security": ""},
+        {"symbol": "FROM.SI", "security": "Mover"},
+    ],
+    "renamed": [{"from_symbol": "FROM.SI", "to_symbol": "TO.SI", "security": "Mover"}],
+    "updated": [{"symbol": "D05.SI", "field": "sector", "before": "", "after": "Banks"}],
+}
+NOTHING_TO_DO = "Nothing to change: the files were up to date."
+
+
+def lines(value: dict[str, Any]) -> list[str]:
+    return render(value).splitlines()
+
+
+def test_the_first_line_is_the_verdict() -> None:
+    value = report(result(changed=True), result("hsi_constituents", status="failed"))
+    value["status"] = "partial_failure"
+    assert lines(value)[0] == "# Apply partly failed. Replaced: STI. Failed: HSI."
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (report(result(changed=True)), "Apply completed. Replaced: STI."),
+        (report(result()), f"Apply completed. {NOTHING_TO_DO}"),
+        (report(result(dry_run=True), dry_run=True), "Dry run completed. No file was replaced."),
+        (
+            report(result(status="failed"), status="failed"),
+            "Apply failed. No file was replaced. Failed: STI.",
+        ),
+        (
+            report(result(status="skipped"), status="failed", errors=["data cannot be written"]),
+            "Apply failed. No file was replaced.",
+        ),
+        (report(status="failed"), "Apply failed. No file was replaced."),
+        (
+            report(result(), result("hsi_constituents", status="skipped"), status="interrupted"),
+            "Apply interrupted. No file was replaced.",
+        ),
+        (
+            report({"task": "metadata_validation", "status": "failed"}, status="failed"),
+            "Validation failed. No file was replaced. Failed: metadata validation.",
+        ),
+    ],
+)
+def test_the_verdict_tells_what_became_of_the_files(value: dict[str, Any], expected: str) -> None:
+    assert verdict(value) == expected
+
+
+@pytest.mark.parametrize("status", ["failed", "partial_failure", "interrupted"])
+@pytest.mark.parametrize("task", ["success", "failed", "skipped"])
+def test_a_run_that_did_not_complete_never_reads_like_nothing_to_do(status: str, task: str) -> None:
+    text = render(report(result(status=task), status=status))
+    assert NOTHING_TO_DO not in text
+    assert status.split("_", maxsplit=1)[0][:4] in text.splitlines()[0]
+
+
+def test_changes_are_told_by_name_and_a_rename_only_once() -> None:
+    told = lines(report(result(changes=CHANGES)))
+    assert [line for line in told if line.startswith("- **")] == [
+        "- **added:** NEW.SI (Newcomer)",
+        "- **removed:** OLD.SI",
+        "- **renamed:** FROM.SI is now TO.SI (Mover)",
+        "- **changed:** D05.SI sector: (blank) → Banks",
+    ]
+    assert "| STI | nothing to change | not run | 30 | 30 | 2 | 2 | 1 | 1 |" in told
+
+
+def test_a_first_list_is_not_told_member_by_member() -> None:
+    added = [{"symbol": one.ticker, "security": one.name} for one in companies("sti")]
+    text = render(report(result(before_count=None, changes=CHANGES | {"added": added})))
+    assert "- **new list:** 30 members; there was no file before" in text
+    assert "| STI | nothing to change | not run | none | 30 | 30 |" in text
+    assert "Amber Lane" not in text
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"changed": True}, "## STI: replaced"),
+        ({"changed": False}, "## STI: nothing to change"),
+        ({"dry_run": True}, "## STI: success"),
+        ({"status": "failed"}, "## STI: failed"),
+        ({"status": "failed", "refusal": "too_old"}, "## STI: refused (too old)"),
+        ({"status": "skipped"}, "## STI: skipped"),
+    ],
+)
+def test_each_list_says_what_became_of_it(changed: dict[str, Any], expected: str) -> None:
+    assert expected in lines(report(result(**changed)))
+
+
+def test_errors_stand_before_warnings_and_those_of_the_run_for_themselves() -> None:
+    one = result(
+        status="failed",
+        errors=["the source is gone"],
+        warnings=["the market may be open"],
+        validation={"status": "failed", "warnings": ["older"], "errors": ["too few rows"]},
+    )
+    value = report(one, status="failed")
+    value["errors"] = ["the disk is full", "sti_constituents: the source is gone"]
+    told = lines(value)
+    of_the_list = told.index("- **error:** the source is gone")
+    assert told[of_the_list : of_the_list + 4] == [
+        "- **error:** the source is gone",
+        "- **error:** too few rows",
+        "- **warning:** the market may be open",
+        "- **warning:** older",
+    ]
+    assert told[told.index("## The run itself") :][2] == "- **error:** the disk is full"
+    assert render(value).count("the source is gone") == 1
+
+
+def test_where_it_came_from_and_went_to_is_told() -> None:
+    text = render(
+        report(
+            result(
+                source="http://127.0.0.1/wiki/sti",
+                sources=[
+                    {
+                        "url": "http://127.0.0.1/wiki/sti",
+                        "status": 200,
+                        "sha256": "ab" * 32,
+                        "bytes": 12,
+                        "fetched_at": "2026-11-22T18:30:00.000Z",
+                    },
+                    {
+                        "url": "http://127.0.0.1/gone",
+                        "status": 404,
+                        "sha256": None,
+                        "bytes": None,
+                        "fetched_at": None,
+                    },
+                ],
+                rows_dropped=[{"row": "row 31: cash", "reason": "no ticker"}],
+                carried_forward=3,
+                proposal_id="maintenance_20261122_183000_sti",
+                output_path="data/sti_constituents.csv",
+                backup_path="data/backups/constituents/20261122_183000/sti_constituents.csv",
+            ),
+            reason="quarterly review",
+            overrides={"allow_large_change": True},
+        )
+    )
+    for expected in (
+        "- source: <http://127.0.0.1/wiki/sti>",
+        "HTTP 200, 12 bytes, sha256 `abababababababab…`",
+        "- dropped source row 31: cash: no ticker",
+        "- carried forward: 3 values that the source left blank",
+        "- proposal: `maintenance_20261122_183000_sti`",
+        "- written: `data/sti_constituents.csv`",
+        "- backup: `data/backups/constituents/20261122_183000/sti_constituents.csv`",
+        "Reason: quarterly review",
+        "Override: a large change was accepted (`--allow-large-change`).",
+        "by operator (cli)",
+        "Run run-1.",
+    ):
+        assert expected in text
+    assert "http://127.0.0.1/gone" not in text
+
+
+def test_foreign_text_is_never_markup_wherever_it_stands() -> None:
+    members = [{"symbol": HOSTILE, "security": HOSTILE}]
+    one = result(
+        changes={
+            "added": members,
+            "removed": members,
+            "renamed": [{"from_symbol": "A", "to_symbol": "B", "security": HOSTILE}],
+            "updated": [{"symbol": "C", "field": "security", "before": HOSTILE, "after": HOSTILE}],
+        },
+        errors=[HOSTILE],
+        warnings=[f"two\n\n# lines {HOSTILE}"],
+        validation={"status": "failed", "warnings": [HOSTILE], "errors": [HOSTILE]},
+        rows_dropped=[{"row": HOSTILE, "reason": HOSTILE}],
+    )
+    unknown = result(HOSTILE, status="skipped")
+    value = report(one, unknown, actor=HOSTILE, reason=HOSTILE, errors=[HOSTILE, "x: " + HOSTILE])
+    text = render(value)
+    assert "<img" not in text
+    assert "&lt;img src=x" in text
+    assert "**bold**" not in text
+    assert "[link]" not in text
+    assert "\n# lines" not in text
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert {line.replace(r"\|", "").count("|") for line in table} == {10}

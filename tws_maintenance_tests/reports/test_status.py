@@ -1,0 +1,150 @@
+"""Is everything fresh? Told from the files, their stamps and the reports, without a network."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tws_maintenance.demo.pages import companies
+from tws_maintenance.home import Home
+from tws_maintenance.indices import INDICES
+from tws_maintenance.reports.status import needs_attention, status
+from tws_maintenance.settings import load_settings
+from tws_maintenance_tests.constituents.bench import promoted, ready
+from tws_maintenance_tests.reports.shelf import AT, filed, result
+from tws_maintenance_tests.support import write_live
+
+TASKS = [index.task for index in INDICES.values()]
+PASSED = {"status": "passed", "warnings": [], "errors": []}
+
+
+def refreshed(home: Home, **changed: Any) -> None:
+    """Leave a home as a successful apply of the three lists does."""
+    for index in INDICES.values():
+        write_live(home, index, companies(index.key))
+    results = [result(task, validation=PASSED, source="page") | changed for task in TASKS]
+    filed(home, *results)
+
+
+def asked(home: Home, days: float = 1) -> dict[str, Any]:
+    return status(home, load_settings(home), AT + timedelta(days=days))
+
+
+def of(value: dict[str, Any], task: str = "sti_constituents") -> dict[str, Any]:
+    return next(dict(one) for one in value["constituents"] if one["task"] == task)
+
+
+def test_after_an_apply_everything_is_fresh(home: Home) -> None:
+    refreshed(home)
+    value = asked(home)
+    assert not needs_attention(value)
+    assert [one["task"] for one in value["constituents"]] == TASKS
+    assert [one["name"] for one in value["constituents"]] == ["S&P 500", "STI", "HSI"]
+    assert [one["row_count"] for one in value["constituents"]] == [503, 30, 85]
+    sti = of(value)
+    assert sti["last_refreshed_at"] == "2026-11-22T18:30:00.000Z"
+    assert (sti["file"], sti["source"]) == ("data/sti_constituents.csv", "page")
+    assert (sti["validation"], sti["run_id"]) == (PASSED, "run-1")
+    assert (sti["stale"], sti["drifted"], sti["problems"]) == (False, False, [])
+    assert value["latest_report"] == {
+        "report_id": "maintenance_20261122_183000",
+        "finished_at": "2026-11-22T18:30:00.000Z",
+        "status": "completed",
+        "warnings": [],
+        "errors": [],
+    }
+
+
+def test_an_apply_that_changed_nothing_refreshed_the_list_too(home: Home) -> None:
+    refreshed(home, changed=False)
+    assert not needs_attention(asked(home))
+
+
+def test_a_home_that_was_never_used_needs_attention(home: Home) -> None:
+    value = asked(home)
+    assert needs_attention(value)
+    assert value["latest_report"] is None
+    sti = of(value)
+    assert (sti["last_refreshed_at"], sti["stale"], sti["row_count"]) == (None, True, None)
+    assert sti["problems"] == ["there is no file yet; an apply run creates it"]
+    assert sti["validation"] == {"status": "not_run", "warnings": [], "errors": []}
+
+
+@pytest.mark.parametrize(("days", "stale"), [(3.0, False), (3.001, True)])
+def test_a_list_is_stale_after_three_days(home: Home, days: float, *, stale: bool) -> None:
+    refreshed(home)
+    value = asked(home, days)
+    assert of(value)["stale"] is stale
+    assert needs_attention(value) is stale
+
+
+def test_a_dry_run_refreshes_nothing(home: Home) -> None:
+    refreshed(home, dry_run=True)
+    assert of(asked(home))["stale"]
+
+
+def test_a_list_that_failed_last_time_needs_attention_although_it_is_fresh(home: Home) -> None:
+    refreshed(home)
+    failed = result(status="failed", errors=["gone"], validation=PASSED)
+    filed(home, failed, at=AT + timedelta(hours=1), status="failed")
+    value = asked(home)
+    assert needs_attention(value)
+    assert of(value)["validation"]["status"] == "failed"
+    assert of(value)["last_refreshed_at"] == "2026-11-22T18:30:00.000Z"
+    assert of(value, "hsi_constituents")["validation"]["status"] == "passed"
+
+
+def test_a_run_that_skipped_a_list_says_nothing_about_it(home: Home) -> None:
+    refreshed(home)
+    filed(home, result(status="skipped"), at=AT + timedelta(hours=1), status="failed")
+    assert not needs_attention(asked(home))
+
+
+def test_a_list_that_somebody_edited_is_told(home: Home) -> None:
+    sti = INDICES["sti"]
+    promoted(home, ready(home, sti, companies("sti")))
+    assert not of(asked(home))["drifted"]
+    write_live(home, sti, companies("sti")[1:])
+    assert of(asked(home))["drifted"]
+
+
+def test_a_list_that_cannot_be_read_needs_attention_and_is_told(home: Home) -> None:
+    refreshed(home)
+    home.live_file("sti").write_bytes(b"\xff")
+    value = asked(home)
+    assert needs_attention(value)
+    assert of(value)["row_count"] is None
+    assert "is not UTF-8" in of(value)["problems"][0]
+
+
+@pytest.mark.parametrize(
+    "older",
+    [
+        {"status": "ok"},
+        {"results": {"sti_constituents": {"status": "success"}}},
+        {"results": ["sti_constituents"]},
+        {"results": 3},
+        {
+            "results": [
+                {
+                    "task": "sti_constituents",
+                    "status": "success",
+                    "dry_run": False,
+                    "finished_at": "2026-11-22 18:30:00",
+                    "validation": "ok",
+                }
+            ]
+        },
+    ],
+)
+@pytest.mark.parametrize("name", ["maintenance_x", "maintenance_20261122_183000"])
+def test_reports_of_an_older_form_and_damaged_ones_do_not_hide_the_status(
+    home: Home, older: dict[str, Any], name: str
+) -> None:
+    home.reports.mkdir(parents=True)
+    (home.reports / f"{name}.json").write_text(json.dumps(older))
+    (home.reports / "20261122_190000.json").write_text("{")
+    value = asked(home)
+    assert of(value)["last_refreshed_at"] is None
+    assert needs_attention(value)

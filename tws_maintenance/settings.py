@@ -94,6 +94,13 @@ class LockSettings(_Section):
     wait: float = Field(default=20.0, ge=0, le=60)
 
 
+class RetentionSettings(_Section):
+    """Which backups `backups prune` lets go: those beyond both limits, never the newest."""
+
+    backups_keep: int = Field(default=30, ge=1)
+    backups_max_age_days: float = Field(default=90.0, ge=0)
+
+
 class Settings(BaseSettings):
     """All settings of a home, from the environment first, then maintenance.toml."""
 
@@ -105,6 +112,7 @@ class Settings(BaseSettings):
     proposals: ProposalSettings = ProposalSettings()
     http: HttpSettings = HttpSettings()
     locks: LockSettings = LockSettings()
+    retention: RetentionSettings = RetentionSettings()
 
     @field_validator("indices")
     @classmethod
@@ -141,8 +149,9 @@ def load_settings(home: Home) -> Settings:
     values = _read_toml(home.settings_file)
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     for variable in os.environ:
-        is_ours = variable.startswith(PREFIX) and variable != HOME_VARIABLE
-        if is_ours and variable.split("__")[0] not in known:
+        name = variable.upper()  # pydantic reads them in any case
+        is_ours = name.startswith(PREFIX) and variable != HOME_VARIABLE
+        if is_ours and name.split("__")[0] not in known:
             raise SettingsError(
                 f"The environment variable {variable} is not a setting of tws_maintenance. "
                 f"Expected {', '.join(sorted(known))} followed by __KEY, or {HOME_VARIABLE}. "

@@ -71,6 +71,7 @@ def stage(home: Home, index: Index, gathered: Gathered, mark: RunMark) -> Propos
         last_modified=chosen.raw.last_modified if chosen.raw else None,
         warnings=(
             *(f"{a.url} was of no use: {a.error}" for a in gathered.attempts if a.error),
+            *table.notes,
             *_carried_warnings(index, normalised),
             *_lost_notes(index, live, changes),
         ),

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from http.client import TOO_MANY_REQUESTS
 
 from tws_maintenance.errors import SourceError, SourceUnreachable
 from tws_maintenance.indices import Index, SourceSpec
@@ -80,7 +81,8 @@ class Gathering:
         attempts: list[Attempt] = []
         for spec in index.sources:
             attempts.append(self._ask(client, index, spec))
-            if attempts[-1].table is not None:
+            # Too many requests is said for the whole host: its other address is not asked either.
+            if attempts[-1].table is not None or attempts[-1].status == TOO_MANY_REQUESTS:
                 break
         return Gathered(index, tuple(attempts))
 

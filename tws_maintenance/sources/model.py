@@ -56,14 +56,15 @@ class DroppedRow:
 class SourceTable:
     """The constituents as a page lists them.
 
-    `rows_read` counts every row below the header; `stated_count` is the number of members that
-    the page itself names beside the table, where it does; `revised_at` is when the page's text
-    was last edited, where it says so.
+    `rows_read` counts every row below the header; `notes` are what is odd about the page;
+    `stated_count` is the number of members that the page itself names beside the table, where it
+    does; `revised_at` is when the page's text was last edited, where it says so.
     """
 
     rows: tuple[SourceRow, ...]
     dropped: tuple[DroppedRow, ...]
     rows_read: int
+    notes: tuple[str, ...] = ()
     stated_count: int | None = None
     revision: str | None = None
     revised_at: datetime | None = None

@@ -7,8 +7,7 @@ as something else.
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lxml import html
 
@@ -40,17 +39,17 @@ Grid = list[list[str]]
 
 @dataclass(frozen=True)
 class FoundTable:
-    """The constituents table: its rows, and those of its rows that are none."""
+    """The constituents table: its rows, those of its rows that are none, and what is odd."""
 
     rows: tuple[SourceRow, ...]
     dropped: tuple[DroppedRow, ...]
     rows_read: int
+    notes: tuple[str, ...] = ()
 
-
-@dataclass(frozen=True)
-class _Candidate:
-    table: FoundTable
-    symbols: int
+    def symbols(self, index: Index) -> list[str]:
+        """Return the well-formed symbols of the rows."""
+        found = (index.symbol_rule.symbol_of(row.ticker) for row in self.rows)
+        return [symbol for symbol in found if index.symbol_rule.is_symbol(symbol)]
 
 
 def find_constituents(document: html.HtmlElement, index: Index) -> FoundTable:
@@ -59,42 +58,46 @@ def find_constituents(document: html.HtmlElement, index: Index) -> FoundTable:
     Raises:
         PageChanged: no table, or more than one, looks like it; says what was found instead.
     """
-    candidates: list[_Candidate] = []
-    near_misses: list[str] = []
     tables = document.xpath("//table")
-    for element in tables:
-        grid = _grid(element)
-        columns, header_rows = _columns(grid)
-        if not all(name in columns for name in (*REQUIRED, *index.enriched)):
-            if columns or _symbol_cells(grid, index) >= index.min_rows:
-                near_misses.append(_describe(grid, index))
-            continue
-        if _is_announced_as_other(element):
-            near_misses.append(f"{_describe(grid, index)}, announced as another list")
-            continue
-        table = _read(grid[header_rows:], columns)
-        symbols = sum(
-            index.symbol_rule.is_symbol(index.symbol_rule.symbol_of(row.ticker))
-            for row in table.rows
-        )
-        if table.rows and symbols >= MIN_SYMBOL_SHARE * len(table.rows):
-            candidates.append(_Candidate(table, symbols))
-        else:
-            near_misses.append(_describe(grid, index))
-    candidates.sort(key=lambda candidate: candidate.symbols, reverse=True)
+    candidates = [found for element in tables if (found := _candidate(element, index))]
+    candidates.sort(key=lambda table: len(table.symbols(index)), reverse=True)
     if not candidates:
-        raise PageChanged(_nothing_found(len(tables), near_misses, index))
-    if len(candidates) > 1 and candidates[1].symbols >= index.min_rows:
+        raise PageChanged(_nothing_found(tables, index))
+    chosen, *others = candidates
+    if others and len(others[0].symbols(index)) >= index.min_rows:
         raise PageChanged(
             f"the page holds {len(candidates)} tables that could be the {index.name} constituents "
-            f"({candidates[0].symbols} and {candidates[1].symbols} symbols), expected one. "
-            "Look at the page; nothing was guessed."
+            f"({len(chosen.symbols(index))} and {len(others[0].symbols(index))} symbols), expected "
+            "one. Look at the page; nothing was guessed."
         )
-    return candidates[0].table
+    return replace(chosen, notes=tuple(_note(chosen, other, index) for other in others))
 
 
-def _grid(table: html.HtmlElement) -> Grid:
-    """Return the cells' texts with rowspan and colspan written out; nested tables left out."""
+def _candidate(element: html.HtmlElement, index: Index) -> FoundTable | None:
+    columns, header_rows = _columns(_grid(element, HEADER_ROWS))
+    if not all(name in columns for name in (*REQUIRED, *index.enriched)):
+        return None
+    if _is_announced_as_other(element):
+        return None
+    table = _read(_grid(element)[header_rows:], columns)
+    enough = MIN_SYMBOL_SHARE * len(table.rows)
+    return table if table.rows and len(table.symbols(index)) >= enough else None
+
+
+def _note(chosen: FoundTable, other: FoundTable, index: Index) -> str:
+    """Tell of a second table that looks alike: the list may have been split in two."""
+    further = sorted(set(other.symbols(index)) - set(chosen.symbols(index)))
+    return (
+        f"the page holds another table with the same columns, {len(further)} symbols of which are "
+        f"not in the one that was read ({', '.join(further[:8])}). Look whether the list was split."
+    )
+
+
+def _grid(table: html.HtmlElement, limit: int | None = None) -> Grid:
+    """Return the cells' texts with rowspan and colspan written out; nested tables left out.
+
+    `limit` is how many rows are wanted, all if it is None.
+    """
     grid: Grid = []
     spans: dict[int, tuple[int, str]] = {}
     for tr in table.xpath("./tr | ./thead/tr | ./tbody/tr | ./tfoot/tr"):
@@ -117,6 +120,8 @@ def _grid(table: html.HtmlElement) -> Grid:
             if any(place > len(row) for place in spans):
                 row.append("")
         grid.append(row)
+        if len(grid) == limit:
+            break
     return grid
 
 
@@ -203,19 +208,27 @@ def _symbol_cells(grid: Grid, index: Index) -> int:
     )
 
 
-def _describe(grid: Grid, index: Index) -> str:
+def _near_miss(element: html.HtmlElement, index: Index) -> str:
+    """Describe a table that comes near what was looked for, "" for one that does not."""
+    grid = _grid(element)
+    columns, _ = _columns(grid)
+    symbols = _symbol_cells(grid, index)
+    if not columns and symbols < index.min_rows:
+        return ""
     header = ", ".join(text[:30] for text in (grid[0] if grid else [])[:9])
-    return f"[{header}] with {len(grid)} rows, {_symbol_cells(grid, index)} of them symbols"
+    other = ", announced as another list" if _is_announced_as_other(element) else ""
+    return f"[{header}] with {len(grid)} rows, {symbols} of them symbols{other}"
 
 
-def _nothing_found(tables: int, near_misses: Iterable[str], index: Index) -> str:
+def _nothing_found(tables: list[html.HtmlElement], index: Index) -> str:
     expected = "; ".join(
         f"{name} (one of {', '.join(sorted(COLUMN_NAMES[name]))})"
         for name in (*REQUIRED, *index.enriched)
     )
-    found = "; ".join(list(near_misses)[:3]) or "none that comes near"
+    near = [text for element in tables if (text := _near_miss(element, index))]
     return (
         f"the page no longer looks like the {index.name} page: expected a table with the columns "
-        f"{expected} and symbols such as {index.symbol_rule.example}; found {tables} tables, of "
-        f"these: {found}. Look at the page before anything is applied."
+        f"{expected} and symbols such as {index.symbol_rule.example}; found {len(tables)} tables, "
+        f"of these: {'; '.join(near[:3]) or 'none that comes near'}. Look at the page before "
+        "anything is applied."
     )

@@ -23,6 +23,7 @@ from tws_maintenance.storage.digest import sha256
 
 CHUNK_BYTES = 1 << 16
 MAX_REDIRECTS = 5
+MAX_PAUSE = 10.0
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -94,7 +95,7 @@ class WebClient:
         asked = error.retry_after if isinstance(error, SourceUnreachable) else None
         if asked is not None:
             return asked
-        wave = tenacity.wait_exponential_jitter(initial=self._settings.backoff, max=10, jitter=0.25)
+        wave = tenacity.wait_random_exponential(multiplier=self._settings.backoff, max=MAX_PAUSE)
         return min(wave(state), max(0.0, self._until - time.monotonic()))
 
     def _get_once(self, url: str, known: KnownCopy | None) -> RawCopy:

@@ -59,6 +59,7 @@ def parse(raw: RawCopy, index: Index) -> SourceTable:
         rows=table.rows,
         dropped=table.dropped,
         rows_read=table.rows_read,
+        notes=table.notes,
         stated_count=_stated_count(document),
         revision=_first_group(_REVISION, raw.content),
         revised_at=_revised_at(raw.content),

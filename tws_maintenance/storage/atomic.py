@@ -29,11 +29,11 @@ class PreparedFile:
         # A name of its own: two writers must never share a temporary file.
         name = f".{self._target.name}.{secrets.token_hex(6)}{TEMPORARY_SUFFIX}"
         self._temporary = self._target.with_name(name)
-        mode = _mode_of(self._target)
+        known = _stat_of(self._target)
         try:
             with open(self._temporary, "xb") as file:
-                if mode is not None:
-                    os.chmod(self._temporary, mode)
+                if known is not None:
+                    _take_over(self._temporary, known)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -88,8 +88,19 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _mode_of(path: Path) -> int | None:
+def _stat_of(path: Path) -> os.stat_result | None:
     try:
-        return stat.S_IMODE(path.stat().st_mode)
+        return path.stat()
     except FileNotFoundError:
         return None
+
+
+def _take_over(path: Path, known: os.stat_result) -> None:
+    """Give `path` the mode and, where this user may, the owner of the file it will replace.
+
+    Run as root over a robot's own file, the robot must still be able to read it.
+    """
+    os.chmod(path, stat.S_IMODE(known.st_mode))
+    with contextlib.suppress(AttributeError, PermissionError):
+        if (known.st_uid, known.st_gid) != (os.geteuid(), os.getegid()):
+            os.chown(path, known.st_uid, known.st_gid)

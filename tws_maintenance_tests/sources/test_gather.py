@@ -196,3 +196,15 @@ def test_whoever_waits_goes_on_at_the_deadline_whatever_the_source_does(
     with pytest.raises(SourceUnreachable) as caught:
         gathered.membership()
     assert faulty.origin + page_path(STI) in str(caught.value)
+
+
+def test_after_too_many_requests_the_other_address_of_that_host_is_not_asked(
+    faulty: FaultyServer,
+) -> None:
+    faulty.script = {page_path(STI): [Reply(b"slow down", 429)], rest_path(STI): [own_page(STI)]}
+
+    gathered = gathering(faulty).answer(STI)
+
+    assert faulty.paths == [page_path(STI)]
+    with pytest.raises(SourceUnreachable, match="429"):
+        gathered.membership()

@@ -151,6 +151,16 @@ def test_a_short_second_table_does_not_compete() -> None:
     assert len(read("sti", html_page(short, members)).rows) == 30
 
 
+def test_a_list_split_in_two_tables_is_pointed_out() -> None:
+    larger, smaller = sti_rows(20), sti_rows(10, "B")
+
+    table = read("sti", html_page(html_table(STI, larger), html_table(STI, smaller)))
+
+    assert len(table.rows) == 20
+    (note,) = table.notes
+    assert "10 symbols of which are not in the one that was read (B00.SI, B01.SI" in note
+
+
 def test_a_table_of_another_market_is_not_taken() -> None:
     rows = [[f"NYSE: {'A' * (n % 4 + 1)}-TOOLONG", "Alpha"] for n in range(40)]
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -219,17 +220,18 @@ def test_other_files_in_the_folder_are_no_reports(home: Home) -> None:
 
 
 def test_the_last_refresh_is_the_newest_successful_apply_of_each_task(home: Home) -> None:
-    def at(hour: int) -> dict[str, object]:
+    def at(hour: int) -> dict[str, Any]:
         return {"finished_at": f"2026-11-22T{hour:02d}:00:00.000Z", "source": f"page {hour}"}
 
     hours = iter(range(12, 24))
-    for changed in (
+    applies: list[dict[str, Any]] = [
         {"changed": True},
         {"changed": False},
         {"dry_run": True},
         {"status": "failed"},
         {"status": "skipped", "finished_at": None},
-    ):
+    ]
+    for changed in applies:
         hour = next(hours)
         filed(home, result(**(at(hour) | changed)), at=AT.replace(hour=hour))
     found = last_refreshed(home, ("sti_constituents", "hsi_constituents"))

@@ -64,9 +64,19 @@ def build_report_resource(begun: HeadStart | None = None) -> dg.ResourceDefiniti
         except BaseException as error:
             _close(run, context, error)
             raise
-        _close(run, context)
+        _close(run, context, _interruption())
 
     return report
+
+
+def _interruption() -> BaseException | None:
+    """Return the interrupt that Dagster is handling, None for a run that ends by itself.
+
+    It ends a resource in the same way for both. One that comes between two steps is in no step's
+    result either, and the report called the run failed.
+    """
+    error = sys.exception()
+    return None if isinstance(error, Exception) else error
 
 
 def _has_ended(context: dg.InitResourceContext) -> bool:

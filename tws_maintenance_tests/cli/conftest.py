@@ -1,0 +1,38 @@
+"""The command line in this process: the same code, without the second that a process costs."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tws_maintenance.cli.main import cli
+from tws_maintenance.home import HOME_VARIABLE, Home
+from tws_maintenance.settings import Settings
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def command(home: Home, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The program as a function of its arguments, on `home`, reading from `server`."""
+    assert settings.http.wikipedia_url.startswith("http://127.0.0.1:")
+    monkeypatch.setenv(HOME_VARIABLE, str(home.root))
+
+    def run(*arguments: str) -> Result:
+        with _dagster_home_as_it_was():
+            return CliRunner().invoke(cli, arguments, catch_exceptions=False)
+
+    return run
+
+
+@contextlib.contextmanager
+def _dagster_home_as_it_was() -> Iterator[None]:
+    before = os.environ.get("DAGSTER_HOME")
+    try:
+        yield
+    finally:
+        os.environ.pop("DAGSTER_HOME", None)
+        if before is not None:
+            os.environ["DAGSTER_HOME"] = before

@@ -1,0 +1,88 @@
+"""`doctor`: it finds what would stop a run, before a run does, and leaves nothing behind."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tws_maintenance.demo.server import PageServer
+from tws_maintenance.home import Home
+from tws_maintenance_tests.cli.conftest import Command
+
+
+def findings_of(command: Command, *options: str) -> tuple[int, dict[str, tuple[str, str]]]:
+    done = command("doctor", "--json", *options)
+    value = json.loads(done.stdout)
+    assert value["healthy"] is (done.exit_code == 0)
+    return done.exit_code, {
+        one["subject"]: (one["outcome"], one["text"]) for one in value["findings"]
+    }
+
+
+def test_a_healthy_machine_passes_and_nothing_is_left_behind(
+    command: Command, home: Home, server: PageServer
+) -> None:
+    code, found = findings_of(command)
+    assert code == 0
+    assert {outcome for outcome, _ in found.values()} == {"ok", "note"}
+    assert found["contact"][0] == "note"
+    address = f"{server.origin}/wiki/Hang_Seng_Index"
+    assert found["HSI"] == ("ok", f"{address}: {len(server.pages['hsi'])} bytes")
+    assert found["clock"][0] == "ok"
+    assert list(home.root.iterdir()) == []
+    text = command("doctor").output
+    assert text.splitlines()[0].split() == ["ok", "home", str(home.root)]
+
+
+def test_a_source_that_does_not_answer_is_found(command: Command, server: PageServer) -> None:
+    del server.pages["sti"]
+    code, found = findings_of(command)
+    assert code == 1
+    assert found["STI"][0] == "failed"
+    assert "refused with HTTP 404" in found["STI"][1]
+    assert found["HSI"][0] == "ok"
+
+
+def test_offline_asks_nobody(command: Command, server: PageServer) -> None:
+    server.pages.clear()
+    code, found = findings_of(command, "--offline")
+    assert code == 0
+    assert {"S&P 500", "STI", "HSI", "clock"}.isdisjoint(found)
+
+
+def test_a_folder_that_cannot_be_written_is_found(command: Command, home: Home) -> None:
+    (home.root / "reports").write_text("a file where a folder should be")
+    code, found = findings_of(command, "--offline")
+    assert code == 1
+    outcome, text = found["reports/maintenance/"]
+    assert outcome == "failed"
+    assert text.startswith("cannot be written")
+    assert found["data/"][0] == "ok"
+
+
+def test_a_dagster_home_that_is_not_there_is_found(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = tmp_path / "missing"
+    monkeypatch.setenv("DAGSTER_HOME", str(missing))
+    code, found = findings_of(command, "--offline")
+    assert code == 1
+    assert found["DAGSTER_HOME"] == (
+        "failed",
+        f"{missing} is not a folder. Create it or unset the variable.",
+    )
+    missing.mkdir()
+    code, found = findings_of(command, "--offline")
+    assert (code, found["DAGSTER_HOME"][0]) == (0, "note")
+    assert list(missing.iterdir()) == []
+
+
+def test_a_mistake_in_the_settings_is_found_and_the_rest_is_looked_at(
+    command: Command, home: Home
+) -> None:
+    home.settings_file.write_text("[indices.dax]\nmin_rows = 30\n")
+    code, found = findings_of(command, "--offline")
+    assert code == 1
+    assert found["settings"][0] == "failed"
+    assert "unknown index 'dax'" in found["settings"][1]
+    assert found["versions"][0] == "ok"

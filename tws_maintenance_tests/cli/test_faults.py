@@ -1,0 +1,137 @@
+"""Sources that misbehave: the page and the REST address of the same list, in the recorded web.
+
+Several faults a run, one an index: what fails must leave its own file alone and no other.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tws_maintenance.demo.pages import companies
+from tws_maintenance.indices import INDICES
+from tws_maintenance_tests.support import (
+    RecordedWeb,
+    live_bytes,
+    reports_of,
+    result_of,
+    write_live,
+)
+
+GLOBS = {
+    "sp500": "en.wikipedia.org/*List_of_S&P_500*",
+    "sti": "en.wikipedia.org/*Straits_Times*",
+    "hsi": "en.wikipedia.org/*Hang_Seng*",
+}
+PAGE_ALONE = {"hsi": "en.wikipedia.org/wiki/Hang_Seng*", "sti": "en.wikipedia.org/wiki/Straits*"}
+ROWS = {"sp500": 503, "sti": 30, "hsi": 85}
+
+# What is done to the source, and what the operator must read of it. None: it recovers.
+Fault = tuple[str, str | None]
+NO_TABLE = "NO_TABLE"
+RUNS: dict[str, dict[str, Fault]] = {
+    "refused": {
+        "sp500": ("403", "HTTP 403"),
+        "sti": ("404", "HTTP 404"),
+        "hsi": ("429", "HTTP 429"),
+    },
+    "cut_short": {
+        "sp500": ("truncate", "the connection failed"),
+        "sti": ("drop", "the connection failed"),
+        "hsi": ("empty", "the answer is empty"),
+    },
+    "down_or_busy": {
+        "sp500": ("500", "HTTP 500"),
+        "sti": ("once-500", None),
+        "hsi": ("429:600", "it asks for a pause of 600 s, more than the 10 s that a run waits"),
+    },
+    "not_a_page": {
+        "sp500": ("garbage", "found bytes that are none"),
+        "sti": ("once-429:1", None),
+        "hsi": (NO_TABLE, "found 0 tables"),
+    },
+    "too_much": {
+        "sp500": ("huge:24", "larger than 20 MB"),
+        "sti": ("gzipbomb:64", "larger than 20 MB"),
+        "hsi": ("stale", None),
+    },
+    "elsewhere_or_never": {
+        "sp500": ("once-drop", None),
+        "sti": ("redirect:https://lists.example/sti", "redirected to https://lists.example/sti"),
+        "hsi": ("slow:30", "no answer within 1"),
+    },
+}
+
+
+def options_of(run: dict[str, Fault], page: Path) -> list[str]:
+    options = []
+    for key, (mode, _) in run.items():
+        mode = f"html:{page}" if mode == NO_TABLE else mode  # noqa: PLW2901
+        options += ["--fault", f"{GLOBS[key]}={mode}"]
+    return options
+
+
+def status_of(run: dict[str, Fault]) -> tuple[str, int]:
+    recovering = [key for key, (_, message) in run.items() if message is None]
+    return ("partial_failure", 3) if recovering else ("failed", 1)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_source_at_fault_leaves_its_file_alone_and_the_others_promoted(
+    name: str, recorded: RecordedWeb, tmp_path: Path
+) -> None:
+    run = RUNS[name]
+    page = tmp_path / "page.html"
+    page.write_text("<html><body><p>This page is being rewritten.</p></body></html>")
+    program = recorded.program(
+        *options_of(run, page),
+        TWS_MAINTENANCE_HTTP__ATTEMPTS="2",
+        TWS_MAINTENANCE_HTTP__BACKOFF="0",
+        TWS_MAINTENANCE_HTTP__READ_TIMEOUT="1",
+    )
+    home = program.home
+    former = {
+        key: write_live(home, INDICES[key], companies(key))
+        for key, (_, message) in run.items()
+        if message is not None
+    }
+    done = program("run", "--apply")
+
+    status, code = status_of(run)
+    assert done.returncode == code, done.stdout + done.stderr
+    (report,) = reports_of(home)
+    assert report["status"] == status
+    live = live_bytes(home)
+    for key, (_, message) in run.items():
+        result = result_of(report, INDICES[key].task)
+        if message is None:
+            assert result["status"] == "success", result["errors"]
+            assert (live[key] or b"").count(b"\n") == ROWS[key] + 1
+            continue
+        assert (result["status"], result["validation"]["status"]) == ("failed", "not_run")
+        assert live[key] is None
+        (error,) = result["errors"]
+        assert message in error
+        assert error.count("en.wikipedia.org") >= 1
+        assert message in done.stdout
+        assert len(result["sources"]) == 2, "the page and the REST address were both asked"
+    assert "Traceback" not in done.stdout + done.stderr
+    leftovers = [one for one in home.data.rglob("*") if one.name.endswith(".tmp")]
+    assert leftovers == []
+
+
+def test_a_page_at_fault_is_read_at_its_other_address_which_the_report_names(
+    recorded: RecordedWeb,
+) -> None:
+    program = recorded.program(
+        *("--fault", f"{PAGE_ALONE['hsi']}=404", "--fault", f"{PAGE_ALONE['sti']}=garbage")
+    )
+    done = program("run", "--json")
+    assert done.returncode == 0, done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    for key, title in (("hsi", "Hang_Seng_Index"), ("sti", "Straits_Times_Index")):
+        result = result_of(report, INDICES[key].task)
+        assert result["source"] == f"https://en.wikipedia.org/w/rest.php/v1/page/{title}/html"
+        assert result["after_count"] == ROWS[key]
+        assert len(result["warnings"]) >= 1, "the fallback is not silent"

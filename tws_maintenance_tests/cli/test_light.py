@@ -1,0 +1,31 @@
+"""What only looks must not load what only runs: a second of imports for every `--help`."""
+
+import sys
+
+import pytest
+
+from tws_maintenance_tests.support import Program
+
+HEAVY = ("dagster", "pandas", "pandera", "requests", "lxml")
+LOADED = """
+import sys
+from tws_maintenance.cli.main import cli
+try:
+    cli(sys.argv[1:])
+except SystemExit as end:
+    assert end.code in (0, None), end.code
+print("LOADED", *sorted(set(sys.modules) & {heavy}), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("run", "--help"), ("reports", "list"), ("status",)]
+)
+def test_a_look_loads_neither_dagster_nor_pandas(
+    program: Program, arguments: tuple[str, ...]
+) -> None:
+    script = LOADED.replace("{heavy}", repr(set(HEAVY)))
+    done = program.execute(sys.executable, "-c", script, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == "LOADED"
+    assert done.stdout

@@ -1,0 +1,116 @@
+"""`status` and `reports`: what there is to see, and whether it needs somebody."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from tws_maintenance.demo.pages import companies, page
+from tws_maintenance.demo.server import PageServer
+from tws_maintenance.home import Home
+from tws_maintenance.indices import INDICES
+from tws_maintenance_tests.cli.conftest import Command
+from tws_maintenance_tests.support import reports_of, write_live
+
+
+def test_a_new_home_is_not_fresh_and_says_how_to_start(command: Command, home: Home) -> None:
+    shown = command("status")
+    assert shown.exit_code == 0
+    assert shown.output.count("never") == 3
+    assert "No run yet. Start with: python -m tws_maintenance run" in shown.output
+    assert command("status", "--check").exit_code == 1
+    assert list(home.root.iterdir()) == [], "looking leaves nothing behind"
+
+
+def test_a_list_that_was_never_refreshed_needs_attention_even_if_it_is_there(
+    command: Command, home: Home
+) -> None:
+    for key, index in INDICES.items():
+        write_live(home, index, companies(key))
+    value = json.loads(command("status", "--json").stdout)
+    assert [(one["row_count"], one["stale"]) for one in value["constituents"]] == [
+        (503, True),
+        (30, True),
+        (85, True),
+    ]
+    assert value["latest_report"] is None
+    assert command("status", "--check").exit_code == 1
+
+
+def test_the_check_fails_for_a_failed_run_and_for_an_old_one(
+    command: Command, home: Home, server: PageServer
+) -> None:
+    assert command("run", "--apply").exit_code == 0
+    assert command("status", "--check").exit_code == 0
+
+    (report,) = home.reports.glob("2*.json")
+    value = json.loads(report.read_text())
+    good = report.read_text()
+    for result in value["results"]:
+        old = datetime.now(UTC) - timedelta(days=4)
+        result["finished_at"] = old.strftime("%Y-%m-%dT%H:%M:%SZ")
+    report.write_text(json.dumps(value))
+    stale = command("status", "--check")
+    assert (stale.exit_code, stale.output.count("STALE")) == (1, 3)
+    report.write_text(good)
+    assert command("status", "--check").exit_code == 0
+
+    server.pages["hsi"] = page("hsi", companies("hsi")[:60])
+    assert command("run", "--task", "hsi_constituents").exit_code == 1
+    failed = command("status", "--check")
+    assert failed.exit_code == 1
+    assert [line.split()[-2] for line in failed.output.splitlines() if "hsi_con" in line] == [
+        "failed"
+    ]
+
+
+def test_an_edit_by_somebody_else_is_shown(command: Command, home: Home) -> None:
+    assert command("run", "--apply", "--task", "sti_constituents").exit_code == 0
+    with open(home.live_file("sti"), "a", encoding="utf-8") as file:
+        file.write("ZZZ.SI,ZZZ,By Hand Ltd,,\n")
+    shown = command("status")
+    assert "data/sti_constituents.csv (edited since its promotion)" in shown.output
+
+
+def test_reports_are_listed_newest_first_and_shown_by_id(command: Command, home: Home) -> None:
+    assert command("reports", "list").output.startswith("No report yet.")
+    assert command("reports", "show").exit_code == 2
+    command("run", "--task", "sti_constituents")
+    command("run", "--apply", "--task", "sti_constituents")
+    first, second = reports_of(home)
+
+    value = json.loads(command("reports", "list", "--json").stdout)
+    assert value["total"] == 2
+    assert [one["report_id"] for one in value["reports"]] == [
+        second["report_id"],
+        first["report_id"],
+    ]
+    listed = command("reports", "list", "--limit", "1").output
+    assert second["report_id"] in listed
+    assert first["report_id"] not in listed
+    assert "1 older ones: --limit 2" in listed
+
+    assert json.loads(command("reports", "show", "--json").stdout) == second
+    markdown = command("reports", "show", first["report_id"])
+    assert markdown.exit_code == 0
+    stamp = first["report_id"].removeprefix("maintenance_")
+    assert markdown.output == (home.reports / f"{stamp}.md").read_text()
+
+
+def test_a_report_that_is_not_there_or_no_id_at_all_is_refused(
+    command: Command, home: Home
+) -> None:
+    missing = command("reports", "show", "maintenance_20200101_000000")
+    assert (missing.exit_code, "There is no report" in missing.output) == (2, True)
+    outside = command("reports", "show", "../../secret")
+    assert (outside.exit_code, "is not a report id" in outside.output) == (2, True)
+    assert list(home.root.iterdir()) == []
+
+
+def test_a_damaged_report_is_listed_as_such_and_shown_as_it_is(
+    command: Command, home: Home
+) -> None:
+    home.reports.mkdir(parents=True)
+    (home.reports / "20261122_183000.json").write_text('{"report_id": "maint')
+    assert "DAMAGED" in command("reports", "list").output
+    shown = command("reports", "show", "maintenance_20261122_183000")
+    assert shown.exit_code == 1
+    assert '{"report_id": "maint' in shown.output

@@ -113,16 +113,7 @@ def test_every_command_and_every_option_has_help() -> None:
     assert silent == []
 
 
-def test_the_commands_are_these() -> None:
-    assert [name for name, _ in commands(cli)] == [
-        "the program",
-        "run",
-        "validate",
-        "status",
-        "reports",
-        "reports list",
-        "reports show",
-        "dagster",
-        "doctor",
-        "demo",
-    ]
+def test_the_documented_commands_are_all_there() -> None:
+    names = {name for name, _ in commands(cli)}
+    alone = {"run", "validate", "status", "dagster", "doctor", "demo"}
+    assert alone | {"reports", "reports list", "reports show"} <= names

@@ -21,7 +21,7 @@ from tws_maintenance_tests.pipeline.support import (
     quiet_environment,
     web_environment,
 )
-from tws_maintenance_tests.support import Program, live_bytes, reports_of, result_of
+from tws_maintenance_tests.support import REPOSITORY, Program, live_bytes, reports_of, result_of
 
 pytestmark = pytest.mark.xdist_group("dagster_commands")
 HSI = INDICES["hsi"]
@@ -207,11 +207,20 @@ def test_every_run_left_exactly_one_report_and_each_names_the_one_before_it(
     assert [one for one in stored if "compute_logs" not in one.parts] == []
 
 
-def test_dg_launch_leaves_a_report(program: Program) -> None:
+def test_dg_launch_in_the_checkout_leaves_a_report(program: Program) -> None:
     dg = shutil.which("dg", path=str(Path(sys.executable).parent))
     if dg is None:
         pytest.skip("the dg command is not installed here (package dagster-dg-cli)")
-    done = program.execute(dg, "launch", "--job", "dry_run_all", "-m", LOCATION)
+    done = subprocess.run(
+        [dg, "launch", "--job", "dry_run_all"],
+        env=program.full_environment(),
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     (report,) = reports_of(program.home)
-    assert (report["entry_point"], report["status"]) == ("dagster_cli", "completed")
+    assert (report["entry_point"], report["actor"]) == ("dagster_cli", USER)
+    assert (report["dry_run"], report["status"]) == (True, "completed")

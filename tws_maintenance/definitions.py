@@ -1,5 +1,8 @@
 """The Dagster code location: `dagster ... -m tws_maintenance.definitions`."""
 
 from tws_maintenance.pipeline.definitions import build_definitions
+from tws_maintenance.pipeline.instance import reconcile_at_start
 
+# The one thing that happens at import: whoever starts finishes what a killed run left behind.
+reconcile_at_start()
 defs = build_definitions()

@@ -50,8 +50,12 @@ class LiveFileError(TwsMaintenanceError):
     """The live file exists but cannot be read as what it should be."""
 
 
-class DataRejected(TwsMaintenanceError):
-    """The audit failed; the proposal must not be promoted."""
+class HistoryError(TwsMaintenanceError):
+    """The membership history cannot be read, so it cannot be continued either."""
+
+
+class BackupDamaged(TwsMaintenanceError):
+    """A backup is not what its SHA256SUMS says, or is not there at all."""
 
 
 class AuditFailed(TwsMaintenanceError):
@@ -59,7 +63,18 @@ class AuditFailed(TwsMaintenanceError):
 
 
 class PromotionFailed(TwsMaintenanceError):
-    """Replacing the live file failed half way; the old file is in its place."""
+    """Replacing the live file failed.
+
+    `changed` tells whether the new list is in place all the same, `backup_path` (relative to the
+    home) what was backed up before it failed.
+    """
+
+    def __init__(
+        self, message: str, *, changed: bool = False, backup_path: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.changed = changed
+        self.backup_path = backup_path
 
 
 class RunInterrupted(TwsMaintenanceError):

@@ -7,22 +7,24 @@ assets and checks of `tws_maintenance.pipeline` call it.
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tws_maintenance.clock import utc_now, utc_text
+from filelock import FileLock
+
+from tws_maintenance.clock import utc_now
 from tws_maintenance.constituents.auditor import Auditor
 from tws_maintenance.constituents.freshness import is_stale
 from tws_maintenance.constituents.promotion import Promotion, promote
 from tws_maintenance.constituents.proposal import Proposal, last_copy, proposal_ids, read_proposal
 from tws_maintenance.constituents.receipt import Override, Receipt
 from tws_maintenance.constituents.rules import Outcome, ValidationStatus
-from tws_maintenance.constituents.stage import RunMark, stage
+from tws_maintenance.constituents.stage import RunMark, stage, stage_backup
 from tws_maintenance.errors import (
     HomeError,
+    PromotionFailed,
     ProposalMissing,
     Refusal,
     TwsMaintenanceError,
@@ -30,6 +32,7 @@ from tws_maintenance.errors import (
 )
 from tws_maintenance.home import Home
 from tws_maintenance.indices import METADATA_VALIDATION, TASKS, Index, index_of_task
+from tws_maintenance.recovery import recover, run_lock
 from tws_maintenance.reports import store
 from tws_maintenance.reports.record import (
     EntryPoint,
@@ -39,10 +42,19 @@ from tws_maintenance.reports.record import (
     constituents_details,
     run_status,
 )
+from tws_maintenance.reports.results import (
+    compose,
+    describe,
+    describe_audit,
+    describe_sources,
+    reported_proposal,
+)
 from tws_maintenance.settings import Settings
 from tws_maintenance.sources.gather import Gathering
-from tws_maintenance.sources.model import Gathered
-from tws_maintenance.storage.atomic import TEMPORARY_SUFFIX
+from tws_maintenance.storage.atomic import prove_writable
+
+NEWEST = "newest"
+LOCK_SECONDS = 5.0
 
 if TYPE_CHECKING:
     # Brings pandas and pandera: imported where a list is really judged.
@@ -55,7 +67,11 @@ class StepFailed(TwsMaintenanceError):
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What is to be done and who asked; `tasks` are those that the run will really work on."""
+    """What is to be done and who asked; `tasks` are those that the run will really work on.
+
+    `report_id` is the dry run whose proposals are promoted, `backup` the one that is restored
+    ("newest" for the newest); "" where nothing of the kind is asked for.
+    """
 
     tasks: tuple[str, ...]
     dry_run: bool
@@ -64,6 +80,20 @@ class RunRequest:
     actor: str
     reason: str = ""
     allow_large_change: bool = False
+    report_id: str = ""
+    backup: str = ""
+
+    def head(self, report_id: str) -> dict[str, Any]:
+        """Return what a report begins with, and what a reservation notes for a later reader."""
+        return {
+            "report_id": report_id,
+            "run_id": self.run_id,
+            "entry_point": self.entry_point.value,
+            "actor": self.actor,
+            "reason": self.reason,
+            "dry_run": self.dry_run,
+            "overrides": {"allow_large_change": self.allow_large_change},
+        }
 
 
 @dataclass(frozen=True)
@@ -98,6 +128,7 @@ class MaintenanceRun:
         self._errors: list[str] = []
         self._results = {task: self._new_result(task) for task in _in_order(request.tasks)}
         self._staged: dict[str, Proposal] = {}
+        self._alive = FileLock(run_lock(home, request.run_id), thread_local=False)
 
     @property
     def report_id(self) -> str:
@@ -106,7 +137,7 @@ class MaintenanceRun:
         return self._reservation.report_id
 
     def open(self, problem: TwsMaintenanceError | None = None) -> None:
-        """Reserve the report id, prove that everything can be written, begin to fetch.
+        """Finish what killed runs left, reserve the report id, prove that all can be written.
 
         A `problem` that was met before is raised as soon as there is a report to tell it in.
 
@@ -115,15 +146,24 @@ class MaintenanceRun:
             UsageError: an unknown task was asked for.
         """
         try:
-            note = {"run_id": self.request.run_id, "tasks": list(self._results)}
+            prove_writable(self.home.locks)
+        except OSError as error:
+            raise HomeError(_unwritable(self.home, self.home.locks, error)) from error
+        recover(self.home)
+        # Held from before the reservation until the report is written: a reservation whose lock
+        # is free belongs to a run that died.
+        self._alive.acquire(timeout=LOCK_SECONDS)
+        try:
+            note = self.request.head("") | {"tasks": list(self._results), "pid": os.getpid()}
             self._reservation = store.reserve(self.home, self._started_at, note)
         except OSError as error:
+            self._release()
             raise HomeError(_unwritable(self.home, self.home.reports, error)) from error
         if problem is not None:
             raise problem
-        for folder in (self.home.data, self.home.staging, self.home.backups, self.home.locks):
+        for folder in (self.home.data, self.home.staging, self.home.backups, self.home.history):
             try:
-                _prove_writable(folder)
+                prove_writable(folder)
             except OSError as error:
                 raise HomeError(_unwritable(self.home, folder, error)) from error
         unknown = [task for task in self._results if task not in TASKS]
@@ -132,9 +172,10 @@ class MaintenanceRun:
                 f"Unknown task {', '.join(unknown)}; known are {', '.join(TASKS)}. "
                 "Nothing was started."
             )
-        self._gathering.start(
-            index_of_task(task) for task in self._results if task != METADATA_VALIDATION
-        )
+        if not (self.request.report_id or self.request.backup):
+            self._gathering.start(
+                index_of_task(task) for task in self._results if task != METADATA_VALIDATION
+            )
 
     def wants(self, task: str) -> bool:
         """Tell whether `task` was asked for."""
@@ -145,17 +186,21 @@ class MaintenanceRun:
         return self._results[task].to_dict()
 
     def stage(self, index: Index) -> Proposal:
-        """Fetch, parse, normalise and write the proposal of `index`.
+        """Fetch (or take the backup), normalise and write the proposal of `index`.
 
         Raises:
             StepFailed: the task's result says why.
         """
         with self._step(index.task) as result:
-            gathered = self._gathering.answer(index)
-            result.details["sources"] = _sources(gathered)
-            proposal = stage(self.home, index, gathered, self._mark())
+            if self.request.backup:
+                named = None if self.request.backup == NEWEST else self.request.backup
+                proposal = stage_backup(self.home, index, named, self._mark())
+            else:
+                gathered = self._gathering.answer(index)
+                describe_sources(result, gathered)
+                proposal = stage(self.home, index, gathered, self._mark())
             self._staged[index.key] = proposal
-            _describe(result, proposal)
+            describe(result, proposal)
             return proposal
         raise AssertionError("unreachable")
 
@@ -165,44 +210,54 @@ class MaintenanceRun:
         Raises:
             StepFailed: the audit could not run. (A failed audit is a receipt, not an exception.)
         """
-        override = Override(self.request.allow_large_change, self.request.reason)
         with self._step(index.task) as result:
-            proposal = self._staged.get(index.key) or self._newest(index)
+            staged = self._staged.get(index.key)
+            proposal = staged or self._newest(index)
+            # An override is given with the run that stages, not to somebody else's proposal.
+            override = Override(
+                self.request.allow_large_change and staged is not None, self.request.reason
+            )
             limits = self.settings.of(index)
             receipt = self._auditor.audit(
                 self.home, index, proposal, limits, override, self._mark()
             )
-            result.validation_status = ValidationStatus(receipt.status)
-            result.validation_warnings = receipt.messages(Outcome.WARNED)
-            result.validation_errors = receipt.messages(Outcome.FAILED)
+            describe_audit(result, receipt)
             return receipt
         raise AssertionError("unreachable")
 
     def promote(self, index: Index) -> Promotion:
-        """Publish what this run staged, or the newest proposal where it staged nothing.
+        """Publish what this run staged, else what the named dry run did, else the newest.
 
         Raises:
             StepFailed: refused or failed; the task's result says which and why.
         """
         with self._step(index.task) as result:
-            proposal = self._staged.get(index.key)
-            chosen = proposal.proposal_id if proposal else self._newest(index).proposal_id
+            proposal_id, expected = self._chosen(index)
+            result.details["proposal_id"] = proposal_id
+            if index.key not in self._staged:
+                describe(result, read_proposal(self.home, proposal_id))
             if index.venue.may_be_open(utc_now()):
                 result.warnings.append(
                     f"{index.venue.name} ({index.venue.code}) may be open now: a robot that is "
                     "trading sees the list change under it. Off-peak is better."
                 )
-            done = promote(self.home, index, chosen, self.settings, self._mark())
-            if proposal is None:
-                _describe(result, done.proposal)
-                result.validation_status = ValidationStatus(done.receipt.status)
-                result.validation_warnings = done.receipt.messages(Outcome.WARNED)
+            done = promote(self.home, index, proposal_id, self.settings, self._mark(), expected)
+            describe_audit(result, done.receipt)
             result.details["changed"] = done.changed
             for key, path in (("output_path", done.output_path), ("backup_path", done.backup_path)):
                 result.details[key] = self.home.relative(path) if path else None
             result.status = TaskStatus.SUCCESS
             return done
         raise AssertionError("unreachable")
+
+    def _chosen(self, index: Index) -> tuple[str, str | None]:
+        """Return the proposal to promote, with the sha256 that its report vouches for."""
+        staged = self._staged.get(index.key)
+        if staged is not None:
+            return staged.proposal_id, staged.sha256
+        if self.request.report_id:
+            return reported_proposal(self.home, self.request.report_id, index)
+        return self._newest(index).proposal_id, None
 
     def validate(self, index: Index) -> "LiveAudit":
         """Judge the live file of `index`; all indices share one result.
@@ -243,6 +298,7 @@ class MaintenanceRun:
             OSError, LockHeld: the report could not be written.
         """
         if self._reservation is None:
+            self._release()
             return
         if isinstance(error, Exception):
             self._errors.append(_told(error))
@@ -256,45 +312,30 @@ class MaintenanceRun:
                 result.errors.append(text)
         for result in self._results.values():
             _conclude(result)
-        self.report = store.write_report(self.home, self._reservation, self._compose())
+        try:
+            self.report = store.write_report(self.home, self._reservation, self._compose())
+        finally:
+            self._release()
 
     def _compose(self) -> dict[str, Any]:
-        finished_at = utc_now()
         results = [result.to_dict() for result in self._results.values()]
-        errors = list(self._errors)
+        errors, warnings = list(self._errors), []
         if self._interrupted:
             errors.append(
                 f"Interrupted: {self._interrupted}. What was not finished was left as it was."
             )
-        status = RunStatus.INTERRUPTED if self._interrupted else run_status(results, errors)
-        warnings = [
-            f"{r['task']}: {text}"
-            for r in results
-            for text in (*r["warnings"], *r["validation"]["warnings"])
-        ]
         if self.request.allow_large_change and not self.request.reason:
             warnings.append("a large change was allowed without a reason: give one with --reason")
-        errors += [
-            f"{r['task']}: {text}"
-            for r in results
-            for text in (*r["errors"], *r["validation"]["errors"])
-        ]
-        return {
-            "report_id": self.report_id,
-            "run_id": self.request.run_id,
-            "entry_point": self.request.entry_point.value,
-            "actor": self.request.actor,
-            "reason": self.request.reason,
-            "status": status.value,
-            "dry_run": self.request.dry_run,
-            "overrides": {"allow_large_change": self.request.allow_large_change},
-            "started_at": utc_text(self._started_at),
-            "finished_at": utc_text(finished_at),
-            "duration_seconds": round((finished_at - self._started_at).total_seconds(), 3),
-            "results": results,
-            "warnings": warnings,
-            "errors": errors,
-        }
+        status = RunStatus.INTERRUPTED if self._interrupted else run_status(results, errors)
+        head = self.request.head(self.report_id)
+        return compose(head, status, self._started_at, results, warnings, errors)
+
+    def _release(self) -> None:
+        """Let go of the lock that says that this run is alive."""
+        if self._alive.is_locked:
+            self._alive.release()
+            with contextlib.suppress(OSError):
+                Path(self._alive.lock_file).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _step(self, task: str) -> Iterator[TaskResult]:
@@ -308,6 +349,8 @@ class MaintenanceRun:
             result.errors.append(_told(error))
             if isinstance(error, Refusal):
                 result.details["refusal"] = error.code
+            if isinstance(error, PromotionFailed):
+                result.details |= {"changed": error.changed, "backup_path": error.backup_path}
             raise StepFailed(result.errors[-1]) from error
         except BaseException:
             self._interrupted = f"{task} was cancelled while at work"
@@ -363,36 +406,6 @@ def _conclude(result: TaskResult) -> None:
         result.validation_status = ValidationStatus.FAILED
 
 
-def _describe(result: TaskResult, proposal: Proposal) -> None:
-    result.source = proposal.source
-    result.before_count = proposal.before_count
-    result.after_count = proposal.after_count
-    result.added = [one.symbol for one in proposal.changes.added]
-    result.removed = [one.symbol for one in proposal.changes.removed]
-    result.warnings += proposal.warnings
-    result.details |= {
-        "proposal_id": proposal.proposal_id,
-        "proposal_sha256": proposal.sha256,
-        "changes": proposal.changes.to_dict(),
-        "rows_read": proposal.rows_read,
-        "rows_dropped": list(proposal.rows_dropped),
-        "carried_forward": proposal.carried_forward,
-    }
-
-
-def _sources(gathered: Gathered) -> list[dict[str, Any]]:
-    return [
-        {
-            "url": attempt.url,
-            "status": attempt.status,
-            "sha256": attempt.raw.sha256 if attempt.raw else None,
-            "bytes": len(attempt.raw.content) if attempt.raw else None,
-            "fetched_at": utc_text(attempt.raw.fetched_at) if attempt.raw else None,
-        }
-        for attempt in gathered.attempts
-    ]
-
-
 def _told(error: Exception) -> str:
     """Return an error as the operator should read it; a class name only where nothing is known."""
     if isinstance(error, TwsMaintenanceError):
@@ -400,12 +413,6 @@ def _told(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
     return f"Unexpected {type(error).__name__}: {error}. This is a fault of tws_maintenance itself."
-
-
-def _prove_writable(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".probe.", suffix=TEMPORARY_SUFFIX) as file:
-        file.write(b"x")
 
 
 def _unwritable(home: Home, folder: Path, error: OSError) -> str:

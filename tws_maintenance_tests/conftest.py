@@ -48,8 +48,13 @@ def settings(home: Home, server: PageServer, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture
 def program(home: Home, server: PageServer) -> Program:
     """The real program in processes of its own, on `home`, reading from `server`."""
-    return Program(home, {"TWS_MAINTENANCE_HTTP__WIKIPEDIA_URL": server.origin,
-                          "TWS_MAINTENANCE_HTTP__BACKOFF": "0"})
+    return Program(
+        home,
+        {
+            "TWS_MAINTENANCE_HTTP__WIKIPEDIA_URL": server.origin,
+            "TWS_MAINTENANCE_HTTP__BACKOFF": "0",
+        },
+    )
 
 
 @pytest.fixture

@@ -67,7 +67,9 @@ class RecordedWeb:
 
     def program(self, *options: str, **environment: str) -> Program:
         """Return the program behind recorded-web with `options`, such as --fault GLOB=MODE."""
-        return Program(self._home, environment, (sys.executable, str(self._tool), "run", *options, "--"))
+        return Program(
+            self._home, environment, (sys.executable, str(self._tool), "run", *options, "--")
+        )
 
 
 def page_file(name: str) -> Path:

@@ -1,5 +1,6 @@
 """What every command needs first: the home, named in the environment for everything below."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -27,4 +28,11 @@ def entering_home(named: Path | None) -> Home:
             f"{HOME_VARIABLE}."
         )
     os.environ[HOME_VARIABLE] = str(home.root)
+    if any(home.reports.glob(".*.reserved")):
+        from tws_maintenance.recovery import recover
+
+        # A home that cannot be written is told by the command that has to write.
+        with contextlib.suppress(OSError):
+            for one in recover(home):
+                click.echo(f"A former run is closed: {one.report_id}: {one.text}.", err=True)
     return home

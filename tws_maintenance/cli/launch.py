@@ -28,6 +28,8 @@ def launch(
     allow_large_change: bool = False,
     reason: str = "",
     verbose: bool = False,
+    report_id: str = "",
+    backup: str = "",
 ) -> dict[str, Any]:
     """Execute a run in this process and return its report.
 
@@ -37,13 +39,14 @@ def launch(
     # Half a million objects are made by the imports and none of them is garbage.
     gc.disable()
     indices = [index_of_task(task) for task in tasks if task != METADATA_VALIDATION]
-    with _auditing(wanted=bool(indices)) as auditor:
-        begun = _begin(home, indices, auditor)
+    fetches = [] if report_id or backup else indices
+    with _auditing(wanted=bool(indices) and not report_id) as auditor:
+        begun = _begin(home, fetches, auditor)
         from tws_maintenance.pipeline.runs import Order, execute
 
         executed = execute(
             home,
-            Order(tasks, dry_run, allow_large_change, reason),
+            Order(tasks, dry_run, allow_large_change, reason, report_id, backup),
             begun=begun,
             on_step=_progress,
             log_level="INFO" if verbose else "CRITICAL",

@@ -4,7 +4,20 @@ from pathlib import Path
 
 import click
 
-from tws_maintenance.cli import dagster, demo, doctor, reports, run, status, validate
+from tws_maintenance.cli import (
+    backups,
+    dagster,
+    demo,
+    doctor,
+    history,
+    promote,
+    proposals,
+    reports,
+    restore,
+    run,
+    status,
+    validate,
+)
 from tws_maintenance.cli.context import entering_home
 
 
@@ -43,6 +56,11 @@ def cli(ctx: click.Context, home: Path | None) -> None:
 
 for command in (
     run.run,
+    promote.promote,
+    proposals.proposals,
+    restore.restore,
+    backups.backups,
+    history.history,
     validate.validate,
     status.status,
     reports.reports,

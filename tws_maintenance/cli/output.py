@@ -72,6 +72,28 @@ def print_report(report: dict[str, Any]) -> None:
     click.echo(f"Report: reports/maintenance/{stamp}.md")
 
 
+def finish(
+    ctx: click.Context, report: dict[str, Any], *, as_json: bool, next_command: str = ""
+) -> None:
+    """Print a report, name the command that applies what a dry run showed, and leave."""
+    if as_json:
+        print_json(report)
+    else:
+        print_report(report)
+        _say_next(report, next_command or f"promote {report['report_id']}")
+    ctx.exit(exit_code(report))
+
+
+def _say_next(report: dict[str, Any], command: str) -> None:
+    ready = [r for r in report["results"] if r["status"] == "success" and r.get("proposal_id")]
+    changing = [r for r in ready if r["added"] or r["removed"] or r["changes"]["updated"]]
+    if report["dry_run"] and ready and not changing:
+        click.echo("Nothing would change.")
+    elif report["dry_run"] and ready:
+        click.echo("\nTo apply exactly this:")
+        click.echo(f"  python -m tws_maintenance {command}")
+
+
 def is_terminal() -> bool:
     """Tell whether progress lines have a reader."""
     return sys.stderr.isatty()
@@ -108,31 +130,35 @@ def _details(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _changes(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    changes = result["changes"]
-    if result["before_count"] is None:
-        if result["after_count"] is not None:
-            yield "new list", f"{result['after_count']} members; there was no file before"
-        return
+    if result["before_count"] is None and result["after_count"] is not None:
+        yield "new list", f"{result['after_count']} members; there was no file before"
+    elif result["before_count"] is not None:
+        yield from change_lines(result["changes"])
+
+
+def change_lines(changes: dict[str, Any], *, every: bool = False) -> Iterator[tuple[str, str]]:
+    """Yield (kind, text) of each change; many names are cut short unless `every` is wanted."""
+    limit = sys.maxsize if every else NAMES_SHOWN
     moved = {one[key] for one in changes["renamed"] for key in ("from_symbol", "to_symbol")}
     for key in ("added", "removed"):
         members = [member(one) for one in changes[key] if one["symbol"] not in moved]
         if members:
-            yield key, _some(members, ", ")
+            yield key, _some(members, limit)
     for one in changes["renamed"]:
         yield "renamed", f"{one['from_symbol']} is now {one['to_symbol']} ({one['security']})"
     updated = [
         f"{u['symbol']} {u['field']}: {u['before'] or '(blank)'} → {u['after'] or '(blank)'}"
         for u in changes["updated"]
     ]
-    for text in updated[:NAMES_SHOWN]:
+    for text in updated[:limit]:
         yield "changed", text
-    if len(updated) > NAMES_SHOWN:
-        yield "changed", f"and {len(updated) - NAMES_SHOWN} more fields, all in the report"
+    if len(updated) > limit:
+        yield "changed", f"and {len(updated) - limit} more fields, all in the report"
 
 
-def _some(texts: list[str], separator: str) -> str:
-    more = len(texts) - NAMES_SHOWN
-    shown = separator.join(texts[:NAMES_SHOWN])
+def _some(texts: list[str], limit: int) -> str:
+    more = len(texts) - limit
+    shown = ", ".join(texts[:limit])
     return f"{shown} and {more} more, all in the report" if more > 0 else shown
 
 

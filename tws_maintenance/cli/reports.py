@@ -81,3 +81,21 @@ def show_report(home: Home, ctx: click.Context, report_id: str, as_json: bool) -
         print_json(report)
     else:
         click.echo(text, nl=False)
+
+
+@reports.command("verify")
+@json_option
+@click.pass_context
+@pass_home
+def verify_reports(home: Home, ctx: click.Context, as_json: bool) -> None:
+    """Follow the chain of reports; exit with 1 at the first that was altered or removed."""
+    from tws_maintenance.reports.verification import verify_chain
+
+    found = verify_chain(home)
+    if as_json:
+        print_json(asdict(found))
+    elif found.problem:
+        click.echo(f"The chain of reports is broken: {found.problem}.")
+    else:
+        click.echo(f"{found.reports} reports, each as it was written, none missing.")
+    ctx.exit(1 if found.problem else 0)

@@ -1,11 +1,9 @@
 """`run`: stage, audit and, with --apply, promote."""
 
-from typing import Any
-
 import click
 
 from tws_maintenance.cli.context import json_option, pass_home
-from tws_maintenance.cli.output import exit_code, print_json, print_report
+from tws_maintenance.cli.output import finish
 from tws_maintenance.home import Home
 from tws_maintenance.indices import TASK_GROUPS, TASKS
 
@@ -59,25 +57,10 @@ def run(
         reason=reason,
         verbose=verbose,
     )
-    if as_json:
-        print_json(report)
-    else:
-        print_report(report)
-        _say_next(report)
-    ctx.exit(exit_code(report))
+    finish(ctx, report, as_json=as_json)
 
 
 def tasks_of(chosen: tuple[str, ...]) -> tuple[str, ...]:
     """Return the tasks that were chosen, groups written out, in their declared order."""
     wanted = {task for name in chosen for task in TASK_GROUPS.get(name, (name,))}
     return tuple(task for task in TASKS if task in wanted)
-
-
-def _say_next(report: dict[str, Any]) -> None:
-    ready = [r for r in report["results"] if r["status"] == "success" and r.get("proposal_id")]
-    changing = [r for r in ready if r["added"] or r["removed"] or r["changes"]["updated"]]
-    if report["dry_run"] and ready and not changing:
-        click.echo("Nothing would change.")
-    elif report["dry_run"] and ready:
-        click.echo("\nTo apply exactly this:")
-        click.echo(f"  python -m tws_maintenance promote {report['report_id']}")

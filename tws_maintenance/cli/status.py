@@ -47,13 +47,13 @@ def _print(value: dict[str, Any]) -> None:
             one["last_refreshed_at"] or "never",
             "STALE" if one["stale"] else "fresh",
             one["validation"]["status"].replace("_", " "),
-            one["file"] + (" (edited since its promotion)" if one["drifted"] else ""),
+            one["file"] + (" (EDITED)" if one["drift"] else ""),
         ]
         for one in value["constituents"]
     ]
     print_table(columns, rows)
     for one in value["constituents"]:
-        for problem in one["problems"]:
+        for problem in (*one["problems"], *([one["drift"]] if one["drift"] else [])):
             click.echo(f"{one['name']}: {problem}")
     latest = value["latest_report"]
     click.echo()

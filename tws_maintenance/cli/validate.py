@@ -3,7 +3,7 @@
 import click
 
 from tws_maintenance.cli.context import json_option, pass_home
-from tws_maintenance.cli.output import exit_code, print_json, print_report
+from tws_maintenance.cli.output import finish
 from tws_maintenance.home import Home
 from tws_maintenance.indices import METADATA_VALIDATION
 
@@ -18,8 +18,4 @@ def validate(home: Home, ctx: click.Context, verbose: bool, as_json: bool) -> No
     from tws_maintenance.cli.launch import launch
 
     report = launch(home, (METADATA_VALIDATION,), dry_run=True, verbose=verbose)
-    if as_json:
-        print_json(report)
-    else:
-        print_report(report)
-    ctx.exit(exit_code(report))
+    finish(ctx, report, as_json=as_json)

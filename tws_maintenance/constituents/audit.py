@@ -10,6 +10,7 @@ from tws_maintenance.constituents.proposal import STAGED, Proposal
 from tws_maintenance.constituents.receipt import Override, Receipt, write_receipt
 from tws_maintenance.constituents.rules import Outcome, ValidationStatus
 from tws_maintenance.constituents.stage import RunMark
+from tws_maintenance.errors import LiveFileError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import Index
 from tws_maintenance.settings import IndexSettings
@@ -32,9 +33,14 @@ def audit(
     """
     content = (home.proposal(proposal.proposal_id) / STAGED).read_bytes()
     frame = read_frame(content)
-    measures = staged_measures(
-        frame, proposal, read_live(home, index), read_generation(home, index), limits
-    )
+    try:
+        live = read_live(home, index)
+    except LiveFileError:
+        if proposal.from_backup is None:
+            raise
+        live = None  # a restore is what repairs such a file
+    last = read_generation(home, index) if proposal.from_backup is None else None
+    measures = staged_measures(frame, proposal, live, last, limits)
     checks = judge(
         frame,
         index,

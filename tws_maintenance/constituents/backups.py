@@ -1,17 +1,46 @@
 """Backups: the bytes that a promotion replaces, one folder a run, each with its SHA256SUMS.
 
-The layout is what `sha256sum --check SHA256SUMS` reads.
+The layout is what `sha256sum --check SHA256SUMS` reads. A backup's id is its folder's name, the
+time stamp of the report that made it.
 """
 
+import contextlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+from tws_maintenance.errors import BackupDamaged
 from tws_maintenance.home import Home
-from tws_maintenance.indices import Index
-from tws_maintenance.storage.atomic import write_whole
+from tws_maintenance.indices import INDICES, Index
+from tws_maintenance.settings import RetentionSettings
+from tws_maintenance.storage.atomic import sync_folder, write_whole
 from tws_maintenance.storage.digest import sha256
 
 SUMS = "SHA256SUMS"
 REPORT_PREFIX = "maintenance_"
+
+
+@dataclass(frozen=True)
+class Backup:
+    """One backed-up file; `damage` says what is wrong with it, "" where nothing is."""
+
+    backup_id: str
+    index: Index
+    path: Path
+    bytes: int
+    damage: str
+
+    def to_dict(self, home: Home) -> dict[str, Any]:
+        """Return it in plain values, its path relative to the home."""
+        return {
+            "backup_id": self.backup_id,
+            "task": self.index.task,
+            "path": home.relative(self.path),
+            "bytes": self.bytes,
+            "damage": self.damage,
+        }
 
 
 def back_up(home: Home, index: Index, content: bytes, report_id: str) -> Path:
@@ -22,18 +51,113 @@ def back_up(home: Home, index: Index, content: bytes, report_id: str) -> Path:
     """
     folder = home.backups / report_id.removeprefix(REPORT_PREFIX)
     folder.mkdir(parents=True, exist_ok=True)
+    sync_folder(folder.parent)  # or a power cut loses the backup and keeps the new list
     path = folder / home.live_file(index.key).name
     write_whole(path, content)
-    sums = _read_sums(folder) | {path.name: sha256(content)}
-    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
-    write_whole(folder / SUMS, lines.encode())
+    _write_sums(folder, _read_sums(folder) | {path.name: sha256(content)})
     return path
+
+
+def list_backups(home: Home, index: Index | None = None) -> list[Backup]:
+    """Return the backups of `index`, or of all, newest first, each compared with its sum."""
+    wanted = [index] if index else list(INDICES.values())
+    found = [
+        _inspect(path, one) for one in wanted for path in home.backups.glob(f"*/{_name(home, one)}")
+    ]
+    return sorted(found, key=lambda backup: _age_key(backup.backup_id), reverse=True)
 
 
 def newest_backup(home: Home, index: Index) -> Path | None:
     """Return the newest backup file of `index`, None where there is none."""
-    name = home.live_file(index.key).name
-    return max(home.backups.glob(f"*/{name}"), key=lambda path: path.parent.name, default=None)
+    paths = home.backups.glob(f"*/{_name(home, index)}")
+    return max(paths, key=lambda path: _age_key(path.parent.name), default=None)
+
+
+def read_backup(home: Home, index: Index, backup_id: str | None) -> tuple[str, bytes]:
+    """Return the id and the bytes of a backup, of the newest one unless it is named.
+
+    Raises:
+        BackupDamaged: there is none of that id, or it is not what its SHA256SUMS says.
+    """
+    path = newest_backup(home, index)
+    if backup_id is not None:
+        known = {backup.backup_id: backup.path for backup in list_backups(home, index)}
+        path = known.get(backup_id)
+    if path is None:
+        which = f"backup {backup_id}" if backup_id else "backup"
+        raise BackupDamaged(
+            f"There is no {which} of {index.name} in {home.relative(home.backups)}. "
+            "`backups list` shows what there is."
+        )
+    damage = _inspect(path, index).damage
+    if damage:
+        raise BackupDamaged(
+            f"The backup {home.relative(path)} is damaged: {damage}. Nothing was restored. Name "
+            "another one with --backup; `backups list` shows them."
+        )
+    return path.parent.name, path.read_bytes()
+
+
+def prunable(home: Home, retention: RetentionSettings, at: datetime) -> list[Backup]:
+    """Return the backups that retention lets go, oldest last.
+
+    Of each index the newest `backups_keep` stay, and all that are younger than
+    `backups_max_age_days`; the newest stays whatever the settings say.
+    """
+    limit = at - timedelta(days=retention.backups_max_age_days)
+    surplus: list[Backup] = []
+    for index in INDICES.values():
+        kept = max(retention.backups_keep, 1)
+        surplus += [one for one in list_backups(home, index)[kept:] if _made_at(one) < limit]
+    return sorted(surplus, key=lambda backup: _age_key(backup.backup_id), reverse=True)
+
+
+def prune(backups: Iterable[Backup]) -> None:
+    """Remove `backups` and their sums; a folder that holds nothing else goes too."""
+    for backup in backups:
+        folder = backup.path.parent
+        backup.path.unlink(missing_ok=True)
+        sums = _read_sums(folder)
+        sums.pop(backup.path.name, None)
+        if sums:
+            _write_sums(folder, sums)
+        else:
+            (folder / SUMS).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # something of somebody else's lies in it
+                folder.rmdir()
+
+
+def _inspect(path: Path, index: Index) -> Backup:
+    try:
+        content = path.read_bytes()
+        expected = _read_sums(path.parent).get(path.name)
+    except (OSError, UnicodeDecodeError) as error:
+        return Backup(path.parent.name, index, path, 0, f"it cannot be read ({error})")
+    damage = ""
+    if expected is None:
+        damage = f"{SUMS} does not name it"
+    elif expected != sha256(content):
+        damage = f"{SUMS} says {expected[:12]}, its bytes are {sha256(content)[:12]}"
+    return Backup(path.parent.name, index, path, len(content), damage)
+
+
+def _name(home: Home, index: Index) -> str:
+    return home.live_file(index.key).name
+
+
+def _made_at(backup: Backup) -> datetime:
+    """Return when a backup was made, by its id; a folder of another name is never old."""
+    try:
+        stamp = "_".join(backup.backup_id.split("_")[:2])
+        return datetime.strptime(stamp, "%Y%m%d_%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def _age_key(backup_id: str) -> tuple[str, int]:
+    """Sort 20261122_183000_10 after 20261122_183000_2."""
+    stamp, number = backup_id[:15], backup_id[16:]
+    return stamp, int(number) if number.isdecimal() else 1
 
 
 def _read_sums(folder: Path) -> dict[str, str]:
@@ -42,3 +166,8 @@ def _read_sums(folder: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+
+
+def _write_sums(folder: Path, sums: dict[str, str]) -> None:
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
+    write_whole(folder / SUMS, lines.encode())

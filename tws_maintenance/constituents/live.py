@@ -81,6 +81,8 @@ def parse_live(content: bytes, name: str) -> LiveFile:
                 _advice(name, f"has {len(cells)} cells in line {number}, expected {len(columns)}")
             )
         rows.append(dict(zip(columns, cells, strict=True)))
+    if not rows:
+        raise LiveFileError(_advice(name, "has a header but no member"))
     return LiveFile(content, sha256(content), columns, tuple(rows))
 
 

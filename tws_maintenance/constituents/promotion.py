@@ -4,17 +4,20 @@ The only place that replaces a live file. The order of the steps is what makes i
 killed at any point: intent noted, backup durable, new bytes durable beside the old, one rename.
 """
 
-import json
-import secrets
-from dataclasses import asdict, dataclass
-from datetime import timedelta
+import contextlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from tws_maintenance.clock import parse_utc, utc_text
-from tws_maintenance.constituents.backups import back_up
-from tws_maintenance.constituents.generation import Generation
-from tws_maintenance.constituents.proposal import STAGED, Proposal, read_proposal
+from tws_maintenance.clock import parse_utc
+from tws_maintenance.constituents.proposal import STAGED, Proposal, proposal_ids, read_proposal
+from tws_maintenance.constituents.publishing import (
+    PROMOTED,
+    Settled,
+    publish,
+    read_intent,
+    settle,
+)
 from tws_maintenance.constituents.receipt import Receipt, read_receipt
 from tws_maintenance.constituents.rules import Outcome
 from tws_maintenance.constituents.stage import RunMark
@@ -29,11 +32,11 @@ from tws_maintenance.errors import (
 from tws_maintenance.home import Home
 from tws_maintenance.indices import Index
 from tws_maintenance.settings import Settings
-from tws_maintenance.storage.atomic import PreparedFile, to_json, write_json
 from tws_maintenance.storage.digest import sha256
 from tws_maintenance.storage.locks import hold
 
-RECORD = "promotion.json"
+# Clocks of several machines on one home differ by so much at most.
+CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,16 @@ class Promotion:
 
 
 def promote(
-    home: Home, index: Index, proposal_id: str, settings: Settings, mark: RunMark
+    home: Home,
+    index: Index,
+    proposal_id: str,
+    settings: Settings,
+    mark: RunMark,
+    expected_sha256: str | None = None,
 ) -> Promotion:
     """Publish the staged bytes of `proposal_id` as the live file of `index`.
+
+    `expected_sha256` is what the report that was looked at says of these bytes.
 
     Raises:
         Refusal: (its subclasses) nothing was touched; says why and what to do.
@@ -58,7 +68,7 @@ def promote(
     """
     lock = home.locks / f"{index.key}.lock"
     with hold(lock, wait_seconds=settings.locks.wait, holder=f"run {mark.report_id}"):
-        proposal, receipt, staged = _trusted(home, index, proposal_id)
+        proposal, receipt, staged = _trusted(home, index, proposal_id, expected_sha256)
         _refuse_used_or_old(home, proposal, settings, mark)
         live = _live_bytes(home, index)
         if live == staged:
@@ -67,8 +77,10 @@ def promote(
         return _publish(home, index, proposal, receipt, staged, live, mark)
 
 
-def _trusted(home: Home, index: Index, proposal_id: str) -> tuple[Proposal, Receipt, bytes]:
-    """Return the proposal, its receipt and its bytes, all three of one mind."""
+def _trusted(
+    home: Home, index: Index, proposal_id: str, expected_sha256: str | None
+) -> tuple[Proposal, Receipt, bytes]:
+    """Return the proposal, its receipt and its bytes, all three (and the report) of one mind."""
     proposal = read_proposal(home, proposal_id)
     if (proposal.proposal_id, proposal.index) != (proposal_id, index.key):
         raise ProposalMissing(
@@ -82,7 +94,8 @@ def _trusted(home: Home, index: Index, proposal_id: str) -> tuple[Proposal, Rece
         raise ProposalMissing(
             f"The staged file of {proposal_id} cannot be read: {error}"
         ) from error
-    digests = {proposal.sha256, receipt.sha256, sha256(staged)}
+    expected = expected_sha256 or proposal.sha256
+    digests = {proposal.sha256, receipt.sha256, sha256(staged), expected}
     if len(digests) != 1 or receipt.proposal_id != proposal_id:
         raise ProposalUnaudited(
             f"The bytes of {proposal_id} are not the ones that were audited: record "
@@ -98,19 +111,37 @@ def _trusted(home: Home, index: Index, proposal_id: str) -> tuple[Proposal, Rece
 
 
 def _refuse_used_or_old(home: Home, proposal: Proposal, settings: Settings, mark: RunMark) -> None:
-    done = read_promotion(home, proposal.proposal_id)
-    if done and done.get("state") == "promoted":
+    done = read_intent(home, proposal.proposal_id)
+    if done and done.state == PROMOTED:
         raise ProposalUsed(
-            f"Proposal {proposal.proposal_id} was promoted before, by {done.get('report_id')} at "
-            f"{done.get('at')}. Run a dry run for a new one."
+            f"Proposal {proposal.proposal_id} was promoted before, by {done.report_id} at "
+            f"{done.at}. Run a dry run for a new one."
         )
-    age = mark.at - parse_utc(proposal.created_at)
-    if age > timedelta(hours=settings.proposals.max_age_hours):
+    age = age_of(proposal, mark.at)
+    limit = timedelta(hours=settings.proposals.max_age_hours)
+    if age > limit or age < -CLOCK_TOLERANCE:
+        hours = age.total_seconds() / 3600
+        found = f"{hours:.0f} h old" if hours > 0 else f"dated {-hours:.0f} h in the future"
         raise ProposalTooOld(
-            f"Proposal {proposal.proposal_id} is {age.total_seconds() / 3600:.0f} h old, more than "
-            f"the {settings.proposals.max_age_hours:g} h of [proposals] max_age_hours. Run a dry "
-            "run for a new one."
+            f"Proposal {proposal.proposal_id} is {found}; at most "
+            f"{settings.proposals.max_age_hours:g} h ([proposals] max_age_hours) may pass between "
+            "looking and promoting. Run a dry run for a new one."
         )
+
+
+def age_of(proposal: Proposal, at: datetime) -> timedelta:
+    """Return how old a proposal is.
+
+    Raises:
+        ProposalMissing: its record names no instant.
+    """
+    try:
+        return at - parse_utc(proposal.created_at)
+    except ValueError as error:
+        raise ProposalMissing(
+            f"The record of {proposal.proposal_id} is damaged: created_at is "
+            f"{proposal.created_at!r}. Run a dry run for a new one."
+        ) from error
 
 
 def _refuse_stale(home: Home, index: Index, proposal: Proposal, live: bytes | None) -> None:
@@ -134,68 +165,41 @@ def _publish(
     mark: RunMark,
 ) -> Promotion:
     path = home.live_file(index.key)
-    generation = Generation(
-        generation=secrets.token_hex(8),
-        report_id=mark.report_id,
-        proposal_id=proposal.proposal_id,
-        promoted_at=utc_text(mark.at),
-        sha256=proposal.sha256,
-        source=proposal.source,
-        revised_at=proposal.revised_at,
-        last_modified=proposal.last_modified,
-    )
-    record: dict[str, Any] = {
-        "state": "intended",
-        "report_id": mark.report_id,
-        "run_id": mark.run_id,
-        "at": utc_text(mark.at),
-        "before_sha256": proposal.live_sha256,
-        "after_sha256": proposal.sha256,
-        "backup_path": None,
-        "generation": asdict(generation),
-    }
-    backup: Path | None = None
-    prepared: list[PreparedFile] = []
     try:
-        write_json(home.proposal(proposal.proposal_id) / RECORD, record)
-        if live is not None:
-            backup = back_up(home, index, live, mark.report_id)
-            record["backup_path"] = home.relative(backup)
-        prepared.append(PreparedFile(path, staged))
-        prepared.append(PreparedFile(home.generation_file(index.key), to_json(asdict(generation))))
-        for file in prepared:
-            file.commit()
-        _read_back(path, staged)
-        write_json(home.proposal(proposal.proposal_id) / RECORD, record | {"state": "promoted"})
+        backup = publish(home, index, proposal, staged, live, mark)
     except OSError as error:
-        raise PromotionFailed(_aftermath(home, path, staged, live, error)) from error
-    finally:
-        # Also when interrupted; what was committed is no temporary file any more.
-        for file in prepared:
-            file.discard()
+        raise _failed(home, index, proposal, staged, live, error) from error
     return Promotion(proposal, receipt, changed=True, output_path=path, backup_path=backup)
 
 
-def _read_back(path: Path, staged: bytes) -> None:
-    if path.read_bytes() != staged:
-        raise OSError(f"{path.name} reads back other bytes than were written")
-
-
-def _aftermath(home: Home, path: Path, staged: bytes, live: bytes | None, error: OSError) -> str:
+def _failed(
+    home: Home, index: Index, proposal: Proposal, staged: bytes, live: bytes | None, error: OSError
+) -> PromotionFailed:
     """Say what lies on disk now, from the bytes themselves."""
+    path = home.live_file(index.key)
     name = home.relative(path)
     try:
         found: bytes | None = path.read_bytes()
     except OSError:
         found = None
-    state = (
-        f"{name} is unchanged"
-        if found == live
-        else f"{name} holds the new list, but what belongs to it could not be finished"
-        if found == staged
-        else f"{name} cannot be told; compare it with its backup"
+    if found == live:
+        state = f"{name} is unchanged"
+        with contextlib.suppress(OSError):
+            settle(home, index, proposal.proposal_id)
+    elif found == staged:
+        state = f"{name} holds the new list, but what belongs to it could not be finished"
+    else:
+        state = f"{name} cannot be told; compare it with its backup"
+    notes = "; ".join(getattr(error, "__notes__", []))
+    where = f" ({Path(error.filename).name})" if error.filename else ""
+    intent = None
+    with contextlib.suppress(ProposalUnaudited):
+        intent = read_intent(home, proposal.proposal_id)
+    return PromotionFailed(
+        f"Replacing {name} failed: {error.strerror or error}{where}. {state}. {notes}".strip(),
+        changed=found == staged and found != live,
+        backup_path=intent.backup_path if intent else None,
     )
-    return f"Replacing {name} failed: {error.strerror or error}. {state}."
 
 
 def _live_bytes(home: Home, index: Index) -> bytes | None:
@@ -210,14 +214,22 @@ def _live_bytes(home: Home, index: Index) -> bytes | None:
         ) from error
 
 
-def read_promotion(home: Home, proposal_id: str) -> dict[str, Any] | None:
-    """Return promotion.json of a proposal; None where nothing was ever tried."""
-    try:
-        text = (home.proposal(proposal_id) / RECORD).read_text(encoding="utf-8")
-        value = json.loads(text)
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
+def promotions_of(home: Home, index: Index, report_id: str) -> list[str]:
+    """Return the proposals of `index` that the run of `report_id` set out to promote."""
+    found = []
+    for proposal_id in proposal_ids(home, index):
+        with contextlib.suppress(ProposalUnaudited):
+            intent = read_intent(home, proposal_id)
+            if intent and intent.report_id == report_id:
+                found.append(proposal_id)
+    return found
+
+
+def finish_promotion(home: Home, index: Index, proposal_id: str, wait_seconds: float) -> Settled:
+    """Settle a promotion that was killed, once nobody else holds the lock of the index."""
+    lock = home.locks / f"{index.key}.lock"
+    with hold(lock, wait_seconds=wait_seconds, holder=f"recovery of {proposal_id}"):
+        return settle(home, index, proposal_id)
 
 
 def _short(digest: str | None) -> str:

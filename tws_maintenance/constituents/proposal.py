@@ -5,6 +5,7 @@ is read back from there is compared before it is trusted: files get edited.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -41,7 +42,8 @@ class SourceCopy:
 class Proposal:
     """The record of what was staged; times are UTC texts, paths relative to the home.
 
-    `live_sha256` is the live file it was compared with, None where there was none.
+    `live_sha256` is the live file it was compared with, None where there was none;
+    `from_backup` is the backup that was staged instead of a source.
     """
 
     proposal_id: str
@@ -63,6 +65,7 @@ class Proposal:
     revision: str | None = None
     revised_at: str | None = None
     last_modified: str | None = None
+    from_backup: str | None = None
     warnings: tuple[str, ...] = field(default=())
 
     def to_dict(self) -> dict[str, Any]:
@@ -108,7 +111,9 @@ def read_proposal(home: Home, proposal_id: str) -> Proposal:
 
 def proposal_ids(home: Home, index: Index) -> Iterator[str]:
     """Yield the ids of the proposals of `index`, newest first."""
-    folders = sorted(home.staging.glob(f"*_{index.key}"), key=_age_key, reverse=True)
+    real = re.compile(rf"maintenance_\d{{8}}_\d{{6}}(_\d+)?_{index.key}")
+    named = [path for path in home.staging.glob(f"*_{index.key}") if real.fullmatch(path.name)]
+    folders = sorted(named, key=_age_key, reverse=True)
     for folder in folders:
         if (folder / RECORD).exists():
             yield folder.name

@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tws_maintenance.clock import utc_text
+from tws_maintenance.constituents.backups import read_backup
 from tws_maintenance.constituents.diff import Changes, compare
-from tws_maintenance.constituents.live import LiveFile, read_live, to_csv
+from tws_maintenance.constituents.drift import find_drift
+from tws_maintenance.constituents.live import LiveFile, parse_live, read_live, to_csv
 from tws_maintenance.constituents.normalise import Normalised, normalise
 from tws_maintenance.constituents.proposal import RAW, Proposal, SourceCopy, write_proposal
+from tws_maintenance.errors import LiveFileError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import Index
 from tws_maintenance.sources.model import Attempt, Gathered
@@ -74,9 +77,55 @@ def stage(home: Home, index: Index, gathered: Gathered, mark: RunMark) -> Propos
             *table.notes,
             *_carried_warnings(index, normalised),
             *_lost_notes(index, live, changes),
+            *_live_notes(home, index, live),
         ),
     )
     write_proposal(home, proposal, staged)
+    return proposal
+
+
+def stage_backup(home: Home, index: Index, backup_id: str | None, mark: RunMark) -> Proposal:
+    """Stage a backup as it is, the newest one unless it is named: the first step of a restore.
+
+    A live file that is missing or unreadable does not stop it.
+
+    Raises:
+        BackupDamaged: there is no such backup, or it is not what its sum says.
+        LiveFileError: the backup itself is not a list, or the live bytes cannot be read at all.
+        OSError: staging could not be written.
+    """
+    chosen, content = read_backup(home, index, backup_id)
+    restored = parse_live(content, f"the backup {chosen}")
+    path = home.live_file(index.key)
+    warnings: list[str] = []
+    live: LiveFile | None = None
+    try:
+        live = read_live(home, index)
+    except LiveFileError as error:
+        warnings.append(f"{error} Its bytes are backed up before they are replaced.")
+    live_bytes = path.read_bytes() if path.exists() else None
+    proposal_id = f"{mark.report_id}_{index.key}"
+    home.proposal(proposal_id).mkdir(parents=True, exist_ok=True)
+    proposal = Proposal(
+        proposal_id=proposal_id,
+        report_id=mark.report_id,
+        run_id=mark.run_id,
+        index=index.key,
+        created_at=utc_text(mark.at),
+        sha256=restored.sha256,
+        live_sha256=sha256(live_bytes) if live_bytes is not None else None,
+        before_count=len(live.rows) if live else None,
+        after_count=len(restored.rows),
+        changes=compare(live.rows if live else (), restored.rows),
+        source=f"{home.relative(home.backups)}/{chosen}/{path.name}",
+        copies=(),
+        rows_read=len(restored.rows),
+        rows_dropped=(),
+        carried_forward=0,
+        from_backup=chosen,
+        warnings=tuple(warnings),
+    )
+    write_proposal(home, proposal, content)
     return proposal
 
 
@@ -124,6 +173,24 @@ def _lost_notes(index: Index, live: LiveFile | None, changes: Changes) -> list[s
                 f"the backup only: {_some(symbols)}"
             )
     return warnings
+
+
+def _live_notes(home: Home, index: Index, live: LiveFile | None) -> list[str]:
+    """Warn of a live file that is not what was promoted, or that is no sound thing to compare."""
+    if live is None:
+        return []
+    notes = []
+    drift = find_drift(home, index, live.content)
+    if drift:
+        notes.append(f"{drift.text}. An apply replaces that edit; it stays in the backup.")
+    symbols = [row["symbol"] for row in live.rows]
+    odd = len(symbols) - len({symbol for symbol in symbols if symbol.strip()})
+    if odd:
+        notes.append(
+            f"The live file holds {odd} rows with a symbol that is blank or stands there before; "
+            "the counts before are of rows."
+        )
+    return notes
 
 
 def _some(symbols: list[str]) -> str:

@@ -10,9 +10,10 @@ import pandas as pd
 
 from tws_maintenance.constituents import rules
 from tws_maintenance.constituents.backups import newest_backup
+from tws_maintenance.constituents.drift import find_drift
 from tws_maintenance.constituents.freshness import age_days
 from tws_maintenance.constituents.generation import read_generation
-from tws_maintenance.constituents.judge import Measure, judge, read_frame
+from tws_maintenance.constituents.judge import Measure, judge
 from tws_maintenance.constituents.live import LiveFile, parse_live, read_live
 from tws_maintenance.constituents.measures import count_change, row_count
 from tws_maintenance.constituents.rules import Outcome, RuleResult, ValidationStatus
@@ -59,7 +60,7 @@ def validate_live(
         return _unreadable(
             index, applicable, f"{name} does not exist; an apply run creates it from the source"
         )
-    frame = read_frame(live.content)
+    frame = pd.DataFrame(list(live.rows), columns=list(live.columns), dtype=str)
     measures = _measures(home, index, frame, live, limits, refreshed_at, at)
     return LiveAudit(index, len(frame), live.sha256, judge(frame, index, applicable, measures))
 
@@ -110,18 +111,13 @@ def _age(refreshed_at: str | None, limits: IndexSettings, at: datetime) -> Measu
 
 
 def _drift(home: Home, index: Index, live: LiveFile) -> Measure:
+    drift = find_drift(home, index, live.content)
+    if drift is not None:
+        return Measure(rules.NOT_EDITED, 1.0, drift.text, warn_above=0.0)
     last = read_generation(home, index)
     if last is None:
         return Measure(rules.NOT_EDITED, None, "never promoted by tws_maintenance")
-    if last.sha256 == live.sha256:
-        return Measure(rules.NOT_EDITED, 0.0, f"as promoted by {last.report_id}", warn_above=0.0)
-    return Measure(
-        rules.NOT_EDITED,
-        1.0,
-        f"edited by somebody else since {last.report_id} promoted it at {last.promoted_at}: "
-        f"expected sha256 {last.sha256[:12]}, found {live.sha256[:12]}",
-        warn_above=0.0,
-    )
+    return Measure(rules.NOT_EDITED, 0.0, f"as promoted by {last.report_id}", warn_above=0.0)
 
 
 def _unreadable(index: Index, applicable: tuple[rules.Rule, ...], why: str) -> LiveAudit:

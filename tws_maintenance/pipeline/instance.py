@@ -4,13 +4,16 @@ An operator's own DAGSTER_HOME (set in the environment) is used as it is and nev
 us; ours lies in the home as `.dagster`.
 """
 
+import logging
 import os
 from pathlib import Path
 
 import dagster as dg
 
-from tws_maintenance.errors import HomeError
-from tws_maintenance.home import Home
+from tws_maintenance.errors import HomeError, TwsMaintenanceError
+from tws_maintenance.home import Home, find_home
+from tws_maintenance.pipeline.reconcile import reconcile
+from tws_maintenance.recovery import recover
 from tws_maintenance.storage.atomic import write_whole
 from tws_maintenance.storage.locks import hold
 
@@ -75,3 +78,22 @@ def open_instance(home: Home) -> dg.DagsterInstance:
     """Return the Dagster instance of `home`; close it, or use it as a context manager."""
     prepare(home)
     return dg.DagsterInstance.get()
+
+
+def reconcile_at_start() -> None:
+    """Close and report the runs that died, when a code location is loaded.
+
+    Dagster is asked only where a DAGSTER_HOME is set: without one there is no history to mend.
+    A fault here must not keep the code location from loading; the next run meets it again.
+    """
+    home = find_home()
+    if not home.root.is_dir():
+        return
+    try:
+        if os.environ.get(VARIABLE):
+            with dg.DagsterInstance.get() as instance:
+                reconcile(home, instance)
+        else:
+            recover(home)
+    except (OSError, TwsMaintenanceError, dg.DagsterError) as error:
+        logging.getLogger(__name__).warning("former runs could not be closed: %s", error)

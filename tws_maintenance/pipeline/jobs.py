@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     )
 
 IMPLICIT_ASSET_JOB = "__ASSET_JOB"
+PROMOTE = "promote_proposals"
+RESTORE = "restore_backup"
 
 
 def build_jobs() -> "list[UnresolvedAssetJobDefinition]":
@@ -28,6 +30,16 @@ def build_jobs() -> "list[UnresolvedAssetJobDefinition]":
         _job("apply_all", apply, _staged(every) | _live(every)),
         _job("apply_constituents", apply, _staged(every) | _live(every)),
         _job(
+            PROMOTE,
+            "Publish exactly what the dry run `report_id` staged; nothing is fetched.",
+            _live(every),
+        ),
+        _job(
+            RESTORE,
+            "Stage, audit and promote a backup: `tasks` says of which lists, `backup` which one.",
+            _staged(every) | _live(every),
+        ),
+        _job(
             "validate_metadata",
             "Audit the live files as they lie. Nothing is fetched or written.",
             _validated(every),
@@ -35,8 +47,12 @@ def build_jobs() -> "list[UnresolvedAssetJobDefinition]":
     ]
 
 
-def job_name(tasks: Iterable[str], *, dry_run: bool) -> str:
+def job_name(
+    tasks: Iterable[str], *, dry_run: bool, promotes: bool = False, restores: bool = False
+) -> str:
     """Return the job that does `tasks`; the implicit one where no button does both."""
+    if promotes or restores:
+        return PROMOTE if promotes else RESTORE
     wanted = set(tasks)
     if wanted == {METADATA_VALIDATION}:
         return "validate_metadata"
@@ -46,7 +62,7 @@ def job_name(tasks: Iterable[str], *, dry_run: bool) -> str:
 
 
 def selection_of(
-    tasks: Iterable[str], *, dry_run: bool
+    tasks: Iterable[str], *, dry_run: bool, promotes: bool = False
 ) -> tuple[set[dg.AssetKey], set[dg.AssetCheckKey]]:
     """Return the assets and checks that do `tasks`."""
     assets: set[dg.AssetKey] = set()
@@ -56,8 +72,9 @@ def selection_of(
             checks.update(key for index in INDICES.values() for key in live_check_keys(index))
             continue
         index = index_of_task(task)
-        assets.add(names.staged_key(index))
-        checks.update(staged_check_keys(index))
+        if not promotes:
+            assets.add(names.staged_key(index))
+            checks.update(staged_check_keys(index))
         if not dry_run:
             assets.add(names.live_key(index))
     return assets, checks

@@ -38,6 +38,11 @@ def live_steps() -> frozenset[str]:
     return frozenset(index.task for index in INDICES.values())
 
 
+def staging_steps() -> frozenset[str]:
+    """Return the steps that stage something new."""
+    return frozenset(staged_step(index) for index in INDICES.values())
+
+
 def task_of_step(step: str) -> str | None:
     """Return the task that a step works for, None for a step that is not one of ours."""
     for index in INDICES.values():

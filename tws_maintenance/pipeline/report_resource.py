@@ -3,6 +3,7 @@
 Required by every asset and check, so that no run, from whatever entry point, goes without.
 """
 
+import contextlib
 import getpass
 import sys
 from collections.abc import Iterator, Mapping
@@ -10,18 +11,25 @@ from typing import Any
 
 import dagster as dg
 
-from tws_maintenance.errors import SettingsError
-from tws_maintenance.home import find_home
+from tws_maintenance.errors import SettingsError, TwsMaintenanceError, UsageError
+from tws_maintenance.home import Home, find_home
 from tws_maintenance.maintenance import HeadStart, MaintenanceRun, RunRequest, head_start
 from tws_maintenance.pipeline import names
+from tws_maintenance.pipeline.jobs import PROMOTE, RESTORE
+from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.run_report import step_failures
+from tws_maintenance.pipeline.tags import (
+    ACTOR_TAG,
+    DRY_RUN_TAG,
+    ENTRY_POINT_TAG,
+    REPORT_ID_TAG,
+    entry_point_of,
+    planned_steps,
+)
 from tws_maintenance.reports.record import EntryPoint
+from tws_maintenance.reports.results import promotable_tasks
 from tws_maintenance.settings import Settings, load_settings
 
-REPORT_ID_TAG = "tws/report_id"
-ACTOR_TAG = "tws/actor"
-ENTRY_POINT_TAG = "tws/entry_point"
-DRY_RUN_TAG = "tws/dry_run"
 UNKNOWN_UI_USER = "unknown (Dagster UI)"
 
 CONFIG = {
@@ -36,6 +44,16 @@ CONFIG = {
         description="Accept a count change or turnover above the failure limit.",
     ),
     "reason": dg.Field(str, default_value="", description="Why; kept in the report."),
+    "report_id": dg.Field(
+        str,
+        default_value="",
+        description="For promote_proposals: the dry run whose proposals are published.",
+    ),
+    "backup": dg.Field(
+        str,
+        default_value="",
+        description="For restore_backup: a backup's id, or `newest`.",
+    ),
 }
 
 
@@ -53,12 +71,14 @@ def build_report_resource(begun: HeadStart | None = None) -> dg.ResourceDefiniti
         except SettingsError as error:
             # Defaults, unread: enough to leave a report that tells the mistake.
             settings, problem = Settings.model_construct(), error
-        run = MaintenanceRun(home, settings, _request(context), begun or head_start(home, settings))
+        request, misuse = _request(context, home)
+        run = MaintenanceRun(home, settings, request, begun or head_start(home, settings))
         if _has_ended(context):
             yield run  # not opened, so that it writes nothing
             return
         try:
-            run.open(problem)
+            _reconcile(home, context)
+            run.open(problem or misuse)
             _tag(run, context)
             yield run
         except BaseException as error:
@@ -91,16 +111,34 @@ def _has_ended(context: dg.InitResourceContext) -> bool:
     return run is not None and run.is_finished
 
 
-def _request(context: dg.InitResourceContext) -> RunRequest:
+def _reconcile(home: Home, context: dg.InitResourceContext) -> None:
+    """Finish what killed runs left behind, before this one begins."""
+    assert context.instance is not None
+    # A home that cannot be written is told by `open`, with advice.
+    with contextlib.suppress(OSError):
+        reconcile(home, context.instance)
+
+
+def _request(
+    context: dg.InitResourceContext, home: Home
+) -> tuple[RunRequest, TwsMaintenanceError | None]:
+    """Return what this run is to do, and what is wrong with its config."""
     run, instance = context.run, context.instance
     assert run is not None, "the report resource needs a run"
     assert instance is not None, "the report resource needs an instance"
     config: Mapping[str, Any] = context.resource_config or {}
-    steps = _planned_steps(run, instance)
+    steps = planned_steps(run, instance)
     planned = {task for task in map(names.task_of_step, steps) if task}
     asked = tuple(config.get("tasks") or planned)
-    entry_point = _entry_point(run)
-    return RunRequest(
+    misuse = _misuse(run.job_name, config, stages=bool(steps & names.staging_steps()))
+    report_id = config.get("report_id", "")
+    if report_id and misuse is None:
+        try:
+            asked = promotable_tasks(home, report_id, tuple(config.get("tasks") or ()))
+        except UsageError as error:
+            misuse = error
+    entry_point = entry_point_of(run)
+    request = RunRequest(
         tasks=asked,
         dry_run=not steps & names.live_steps(),
         run_id=run.run_id,
@@ -108,25 +146,30 @@ def _request(context: dg.InitResourceContext) -> RunRequest:
         actor=run.tags.get(ACTOR_TAG) or _actor(entry_point),
         reason=config.get("reason", ""),
         allow_large_change=bool(config.get("allow_large_change")),
+        report_id=report_id,
+        backup=config.get("backup", ""),
     )
+    return request, misuse
 
 
-def _planned_steps(run: dg.DagsterRun, instance: dg.DagsterInstance) -> frozenset[str]:
-    """Return the steps of the run as planned: right for jobs, subsets and a plain Materialize."""
-    assert run.execution_plan_snapshot_id is not None
-    plan = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
-    return frozenset(plan.step_keys_to_execute)
-
-
-def _entry_point(run: dg.DagsterRun) -> EntryPoint:
-    tagged = run.tags.get(ENTRY_POINT_TAG)
-    if tagged in set(EntryPoint):
-        return EntryPoint(tagged)
-    if "dagster/schedule_name" in run.tags:
-        return EntryPoint.SCHEDULE
-    if "dagster/sensor_name" in run.tags:
-        return EntryPoint.SENSOR
-    return EntryPoint.DAGSTER_UI if run.remote_job_origin else EntryPoint.DAGSTER_CLI
+def _misuse(job: str, config: Mapping[str, Any], *, stages: bool) -> UsageError | None:
+    """Return what a job's config lacks, or holds that would be silently ignored."""
+    tasks, report_id, backup = (config.get(key) for key in ("tasks", "report_id", "backup"))
+    if job == PROMOTE and not report_id:
+        return UsageError(
+            "promote_proposals needs `report_id` in its config: the dry run to publish, such as "
+            "maintenance_20261122_183000. `reports list` shows them. Nothing was started."
+        )
+    if job == RESTORE and not (tasks and backup):
+        return UsageError(
+            "restore_backup needs `tasks` (which lists) and `backup` (a backup's id, or newest) "
+            "in its config. `backups list` shows them. Nothing was started."
+        )
+    if report_id and stages:
+        return UsageError("`report_id` is for promote_proposals; this run stages anew.")
+    if backup and job != RESTORE:
+        return UsageError("`backup` is for restore_backup. Nothing was started.")
+    return None
 
 
 def _actor(entry_point: EntryPoint) -> str:

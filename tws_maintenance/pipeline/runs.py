@@ -18,12 +18,9 @@ from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.jobs import IMPLICIT_ASSET_JOB, job_name, selection_of
 from tws_maintenance.pipeline.names import task_of_step
-from tws_maintenance.pipeline.report_resource import (
-    ACTOR_TAG,
-    ENTRY_POINT_TAG,
-    REPORT_ID_TAG,
-    operating_system_user,
-)
+from tws_maintenance.pipeline.reconcile import reconcile
+from tws_maintenance.pipeline.report_resource import operating_system_user
+from tws_maintenance.pipeline.tags import ACTOR_TAG, ENTRY_POINT_TAG, REPORT_ID_TAG
 from tws_maintenance.reports.record import EntryPoint
 
 Progress = Callable[[str, str], None]
@@ -37,6 +34,8 @@ class Order:
     dry_run: bool
     allow_large_change: bool = False
     reason: str = ""
+    report_id: str = ""
+    backup: str = ""
     entry_point: EntryPoint = EntryPoint.CLI
     actor: str = ""
 
@@ -64,6 +63,7 @@ def execute(
     """
     definitions = build_definitions(begun)
     with open_instance(home) as instance:
+        reconcile(home, instance)
         job = _job(definitions, order)
         run = instance.create_run_for_job(
             job_def=job,
@@ -84,12 +84,15 @@ def execute(
 
 
 def _job(definitions: dg.Definitions, order: Order) -> dg.JobDefinition:
-    name = job_name(order.tasks, dry_run=order.dry_run)
+    promotes = bool(order.report_id)
+    name = job_name(
+        order.tasks, dry_run=order.dry_run, promotes=promotes, restores=bool(order.backup)
+    )
     if name == IMPLICIT_ASSET_JOB:
         job = definitions.resolve_implicit_global_asset_job_def()
     else:
         job = definitions.resolve_job_def(name)
-    assets, checks = selection_of(order.tasks, dry_run=order.dry_run)
+    assets, checks = selection_of(order.tasks, dry_run=order.dry_run, promotes=promotes)
     return job.get_subset(asset_selection=assets, asset_check_selection=checks)
 
 
@@ -98,6 +101,8 @@ def _run_config(order: Order, log_level: str) -> dict[str, Any]:
         "tasks": list(order.tasks),
         "allow_large_change": order.allow_large_change,
         "reason": order.reason,
+        "report_id": order.report_id,
+        "backup": order.backup,
     }
     return {
         "resources": {"report": {"config": config}},

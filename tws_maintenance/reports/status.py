@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from tws_maintenance.constituents.freshness import has_drifted, is_stale
+from tws_maintenance.constituents.drift import find_drift
+from tws_maintenance.constituents.freshness import is_stale
 from tws_maintenance.constituents.live import read_live
 from tws_maintenance.errors import LiveFileError
 from tws_maintenance.home import Home
@@ -58,6 +59,7 @@ def _index_status(
     except LiveFileError as error:
         live = None
         problems.append(str(error))
+    drift = find_drift(home, index, live.content) if live else None
     run_id, validation = _last_validation(home, index)
     return {
         "task": index.task,
@@ -68,7 +70,7 @@ def _index_status(
         "source": source,
         "validation": validation,
         "stale": is_stale(refreshed_at, settings.of(index), at),
-        "drifted": has_drifted(home, index, live.sha256 if live else None),
+        "drift": drift.text if drift else None,
         "problems": problems,
         "run_id": run_id,
     }

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from tws_maintenance.home import Home
 from tws_maintenance.reports import chain
 from tws_maintenance.reports.markdown import render
 from tws_maintenance.reports.record import TaskStatus
-from tws_maintenance.storage.atomic import write_whole
+from tws_maintenance.storage.atomic import to_json, write_exclusively, write_whole
 
 PREFIX = "maintenance_"
 _STAMP = re.compile(r"\d{8}_\d{6}(_\d+)?")
@@ -56,18 +55,37 @@ def reserve(home: Home, at: datetime, note: dict[str, Any]) -> Reservation:
     for number in range(1, 10_000):
         name = stamp if number == 1 else f"{stamp}_{number}"
         marker = home.reports / f".{name}.reserved"
-        try:
-            descriptor = os.open(marker, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-        except FileExistsError:
+        if not write_exclusively(marker, to_json({**note, "reserved_at": utc_text(at)})):
             continue
-        with open(descriptor, "w", encoding="utf-8") as file:
-            json.dump({**note, "pid": os.getpid(), "reserved_at": utc_text(at)}, file)
         # Only now: whoever had this id wrote its report before giving up the marker.
         if (home.reports / f"{name}.json").exists():
             marker.unlink()
             continue
         return Reservation(f"{PREFIX}{name}", marker)
     raise OSError(f"more than 9999 reports were reserved in the second {stamp}")
+
+
+def reservations(home: Home) -> list[Path]:
+    """Return the markers of the reports that are not written yet."""
+    return sorted(home.reports.glob(".*.reserved"))
+
+
+def report_id_of(marker: Path) -> str:
+    """Return the report id that a marker holds."""
+    return f"{PREFIX}{marker.name.removeprefix('.').removesuffix('.reserved')}"
+
+
+def is_written(home: Home, report_id: str) -> bool:
+    """Tell whether the report of that id lies in this home."""
+    try:
+        return report_path(home, report_id).exists()
+    except UsageError:
+        return False
+
+
+def is_ours(stem: str) -> bool:
+    """Tell a report of ours from one of an older form, by its file's name."""
+    return _STAMP.fullmatch(stem) is not None
 
 
 def write_report(home: Home, reservation: Reservation, report: dict[str, Any]) -> dict[str, Any]:
@@ -131,7 +149,7 @@ def read_report(home: Home, report_id: str) -> dict[str, Any]:
 def report_ids(home: Home) -> list[str]:
     """Return the ids of all reports, newest first; those of an older form come last."""
     stems = [path.stem for path in home.reports.glob("*.json") if not path.name.startswith(".")]
-    ours = sorted((s for s in stems if _STAMP.fullmatch(s)), key=_stamp_key, reverse=True)
+    ours = sorted((s for s in stems if _STAMP.fullmatch(s)), key=stamp_key, reverse=True)
     older = sorted((s for s in stems if _OLDER_FORM.fullmatch(s)), reverse=True)
     return [f"{PREFIX}{stem}" for stem in ours] + older
 
@@ -197,6 +215,7 @@ def _is_instant(value: Any) -> bool:
     return True
 
 
-def _stamp_key(stem: str) -> tuple[str, int]:
+def stamp_key(stem: str) -> tuple[str, int]:
+    """Sort 20261122_183000_10 after 20261122_183000_2."""
     day, time, *number = stem.split("_")
     return f"{day}_{time}", int(number[0]) if number else 1

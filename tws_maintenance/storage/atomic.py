@@ -6,8 +6,10 @@ What belongs here: making bytes durable. What does not: deciding whether they ma
 import contextlib
 import json
 import os
+import re
 import secrets
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +28,10 @@ class PreparedFile:
     def __init__(self, path: Path, content: bytes) -> None:
         """Write `content` to a temporary file and make it durable; OSError leaves nothing."""
         self._target = Path(os.path.realpath(path))
-        # A name of its own: two writers must never share a temporary file.
-        name = f".{self._target.name}.{secrets.token_hex(6)}{TEMPORARY_SUFFIX}"
+        # A name of its own: two writers must never share a temporary file. The process id tells
+        # a later cleaner whether its writer may still be at work.
+        unique = f"{os.getpid()}-{secrets.token_hex(6)}"
+        name = f".{self._target.name}.{unique}{TEMPORARY_SUFFIX}"
         self._temporary = self._target.with_name(name)
         known = _stat_of(self._target)
         try:
@@ -45,6 +49,21 @@ class PreparedFile:
         """Put the new bytes in place and make that durable."""
         os.replace(self._temporary, self._target)
         sync_folder(self._target.parent)
+
+    def commit_exclusively(self) -> bool:
+        """Give the new bytes their name unless somebody has it; tell whether that was done."""
+        try:
+            os.link(self._temporary, self._target)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without hard links
+            try:
+                descriptor = os.open(self._target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+            except FileExistsError:
+                return False
+            os.close(descriptor)
+            os.replace(self._temporary, self._target)
+        return True
 
     def discard(self) -> None:
         """Remove the temporary file, if it is still there."""
@@ -64,6 +83,75 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         prepared.discard()
         raise
+
+
+def replace_together(files: Sequence[tuple[Path, bytes]]) -> None:
+    """Replace several files that belong together: all of them, or none.
+
+    All are prepared before the first is renamed. Where a rename fails or is interrupted, those
+    already done are put back as they were.
+
+    Raises:
+        OSError: nothing was replaced, unless the putting back failed too (noted on the error).
+    """
+    before = [(path, _content_of(path)) for path, _ in files]
+    prepared: list[PreparedFile] = []
+    committed = 0
+    try:
+        for path, content in files:
+            prepared.append(PreparedFile(path, content))
+        for file in prepared:
+            file.commit()
+            committed += 1
+    except BaseException as error:
+        # One more than was counted: an interrupt may fall between the rename and the counting.
+        _put_back(before[: committed + 1] if len(prepared) == len(files) else [], error)
+        raise
+    finally:
+        for file in prepared:
+            file.discard()
+
+
+def _put_back(before: Sequence[tuple[Path, bytes | None]], error: BaseException) -> None:
+    for path, content in reversed(before):
+        try:
+            if content is None and path.is_file():
+                path.unlink()
+            elif content is not None and _content_of(path) != content:
+                write_whole(path, content)
+        except OSError as fault:
+            error.add_note(f"{path.name} could not be put back either: {fault.strerror or fault}")
+
+
+def _content_of(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError):
+        return None
+
+
+def write_exclusively(path: Path, content: bytes) -> bool:
+    """Create `path` with `content`, whole, and return True; False if it exists already.
+
+    A reader never sees it empty: the content is there before the name is.
+    """
+    prepared = PreparedFile(path, content)
+    try:
+        return prepared.commit_exclusively()
+    finally:
+        prepared.discard()
+
+
+def owner_of_temporary(path: Path) -> int | None:
+    """Return the process that wrote a temporary file of ours, None where its name tells none."""
+    match = re.search(r"\.(\d+)-[0-9a-f]+\.tmp$", path.name)
+    return int(match[1]) if match else None
+
+
+def prove_writable(folder: Path) -> None:
+    """Make `folder` and write to it, leaving nothing; OSError where that is impossible."""
+    folder.mkdir(parents=True, exist_ok=True)
+    PreparedFile(folder / "probe", b"x").discard()
 
 
 def write_json(path: Path, value: Any) -> None:

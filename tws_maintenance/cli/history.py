@@ -1,0 +1,71 @@
+"""`history`: who was a member, and what changed."""
+
+from dataclasses import asdict
+from datetime import date, datetime
+
+import click
+
+from tws_maintenance.cli.context import json_option, pass_home
+from tws_maintenance.cli.output import print_json, print_table
+from tws_maintenance.home import Home
+from tws_maintenance.indices import CONSTITUENT_TASKS
+
+
+@click.command()
+@click.argument("task", type=click.Choice(CONSTITUENT_TASKS))
+@click.option(
+    "--on",
+    "day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="The members at the end of that day (UTC), such as 2026-11-22.",
+)
+@json_option
+@pass_home
+def history(home: Home, task: str, day: datetime | None, as_json: bool) -> None:
+    """Show the changes of a list with the report that made each, or its members on a day."""
+    from tws_maintenance.constituents.history import changes_of, members_on, read_history
+    from tws_maintenance.indices import index_of_task
+
+    stays = read_history(home, index_of_task(task))
+    if day is not None:
+        _print_members(
+            task, day.date(), [asdict(s) for s in members_on(stays, day.date())], as_json
+        )
+        return
+    changes = [asdict(change) for change in changes_of(stays)]
+    if as_json:
+        print_json({"task": task, "changes": changes})
+    elif not changes:
+        click.echo("No change was recorded yet: every promotion adds to the history.")
+    else:
+        columns = [
+            ("day", False),
+            ("change", False),
+            ("symbol", False),
+            ("company", False),
+            ("report", False),
+        ]
+        rows = [
+            [
+                one["day"],
+                one["kind"],
+                f"{one['renamed_from']} → {one['symbol']}"
+                if one["renamed_from"]
+                else one["symbol"],
+                one["security"],
+                one["report_id"],
+            ]
+            for one in changes
+        ]
+        print_table(columns, rows)
+
+
+def _print_members(task: str, day: date, members: list[dict[str, str]], as_json: bool) -> None:
+    if as_json:
+        print_json({"task": task, "on": day.isoformat(), "members": members})
+        return
+    columns = [("symbol", False), ("company", False), ("since", False)]
+    rows = [[m["symbol"], m["security"], m["from_date"] or "before the history"] for m in members]
+    print_table(columns, rows)
+    click.echo(f"\n{len(members)} members on {day.isoformat()}")

@@ -1,0 +1,45 @@
+"""`promote`: publish exactly what a dry run staged."""
+
+import click
+
+from tws_maintenance.cli.context import json_option, pass_home
+from tws_maintenance.cli.output import finish
+from tws_maintenance.home import Home
+from tws_maintenance.indices import CONSTITUENT_TASKS
+
+
+@click.command()
+@click.argument("report_id")
+@click.option(
+    "--task",
+    "-t",
+    "chosen",
+    multiple=True,
+    type=click.Choice(CONSTITUENT_TASKS),
+    help="One of its lists; may be given again. [default: all that it staged]",
+)
+@click.option("--reason", default="", metavar="TEXT", help="Why; kept in the report.")
+@click.option("--verbose", "-v", is_flag=True, help="Show Dagster's log on stderr.")
+@json_option
+@click.pass_context
+@pass_home
+def promote(
+    home: Home,
+    ctx: click.Context,
+    report_id: str,
+    chosen: tuple[str, ...],
+    reason: str,
+    verbose: bool,
+    as_json: bool,
+) -> None:
+    """Publish exactly the bytes that the dry run REPORT_ID staged and showed.
+
+    Nothing is fetched. Refused, with the reason and what to do, where the audit did not pass, the
+    live file changed since, or the proposal was used before or is too old.
+    """
+    from tws_maintenance.cli.launch import launch
+    from tws_maintenance.reports.results import promotable_tasks
+
+    tasks = promotable_tasks(home, report_id, chosen)
+    report = launch(home, tasks, dry_run=False, reason=reason, verbose=verbose, report_id=report_id)
+    finish(ctx, report, as_json=as_json)

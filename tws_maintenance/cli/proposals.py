@@ -1,0 +1,87 @@
+"""`proposals`: what was staged, and what became of it."""
+
+import click
+
+from tws_maintenance.cli.context import json_option, pass_home
+from tws_maintenance.cli.output import change_lines, print_json, print_table
+from tws_maintenance.home import Home
+from tws_maintenance.indices import INDICES
+
+
+@click.group()
+def proposals() -> None:
+    """List and show what runs have staged."""
+
+
+@proposals.command("list")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many.")
+@click.option("--waiting", is_flag=True, help="Only those that can be promoted.")
+@json_option
+@pass_home
+def list_proposals(home: Home, limit: int, waiting: bool, as_json: bool) -> None:
+    """List the newest proposals with their state."""
+    from tws_maintenance.clock import utc_now
+    from tws_maintenance.constituents.proposal_state import State, newest_states
+    from tws_maintenance.settings import load_settings
+
+    found = newest_states(home, load_settings(home), utc_now())
+    if waiting:
+        found = [one for one in found if one.state == State.WAITING]
+    if as_json:
+        print_json({"proposals": [one.to_dict() for one in found[:limit]], "total": len(found)})
+        return
+    if not found:
+        click.echo("Nothing is staged. Start with: python -m tws_maintenance run")
+        return
+    columns = [
+        ("proposal", False),
+        ("list", False),
+        ("state", False),
+        ("before", True),
+        ("after", True),
+        ("added", True),
+        ("removed", True),
+        ("why", False),
+    ]
+    rows = []
+    for one in found[:limit]:
+        counts = ["-"] * 4
+        if one.proposal:
+            changes = one.proposal.changes
+            before = one.proposal.before_count
+            counts = [
+                "-" if before is None else str(before),
+                str(one.proposal.after_count),
+                str(len(changes.added)),
+                str(len(changes.removed)),
+            ]
+        name = next((i.name for i in INDICES.values() if one.proposal_id.endswith(i.key)), "?")
+        state = one.state.value.replace("_", " ")
+        rows.append([one.proposal_id, name, state, *counts, one.why[:70]])
+    print_table(columns, rows)
+    if len(found) > limit:
+        click.echo(f"\n{len(found) - limit} older ones: --limit {len(found)}")
+
+
+@proposals.command("show")
+@click.argument("proposal_id")
+@json_option
+@pass_home
+def show_proposal(home: Home, proposal_id: str, as_json: bool) -> None:
+    """Show one proposal: its state, its source and its changes by name."""
+    from tws_maintenance.clock import utc_now
+    from tws_maintenance.constituents.proposal_state import find_state
+    from tws_maintenance.settings import load_settings
+
+    found = find_state(home, proposal_id, load_settings(home), utc_now())
+    if as_json:
+        print_json(found.to_dict())
+        return
+    click.secho(f"{proposal_id}: {found.state.value.replace('_', ' ')}", bold=True)
+    click.echo(f"  {found.why}")
+    if found.proposal is None:
+        return
+    click.echo(f"  source {found.proposal.source}, staged {found.proposal.created_at}")
+    click.echo(f"  sha256 {found.proposal.sha256}")
+    for kind, text in change_lines(found.proposal.changes.to_dict(), every=True):
+        click.echo(f"  {kind.ljust(8)} {text}")

@@ -1,0 +1,56 @@
+"""`restore`: go back to a backup, by the same road as any other change."""
+
+import click
+
+from tws_maintenance.cli.context import json_option, pass_home
+from tws_maintenance.cli.output import finish
+from tws_maintenance.home import Home
+from tws_maintenance.indices import CONSTITUENT_TASKS
+
+
+@click.command()
+@click.argument("task", type=click.Choice(CONSTITUENT_TASKS))
+@click.option("--backup", "backup_id", metavar="ID", help="Which one. [default: the newest]")
+@click.option("--apply", is_flag=True, help="Restore it. Without it the changes are only shown.")
+@click.option(
+    "--allow-large-change",
+    is_flag=True,
+    help="Accept a count change or turnover above the failure limit. Give a --reason.",
+)
+@click.option("--reason", default="", metavar="TEXT", help="Why; kept in the report.")
+@click.option("--verbose", "-v", is_flag=True, help="Show Dagster's log on stderr.")
+@json_option
+@click.pass_context
+@pass_home
+def restore(
+    home: Home,
+    ctx: click.Context,
+    task: str,
+    backup_id: str | None,
+    apply: bool,
+    allow_large_change: bool,
+    reason: str,
+    verbose: bool,
+    as_json: bool,
+) -> None:
+    """Restore the list of TASK from a backup: stage, audit, show, and with --apply promote.
+
+    What it replaces is backed up first, so a restore can itself be undone. Works also where the
+    live file is missing or unreadable.
+    """
+    from tws_maintenance.cli.launch import launch
+    from tws_maintenance.constituents.backups import read_backup
+    from tws_maintenance.indices import index_of_task
+
+    chosen, _ = read_backup(home, index_of_task(task), backup_id)
+    report = launch(
+        home,
+        (task,),
+        dry_run=not apply,
+        allow_large_change=allow_large_change,
+        reason=reason,
+        verbose=verbose,
+        backup=chosen,
+    )
+    command = f"restore {task} --backup {chosen} --apply"
+    finish(ctx, report, as_json=as_json, next_command=command)

@@ -1,0 +1,72 @@
+"""Drift: a live file that somebody else changed since its last promotion, and what differs."""
+
+from dataclasses import dataclass
+
+from tws_maintenance.constituents.diff import Changes, compare
+from tws_maintenance.constituents.generation import Generation, read_generation
+from tws_maintenance.constituents.live import parse_live
+from tws_maintenance.constituents.proposal import STAGED
+from tws_maintenance.errors import LiveFileError
+from tws_maintenance.home import Home
+from tws_maintenance.indices import Index
+from tws_maintenance.storage.digest import sha256
+
+NAMED = 5
+
+
+@dataclass(frozen=True)
+class Drift:
+    """The live file is not what was promoted; `text` says so and names what differs."""
+
+    last: Generation
+    found_sha256: str
+    text: str
+
+
+def find_drift(home: Home, index: Index, content: bytes) -> Drift | None:
+    """Return how the live bytes differ from the last promotion; None where they do not.
+
+    None too before the first promotion, when there is nothing to drift from.
+    """
+    last = read_generation(home, index)
+    found = sha256(content)
+    if last is None or last.sha256 == found:
+        return None
+    name = home.relative(home.live_file(index.key))
+    text = (
+        f"{name} was edited by somebody else since {last.report_id} promoted it at "
+        f"{last.promoted_at}: {_what_differs(home, index, last, content)}"
+    )
+    return Drift(last, found, text)
+
+
+def _what_differs(home: Home, index: Index, last: Generation, content: bytes) -> str:
+    digests = f"expected sha256 {last.sha256[:12]}, found {sha256(content)[:12]}"
+    try:
+        promoted = (home.proposal(last.proposal_id) / STAGED).read_bytes()
+    except OSError:
+        return f"{digests} (the promoted bytes are no longer kept, so no names)"
+    if sha256(promoted) != last.sha256:
+        return f"{digests} (the kept copy was changed too, so no names)"
+    try:
+        before = parse_live(promoted, "the promoted file")
+        after = parse_live(content, home.relative(home.live_file(index.key)))
+    except LiveFileError as error:
+        return f"{digests}; {error}"
+    return _told(compare(before.rows, after.rows)) or f"{digests}, in other columns or the layout"
+
+
+def _told(changes: Changes) -> str:
+    parts = [
+        _some("added", [one.symbol for one in changes.added]),
+        _some("removed", [one.symbol for one in changes.removed]),
+        _some("changed", [f"{one.symbol} {one.field}" for one in changes.updated]),
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _some(verb: str, names: list[str]) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{verb} {', '.join(names[:NAMED])}{more}"

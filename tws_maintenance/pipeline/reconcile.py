@@ -1,0 +1,139 @@
+"""Reconciling Dagster with what really happened: runs that died are closed and reported.
+
+A run that reserved its report is judged by its lock (`tws_maintenance.recovery`). One that died
+before that is judged by the process its last event names, with that process's start time, so
+that a reused process id does not fool it. What may be alive is left alone.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import psutil
+from filelock import FileLock, Timeout
+
+from tws_maintenance.clock import utc_now
+from tws_maintenance.home import Home
+from tws_maintenance.indices import INDICES
+from tws_maintenance.pipeline import names
+from tws_maintenance.pipeline.jobs import IMPLICIT_ASSET_JOB, build_jobs
+from tws_maintenance.pipeline.tags import (
+    ACTOR_TAG,
+    REPORT_ID_TAG,
+    entry_point_of,
+    planned_steps,
+)
+from tws_maintenance.recovery import Recovered, recover, report_unstarted, run_lock
+from tws_maintenance.reports.store import is_written
+
+UNFINISHED = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+ENDED_BADLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+# A run that no process has touched for so long will not be touched any more.
+UNTOUCHED_LIMIT = timedelta(minutes=15)
+LOOK_BACK = timedelta(days=7)
+CLOCK_TICKS = 2.0
+
+
+def reconcile(home: Home, instance: dg.DagsterInstance) -> list[Recovered]:
+    """Close and report every run of ours that died, and report those that ended without one."""
+    recovered = recover(home)
+    for one in recovered:
+        run = instance.get_run_by_id(one.run_id)
+        if run is not None:
+            _close(instance, run, one.text)
+    for record in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED)):
+        run = record.dagster_run
+        if _is_ours(home, run) and not _may_be_alive(home, instance, record):
+            text = "the run's process is gone, and it had not begun"
+            if not _has_report(home, run):
+                recovered.append(_report(home, instance, record, text))
+            _close(instance, run, text)
+    recent = dg.RunsFilter(statuses=ENDED_BADLY, updated_after=utc_now() - LOOK_BACK)
+    for record in instance.get_run_records(recent):
+        run = record.dagster_run
+        if _is_ours(home, run) and REPORT_ID_TAG not in run.tags:
+            text = f"the run ended as {run.status.value.lower()} before it could begin"
+            recovered.append(_report(home, instance, record, text))
+    return recovered
+
+
+def _report(home: Home, instance: dg.DagsterInstance, record: dg.RunRecord, text: str) -> Recovered:
+    """Write the report of a run that never came to its own, and tag the run with it."""
+    run = record.dagster_run
+    steps = planned_steps(run, instance)
+    head = {
+        "run_id": run.run_id,
+        "entry_point": entry_point_of(run).value,
+        "actor": run.tags.get(ACTOR_TAG, "unknown"),
+        "reason": "",
+        "dry_run": not steps & names.live_steps(),
+        "overrides": {"allow_large_change": False},
+    }
+    tasks = {task for task in map(names.task_of_step, steps) if task}
+    started_at = record.create_timestamp.replace(tzinfo=UTC)
+    done = report_unstarted(home, head, tuple(tasks), started_at, text)
+    instance.add_run_tags(run.run_id, {REPORT_ID_TAG: done.report_id})
+    return done
+
+
+def _close(instance: dg.DagsterInstance, run: dg.DagsterRun, text: str) -> None:
+    if run.is_finished:
+        return
+    if run.status == dg.DagsterRunStatus.CANCELING:
+        instance.report_run_canceled(run, message=text)
+    else:
+        instance.report_run_failed(run, message=text)
+
+
+def _is_ours(home: Home, run: dg.DagsterRun) -> bool:
+    """Tell whether a run works on this home: one Dagster may serve several homes and projects."""
+    report_id = run.tags.get(REPORT_ID_TAG)
+    if report_id is not None:
+        return is_written(home, report_id)
+    if run.job_name == IMPLICIT_ASSET_JOB:
+        ours = {key for i in INDICES.values() for key in (names.staged_key(i), names.live_key(i))}
+        checked = {key.asset_key for key in run.asset_check_selection or ()}
+        selected = {*(run.asset_selection or ()), *checked}
+        return bool(selected) and selected <= ours
+    return run.job_name in {job.name for job in build_jobs()}
+
+
+def _has_report(home: Home, run: dg.DagsterRun) -> bool:
+    report_id = run.tags.get(REPORT_ID_TAG)
+    return report_id is not None and is_written(home, report_id)
+
+
+def _may_be_alive(home: Home, instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
+    run = record.dagster_run
+    if _is_locked(home, run.run_id):
+        return True
+    last = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
+    event = last[0].event_log_entry if last else None
+    pid = event.dagster_event.pid if event and event.dagster_event else None
+    if event is None or pid is None:
+        touched = record.update_timestamp.replace(tzinfo=UTC)
+        return datetime.now(UTC) - touched < UNTOUCHED_LIMIT
+    try:
+        # A process that began after the event was written is another one with the same number.
+        return psutil.Process(pid).create_time() <= event.timestamp + CLOCK_TICKS
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.Error:
+        return True
+
+
+def _is_locked(home: Home, run_id: str) -> bool:
+    path = run_lock(home, run_id)
+    if not path.exists():
+        return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False

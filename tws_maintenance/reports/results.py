@@ -1,0 +1,136 @@
+"""Filling in task results and reports from what the steps, or the files on disk, say."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from tws_maintenance.clock import utc_now, utc_text
+from tws_maintenance.constituents.proposal import Proposal
+from tws_maintenance.constituents.receipt import Receipt
+from tws_maintenance.constituents.rules import Outcome, ValidationStatus
+from tws_maintenance.errors import ProposalUnaudited, UsageError
+from tws_maintenance.home import Home
+from tws_maintenance.indices import CONSTITUENT_TASKS, Index
+from tws_maintenance.reports.record import RunStatus, TaskResult
+from tws_maintenance.reports.store import read_report, results_of
+from tws_maintenance.sources.model import Gathered
+
+
+def describe(result: TaskResult, proposal: Proposal) -> None:
+    """Fill in what a proposal says."""
+    result.source = proposal.source
+    result.before_count = proposal.before_count
+    result.after_count = proposal.after_count
+    result.added = [one.symbol for one in proposal.changes.added]
+    result.removed = [one.symbol for one in proposal.changes.removed]
+    result.warnings += proposal.warnings
+    result.details |= {
+        "proposal_id": proposal.proposal_id,
+        "proposal_sha256": proposal.sha256,
+        "changes": proposal.changes.to_dict(),
+        "rows_read": proposal.rows_read,
+        "rows_dropped": list(proposal.rows_dropped),
+        "carried_forward": proposal.carried_forward,
+    }
+
+
+def describe_audit(result: TaskResult, receipt: Receipt) -> None:
+    """Fill in what the audit said."""
+    result.validation_status = ValidationStatus(receipt.status)
+    result.validation_warnings = receipt.messages(Outcome.WARNED)
+    result.validation_errors = receipt.messages(Outcome.FAILED)
+
+
+def describe_sources(result: TaskResult, gathered: Gathered) -> None:
+    """Fill in what each source that was asked answered, the useless ones too."""
+    result.details["sources"] = [
+        {
+            "url": attempt.url,
+            "status": attempt.status,
+            "sha256": attempt.raw.sha256 if attempt.raw else None,
+            "bytes": len(attempt.raw.content) if attempt.raw else None,
+            "fetched_at": utc_text(attempt.raw.fetched_at) if attempt.raw else None,
+        }
+        for attempt in gathered.attempts
+    ]
+
+
+def compose(
+    head: dict[str, Any],
+    status: RunStatus,
+    started_at: datetime,
+    results: list[dict[str, Any]],
+    warnings: list[str],
+    errors: list[str],
+) -> dict[str, Any]:
+    """Return a report with its keys in their documented order.
+
+    `head` says whose run it was; `warnings` and `errors` are the run's own, to which those of the
+    results are added.
+    """
+    finished_at = utc_now()
+    return {
+        "report_id": head["report_id"],
+        "run_id": head["run_id"],
+        "entry_point": head["entry_point"],
+        "actor": head["actor"],
+        "reason": head["reason"],
+        "status": status.value,
+        "dry_run": head["dry_run"],
+        "overrides": head["overrides"],
+        "started_at": utc_text(started_at),
+        "finished_at": utc_text(finished_at),
+        "duration_seconds": round((finished_at - started_at).total_seconds(), 3),
+        "results": results,
+        "warnings": [*_texts(results, "warnings"), *warnings],
+        "errors": [*errors, *_texts(results, "errors")],
+    }
+
+
+def promotable_tasks(home: Home, report_id: str, chosen: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return the tasks of a report that staged something, or those `chosen` of them.
+
+    Raises:
+        UsageError: there is no such report, it is damaged, or it staged nothing of what was
+            chosen.
+    """
+    try:
+        report = read_report(home, report_id)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"The report {report_id} is damaged: {error}. Run a dry run.") from error
+    staged = [one["task"] for one in results_of(report) if one.get("proposal_id")]
+    tasks = tuple(t for t in CONSTITUENT_TASKS if t in staged and (not chosen or t in chosen))
+    missing = [task for task in chosen if task not in tasks]
+    if missing or not tasks:
+        raise UsageError(
+            f"The report {report_id} staged nothing of {', '.join(missing) or 'any list'}; it "
+            f"staged {', '.join(staged) or 'nothing'}. Run a dry run: python -m tws_maintenance run"
+        )
+    return tasks
+
+
+def reported_proposal(home: Home, report_id: str, index: Index) -> tuple[str, str]:
+    """Return the id and the sha256 of what a report says it staged for `index`.
+
+    Raises:
+        ProposalUnaudited: the report is not readable or does not say.
+    """
+    try:
+        for one in results_of(read_report(home, report_id)):
+            if one["task"] == index.task and one.get("proposal_id"):
+                return str(one["proposal_id"]), str(one["proposal_sha256"])
+    except (OSError, ValueError, KeyError, UsageError, json.JSONDecodeError) as error:
+        raise ProposalUnaudited(
+            f"The report {report_id} cannot vouch for what it staged: {error}. Run a dry run again."
+        ) from error
+    raise ProposalUnaudited(
+        f"The report {report_id} staged nothing of {index.name}. Run a dry run again."
+    )
+
+
+def _texts(results: list[dict[str, Any]], kind: str) -> list[str]:
+    return [
+        f"{result['task']}: {text}"
+        for result in results
+        for text in (*result[kind], *result["validation"][kind])
+    ]

@@ -1,0 +1,89 @@
+"""Verifying the chain of reports: which one was altered or removed first.
+
+Each report names the sha256 of the one written before it. Reports of an older form name none and
+stand outside; damaged files are told apart from removed ones.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from tws_maintenance.home import Home
+from tws_maintenance.reports.chain import KEY, noted_head
+from tws_maintenance.reports.store import PREFIX, is_ours, stamp_key
+from tws_maintenance.storage.digest import sha256
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The verdict: `problem` is "" where the chain is whole."""
+
+    reports: int
+    problem: str
+    report_id: str | None = None
+
+
+@dataclass(frozen=True)
+class _Link:
+    report_id: str
+    digest: str
+    previous: str | None
+
+
+def verify_chain(home: Home) -> Verification:
+    """Return whether every report is as it was written and none is missing."""
+    paths = [path for path in home.reports.glob("*.json") if is_ours(path.stem)]
+    links: list[_Link] = []
+    for path in sorted(paths, key=lambda path: stamp_key(path.stem)):
+        link = _read(path)
+        if link is None:
+            told = f"{path.name} is damaged: it can no longer be read as a report"
+            return Verification(len(paths), told, f"{PREFIX}{path.stem}")
+        links.append(link)
+    return _follow(links, noted_head(home))
+
+
+def _read(path: Path) -> _Link | None:
+    try:
+        content = path.read_bytes()
+        return _Link(f"{PREFIX}{path.stem}", sha256(content), json.loads(content)[KEY])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _follow(links: list[_Link], head: str | None) -> Verification:
+    """Walk from the first report to the last; where a step is missing, say which."""
+    after: dict[str | None, _Link] = {}
+    for link in links:
+        if link.previous in after:
+            other = after[link.previous].report_id
+            told = f"{link.report_id} and {other} both say that they follow the same report"
+            return Verification(len(links), told, link.report_id)
+        after[link.previous] = link
+    walked: list[_Link] = []
+    while (following := after.get(walked[-1].digest if walked else None)) is not None:
+        walked.append(following)
+    if len(walked) == len(links):
+        if head is not None and (not walked or walked[-1].digest != head):
+            last = walked[-1].report_id if walked else None
+            told = f"the newest report was altered or removed (the last one found is {last})"
+            return Verification(len(links), told, last)
+        return Verification(len(links), "")
+    return Verification(len(links), *_break(links, walked))
+
+
+def _break(links: list[_Link], walked: list[_Link]) -> tuple[str, str]:
+    """Name the first report that is not what its successor says."""
+    seen = {link.report_id for link in walked}
+    orphan = next(link for link in links if link.report_id not in seen)
+    if not walked:
+        told = (
+            f"the first report was altered or removed: {orphan.report_id} does not begin the chain"
+        )
+        return told, orphan.report_id
+    last = walked[-1]
+    told = (
+        f"{last.report_id} was altered, or what followed it was altered or removed: no report "
+        f"names its sha256 {last.digest[:12]}, the next one on disk is {orphan.report_id}"
+    )
+    return told, last.report_id

@@ -67,7 +67,11 @@ def test_an_edit_by_somebody_else_is_shown(command: Command, home: Home) -> None
     with open(home.live_file("sti"), "a", encoding="utf-8") as file:
         file.write("ZZZ.SI,ZZZ,By Hand Ltd,,\n")
     shown = command("status")
-    assert "data/sti_constituents.csv (edited since its promotion)" in shown.output
+    assert "data/sti_constituents.csv (EDITED)" in shown.output
+    (report,) = reports_of(home)
+    assert (
+        f"sti_constituents.csv was edited by somebody else since {report['report_id']} promoted it"
+    ) in shown.output
 
 
 def test_reports_are_listed_newest_first_and_shown_by_id(command: Command, home: Home) -> None:

@@ -44,6 +44,8 @@ JOBS = {
     "apply_constituents": [*STAGED_STEPS, *LIVE_STEPS],
     "dry_run_all": STAGED_STEPS,
     "dry_run_constituents": STAGED_STEPS,
+    "promote_proposals": LIVE_STEPS,
+    "restore_backup": [*STAGED_STEPS, *LIVE_STEPS],
     "validate_metadata": [f"validate_{step}" for step in LIVE_STEPS],
 }
 

@@ -27,7 +27,7 @@ from tws_maintenance.indices import INDICES
 from tws_maintenance.reports.chain import append
 from tws_maintenance.settings import load_settings
 
-TOUCHES = frozenset({"open", "os.rename", "os.remove", "os.mkdir", "os.chmod"})
+TOUCHES = frozenset({"open", "os.rename", "os.remove", "os.mkdir", "os.chmod", "os.link"})
 DIED, DONE = 9, 0
 AT = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
 
@@ -78,13 +78,23 @@ def _die_each_time(how: str, work: str, home: Path, folder: Path, argument: str)
 
 def _end_at(number: int, how: str) -> None:
     touches = itertools.count(1)
+    fsync = os.fsync
 
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if event in TOUCHES and str(arguments[0]).startswith("/") and next(touches) == number:
+    def touch() -> None:
+        if next(touches) == number:
             if how == "kill":
                 os._exit(DIED)
             raise KeyboardInterrupt
 
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in TOUCHES and str(arguments[0]).startswith("/"):
+            touch()
+
+    def counted_fsync(descriptor: Any) -> None:
+        touch()  # Python announces no fsync; here the bytes are written, but not yet safe
+        fsync(descriptor)
+
+    os.fsync = counted_fsync
     sys.addaudithook(hook)
 
 

@@ -46,6 +46,7 @@ class Stay:
         )
 
 
+KINDS = ("renamed", "added", "removed")
 COLUMNS = tuple(field.name for field in fields(Stay))
 
 
@@ -155,4 +156,4 @@ def changes_of(stays: Iterable[Stay]) -> list[Change]:
             changes.append(
                 Change(stay.to_date, "removed", stay.symbol, stay.security, stay.end_report_id)
             )
-    return sorted(changes, key=lambda one: (one.report_id.removeprefix("maintenance_"), one.day))
+    return sorted(changes, key=lambda one: (one.day, one.report_id, KINDS.index(one.kind)))

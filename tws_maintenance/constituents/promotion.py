@@ -12,6 +12,7 @@ from pathlib import Path
 from tws_maintenance.clock import parse_utc
 from tws_maintenance.constituents.proposal import STAGED, Proposal, proposal_ids, read_proposal
 from tws_maintenance.constituents.publishing import (
+    INTENDED,
     PROMOTED,
     Settled,
     publish,
@@ -72,6 +73,7 @@ def promote(
         _refuse_used_or_old(home, proposal, settings, mark)
         live = _live_bytes(home, index)
         if live == staged:
+            _finish_if_killed(home, index, proposal_id)
             return Promotion(proposal, receipt, changed=False)
         _refuse_stale(home, index, proposal, live)
         return _publish(home, index, proposal, receipt, staged, live, mark)
@@ -121,7 +123,7 @@ def _refuse_used_or_old(home: Home, proposal: Proposal, settings: Settings, mark
     limit = timedelta(hours=settings.proposals.max_age_hours)
     if age > limit or age < -CLOCK_TOLERANCE:
         hours = age.total_seconds() / 3600
-        found = f"{hours:.0f} h old" if hours > 0 else f"dated {-hours:.0f} h in the future"
+        found = f"{hours:.1f} h old" if hours > 0 else f"dated {-hours:.1f} h in the future"
         raise ProposalTooOld(
             f"Proposal {proposal.proposal_id} is {found}; at most "
             f"{settings.proposals.max_age_hours:g} h ([proposals] max_age_hours) may pass between "
@@ -142,6 +144,13 @@ def age_of(proposal: Proposal, at: datetime) -> timedelta:
             f"The record of {proposal.proposal_id} is damaged: created_at is "
             f"{proposal.created_at!r}. Run a dry run for a new one."
         ) from error
+
+
+def _finish_if_killed(home: Home, index: Index, proposal_id: str) -> None:
+    """Finish what belongs to these bytes where they were put in place by a run that was killed."""
+    intent = read_intent(home, proposal_id)
+    if intent is not None and intent.state == INTENDED:
+        settle(home, index, proposal_id)
 
 
 def _refuse_stale(home: Home, index: Index, proposal: Proposal, live: bytes | None) -> None:

@@ -6,9 +6,14 @@ from pathlib import Path
 import pytest
 
 from tws_maintenance.constituents.backups import SUMS
-from tws_maintenance.constituents.promotion import read_promotion
+from tws_maintenance.constituents.generation import read_generation
+from tws_maintenance.constituents.history import changes_of, read_history
+from tws_maintenance.constituents.promotion import finish_promotion
+from tws_maintenance.constituents.proposal import Proposal
+from tws_maintenance.constituents.publishing import read_intent
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.home import Home
+from tws_maintenance.recovery import clear_temporary_files
 from tws_maintenance.storage.digest import sha256
 from tws_maintenance_tests.constituents.bench import (
     STI,
@@ -16,6 +21,7 @@ from tws_maintenance_tests.constituents.bench import (
     ready,
     staged_file,
     temporary_files,
+    tree,
     with_strangers,
 )
 from tws_maintenance_tests.dying import deaths
@@ -38,14 +44,55 @@ def test_killed_at_every_touch_of_the_disk(home: Home, tmp_path: Path) -> None:
         assert (one.backups / BACKUP).read_bytes() == old
         sums = (one.backups / BACKUP).with_name(SUMS).read_text()
         assert sums == f"{sha256(old)}  sti_constituents.csv\n"
-        record = read_promotion(one, proposal.proposal_id)
+        record = read_intent(one, proposal.proposal_id)
         assert record is not None
-        assert record["after_sha256"] == proposal.sha256
+        assert record.after_sha256 == proposal.sha256
     for one, lies_there in zip(left, found, strict=True):
-        record = read_promotion(one, proposal.proposal_id)
-        if record is None or record["state"] != "promoted":
+        record = read_intent(one, proposal.proposal_id)
+        if record is None or record.state != "promoted":
             assert promoted(one, proposal, minutes=60).changed is (lies_there == old)
         assert one.live_file("sti").read_bytes() == new
+        assert_finished(one, proposal)
+
+
+def test_a_death_is_settled_from_the_bytes_and_settling_it_again_changes_nothing(
+    home: Home, tmp_path: Path
+) -> None:
+    old = write_live(home, STI, companies("sti"))
+    proposal = ready(home, STI, with_strangers(STI, 1))
+    new = staged_file(home, proposal).read_bytes()
+    for one in deaths("kill", "promotion", home, tmp_path / "deaths", proposal.proposal_id):
+        lies_there = one.live_file("sti").read_bytes()
+        if read_intent(one, proposal.proposal_id) is None:
+            assert lies_there == old
+            continue
+        settled = finish_promotion(one, STI, proposal.proposal_id, wait_seconds=5)
+        assert settled.changed is (lies_there == new)
+        assert one.live_file("sti").read_bytes() == lies_there
+        if settled.changed:
+            assert_finished(one, proposal)
+        else:
+            assert read_history(one, STI) == []
+        clear_temporary_files(one)
+        assert temporary_files(one) == []
+        before = tree(one.data / "history"), one.generation_file("sti").exists()
+        assert finish_promotion(one, STI, proposal.proposal_id, wait_seconds=5) == settled
+        assert (tree(one.data / "history"), one.generation_file("sti").exists()) == before
+
+
+def assert_finished(home: Home, proposal: Proposal) -> None:
+    """The record, the stamp and the history all say that the proposal was published."""
+    record, stamp = read_intent(home, proposal.proposal_id), read_generation(home, STI)
+    assert record is not None
+    assert record.state == "promoted"
+    assert stamp is not None
+    assert (stamp.sha256, stamp.report_id) == (proposal.sha256, record.report_id)
+    changes = changes_of(read_history(home, STI))
+    assert [(one.kind, one.symbol) for one in changes] == [
+        ("added", proposal.changes.added[0].symbol),
+        ("removed", proposal.changes.removed[0].symbol),
+    ]
+    assert {one.report_id for one in changes} == {record.report_id}
 
 
 def test_interrupted_at_every_touch_of_the_disk_it_leaves_no_temporary_file(

@@ -38,6 +38,7 @@ def test_no_file_is_no_list_and_no_error(home: Home) -> None:
         ((HEADER + ROW + "U11.SI,U11\n").encode(), "has 2 cells in line 3, expected 5"),
         ((HEADER + "D05.SI,D05,A, B,,\n").encode(), "has 6 cells in line 2, expected 5"),
         (b'symbol,security\nD05.SI,"DBS\n', "is not a CSV file"),
+        (b"symbol,security\n", "has a header but no member"),
     ],
 )
 def test_a_damaged_file_is_refused_by_name_with_its_fault_and_what_to_do(
@@ -75,7 +76,8 @@ def test_of_two_rows_with_one_symbol_the_first_is_found_by_it() -> None:
 
 
 def test_columns_that_an_operator_added_are_told_in_their_order() -> None:
-    live = parse_live(b"weight,symbol,display_symbol,security,sector,sub_industry,note\n", "a.csv")
+    header = b"weight,symbol,display_symbol,security,sector,sub_industry,note\n"
+    live = parse_live(header + b"1,D05.SI,D05,DBS,,,\n", "a.csv")
     assert live.extra_columns(STI) == ("weight", "note")
 
 

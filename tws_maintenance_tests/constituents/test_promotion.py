@@ -11,9 +11,9 @@ import pytest
 
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.live import parse_live
-from tws_maintenance.constituents.promotion import read_promotion
+from tws_maintenance.constituents.publishing import read_intent
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.errors import PromotionFailed
+from tws_maintenance.errors import HistoryError, PromotionFailed
 from tws_maintenance.home import Home
 from tws_maintenance.storage.digest import sha256
 from tws_maintenance_tests.constituents.bench import (
@@ -97,18 +97,16 @@ def test_the_stamp_tells_what_was_published_and_changes_each_time(home: Home) ->
 
 def test_the_record_says_what_was_replaced_by_what_and_where_the_backup_is(home: Home) -> None:
     before, proposal_id = one_change(home)
-    assert read_promotion(home, proposal_id) is None
+    assert read_intent(home, proposal_id) is None
     proposal = ready(home, STI, with_strangers(STI, 1))
     promoted(home, proposal, minutes=5)
-    record = read_promotion(home, proposal_id)
+    record = read_intent(home, proposal_id)
     assert record is not None
-    assert record["state"] == "promoted"
-    assert record["before_sha256"] == sha256(before)
-    assert record["after_sha256"] == proposal.sha256
-    assert record["backup_path"] == (
-        "data/backups/constituents/20261122_183500/sti_constituents.csv"
-    )
-    assert (record["report_id"], record["run_id"]) == ("maintenance_20261122_183500", "run-5")
+    assert record.state == "promoted"
+    assert record.before_sha256 == sha256(before)
+    assert record.after_sha256 == proposal.sha256
+    assert record.backup_path == ("data/backups/constituents/20261122_183500/sti_constituents.csv")
+    assert (record.report_id, record.run_id) == ("maintenance_20261122_183500", "run-5")
 
 
 def test_the_first_list_ever_has_nothing_to_back_up(home: Home) -> None:
@@ -175,9 +173,9 @@ def test_without_a_place_for_the_backup_nothing_is_replaced(
         promoted(home, proposal)
     assert home.live_file("sti").read_bytes() == before
     assert read_generation(home, STI) is None
-    record = read_promotion(home, proposal.proposal_id)
+    record = read_intent(home, proposal.proposal_id)
     assert record is not None
-    assert record["state"] == "intended"
+    assert record.state == "abandoned"
     assert temporary_files(home) == []
     obstacle.unlink()
     assert promoted(home, proposal).changed
@@ -205,18 +203,23 @@ def test_a_backup_folder_that_may_not_be_written_stops_the_promotion(home: Home)
     assert home.live_file("sti").read_bytes() == before
 
 
-def test_where_the_stamp_cannot_be_written_the_message_tells_which_list_lies_there(
-    home: Home,
+@pytest.mark.parametrize("belonging", ["generation_file", "membership_file"])
+def test_where_what_belongs_to_it_cannot_be_written_the_list_is_put_back(
+    home: Home, belonging: str
 ) -> None:
-    write_live(home, STI, companies("sti"))
+    before = write_live(home, STI, companies("sti"))
     proposal = ready(home, STI, with_strangers(STI, 1))
-    home.generation_file("sti").mkdir()
-    with pytest.raises(PromotionFailed) as failed:
+    obstacle: Path = getattr(home, belonging)("sti")
+    obstacle.mkdir(parents=True)
+    with pytest.raises((PromotionFailed, HistoryError)) as failed:
         promoted(home, proposal)
-    holds_the_new = home.live_file("sti").read_bytes() == staged_file(home, proposal).read_bytes()
-    assert ("holds the new list" in str(failed.value)) is holds_the_new
-    assert ("is unchanged" in str(failed.value)) is not holds_the_new
+    assert home.live_file("sti").read_bytes() == before
+    if isinstance(failed.value, PromotionFailed):
+        assert "is unchanged" in str(failed.value)
+        assert not failed.value.changed
     assert temporary_files(home) == []
+    obstacle.rmdir()
+    assert promoted(home, proposal).changed
 
 
 def test_the_record_of_a_promotion_is_json_for_other_programs(home: Home) -> None:
@@ -224,7 +227,9 @@ def test_the_record_of_a_promotion_is_json_for_other_programs(home: Home) -> Non
     proposal = ready(home, STI, with_strangers(STI, 1))
     promoted(home, proposal)
     record = json.loads((home.proposal(proposal.proposal_id) / "promotion.json").read_text())
-    assert record == read_promotion(home, proposal.proposal_id)
+    intent = read_intent(home, proposal.proposal_id)
+    assert intent is not None
+    assert record == vars(intent)
     stamp = read_generation(home, STI)
     assert stamp is not None
     assert record["generation"]["generation"] == stamp.generation

@@ -152,7 +152,7 @@ def test_what_was_promoted_before_also_after_its_list_was_put_back_by_hand(home:
 def test_what_is_older_than_a_day(home: Home) -> None:
     write_live(home, STI, companies("sti"))
     proposal = ready(home, STI, with_strangers(STI, 1))
-    with refusal(home, ProposalTooOld, "too_old", "is 24 h old, more than the 24 h"):
+    with refusal(home, ProposalTooOld, "too_old", "is 24.0 h old; at most 24 h"):
         promoted(home, proposal, minutes=24 * 60 + 1)
     assert promoted(home, proposal, minutes=24 * 60).changed
 

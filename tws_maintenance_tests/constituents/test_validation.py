@@ -162,8 +162,9 @@ def test_a_list_that_somebody_edited_since_is_told(home: Home) -> None:
     check = outcome_of(audit.checks, rules.NOT_EDITED)
     assert check.outcome == WARNED
     assert check.message.startswith(
-        "edited by somebody else since maintenance_20261122_183000 promoted it"
+        "data/sti_constituents.csv was edited by somebody else since maintenance_20261122_183000"
     )
+    assert check.message.endswith("changed A00.SI security")
     assert audit.status == "passed"
 
 

@@ -46,7 +46,7 @@ def test_after_an_apply_everything_is_fresh(home: Home) -> None:
     assert sti["last_refreshed_at"] == "2026-11-22T18:30:00.000Z"
     assert (sti["file"], sti["source"]) == ("data/sti_constituents.csv", "page")
     assert (sti["validation"], sti["run_id"]) == (PASSED, "run-1")
-    assert (sti["stale"], sti["drifted"], sti["problems"]) == (False, False, [])
+    assert (sti["stale"], sti["drift"], sti["problems"]) == (False, None, [])
     assert value["latest_report"] == {
         "report_id": "maintenance_20261122_183000",
         "finished_at": "2026-11-22T18:30:00.000Z",
@@ -104,9 +104,9 @@ def test_a_run_that_skipped_a_list_says_nothing_about_it(home: Home) -> None:
 def test_a_list_that_somebody_edited_is_told(home: Home) -> None:
     sti = INDICES["sti"]
     promoted(home, ready(home, sti, companies("sti")))
-    assert not of(asked(home))["drifted"]
+    assert not of(asked(home))["drift"]
     write_live(home, sti, companies("sti")[1:])
-    assert of(asked(home))["drifted"]
+    assert of(asked(home))["drift"]
 
 
 def test_a_list_that_cannot_be_read_needs_attention_and_is_told(home: Home) -> None:

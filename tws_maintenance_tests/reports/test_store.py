@@ -1,7 +1,6 @@
 """Every run has its own report, and a damaged one never hides the others."""
 
 import json
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -50,7 +49,6 @@ def test_a_report_id_is_the_start_of_its_run_in_utc(home: Home) -> None:
     note = json.loads(reservation.marker.read_text())
     assert note == {
         "run_id": "run-1",
-        "pid": os.getpid(),
         "reserved_at": "2026-11-22T18:30:00.000Z",
     }
 

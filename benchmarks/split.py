@@ -50,7 +50,7 @@ def main() -> None:
         kind = "audit" if step.startswith("audit") else "stage"
         by_step[kind] = by_step.get(kind, 0.0) + time.perf_counter() * (-1) ** (state == "started")
 
-    runs.execute(home, runs.Order(CONSTITUENT_TASKS, dry_run=True), begun=begun, on_step=on_step)
+    runs.execute(home, runs.RunSpec(CONSTITUENT_TASKS, dry_run=True), begun=begun, on_step=on_step)
     mark("the run")
     auditor.stop()
     for (_, before), (name, after) in itertools.pairwise(marks):

@@ -98,8 +98,9 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class HeadStart:
-    """What a caller began before the run: the fetches, and a process that audits."""
+    """What a caller began before the run, for which home: the fetches, a process that audits."""
 
+    home: Home
     gathering: Gathering
     auditor: Auditor
 
@@ -107,7 +108,7 @@ class HeadStart:
 def head_start(home: Home, settings: Settings, auditor: Auditor | None = None) -> HeadStart:
     """Return what a run of `home` needs; nothing is begun by this."""
     gathering = Gathering(settings, lambda index, url: last_copy(home, index, url))
-    return HeadStart(gathering, auditor or Auditor())
+    return HeadStart(home, gathering, auditor or Auditor())
 
 
 class MaintenanceRun:

@@ -38,13 +38,15 @@ class IndexSettings(_Section):
     fail_change: float = Field(default=0.25, ge=0, le=1)
     warn_turnover: float = Field(default=0.10, ge=0, le=1)
     fail_turnover: float = Field(default=0.25, ge=0, le=1)
+    warn_names: float = Field(default=0.10, ge=0, le=1)
+    fail_names: float = Field(default=0.50, ge=0, le=1)
     warn_dropped: float = Field(default=0.0, ge=0, le=1)
     fail_dropped: float = Field(default=0.02, ge=0, le=1)
     max_age_days: float = Field(default=3.0, gt=0)
 
     @model_validator(mode="after")
     def _warn_comes_before_fail(self) -> Self:
-        for rule in ("change", "turnover", "dropped"):
+        for rule in ("change", "turnover", "names", "dropped"):
             if getattr(self, f"warn_{rule}") > getattr(self, f"fail_{rule}"):
                 raise ValueError(f"warn_{rule} must not be larger than fail_{rule}")
         return self

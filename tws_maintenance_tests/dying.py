@@ -90,9 +90,9 @@ def _end_at(number: int, how: str) -> None:
         if event in TOUCHES and str(arguments[0]).startswith("/"):
             touch()
 
-    def counted_fsync(descriptor: Any) -> None:
+    def counted_fsync(fd: Any) -> None:
         touch()  # Python announces no fsync; here the bytes are written, but not yet safe
-        fsync(descriptor)
+        fsync(fd)
 
     os.fsync = counted_fsync
     sys.addaudithook(hook)

@@ -223,7 +223,7 @@ def test_an_interrupted_run_tells_what_was_done_what_was_not_and_what_never_bega
     home: Home, settings: Settings, tmp_path: Path
 ) -> None:
     before = older_lists(home)
-    begun = HeadStart(CtrlC(settings, lambda _index, _url: None), Auditor())
+    begun = HeadStart(home, CtrlC(settings, lambda _index, _url: None), Auditor())
     report = carried_out(new_run(home, settings, dry_run=APPLY, begun=begun))
     assert report["status"] == "interrupted"
     assert statuses(report) == ["success", "failed", "skipped"]

@@ -7,7 +7,7 @@ import click
 @click.option("--keep", is_flag=True, help="Keep the throw-away home, to look around in it.")
 @click.pass_context
 def demo(ctx: click.Context, keep: bool) -> None:
-    """Run the whole journey on bundled pages: preview, apply, a rejected page. No network."""
+    """Play the whole journey on bundled pages: preview, promote, reject, restore. No network."""
     from tws_maintenance.demo.journey import play
 
     ctx.exit(play(keep=keep))

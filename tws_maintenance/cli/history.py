@@ -10,6 +10,9 @@ from tws_maintenance.cli.output import print_json, print_table
 from tws_maintenance.home import Home
 from tws_maintenance.indices import CONSTITUENT_TASKS
 
+# More changes than this in the first report are the list itself.
+FIRST_LIST = 20
+
 
 @click.command()
 @click.argument("task", type=click.Choice(CONSTITUENT_TASKS))
@@ -46,6 +49,7 @@ def history(home: Home, task: str, day: datetime | None, as_json: bool) -> None:
             ("company", False),
             ("report", False),
         ]
+        shown = _shortened(changes)
         rows = [
             [
                 one["day"],
@@ -56,9 +60,19 @@ def history(home: Home, task: str, day: datetime | None, as_json: bool) -> None:
                 one["security"],
                 one["report_id"],
             ]
-            for one in changes
+            for one in shown
         ]
         print_table(columns, rows)
+
+
+def _shortened(changes: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Tell a list's first publication in one line; --json has every member."""
+    first = changes[0]["report_id"]
+    begun = [one for one in changes if one["report_id"] == first]
+    if len(begun) < FIRST_LIST:
+        return changes
+    line = {**begun[0], "kind": "new list", "symbol": f"{len(begun)} members", "security": ""}
+    return [line, *changes[len(begun) :]]
 
 
 def _print_members(task: str, day: date, members: list[dict[str, str]], as_json: bool) -> None:

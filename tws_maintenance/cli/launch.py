@@ -36,24 +36,31 @@ def launch(
     Raises:
         HomeError: the run could not leave a report; the message says why.
     """
-    # Half a million objects are made by the imports and none of them is garbage.
-    gc.disable()
     indices = [index_of_task(task) for task in tasks if task != METADATA_VALIDATION]
     fetches = [] if report_id or backup else indices
-    with _auditing(wanted=bool(indices) and not report_id) as auditor:
+    with _without_gc(), _auditing(wanted=bool(indices) and not report_id) as auditor:
         begun = _begin(home, fetches, auditor)
-        from tws_maintenance.pipeline.runs import Order, execute
+        from tws_maintenance.pipeline.runs import RunSpec, execute
 
         executed = execute(
             home,
-            Order(tasks, dry_run, allow_large_change, reason, report_id, backup),
+            RunSpec(tasks, dry_run, allow_large_change, reason, report_id, backup),
             begun=begun,
             on_step=_progress,
             log_level="INFO" if verbose else "CRITICAL",
         )
-    gc.freeze()  # and none of them need be looked at on the way out
-    gc.enable()
     return _report_of(home, executed.report_id, executed.problem)
+
+
+@contextlib.contextmanager
+def _without_gc() -> Iterator[None]:
+    """Make half a million objects by importing, none of them garbage, without looking at them."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()  # nor need any be looked at on the way out
+        gc.enable()
 
 
 @contextlib.contextmanager

@@ -7,11 +7,14 @@ import pandas as pd
 
 from tws_maintenance.clock import parse_utc
 from tws_maintenance.constituents import rules
+from tws_maintenance.constituents.diff import company_key
 from tws_maintenance.constituents.generation import Generation
 from tws_maintenance.constituents.judge import Measure
 from tws_maintenance.constituents.live import LiveFile
 from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.settings import IndexSettings
+
+NAMED = 8
 
 
 def staged_measures(
@@ -32,6 +35,7 @@ def staged_measures(
             limits,
         ),
         _turnover(frame, live, limits),
+        _names(frame, live, limits),
         _dropped(proposal, limits),
         _sectors_lost(frame, live),
         _stated_count(len(frame), proposal),
@@ -91,6 +95,28 @@ def _turnover(frame: pd.DataFrame, live: LiveFile | None, limits: IndexSettings)
         f"(warning above {limits.warn_turnover:.0%}, failure above {limits.fail_turnover:.0%})",
         limits.warn_turnover,
         limits.fail_turnover,
+    )
+
+
+def _names(frame: pd.DataFrame, live: LiveFile | None, limits: IndexSettings) -> Measure:
+    """Tell a list whose names slipped against its symbols: well formed, and all wrong."""
+    if live is None or not {"symbol", "security"} <= set(frame.columns):
+        return Measure(rules.NAMES, None, "nothing to compare with")
+    before = {row["symbol"]: company_key(row.get("security", "")) for row in live.rows}
+    after = dict(zip(frame["symbol"], frame["security"].map(company_key), strict=True))
+    stayed = [symbol for symbol in after if before.get(symbol)]
+    if not stayed:
+        return Measure(rules.NAMES, None, "no symbol stayed")
+    other = [symbol for symbol in stayed if after[symbol] != before[symbol]]
+    share = len(other) / len(stayed)
+    return Measure(
+        rules.NAMES,
+        share,
+        f"{len(other)} of {len(stayed)} symbols that stayed name another company: {share:.1%} "
+        f"(warning above {limits.warn_names:.0%}, failure above {limits.fail_names:.0%})"
+        + (f": {', '.join(other[:NAMED])}" if other else ""),
+        limits.warn_names,
+        limits.fail_names,
     )
 
 

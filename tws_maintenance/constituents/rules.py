@@ -85,6 +85,11 @@ COUNT_CHANGE = Rule("count_change_is_within_limits", "a count close to the forme
 TURNOVER = Rule(
     "turnover_is_within_limits", "few members added or removed", yields=True, on_live=False
 )
+NAMES = Rule(
+    "companies_stay_with_their_symbols",
+    "the same company behind nearly every symbol that stayed",
+    on_live=False,
+)
 DROPPED = Rule("source_rows_are_not_dropped", "every source row used", on_live=False)
 SECTORS_LOST = Rule(
     "sectors_are_not_lost", "a sector wherever there was one", warns_only=True, on_live=False
@@ -108,7 +113,8 @@ NOT_EDITED = Rule(
 
 RULES = (
     COLUMNS, PARSED, ROW_COUNT, NON_EMPTY, UNIQUE, FORMAT, MISSING_TEXT, PLAIN, SECTORS,
-    COUNT_CHANGE, TURNOVER, DROPPED, SECTORS_LOST, STATED_COUNT, NOT_OLDER, FRESH, NOT_EDITED,
+    COUNT_CHANGE, TURNOVER, NAMES, DROPPED, SECTORS_LOST, STATED_COUNT, NOT_OLDER,
+    FRESH, NOT_EDITED,
 )  # fmt: skip
 
 

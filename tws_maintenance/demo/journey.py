@@ -1,4 +1,4 @@
-"""The journey: preview, apply, a rejected page, and where to look afterwards.
+"""The journey: preview, promote, a rejected page, a restore, and where to look afterwards.
 
 Every command is the real program in a process of its own, on a throw-away home.
 """
@@ -18,6 +18,7 @@ from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import HOME_VARIABLE, Home
 from tws_maintenance.indices import INDICES, Index
+from tws_maintenance.reports.store import report_ids
 from tws_maintenance.sources.model import SourceRow, SourceTable
 
 ROWS_LOST = 20
@@ -47,20 +48,24 @@ def _play(home: Home, server: PageServer) -> int:
         _write_older_list(home, index)
     _say("1. Look: what would change? A run is a dry run unless told otherwise.")
     looked = _run(home, server, "run")
-    _say("2. Apply it: each file is replaced whole, with a backup.")
-    applied = _run(home, server, "run", "--apply", "--reason", "demo")
+    _say("2. Promote exactly that: nothing is fetched again, each file is replaced whole.")
+    report_id = report_ids(home)[0]
+    promoted = _run(home, server, "promote", report_id, "--reason", "demo")
     _say(f"3. The Hang Seng page loses {ROWS_LOST} rows. Its list is rejected, the others go on.")
     server.pages["hsi"] = page("hsi", companies("hsi")[:-ROWS_LOST])
     rejected = _run(home, server, "run", "--apply")
-    _say("4. Is everything fresh, and what happened?")
+    _say("4. Second thoughts about the STI list: go back to what it was before.")
+    restored = _run(home, server, "restore", INDICES["sti"].task, "--apply", "--reason", "demo")
+    _say("5. Is everything fresh, and what happened?")
     _run(home, server, "status")
+    _run(home, server, "history", INDICES["sti"].task)
     _run(home, server, "reports", "list")
     _say(
         "Where to look: data/ holds the lists, data/backups what they replaced, data/staging what "
         "was fetched and audited, reports/maintenance a report of every run. `dagster dev` shows "
         "the same as assets, checks and runs. On your own lists: python -m tws_maintenance run"
     )
-    return 0 if (looked, applied, rejected) == (0, 0, 3) else 1
+    return 0 if (looked, promoted, rejected, restored) == (0, 0, 3, 0) else 1
 
 
 def _write_older_list(home: Home, index: Index) -> None:

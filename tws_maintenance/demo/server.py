@@ -25,7 +25,9 @@ class PageServer:
         handler = type("Handler", (_Handler,), {"lookup": staticmethod(self._lookup)})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), daemon=True
+        )
 
     @property
     def origin(self) -> str:

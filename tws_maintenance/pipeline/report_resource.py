@@ -13,6 +13,7 @@ import dagster as dg
 
 from tws_maintenance.errors import SettingsError, TwsMaintenanceError, UsageError
 from tws_maintenance.home import Home, find_home
+from tws_maintenance.indices import METADATA_VALIDATION, TASKS
 from tws_maintenance.maintenance import HeadStart, MaintenanceRun, RunRequest, head_start
 from tws_maintenance.pipeline import names
 from tws_maintenance.pipeline.jobs import PROMOTE, RESTORE
@@ -65,7 +66,7 @@ def build_report_resource(begun: HeadStart | None = None) -> dg.ResourceDefiniti
         description="Reserves this run's report, and writes it however the run ends.",
     )
     def report(context: dg.InitResourceContext) -> Iterator[MaintenanceRun]:
-        home = find_home()
+        home = begun.home if begun else find_home()
         try:
             settings, problem = load_settings(home), None
         except SettingsError as error:
@@ -129,8 +130,11 @@ def _request(
     config: Mapping[str, Any] = context.resource_config or {}
     steps = planned_steps(run, instance)
     planned = {task for task in map(names.task_of_step, steps) if task}
+    if len(planned) > 1 and METADATA_VALIDATION not in config.get("tasks", ()):
+        # A Materialize of live assets brings their checks along; they belong to validate_metadata.
+        planned -= {METADATA_VALIDATION}
     asked = tuple(config.get("tasks") or planned)
-    misuse = _misuse(run.job_name, config, stages=bool(steps & names.staging_steps()))
+    misuse = _misuse(run.job_name, config, steps, planned)
     report_id = config.get("report_id", "")
     if report_id and misuse is None:
         try:
@@ -152,7 +156,9 @@ def _request(
     return request, misuse
 
 
-def _misuse(job: str, config: Mapping[str, Any], *, stages: bool) -> UsageError | None:
+def _misuse(
+    job: str, config: Mapping[str, Any], steps: frozenset[str], planned: set[str]
+) -> UsageError | None:
     """Return what a job's config lacks, or holds that would be silently ignored."""
     tasks, report_id, backup = (config.get(key) for key in ("tasks", "report_id", "backup"))
     if job == PROMOTE and not report_id:
@@ -165,7 +171,13 @@ def _misuse(job: str, config: Mapping[str, Any], *, stages: bool) -> UsageError 
             "restore_backup needs `tasks` (which lists) and `backup` (a backup's id, or newest) "
             "in its config. `backups list` shows them. Nothing was started."
         )
-    if report_id and stages:
+    elsewhere = [task for task in tasks or () if task in TASKS and task not in planned]
+    if elsewhere:
+        return UsageError(
+            f"This run does not work on {', '.join(elsewhere)}, only on "
+            f"{', '.join(sorted(planned))}. Correct `tasks` or choose another job."
+        )
+    if report_id and steps & names.staging_steps():
         return UsageError("`report_id` is for promote_proposals; this run stages anew.")
     if backup and job != RESTORE:
         return UsageError("`backup` is for restore_backup. Nothing was started.")

@@ -13,7 +13,7 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
 
 from tws_maintenance.home import Home
-from tws_maintenance.maintenance import HeadStart
+from tws_maintenance.maintenance import HeadStart, head_start
 from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.jobs import IMPLICIT_ASSET_JOB, job_name, selection_of
@@ -22,12 +22,13 @@ from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.report_resource import operating_system_user
 from tws_maintenance.pipeline.tags import ACTOR_TAG, ENTRY_POINT_TAG, REPORT_ID_TAG
 from tws_maintenance.reports.record import EntryPoint
+from tws_maintenance.settings import load_settings
 
 Progress = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
-class Order:
+class RunSpec:
     """What a caller wants done; the same words as the run config."""
 
     tasks: tuple[str, ...]
@@ -51,26 +52,26 @@ class Executed:
 
 def execute(
     home: Home,
-    order: Order,
+    spec: RunSpec,
     *,
     begun: HeadStart | None = None,
     on_step: Progress | None = None,
     log_level: str = "CRITICAL",
 ) -> Executed:
-    """Create the run of `order` in the instance of `home` and execute it here.
+    """Create the run of `spec` in the instance of `home` and execute it here.
 
     `on_step` is called with a task and `started`, `done` or `failed` as its steps go by.
     """
-    definitions = build_definitions(begun)
+    definitions = build_definitions(begun or head_start(home, load_settings(home)))
     with open_instance(home) as instance:
         reconcile(home, instance)
-        job = _job(definitions, order)
+        job = _job(definitions, spec)
         run = instance.create_run_for_job(
             job_def=job,
-            run_config=_run_config(order, log_level),
+            run_config=_run_config(spec, log_level),
             tags={
-                ENTRY_POINT_TAG: order.entry_point.value,
-                ACTOR_TAG: order.actor or operating_system_user(),
+                ENTRY_POINT_TAG: spec.entry_point.value,
+                ACTOR_TAG: spec.actor or operating_system_user(),
             },
         )
         problem = ""
@@ -83,26 +84,24 @@ def execute(
         return Executed(run.run_id, report_id, problem)
 
 
-def _job(definitions: dg.Definitions, order: Order) -> dg.JobDefinition:
-    promotes = bool(order.report_id)
-    name = job_name(
-        order.tasks, dry_run=order.dry_run, promotes=promotes, restores=bool(order.backup)
-    )
+def _job(definitions: dg.Definitions, spec: RunSpec) -> dg.JobDefinition:
+    promotes = bool(spec.report_id)
+    name = job_name(spec.tasks, dry_run=spec.dry_run, promotes=promotes, restores=bool(spec.backup))
     if name == IMPLICIT_ASSET_JOB:
         job = definitions.resolve_implicit_global_asset_job_def()
     else:
         job = definitions.resolve_job_def(name)
-    assets, checks = selection_of(order.tasks, dry_run=order.dry_run, promotes=promotes)
+    assets, checks = selection_of(spec.tasks, dry_run=spec.dry_run, promotes=promotes)
     return job.get_subset(asset_selection=assets, asset_check_selection=checks)
 
 
-def _run_config(order: Order, log_level: str) -> dict[str, Any]:
+def _run_config(spec: RunSpec, log_level: str) -> dict[str, Any]:
     config = {
-        "tasks": list(order.tasks),
-        "allow_large_change": order.allow_large_change,
-        "reason": order.reason,
-        "report_id": order.report_id,
-        "backup": order.backup,
+        "tasks": list(spec.tasks),
+        "allow_large_change": spec.allow_large_change,
+        "reason": spec.reason,
+        "report_id": spec.report_id,
+        "backup": spec.backup,
     }
     return {
         "resources": {"report": {"config": config}},

@@ -18,6 +18,7 @@ from tws_maintenance.reports.record import TaskStatus
 from tws_maintenance.storage.atomic import to_json, write_exclusively, write_whole
 
 PREFIX = "maintenance_"
+BACKUP_SOURCE = "data/backups/"
 _STAMP = re.compile(r"\d{8}_\d{6}(_\d+)?")
 _OLDER_FORM = re.compile(r"maintenance_.+")
 
@@ -199,6 +200,8 @@ def last_refreshed(home: Home, tasks: tuple[str, ...]) -> dict[str, tuple[str, s
                 and task not in found
                 and result.get("dry_run") is False
                 and result.get("status") == TaskStatus.SUCCESS
+                # A restore brings an older list back: it is no refresh.
+                and not str(result.get("source")).startswith(BACKUP_SOURCE)
                 and _is_instant(result.get("finished_at"))
             ):
                 found[task] = (result["finished_at"], result.get("source"))

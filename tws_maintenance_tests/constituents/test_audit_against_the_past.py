@@ -1,5 +1,6 @@
 """A list is also held against what it was: how much changed, what was lost, how old it is."""
 
+import itertools
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -242,3 +243,21 @@ def test_the_thresholds_are_settings_of_the_home_and_stand_in_the_receipt(home: 
         receipt.messages(FAILED)
     )
     assert audited(home, staged(home, HSI, companies("hsi")[:11])).has_passed
+
+
+def test_names_that_slipped_by_one_row_fail_although_every_symbol_is_right(home: Home) -> None:
+    members = companies("hsi")
+    write_live(home, HSI, members)
+    pairs = itertools.pairwise([*members, members[0]])
+    shifted = [replace(one, name=other.name) for one, other in pairs]
+    check = outcome_of(audited(home, staged(home, HSI, shifted)).checks, rules.NAMES)
+    assert check.outcome == FAILED
+    assert check.message.startswith("85 of 85 symbols that stayed name another company: 100.0%")
+
+
+def test_a_company_that_is_only_written_otherwise_is_the_same_one(home: Home) -> None:
+    members = companies("hsi")
+    write_live(home, HSI, members)
+    spelt = [replace(one, name=one.name.upper().replace("INC.", "Incorporated")) for one in members]
+    check = outcome_of(audited(home, staged(home, HSI, spelt)).checks, rules.NAMES)
+    assert (check.outcome, check.measured) == (PASSED, 0.0)

@@ -16,6 +16,7 @@ STAGED_CHECKS = [
     "text_is_plain",
     "count_change_is_within_limits",
     "turnover_is_within_limits",
+    "companies_stay_with_their_symbols",
     "source_rows_are_not_dropped",
     "sectors_are_not_lost",
     "stated_count_agrees",

@@ -12,7 +12,7 @@ from tws_maintenance.errors import HomeError
 from tws_maintenance.home import Home
 from tws_maintenance.pipeline.event_log import SqliteEventLog
 from tws_maintenance.pipeline.instance import CONFIGURATION, open_instance, prepare
-from tws_maintenance.pipeline.runs import Order, execute
+from tws_maintenance.pipeline.runs import RunSpec, execute
 from tws_maintenance_tests.pipeline.support import LOCATION
 from tws_maintenance_tests.support import Program, reports_of
 
@@ -88,7 +88,7 @@ def test_an_operators_own_dagster_home_is_used_but_not_modified(
     mine.mkdir()
     monkeypatch.setenv("DAGSTER_HOME", str(mine))
 
-    executed = execute(entered, Order(("sti_constituents",), dry_run=True))
+    executed = execute(entered, RunSpec(("sti_constituents",), dry_run=True))
 
     assert not (mine / "dagster.yaml").exists()
     assert sorted(one.name for one in entered.dagster.iterdir()) == ["locks"]

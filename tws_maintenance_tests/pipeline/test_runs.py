@@ -10,7 +10,7 @@ from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import Home
 from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES, METADATA_VALIDATION
 from tws_maintenance.pipeline.instance import open_instance
-from tws_maintenance.pipeline.runs import Order, execute
+from tws_maintenance.pipeline.runs import RunSpec, execute
 from tws_maintenance_tests.pipeline.support import checks_of, materialized, run_job
 from tws_maintenance_tests.support import live_bytes, reports_of, result_of, write_live
 
@@ -38,7 +38,7 @@ def test_a_list_that_fails_its_audit_leaves_the_others_promoted_in_the_same_run(
     steps: list[tuple[str, str]] = []
     executed = execute(
         entered,
-        Order(CONSTITUENT_TASKS, dry_run=False, reason="weekly"),
+        RunSpec(CONSTITUENT_TASKS, dry_run=False, reason="weekly"),
         on_step=lambda task, event: steps.append((task, event)),
     )
 
@@ -74,7 +74,7 @@ def test_a_blocking_check_stops_the_live_step_and_records_every_rule(
     assert not result.success
     found = checks_of(result, f"staged/{HSI.task}")
     failed = {name for name, one in found.items() if not one.passed}
-    assert len(found) == 14
+    assert len(found) == 15
     assert "symbols_match_the_market_format" in failed
     assert found["symbols_match_the_market_format"].severity == dg.AssetCheckSeverity.ERROR
     assert found["symbols_match_the_market_format"].blocking
@@ -209,7 +209,7 @@ def test_the_metadata_of_a_proposal_tell_what_would_change(
 def test_a_run_carries_its_report_and_its_caller_as_tags_and_keeps_no_value(
     entered: Home,
 ) -> None:
-    order = Order((HSI.task,), dry_run=True, actor="an operator")
+    order = RunSpec((HSI.task,), dry_run=True, actor="an operator")
 
     executed = execute(entered, order)
 
@@ -232,7 +232,7 @@ def test_validation_beside_a_list_is_one_run_with_both_in_its_report(entered: Ho
     for key, index in INDICES.items():
         write_live(entered, index, companies(key))
 
-    execute(entered, Order((HSI.task, METADATA_VALIDATION), dry_run=True))
+    execute(entered, RunSpec((HSI.task, METADATA_VALIDATION), dry_run=True))
 
     report = only_report(entered)
     assert [(one["task"], one["status"]) for one in report["results"]] == [

@@ -15,14 +15,9 @@ from tws_maintenance.demo.server import PageServer
 from tws_maintenance.errors import TwsMaintenanceError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES, METADATA_VALIDATION, Index
-from tws_maintenance.maintenance import (
-    HeadStart,
-    MaintenanceRun,
-    RunRequest,
-    StepFailed,
-    head_start,
-)
+from tws_maintenance.maintenance import HeadStart, MaintenanceRun, head_start
 from tws_maintenance.reports.record import EntryPoint
+from tws_maintenance.run_record import RunRequest, StepFailed
 from tws_maintenance.settings import Settings
 from tws_maintenance.sources.gather import Gathering
 from tws_maintenance.sources.model import Gathered

@@ -14,7 +14,7 @@ import dagster as dg
 from tws_maintenance.errors import SettingsError, TwsMaintenanceError, UsageError
 from tws_maintenance.home import Home, find_home
 from tws_maintenance.indices import METADATA_VALIDATION, TASKS
-from tws_maintenance.maintenance import HeadStart, MaintenanceRun, RunRequest, head_start
+from tws_maintenance.maintenance import HeadStart, MaintenanceRun, head_start
 from tws_maintenance.pipeline import names
 from tws_maintenance.pipeline.jobs import PROMOTE, RESTORE
 from tws_maintenance.pipeline.reconcile import reconcile
@@ -29,6 +29,7 @@ from tws_maintenance.pipeline.tags import (
 )
 from tws_maintenance.reports.record import EntryPoint
 from tws_maintenance.reports.results import promotable_tasks
+from tws_maintenance.run_record import RunRequest
 from tws_maintenance.settings import Settings, load_settings
 
 UNKNOWN_UI_USER = "unknown (Dagster UI)"

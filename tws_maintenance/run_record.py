@@ -1,0 +1,265 @@
+"""The record of one run: from reserving its report to writing it, however the run ends.
+
+What belongs here: the report's id, the lock that says the run is alive, the one edge at which a
+step's error becomes part of its task's result. What does not: the steps themselves
+(`tws_maintenance.maintenance`).
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from tws_maintenance.clock import utc_now
+from tws_maintenance.constituents.rules import ValidationStatus
+from tws_maintenance.constituents.stage import RunMark
+from tws_maintenance.errors import (
+    HomeError,
+    PromotionFailed,
+    Refusal,
+    TwsMaintenanceError,
+    UsageError,
+)
+from tws_maintenance.home import Home
+from tws_maintenance.indices import METADATA_VALIDATION, TASKS
+from tws_maintenance.recovery import recover, run_lock
+from tws_maintenance.reports import store
+from tws_maintenance.reports.record import (
+    EntryPoint,
+    RunStatus,
+    TaskResult,
+    TaskStatus,
+    constituents_details,
+    run_status,
+)
+from tws_maintenance.reports.results import compose
+from tws_maintenance.storage.atomic import prove_writable
+
+LOCK_SECONDS = 5.0
+
+
+class StepFailed(TwsMaintenanceError):
+    """A step failed and its result already says why; the message repeats it for Dagster."""
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What is to be done and who asked; `tasks` are those that the run will really work on.
+
+    `report_id` is the dry run whose proposals are promoted, `backup` the one that is restored
+    ("newest" for the newest); "" where nothing of the kind is asked for.
+    """
+
+    tasks: tuple[str, ...]
+    dry_run: bool
+    run_id: str
+    entry_point: EntryPoint
+    actor: str
+    reason: str = ""
+    allow_large_change: bool = False
+    report_id: str = ""
+    backup: str = ""
+
+    def head(self, report_id: str) -> dict[str, Any]:
+        """Return what a report begins with, and what a reservation notes for a later reader."""
+        return {
+            "report_id": report_id,
+            "run_id": self.run_id,
+            "entry_point": self.entry_point.value,
+            "actor": self.actor,
+            "reason": self.reason,
+            "dry_run": self.dry_run,
+            "overrides": {"allow_large_change": self.allow_large_change},
+        }
+
+
+class RunRecord:
+    """The state of a run that its report tells: who asked, what each task came to."""
+
+    def __init__(self, home: Home, request: RunRequest) -> None:
+        self.home = home
+        self.request = request
+        self.report: dict[str, Any] | None = None
+        self._started_at = utc_now()
+        self._reservation: store.Reservation | None = None
+        self._interrupted: str | None = None
+        self._errors: list[str] = []
+        self._results = {task: self._new_result(task) for task in _in_order(request.tasks)}
+        self._alive = FileLock(run_lock(home, request.run_id), thread_local=False)
+
+    @property
+    def report_id(self) -> str:
+        """The id of the report that this run will write."""
+        assert self._reservation is not None, "the run was not opened"
+        return self._reservation.report_id
+
+    def open(self, problem: TwsMaintenanceError | None = None) -> None:
+        """Finish what killed runs left, reserve the report id, prove that all can be written.
+
+        A `problem` that was met before is raised as soon as there is a report to tell it in.
+
+        Raises:
+            HomeError: a folder cannot be written; nothing will be replaced.
+            UsageError: an unknown task was asked for.
+        """
+        try:
+            prove_writable(self.home.locks)
+        except OSError as error:
+            raise HomeError(_unwritable(self.home, self.home.locks, error)) from error
+        recover(self.home)
+        # Held from before the reservation until the report is written: a reservation whose lock
+        # is free belongs to a run that died.
+        self._alive.acquire(timeout=LOCK_SECONDS)
+        try:
+            note = self.request.head("") | {"tasks": list(self._results), "pid": os.getpid()}
+            self._reservation = store.reserve(self.home, self._started_at, note)
+        except OSError as error:
+            self._release()
+            raise HomeError(_unwritable(self.home, self.home.reports, error)) from error
+        if problem is not None:
+            raise problem
+        for folder in (self.home.data, self.home.staging, self.home.backups, self.home.history):
+            try:
+                prove_writable(folder)
+            except OSError as error:
+                raise HomeError(_unwritable(self.home, folder, error)) from error
+        unknown = [task for task in self._results if task not in TASKS]
+        if unknown:
+            raise UsageError(
+                f"Unknown task {', '.join(unknown)}; known are {', '.join(TASKS)}. "
+                "Nothing was started."
+            )
+
+    def wants(self, task: str) -> bool:
+        """Tell whether `task` was asked for."""
+        return task in self._results
+
+    def result(self, task: str) -> dict[str, Any]:
+        """Return the result of `task` as it stands now."""
+        return self._results[task].to_dict()
+
+    def close(self, step_failures: dict[str, str], error: BaseException | None = None) -> None:
+        """Write the report. `step_failures` are Dagster's own, text by task or by step.
+
+        Raises:
+            OSError, LockHeld: the report could not be written.
+        """
+        if self._reservation is None:
+            self._release()
+            return
+        if isinstance(error, Exception):
+            self._errors.append(_told(error))
+        elif error is not None:
+            self._interrupted = self._interrupted or "the run was cancelled"
+        for task, text in step_failures.items():
+            result = self._results.get(task)
+            if result is None:
+                self._errors.append(text)
+            elif not result.errors and not result.validation_errors:
+                result.errors.append(text)
+        for result in self._results.values():
+            _conclude(result)
+        try:
+            self.report = store.write_report(self.home, self._reservation, self._compose())
+        finally:
+            self._release()
+
+    def _compose(self) -> dict[str, Any]:
+        results = [result.to_dict() for result in self._results.values()]
+        errors, warnings = list(self._errors), []
+        if self._interrupted:
+            errors.append(
+                f"Interrupted: {self._interrupted}. What was not finished was left as it was."
+            )
+        if self.request.allow_large_change and not self.request.reason:
+            warnings.append("a large change was allowed without a reason: give one with --reason")
+        status = RunStatus.INTERRUPTED if self._interrupted else run_status(results, errors)
+        head = self.request.head(self.report_id)
+        return compose(head, status, self._started_at, results, warnings, errors)
+
+    def _release(self) -> None:
+        """Let go of the lock that says that this run is alive."""
+        if self._alive.is_locked:
+            self._alive.release()
+            with contextlib.suppress(OSError):
+                Path(self._alive.lock_file).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def step(self, task: str) -> Iterator[TaskResult]:
+        """The one edge at which an error becomes part of the result."""
+        result = self._results[task]
+        result.started_at = result.started_at or utc_now()
+        try:
+            yield result
+        except Exception as error:
+            result.status = TaskStatus.FAILED
+            result.errors.append(_told(error))
+            if isinstance(error, Refusal):
+                result.details["refusal"] = error.code
+            if isinstance(error, PromotionFailed):
+                result.details |= {"changed": error.changed, "backup_path": error.backup_path}
+            raise StepFailed(result.errors[-1]) from error
+        except BaseException:
+            self._interrupted = f"{task} was cancelled while at work"
+            result.status = TaskStatus.FAILED
+            result.errors.append("cancelled while at work")
+            raise
+        finally:
+            result.finished_at = utc_now()
+
+    def mark(self) -> RunMark:
+        """Return what proposals and receipts note of this run."""
+        return RunMark(self.report_id, self.request.run_id, utc_now())
+
+    def _new_result(self, task: str) -> TaskResult:
+        details = {} if task == METADATA_VALIDATION else constituents_details()
+        if task == METADATA_VALIDATION:
+            details["files"] = {}
+        return TaskResult(task=task, dry_run=self.request.dry_run, details=details)
+
+
+def _in_order(tasks: tuple[str, ...]) -> list[str]:
+    known = [task for task in TASKS if task in tasks]
+    return known + [task for task in tasks if task not in TASKS]
+
+
+def _conclude(result: TaskResult) -> None:
+    """Settle the status: success is what remains when nothing failed and everything was done."""
+    if result.errors or result.validation_errors:
+        result.status = TaskStatus.FAILED
+    elif result.started_at is None:
+        result.status = TaskStatus.SKIPPED
+    elif result.task == METADATA_VALIDATION:
+        result.status = TaskStatus.SUCCESS
+        result.validation_status = ValidationStatus.PASSED
+    elif result.validation_status != ValidationStatus.PASSED:
+        result.status = TaskStatus.FAILED
+        result.errors.append("the audit did not run, so nothing may be promoted")
+    elif result.dry_run:
+        result.status = TaskStatus.SUCCESS
+    elif result.status != TaskStatus.SUCCESS:
+        result.status = TaskStatus.FAILED
+        result.errors.append("the promotion did not run")
+    if result.task == METADATA_VALIDATION and result.validation_errors:
+        result.validation_status = ValidationStatus.FAILED
+
+
+def _told(error: Exception) -> str:
+    """Return an error as the operator should read it; a class name only where nothing is known."""
+    if isinstance(error, TwsMaintenanceError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+    return f"Unexpected {type(error).__name__}: {error}. This is a fault of tws_maintenance itself."
+
+
+def _unwritable(home: Home, folder: Path, error: OSError) -> str:
+    return (
+        f"{home.relative(folder)} cannot be written ({error.strerror or error}), so nothing was "
+        f"fetched and nothing will be replaced. Make {home.root} writable for this user"
+        f"{f' (uid {os.getuid()})' if hasattr(os, 'getuid') else ''} and free some space."
+    )

@@ -59,22 +59,43 @@ def recover(home: Home) -> list[Recovered]:
     if not markers:
         return []
     recovered = []
-    with contextlib.suppress(LockHeld):  # somebody else is at it
-        lock = home.locks / "recovery.lock"
-        with hold(lock, wait_seconds=WAIT_SECONDS, holder=f"process {os.getpid()}"):
-            for marker in markers:
-                with _owned_by_nobody(home, marker) as note:
-                    if note is not None:
-                        recovered.append(_finish(home, marker, note))
-            clear_temporary_files(home)
+    with alone(home) as is_alone:
+        if not is_alone:
+            return []
+        for marker in markers:
+            with _owned_by_nobody(home, marker) as note:
+                if note is not None:
+                    recovered.append(_finish(home, marker, note))
+        clear_temporary_files(home)
     return recovered
+
+
+@contextlib.contextmanager
+def alone(home: Home) -> Iterator[bool]:
+    """Hold the lock of everybody who recovers; False where somebody else is at it for long.
+
+    Two that found the same dead run at once both wrote a report of it.
+    """
+    lock = home.locks / "recovery.lock"
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(
+                hold(lock, wait_seconds=WAIT_SECONDS, holder=f"process {os.getpid()}")
+            )
+        except LockHeld:
+            yield False
+            return
+        yield True
 
 
 def report_unstarted(
     home: Home, head: dict[str, Any], tasks: tuple[str, ...], started_at: datetime, text: str
 ) -> Recovered:
-    """Write the report of a run that died, or was ended, before it reserved one."""
-    reservation = store.reserve(home, utc_now(), head | {"tasks": []})
+    """Write the report of a run that died, or was ended, before it reserved one.
+
+    Called while `alone`.
+    """
+    reservation = store.reserve(home, utc_now(), head | {"tasks": list(tasks)})
     results = [
         TaskResult(
             task=task,
@@ -93,6 +114,8 @@ def report_unstarted(
         [f"Interrupted: {text}. Nothing was replaced."],
     )
     store.write_report(home, reservation, report)
+    run_lock(home, head["run_id"]).unlink(missing_ok=True)
+    clear_temporary_files(home)
     return Recovered(head["run_id"], reservation.report_id, text)
 
 

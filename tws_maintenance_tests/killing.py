@@ -22,8 +22,9 @@ from typing import Any
 
 from tws_maintenance.home import HOME_VARIABLE, Home
 from tws_maintenance.indices import CONSTITUENT_TASKS, index_of_task
-from tws_maintenance.maintenance import MaintenanceRun, RunRequest, StepFailed, head_start
+from tws_maintenance.maintenance import MaintenanceRun, head_start
 from tws_maintenance.reports.record import EntryPoint
+from tws_maintenance.run_record import RunRequest, StepFailed
 from tws_maintenance.settings import load_settings
 from tws_maintenance_tests.support import TIMEOUT_SECONDS
 

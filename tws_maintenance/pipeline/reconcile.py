@@ -22,8 +22,8 @@ from tws_maintenance.pipeline.tags import (
     entry_point_of,
     planned_steps,
 )
-from tws_maintenance.recovery import Recovered, recover, report_unstarted, run_lock
-from tws_maintenance.reports.store import is_written
+from tws_maintenance.recovery import Recovered, alone, recover, report_unstarted, run_lock
+from tws_maintenance.reports.store import is_written, report_of_run
 
 UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -45,20 +45,44 @@ def reconcile(home: Home, instance: dg.DagsterInstance) -> list[Recovered]:
         run = instance.get_run_by_id(one.run_id)
         if run is not None:
             _close(instance, run, one.text)
-    for record in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED)):
-        run = record.dagster_run
-        if _is_ours(home, run) and not _may_be_alive(home, instance, record):
-            text = "the run's process is gone, and it had not begun"
-            if not _has_report(home, run):
-                recovered.append(_report(home, instance, record, text))
-            _close(instance, run, text)
+    if _dead(home, instance):
+        with alone(home) as is_alone:
+            # Asked again: whoever was at it before has closed some of them.
+            for record, text in _dead(home, instance) if is_alone else []:
+                recovered += _told(home, instance, record, text)
+                _close(instance, record.dagster_run, text)
+    return recovered
+
+
+def _dead(home: Home, instance: dg.DagsterInstance) -> list[tuple[dg.RunRecord, str]]:
+    """Return the runs of ours that died unclosed, or ended badly without a report, and why."""
+    found = [
+        (record, "the run's process is gone, and it had not begun")
+        for record in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED))
+        if _is_ours(home, record.dagster_run) and not _may_be_alive(home, instance, record)
+    ]
     recent = dg.RunsFilter(statuses=ENDED_BADLY, updated_after=utc_now() - LOOK_BACK)
     for record in instance.get_run_records(recent):
         run = record.dagster_run
-        if _is_ours(home, run) and REPORT_ID_TAG not in run.tags:
+        if REPORT_ID_TAG not in run.tags and _is_ours(home, run):
             text = f"the run ended as {run.status.value.lower()} before it could begin"
-            recovered.append(_report(home, instance, record, text))
-    return recovered
+            found.append((record, text))
+    return found
+
+
+def _told(
+    home: Home, instance: dg.DagsterInstance, record: dg.RunRecord, text: str
+) -> list[Recovered]:
+    """Write the report of a run unless it has one, which then is tagged where it was not."""
+    run = record.dagster_run
+    if _has_report(home, run):
+        return []
+    # Killed between reserving the report and tagging the run, it is told without Dagster.
+    report_id = report_of_run(home, run.run_id)
+    if report_id is not None:
+        instance.add_run_tags(run.run_id, {REPORT_ID_TAG: report_id})
+        return []
+    return [_report(home, instance, record, text)]
 
 
 def _report(home: Home, instance: dg.DagsterInstance, record: dg.RunRecord, text: str) -> Recovered:
@@ -135,5 +159,6 @@ def _is_locked(home: Home, run_id: str) -> bool:
         lock.acquire(timeout=0)
     except Timeout:
         return True
+    path.unlink(missing_ok=True)
     lock.release()
     return False

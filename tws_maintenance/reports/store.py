@@ -163,6 +163,11 @@ def newest_reports(home: Home) -> Iterator[dict[str, Any]]:
             yield read_report(home, report_id)
 
 
+def report_of_run(home: Home, run_id: str) -> str | None:
+    """Return the id of the report that a run left, None where it left none."""
+    return next((r["report_id"] for r in newest_reports(home) if r.get("run_id") == run_id), None)
+
+
 def results_of(report: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the task results of a report; none where it is of another form."""
     results = report.get("results")

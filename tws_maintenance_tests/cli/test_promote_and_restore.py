@@ -1,0 +1,423 @@
+"""Look, promote exactly that, go back, and go forth again; and what is refused on the way."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import yaml
+
+from tws_maintenance.demo.pages import Company, companies, page
+from tws_maintenance.demo.server import PageServer
+from tws_maintenance.home import HOME_VARIABLE, Home
+from tws_maintenance.indices import INDICES
+from tws_maintenance.storage.digest import sha256
+from tws_maintenance_tests.cli.conftest import Command
+from tws_maintenance_tests.constituents.bench import configure, tree
+from tws_maintenance_tests.pipeline.support import (
+    LOCATION,
+    good_pages,
+    quiet_environment,
+    run_job,
+    web_environment,
+)
+from tws_maintenance_tests.support import (
+    Program,
+    live_bytes,
+    reports_of,
+    result_of,
+    write_live,
+)
+
+Done = subprocess.CompletedProcess[str]
+STI, HSI = INDICES["sti"], INDICES["hsi"]
+NEWCOMER = Company("N3W", "Newcomer Ltd")
+EDIT = b"ZZZ.SI,ZZZ,By Hand Ltd,,\n"
+
+
+def looked(command: Command, *tasks: str) -> dict[str, Any]:
+    """Make a dry run and return its report."""
+    chosen = [word for task in tasks or (STI.task,) for word in ("--task", task)]
+    done = command("run", *chosen, "--json")
+    assert done.exit_code == 0, done.output
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def staged_bytes(home: Home, report: dict[str, Any], key: str = "sti") -> bytes:
+    return (home.proposal(f"{report['report_id']}_{key}") / "constituents.csv").read_bytes()
+
+
+@dataclass
+class Journey:
+    """A home's lists and reports after each command of the operator, each a real process."""
+
+    home: Home
+    start: bytes
+    preview: bytes
+    done: dict[str, Done]
+    live: dict[str, bytes]
+    reports: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def journey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
+    home = Home(tmp_path_factory.mktemp("journey") / "home")
+    start = write_live(home, STI, companies("sti")[:-1])
+    done: dict[str, Done] = {}
+    live: dict[str, bytes] = {}
+    with quiet_environment(), PageServer(good_pages()) as server:
+        program = Program(home, web_environment(server))
+
+        def step(name: str, *arguments: str) -> str:
+            done[name] = program(*arguments)
+            live[name] = home.live_file("sti").read_bytes()
+            return str(reports_of(home)[-1]["report_id"])
+
+        report_id = step("look", "run", "--task", STI.task)
+        preview = staged_bytes(home, {"report_id": report_id})
+        server.pages["sti"] = page("sti", [*companies("sti"), NEWCOMER])
+        step("promote", "promote", report_id, "--reason", "monthly")
+        step("restore", "restore", STI.task, "--apply", "--reason", "second thoughts")
+        step("again", "restore", STI.task, "--apply")
+        step("verify", "reports", "verify")
+        yield Journey(home, start, preview, done, live, reports_of(home))
+
+
+group = pytest.mark.xdist_group("promote_and_restore")
+
+
+@group
+def test_the_previewed_bytes_land_although_the_page_changed_in_between(journey: Journey) -> None:
+    assert {name: one.returncode for name, one in journey.done.items()} == dict.fromkeys(
+        journey.done, 0
+    ), [one.stderr for one in journey.done.values()]
+    assert journey.live["look"] == journey.start
+    assert journey.live["promote"] == journey.preview
+    assert b"N3W" not in journey.preview
+    report = journey.reports[1]
+    assert (report["reason"], report["dry_run"], report["entry_point"]) == ("monthly", False, "cli")
+    result = result_of(report, STI.task)
+    assert result["proposal_id"] == f"{journey.reports[0]['report_id']}_sti"
+    assert result["proposal_sha256"] == sha256(journey.preview)
+    assert (result["added"], result["removed"]) == (["D29.SI"], [])
+
+
+@group
+def test_a_restore_goes_back_to_the_start_and_a_second_one_to_what_was_applied(
+    journey: Journey,
+) -> None:
+    assert journey.live["restore"] == journey.start
+    assert journey.live["again"] == journey.preview
+    first, second = (result_of(one, STI.task) for one in journey.reports[2:])
+    promoted = result_of(journey.reports[1], STI.task)
+    assert (first["source"], first["removed"]) == (promoted["backup_path"], ["D29.SI"])
+    assert (second["source"], second["added"]) == (first["backup_path"], ["D29.SI"])
+    assert (journey.home.root / second["backup_path"]).read_bytes() == journey.start
+
+
+@group
+def test_every_step_left_its_report_and_the_chain_of_them_is_whole(journey: Journey) -> None:
+    assert [(one["status"], one["dry_run"]) for one in journey.reports] == [
+        ("completed", True),
+        *[("completed", False)] * 3,
+    ]
+    assert journey.done["verify"].stdout == "4 reports, each as it was written, none missing.\n"
+
+
+@group
+def test_the_history_tells_the_coming_the_going_and_the_coming_back(
+    journey: Journey, monkeypatch: pytest.MonkeyPatch, command: Command
+) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(journey.home.root))
+    changes = json.loads(command("history", STI.task, "--json").stdout)["changes"]
+    ids = [one["report_id"] for one in journey.reports]
+    assert sorted((one["report_id"], one["kind"], one["symbol"]) for one in changes) == [
+        (ids[1], "added", "D29.SI"),
+        (ids[2], "removed", "D29.SI"),
+        (ids[3], "added", "D29.SI"),
+    ]
+    today = datetime.now(UTC).date()
+    days = [today + timedelta(days=n) for n in (-2, 1)]
+    asked = [
+        json.loads(command("history", STI.task, "--on", str(d), "--json").stdout) for d in days
+    ]
+    assert [len(one["members"]) for one in asked] == [29, 30]
+    printed = command("history", STI.task, "--on", str(days[1])).output
+    assert printed.endswith(f"30 members on {days[1]}\n")
+    assert "before the history" in printed
+
+
+@group
+def test_one_byte_changed_in_an_old_report_is_found(
+    journey: Journey, monkeypatch: pytest.MonkeyPatch, command: Command
+) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(journey.home.root))
+    path = journey.home.reports / f"{journey.reports[1]['report_id'][12:]}.json"
+    good = path.read_bytes()
+    path.write_bytes(good.replace(b'"monthly"', b'"Monthly"'))
+    found = command("reports", "verify")
+    path.write_bytes(good)
+    assert found.exit_code == 1
+    assert f"{journey.reports[1]['report_id']} was altered" in found.output
+    assert command("reports", "verify").exit_code == 0
+
+
+@pytest.fixture
+def older(home: Home) -> bytes:
+    """The STI's list without its last member."""
+    return write_live(home, STI, companies("sti")[:-1])
+
+
+def test_a_list_edited_since_the_dry_run_is_not_replaced_and_the_operator_told_what_to_do(
+    command: Command, home: Home, older: bytes
+) -> None:
+    report = looked(command)
+    home.live_file("sti").write_bytes(older + EDIT)
+    done = command("promote", report["report_id"])
+    assert done.exit_code == 4
+    assert "data/sti_constituents.csv is not the file that" in done.output
+    assert "Run a dry run again" in done.output
+    assert home.live_file("sti").read_bytes() == older + EDIT
+    assert [(r["status"], r["results"][0]["refusal"]) for r in reports_of(home)[1:]] == [
+        ("failed", "stale")
+    ]
+    shown = command("proposals", "show", f"{report['report_id']}_sti")
+    assert shown.output.splitlines()[0].endswith(": stale")
+
+
+def test_what_was_promoted_is_not_promoted_again(
+    command: Command, home: Home, older: bytes
+) -> None:
+    report = looked(command)
+    assert command("promote", report["report_id"]).exit_code == 0
+    new = home.live_file("sti").read_bytes()
+    assert new != older
+    again = command("promote", report["report_id"])
+    assert again.exit_code == 4
+    assert f"was promoted before, by {reports_of(home)[1]['report_id']}" in again.output
+    assert home.live_file("sti").read_bytes() == new
+    assert len(reports_of(home)) == 3
+
+
+def test_what_has_waited_too_long_or_was_altered_is_refused(
+    command: Command, home: Home, older: bytes
+) -> None:
+    report = looked(command)
+    configure(home, "[proposals]\nmax_age_hours = 0.0000001\n")
+    late = command("promote", report["report_id"])
+    assert (late.exit_code, "Run a dry run for a new one" in late.output) == (4, True)
+    listed = json.loads(command("proposals", "list", "--json").stdout)
+    assert [one["state"] for one in listed["proposals"]] == ["too_old"]
+    home.settings_file.unlink()
+
+    staged = home.proposal(f"{report['report_id']}_sti") / "constituents.csv"
+    good = staged.read_bytes()
+    staged.write_bytes(good.replace(b"Amber", b"Umber"))
+    altered = command("promote", report["report_id"])
+    assert (altered.exit_code, "are not the ones that were audited" in altered.output) == (4, True)
+    staged.write_bytes(good)
+
+    path = home.reports / f"{report['report_id'][12:]}.json"
+    told = path.read_text()
+    path.write_text(told.replace(sha256(good), sha256(older)))
+    forged = command("promote", report["report_id"])
+    assert (forged.exit_code, "Run a dry run again" in forged.output) == (4, True)
+    path.write_text(told)
+    assert home.live_file("sti").read_bytes() == older
+    codes = [one["results"][0]["refusal"] for one in reports_of(home)[1:]]
+    assert codes == ["too_old", "unaudited", "unaudited"]
+    assert command("promote", report["report_id"]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("maintenance_20200101_000000",), "There is no report maintenance_20200101_000000"),
+        (("../../secret",), "is not a report id"),
+        (("maintenance_20200101_000000", "--task", "market_events"), "is not one of"),
+    ],
+)
+def test_a_report_that_is_not_there_is_a_usage_error_and_nothing_is_written(
+    command: Command, home: Home, arguments: tuple[str, ...], message: str
+) -> None:
+    done = command("promote", *arguments)
+    assert (done.exit_code, message in done.output) == (2, True)
+    assert list(home.root.iterdir()) == []
+
+
+def test_one_task_of_a_dry_run_can_be_promoted_and_the_others_later(
+    command: Command, home: Home
+) -> None:
+    report = looked(command, STI.task, HSI.task)
+    missing = command("promote", report["report_id"], "--task", "sp500_constituents")
+    assert (missing.exit_code, "staged nothing of sp500" in missing.output) == (2, True)
+    assert command("promote", report["report_id"], "--task", HSI.task).exit_code == 0
+    live = live_bytes(home)
+    assert (live["sti"], live["hsi"]) == (None, staged_bytes(home, report, "hsi"))
+    both = command("promote", report["report_id"])
+    assert both.exit_code == 3, "the one is promoted, the other was before"
+    assert live_bytes(home)["sti"] == staged_bytes(home, report)
+    states = json.loads(command("proposals", "list", "--json").stdout)["proposals"]
+    assert {one["state"] for one in states} == {"promoted"}
+
+
+def test_proposals_are_listed_with_their_state_and_shown_with_every_change(
+    command: Command, home: Home, older: bytes
+) -> None:
+    assert "Nothing is staged." in command("proposals", "list").output
+    assert command("proposals", "show", "maintenance_20200101_000000_sti").exit_code == 2
+    report = looked(command)
+    name = f"{report['report_id']}_sti"
+    listed = command("proposals", "list", "--waiting").output
+    assert re.search(rf"{name} +STI +waiting +29 +30 +1 +0 +python -m", listed), listed
+    shown = command("proposals", "show", name).output
+    assert f"python -m tws_maintenance promote {report['report_id']}" in shown
+    assert "added    D29.SI" in shown
+    value = json.loads(command("proposals", "show", name, "--json").stdout)
+    assert value["proposal"]["live_sha256"] == sha256(older)
+    assert live_bytes(home)["sti"] == older
+
+
+def test_an_edit_by_hand_is_named_by_status_validate_and_the_next_preview(
+    command: Command, home: Home, older: bytes
+) -> None:
+    assert older
+    assert command("run", "--apply", "--task", STI.task).exit_code == 0
+    with open(home.live_file("sti"), "ab") as file:
+        file.write(EDIT)
+    says = "was edited by somebody else since"
+    status = command("status").output
+    assert (says in status, "added ZZZ.SI" in status) == (True, True)
+    report = looked(command)
+    assert any(says in text and "added ZZZ.SI" in text for text in report["warnings"])
+    validated = json.loads(command("validate", "--json").stdout)
+    (result,) = validated["results"]
+    warnings = result["files"]["sti"]["validation"]["warnings"]
+    assert any(says in text and "added ZZZ.SI" in text for text in warnings), result
+
+
+def test_backups_are_listed_verified_and_pruned_only_when_told_to(
+    command: Command, home: Home, older: bytes
+) -> None:
+    assert "No backup yet" in command("backups", "list").output
+    assert command("run", "--apply", "--task", STI.task).exit_code == 0
+    assert command("restore", STI.task, "--apply").exit_code == 0
+    first, second = sorted(path.name for path in home.backups.iterdir())
+    listed = command("backups", "list").output
+    assert listed.index(second) < listed.index(first)
+    assert command("backups", "verify").output == "2 backups, 0 damaged\n"
+
+    configure(home, "[retention]\nbackups_keep = 1\nbackups_max_age_days = 0\n")
+    before = tree(home.backups)
+    dry = command("backups", "prune").output
+    assert f"data/backups/constituents/{first}/sti_constituents.csv" in dry
+    assert "1 backups would be removed; --apply removes them" in dry
+    assert tree(home.backups) == before
+    assert json.loads(command("backups", "prune", "--apply", "--json").stdout)["removed"] is True
+    assert [path.name for path in home.backups.iterdir()] == [second]
+    assert command("backups", "prune").output == "Retention lets no backup go.\n"
+
+    damaged = home.backups / second / "sti_constituents.csv"
+    damaged.write_bytes(damaged.read_bytes() + b"\n")
+    found = command("backups", "verify")
+    assert (found.exit_code, f"{second}/sti_constituents.csv is damaged" in found.output) == (
+        1,
+        True,
+    )
+    refused = command("restore", STI.task, "--apply")
+    assert refused.exit_code == 1
+    assert f"The backup data/backups/constituents/{second}/sti_constituents.csv is damaged" in (
+        refused.output
+    )
+    unknown = command("restore", STI.task, "--backup", "20200101_000000")
+    assert (unknown.exit_code, "There is no backup 20200101_000000 of STI" in unknown.output) == (
+        1,
+        True,
+    )
+    assert home.live_file("sti").read_bytes() == older
+
+
+def test_a_restore_shows_first_and_names_the_command_that_does_it(
+    command: Command, home: Home, older: bytes
+) -> None:
+    assert command("run", "--apply", "--task", STI.task).exit_code == 0
+    new = home.live_file("sti").read_bytes()
+    shown = command("restore", STI.task)
+    assert shown.exit_code == 0
+    assert "removed  D29.SI" in shown.output
+    assert home.live_file("sti").read_bytes() == new
+    words = shown.output.splitlines()[-1].split()
+    assert words[:3] == ["python", "-m", "tws_maintenance"]
+    assert command(*words[3:]).exit_code == 0
+    assert home.live_file("sti").read_bytes() == older
+    home.live_file("sti").unlink()
+    assert command("restore", STI.task, "--apply").exit_code == 0
+    assert home.live_file("sti").read_bytes() == new
+
+
+@pytest.fixture
+def entered(home: Home, settings: object, monkeypatch: pytest.MonkeyPatch) -> Home:
+    assert settings
+    monkeypatch.setenv(HOME_VARIABLE, str(home.root))
+    monkeypatch.setenv("DAGSTER_HOME", str(home.dagster))
+    return home
+
+
+@pytest.mark.parametrize(
+    ("job", "config", "message"),
+    [
+        ("promote_proposals", {}, "promote_proposals needs `report_id` in its config"),
+        ("restore_backup", {}, "restore_backup needs `tasks` (which lists) and `backup`"),
+        ("restore_backup", {"tasks": [STI.task]}, "restore_backup needs `tasks`"),
+        (
+            "promote_proposals",
+            {"report_id": "maintenance_20200101_000000"},
+            "There is no report maintenance_20200101_000000",
+        ),
+    ],
+)
+def test_a_job_without_what_it_needs_fails_with_a_report_that_says_so(
+    entered: Home, older: bytes, job: str, config: dict[str, Any], message: str
+) -> None:
+    assert not run_job(entered, job, config).success
+    (report,) = reports_of(entered)
+    assert report["status"] == "failed"
+    assert report["errors"][0].startswith(message)
+    assert {one["status"] for one in report["results"]} <= {"skipped"}
+    assert live_bytes(entered)["sti"] == older
+    assert list(entered.staging.glob("*")) == []
+
+
+@group
+def test_dagsters_own_command_promotes_and_restores_with_a_config(
+    program: Program, older: bytes
+) -> None:
+    home = program.home
+    dagster = {"DAGSTER_HOME": str(home.dagster)}
+
+    def execute(job: str, **config: Any) -> Done:
+        path = home.root / f"{job}.yaml"
+        path.write_text(yaml.safe_dump({"resources": {"report": {"config": config}}}))
+        command = (sys.executable, "-m", "dagster", "job", "execute", "-m", LOCATION, "-j", job)
+        return program.execute(*command, "-c", str(path), **dagster)
+
+    assert program("run", "--task", STI.task).returncode == 0
+    (report,) = reports_of(home)
+    promoted = execute("promote_proposals", report_id=report["report_id"], reason="by job")
+    assert promoted.returncode == 0, promoted.stderr
+    assert home.live_file("sti").read_bytes() == staged_bytes(home, report)
+    restored = execute("restore_backup", tasks=[STI.task], backup="newest")
+    assert restored.returncode == 0, restored.stderr
+    assert home.live_file("sti").read_bytes() == older
+    _, one, other = reports_of(home)
+    assert [(r["entry_point"], r["status"], r["dry_run"]) for r in (one, other)] == [
+        ("dagster_cli", "completed", False)
+    ] * 2
+    assert (one["reason"], [r["task"] for r in one["results"]]) == ("by job", [STI.task])
+    assert [r["task"] for r in other["results"]] == [STI.task]

@@ -77,10 +77,6 @@ class PromotionFailed(TwsMaintenanceError):
         self.backup_path = backup_path
 
 
-class RunInterrupted(TwsMaintenanceError):
-    """The run was cancelled from outside while a step was at work."""
-
-
 class Refusal(TwsMaintenanceError):
     """A promotion that would be unsafe; `code` is the machine-readable reason."""
 

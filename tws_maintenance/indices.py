@@ -121,6 +121,10 @@ class Index:
         display = ("display_symbol",) if self.has_display_symbol else ()
         return ("symbol", *display, "security", "sector", "sub_industry")
 
+    def sources_for(self, role: Role) -> tuple[SourceSpec, ...]:
+        """Return the sources that are asked for `role`, in the order they are asked."""
+        return tuple(spec for spec in self.sources if spec.role == role)
+
 
 def _hong_kong_symbol(ticker: str) -> str:
     """Pad a Hong Kong code to four digits: `5`, `0005` and `00005` are all `0005.HK`."""

@@ -4,22 +4,29 @@ Nothing here knows Dagster; the assets and checks of `tws_maintenance.pipeline` 
 any other driver: `open`, the steps, `close`.
 """
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tws_maintenance.clock import utc_now
 from tws_maintenance.constituents.auditor import Auditor
 from tws_maintenance.constituents.freshness import is_stale
-from tws_maintenance.constituents.promotion import Promotion, promote
+from tws_maintenance.constituents.promotion import (
+    Promotion,
+    finish_promotion,
+    promote,
+    promotions_of,
+)
 from tws_maintenance.constituents.proposal import Proposal, last_copy, proposal_ids, read_proposal
-from tws_maintenance.constituents.receipt import Override, Receipt
+from tws_maintenance.constituents.receipt import Override, Receipt, read_receipt
 from tws_maintenance.constituents.rules import Outcome
 from tws_maintenance.constituents.stage import stage, stage_backup
-from tws_maintenance.errors import ProposalMissing, TwsMaintenanceError
+from tws_maintenance.errors import ProposalMissing, ProposalUnaudited, TwsMaintenanceError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import METADATA_VALIDATION, Index, index_of_task
 from tws_maintenance.reports import store
-from tws_maintenance.reports.record import TaskStatus
+from tws_maintenance.reports.record import TaskResult, TaskStatus
 from tws_maintenance.reports.results import (
     describe,
     describe_audit,
@@ -98,17 +105,25 @@ class MaintenanceRun(RunRecord):
             StepFailed: the audit could not run. (A failed audit is a receipt, not an exception.)
         """
         with self.step(index.task) as result:
-            staged = self._staged.get(index.key)
-            proposal = staged or self._newest(index)
-            # An override is given with the run that stages, not to somebody else's proposal.
-            override = Override(
-                self.request.allow_large_change and staged is not None, self.request.reason
-            )
-            limits = self.settings.of(index)
-            receipt = self._auditor.audit(self.home, index, proposal, limits, override, self.mark())
+            proposal = self._staged.get(index.key) or self._inherited(index)
+            if proposal is None:
+                raise ProposalMissing(
+                    f"This run staged nothing of {index.name}, and its checks judge what their own "
+                    f"run stages. Materialize staged/{index.task}; its checks come along."
+                )
+            receipt = self._audited(index, proposal)
             describe_audit(result, receipt)
             return receipt
         raise AssertionError("unreachable")
+
+    def _audited(self, index: Index, proposal: Proposal) -> Receipt:
+        """Return the receipt of `proposal`, writing it; a receipt of an earlier run stays."""
+        if index.key not in self._staged:
+            with contextlib.suppress(ProposalUnaudited):
+                return read_receipt(self.home, proposal.proposal_id)
+        override = Override(self.request.allow_large_change, self.request.reason)
+        limits = self.settings.of(index)
+        return self._auditor.audit(self.home, index, proposal, limits, override, self.mark())
 
     def promote(self, index: Index) -> Promotion:
         """Publish what this run staged, else what the named dry run did, else the newest.
@@ -126,7 +141,8 @@ class MaintenanceRun(RunRecord):
                     f"{index.venue.name} ({index.venue.code}) may be open now: a robot that is "
                     "trading sees the list change under it. Off-peak is better."
                 )
-            done = promote(self.home, index, proposal_id, self.settings, self.mark(), expected)
+            with self._telling_what_was_published(index, proposal_id, result):
+                done = promote(self.home, index, proposal_id, self.settings, self.mark(), expected)
             describe_audit(result, done.receipt)
             result.details["changed"] = done.changed
             for key, path in (("output_path", done.output_path), ("backup_path", done.backup_path)):
@@ -135,6 +151,27 @@ class MaintenanceRun(RunRecord):
             return done
         raise AssertionError("unreachable")
 
+    @contextlib.contextmanager
+    def _telling_what_was_published(
+        self, index: Index, proposal_id: str, result: TaskResult
+    ) -> Iterator[None]:
+        """Go by the bytes on disk where a cancel falls into a promotion."""
+        try:
+            yield
+        except Exception:
+            raise
+        except BaseException:
+            if proposal_id in promotions_of(self.home, index, self.report_id):
+                wait = self.settings.locks.wait
+                settled = finish_promotion(self.home, index, proposal_id, wait)
+                result.details |= {
+                    "changed": settled.changed,
+                    "output_path": settled.output_path,
+                    "backup_path": settled.backup_path,
+                }
+                result.status = TaskStatus.SUCCESS if settled.changed else TaskStatus.FAILED
+            raise
+
     def _chosen(self, index: Index) -> tuple[str, str | None]:
         """Return the proposal to promote, with the sha256 that its report vouches for."""
         staged = self._staged.get(index.key)
@@ -142,7 +179,8 @@ class MaintenanceRun(RunRecord):
             return staged.proposal_id, staged.sha256
         if self.request.report_id:
             return reported_proposal(self.home, self.request.report_id, index)
-        return self._newest(index).proposal_id, None
+        proposal = self._inherited(index) or self._newest(index)
+        return reported_proposal(self.home, proposal.report_id, index)
 
     def validate(self, index: Index) -> "LiveAudit":
         """Judge the live file of `index`; all indices share one result.
@@ -175,6 +213,19 @@ class MaintenanceRun(RunRecord):
             result.validation_warnings += warnings
             return audit
         raise AssertionError("unreachable")
+
+    def _inherited(self, index: Index) -> Proposal | None:
+        """Return what the run that this one executes again had staged."""
+        if not self.request.lineage:
+            return None
+        proposals = (read_proposal(self.home, one) for one in proposal_ids(self.home, index))
+        found = (one for one in proposals if one.run_id in self.request.lineage)
+        inherited = next(found, None)
+        if inherited is None:
+            raise ProposalMissing(
+                f"The run that this one repeats had staged nothing of {index.name}. Run a new one."
+            )
+        return inherited
 
     def _newest(self, index: Index) -> Proposal:
         """Return the newest proposal of `index`: what materialising the live asset alone means."""

@@ -24,7 +24,13 @@ from tws_maintenance.constituents.receipt import read_receipt
 from tws_maintenance.constituents.rules import ValidationStatus
 from tws_maintenance.errors import LockHeld, ProposalMissing, ProposalUnaudited
 from tws_maintenance.home import Home
-from tws_maintenance.indices import METADATA_VALIDATION, TASKS, Index, index_of_task
+from tws_maintenance.indices import (
+    CONSTITUENT_TASKS,
+    METADATA_VALIDATION,
+    TASKS,
+    Index,
+    index_of_task,
+)
 from tws_maintenance.reports import store
 from tws_maintenance.reports.record import RunStatus, TaskResult, TaskStatus, constituents_details
 from tws_maintenance.reports.results import compose, describe, describe_audit
@@ -63,7 +69,8 @@ def recover(home: Home) -> list[Recovered]:
         if not is_alone:
             return []
         for marker in markers:
-            with _owned_by_nobody(home, marker) as note:
+            # Held: its index is being promoted just now, and the next start finishes it.
+            with contextlib.suppress(LockHeld), _owned_by_nobody(home, marker) as note:
                 if note is not None:
                     recovered.append(_finish(home, marker, note))
         clear_temporary_files(home)
@@ -167,7 +174,10 @@ def _finish(home: Home, marker: Path, note: dict[str, Any]) -> Recovered:
     if path.exists():  # killed between the report and giving up the reservation
         marker.unlink(missing_ok=True)
         return Recovered(note["run_id"], reservation.report_id, "its report was complete")
-    results = [_result(home, reservation.report_id, task, note) for task in note["tasks"]]
+    if "report" in note:  # it ended well, but its report could not be written then
+        store.write_report(home, reservation, note["report"])
+        return Recovered(note["run_id"], reservation.report_id, "its report is written now")
+    results = [_told(home, reservation.report_id, task, note) for task in note["tasks"]]
     replaced = [r.task for r in results if r.details.get("changed")]
     text = f"the run was killed (process {note.get('pid')}); " + (
         f"it had replaced {', '.join(replaced)}" if replaced else "it had replaced no file"
@@ -178,6 +188,22 @@ def _finish(home: Home, marker: Path, note: dict[str, Any]) -> Recovered:
     report = compose(head, RunStatus.INTERRUPTED, started_at, found, [], [f"Interrupted: {text}."])
     store.write_report(home, reservation, report)
     return Recovered(note["run_id"], reservation.report_id, text)
+
+
+def _told(home: Home, report_id: str, task: str, note: dict[str, Any]) -> TaskResult:
+    """Return what became of a task; one that cannot be told must not keep the others waiting."""
+    try:
+        return _result(home, report_id, task, note)
+    except LockHeld:
+        raise
+    except Exception as error:  # noqa: BLE001 - told in the report, or no command would start again
+        result = TaskResult(task=task, dry_run=bool(note["dry_run"]), status=TaskStatus.FAILED)
+        result.errors.append(
+            f"what the killed run did could not be told ({error}). Compare the live file with the "
+            "newest backup; `validate` tells whether it is sound."
+        )
+        result.details = constituents_details() if task in CONSTITUENT_TASKS else {}
+        return result
 
 
 def _result(home: Home, report_id: str, task: str, note: dict[str, Any]) -> TaskResult:
@@ -196,7 +222,7 @@ def _result(home: Home, report_id: str, task: str, note: dict[str, Any]) -> Task
             "the run was killed before it had staged anything; nothing was replaced"
         )
     result.started_at = result.started_at or parse_utc(note["reserved_at"])
-    result.finished_at = utc_now()
+    result.finished_at = result.finished_at or utc_now()
     return result
 
 
@@ -214,6 +240,8 @@ def _settle(home: Home, report_id: str, index: Index, result: TaskResult) -> Non
         settled = finish_promotion(home, index, promoted[0], WAIT_SECONDS)
         result.details["backup_path"] = settled.backup_path
         if settled.changed:
+            # When it was published, not when that was found out: freshness counts from here.
+            result.finished_at = parse_utc(settled.at)
             result.status = TaskStatus.SUCCESS
             result.details |= {"changed": True, "output_path": settled.output_path}
         else:

@@ -51,7 +51,9 @@ class RunRequest:
     """What is to be done and who asked; `tasks` are those that the run will really work on.
 
     `report_id` is the dry run whose proposals are promoted, `backup` the one that is restored
-    ("newest" for the newest); "" where nothing of the kind is asked for.
+    ("newest" for the newest); "" where nothing of the kind is asked for. `only_looked_at` are tasks
+    that stay a dry run beside others that are applied; `lineage` the runs that this one executes
+    again.
     """
 
     tasks: tuple[str, ...]
@@ -63,6 +65,8 @@ class RunRequest:
     allow_large_change: bool = False
     report_id: str = ""
     backup: str = ""
+    only_looked_at: tuple[str, ...] = ()
+    lineage: tuple[str, ...] = ()
 
     def head(self, report_id: str) -> dict[str, Any]:
         """Return what a report begins with, and what a reservation notes for a later reader."""
@@ -163,8 +167,14 @@ class RunRecord:
                 result.errors.append(text)
         for result in self._results.values():
             _conclude(result)
+        report = self._compose()
         try:
-            self.report = store.write_report(self.home, self._reservation, self._compose())
+            self.report = store.write_report(self.home, self._reservation, report)
+        except BaseException:
+            # The next start writes it, once there is space or the chain is free.
+            with contextlib.suppress(OSError):
+                store.keep_for_later(self._reservation, report)
+            raise
         finally:
             self._release()
 
@@ -205,8 +215,9 @@ class RunRecord:
             raise StepFailed(result.errors[-1]) from error
         except BaseException:
             self._interrupted = f"{task} was cancelled while at work"
-            result.status = TaskStatus.FAILED
-            result.errors.append("cancelled while at work")
+            if not result.details.get("changed"):  # what is published stays published
+                result.status = TaskStatus.FAILED
+                result.errors.append("cancelled while at work")
             raise
         finally:
             result.finished_at = utc_now()
@@ -216,10 +227,11 @@ class RunRecord:
         return RunMark(self.report_id, self.request.run_id, utc_now())
 
     def _new_result(self, task: str) -> TaskResult:
+        is_dry = self.request.dry_run or task in self.request.only_looked_at
         details = {} if task == METADATA_VALIDATION else constituents_details()
         if task == METADATA_VALIDATION:
             details["files"] = {}
-        return TaskResult(task=task, dry_run=self.request.dry_run, details=details)
+        return TaskResult(task=task, dry_run=is_dry, details=details)
 
 
 def _in_order(tasks: tuple[str, ...]) -> list[str]:
@@ -259,7 +271,7 @@ def _told(error: Exception) -> str:
 
 def _unwritable(home: Home, folder: Path, error: OSError) -> str:
     return (
-        f"{home.relative(folder)} cannot be written ({error.strerror or error}), so nothing was "
-        f"fetched and nothing will be replaced. Make {home.root} writable for this user"
+        f"{home.relative(folder)} cannot be written ({error.strerror or error}), so nothing "
+        f"will be replaced. Make {home.root} writable for this user"
         f"{f' (uid {os.getuid()})' if hasattr(os, 'getuid') else ''} and free some space."
     )

@@ -272,7 +272,7 @@ def test_a_home_that_cannot_be_written_is_told_and_nothing_is_fetched_or_replace
     assert (report["status"], statuses(report)) == ("failed", ["skipped"] * 3)
     (error,) = report["errors"]
     assert error.startswith(("data/staging cannot be", "data/backups/constituents cannot be"))
-    assert "nothing was fetched and nothing will be replaced" in error
+    assert "so nothing will be replaced" in error
     assert live_bytes(home) == before
     first_line = next(home.reports.glob("*.md")).read_text().splitlines()[0]
     assert first_line == "# Apply failed. No file was replaced."

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tws_maintenance.errors import UsageError
+from tws_maintenance.errors import TwsMaintenanceError, UsageError
 from tws_maintenance.home import HOME_VARIABLE, Home, find_home
 
 json_option = click.option(
@@ -32,7 +32,7 @@ def entering_home(named: Path | None) -> Home:
         from tws_maintenance.recovery import recover
 
         # A home that cannot be written is told by the command that has to write.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, TwsMaintenanceError):
             for one in recover(home):
                 click.echo(f"A former run is closed: {one.report_id}: {one.text}.", err=True)
     return home

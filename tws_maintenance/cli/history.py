@@ -31,10 +31,13 @@ def history(home: Home, task: str, day: datetime | None, as_json: bool) -> None:
     from tws_maintenance.indices import index_of_task
 
     stays = read_history(home, index_of_task(task))
+    begun = min((stay.from_date for stay in stays if stay.from_date), default="")
     if day is not None:
-        _print_members(
-            task, day.date(), [asdict(s) for s in members_on(stays, day.date())], as_json
-        )
+        members = [asdict(stay) for stay in members_on(stays, day.date())]
+        _print_members(task, day.date(), members, as_json)
+        if day.date().isoformat() < begun:
+            told = f"The history begins on {begun}; of changes before that day nothing is known."
+            click.echo(told, err=True)
         return
     changes = [asdict(change) for change in changes_of(stays)]
     if as_json:
@@ -69,7 +72,7 @@ def _shortened(changes: list[dict[str, str]]) -> list[dict[str, str]]:
     """Tell a list's first publication in one line; --json has every member."""
     first = changes[0]["report_id"]
     begun = [one for one in changes if one["report_id"] == first]
-    if len(begun) < FIRST_LIST:
+    if len(begun) < FIRST_LIST or any(one["kind"] != "added" for one in begun):
         return changes
     line = {**begun[0], "kind": "new list", "symbol": f"{len(begun)} members", "security": ""}
     return [line, *changes[len(begun) :]]

@@ -72,26 +72,24 @@ def print_report(report: dict[str, Any]) -> None:
     click.echo(f"Report: reports/maintenance/{stamp}.md")
 
 
-def finish(
-    ctx: click.Context, report: dict[str, Any], *, as_json: bool, next_command: str = ""
-) -> None:
+def finish(ctx: click.Context, report: dict[str, Any], *, as_json: bool) -> None:
     """Print a report, name the command that applies what a dry run showed, and leave."""
     if as_json:
         print_json(report)
     else:
         print_report(report)
-        _say_next(report, next_command or f"promote {report['report_id']}")
+        _say_next(report)
     ctx.exit(exit_code(report))
 
 
-def _say_next(report: dict[str, Any], command: str) -> None:
+def _say_next(report: dict[str, Any]) -> None:
     ready = [r for r in report["results"] if r["status"] == "success" and r.get("proposal_id")]
     changing = [r for r in ready if r["added"] or r["removed"] or r["changes"]["updated"]]
     if report["dry_run"] and ready and not changing:
         click.echo("Nothing would change.")
     elif report["dry_run"] and ready:
         click.echo("\nTo apply exactly this:")
-        click.echo(f"  python -m tws_maintenance {command}")
+        click.echo(f"  python -m tws_maintenance promote {report['report_id']}")
 
 
 def is_terminal() -> bool:

@@ -52,5 +52,4 @@ def restore(
         verbose=verbose,
         backup=chosen,
     )
-    command = f"restore {task} --backup {chosen} --apply"
-    finish(ctx, report, as_json=as_json, next_command=command)
+    finish(ctx, report, as_json=as_json)

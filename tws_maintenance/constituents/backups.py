@@ -74,12 +74,12 @@ def newest_backup(home: Home, index: Index) -> Path | None:
 
 
 def read_backup(home: Home, index: Index, backup_id: str | None) -> tuple[str, bytes]:
-    """Return the id and the bytes of a backup, of the newest one unless it is named.
+    """Return the id and the bytes of a backup: as named, else the newest that differs from now.
 
     Raises:
         BackupDamaged: there is none of that id, or it is not what its SHA256SUMS says.
     """
-    path = newest_backup(home, index)
+    path = _newest_other(home, index)
     if backup_id is not None:
         known = {backup.backup_id: backup.path for backup in list_backups(home, index)}
         path = known.get(backup_id)
@@ -96,6 +96,15 @@ def read_backup(home: Home, index: Index, backup_id: str | None) -> tuple[str, b
             "another one with --backup; `backups list` shows them."
         )
     return path.parent.name, path.read_bytes()
+
+
+def _newest_other(home: Home, index: Index) -> Path | None:
+    """Return the newest backup that is not what lies there now, as that of a failed run is."""
+    path = home.live_file(index.key)
+    live = path.read_bytes() if path.exists() else None
+    backups = list_backups(home, index)
+    others = [one.path for one in backups if one.damage or one.path.read_bytes() != live]
+    return others[0] if others else newest_backup(home, index)
 
 
 def prunable(home: Home, retention: RetentionSettings, at: datetime) -> list[Backup]:

@@ -4,11 +4,10 @@ It changes with every promotion and with nothing else.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from tws_maintenance.home import Home
 from tws_maintenance.indices import Index
-from tws_maintenance.storage.atomic import write_json
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,3 @@ def read_generation(home: Home, index: Index) -> Generation | None:
         return Generation(**json.loads(text))
     except (OSError, ValueError, TypeError):
         return None
-
-
-def write_generation(home: Home, index: Index, generation: Generation) -> None:
-    """Write the stamp, whole."""
-    write_json(home.generation_file(index.key), asdict(generation))

@@ -193,8 +193,8 @@ def _failed(
         found = None
     if found == live:
         state = f"{name} is unchanged"
-        with contextlib.suppress(OSError):
-            settle(home, index, proposal.proposal_id)
+        with contextlib.suppress(OSError, ProposalUnaudited):
+            _finish_if_killed(home, index, proposal.proposal_id)
     elif found == staged:
         state = f"{name} holds the new list, but what belongs to it could not be finished"
     else:

@@ -14,7 +14,7 @@ from typing import Any
 from tws_maintenance.clock import parse_utc, utc_text
 from tws_maintenance.constituents import history
 from tws_maintenance.constituents.backups import back_up
-from tws_maintenance.constituents.generation import Generation
+from tws_maintenance.constituents.generation import Generation, read_generation
 from tws_maintenance.constituents.live import Row, parse_live
 from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.constituents.stage import RunMark
@@ -49,6 +49,7 @@ class Settled:
     changed: bool
     output_path: str | None
     backup_path: str | None
+    at: str
     text: str
 
 
@@ -61,14 +62,16 @@ def publish(
         OSError, HistoryError: everything is as it was, or was put back.
     """
     intent = _intent(proposal, mark)
+    path = home.live_file(index.key)
+    home.history.mkdir(parents=True, exist_ok=True)
+    # First, because a history that cannot be continued must stop it before anything is written.
+    belongings = _belongings(home, index, intent, staged, live)
     write_intent(home, proposal.proposal_id, intent)
     backup = back_up(home, index, live, mark.report_id) if live is not None else None
     if backup is not None:
         intent = Intent(**vars(intent) | {"backup_path": home.relative(backup)})
         write_intent(home, proposal.proposal_id, intent)
-    path = home.live_file(index.key)
-    home.history.mkdir(parents=True, exist_ok=True)
-    replace_together([(path, staged), *_belongings(home, index, intent, staged, live)])
+    replace_together([(path, staged), *belongings])
     if path.read_bytes() != staged:
         raise OSError(f"{path.name} reads back other bytes than were written")
     # The list is published; should this note fail, the next start finds so from the bytes.
@@ -88,19 +91,27 @@ def settle(home: Home, index: Index, proposal_id: str) -> Settled:
     live = path.read_bytes() if path.exists() else None
     found = sha256(live) if live is not None else None
     name = home.relative(path)
-    if intent.state == PROMOTED or found == intent.after_sha256:
+    stamp = read_generation(home, index)
+    by_another = (
+        stamp is not None
+        and stamp.sha256 == intent.after_sha256
+        and stamp.generation != intent.generation["generation"]
+    )
+    if intent.state == PROMOTED or (found == intent.after_sha256 and not by_another):
         if intent.state != PROMOTED and live is not None:
             replace_together(_belongings(home, index, intent, live, _backed_up(home, intent)))
             write_intent(home, proposal_id, Intent(**vars(intent) | {"state": PROMOTED}))
-        return Settled(True, name, intent.backup_path, f"{name} holds the new list")
-    state = ABANDONED if found == intent.before_sha256 else UNCLEAR
+        return Settled(True, name, intent.backup_path, intent.at, f"{name} holds the new list")
+    state = ABANDONED if by_another or found == intent.before_sha256 else UNCLEAR
     write_intent(home, proposal_id, Intent(**vars(intent) | {"state": state}))
     text = (
-        f"the run was killed before {name} was replaced; it is the old file, whole"
+        f"the run was killed before it replaced {name}; another run published the same list"
+        if by_another
+        else f"the run was killed before {name} was replaced; it is the old file, whole"
         if state == ABANDONED
         else f"{name} is neither the old nor the new list; somebody changed it since"
     )
-    return Settled(False, None, intent.backup_path, text)
+    return Settled(False, None, intent.backup_path, intent.at, text)
 
 
 def read_intent(home: Home, proposal_id: str) -> Intent | None:

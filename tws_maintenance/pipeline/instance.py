@@ -52,6 +52,11 @@ def prepare(home: Home) -> Path:
     """
     named = os.environ.get(VARIABLE)
     if named and Path(named) != home.dagster:
+        if not Path(named).is_absolute() or not Path(named).is_dir():
+            raise HomeError(
+                f"DAGSTER_HOME is {named}, which is not the full path of a folder. Create it, "
+                "correct it, or unset the variable to use the one in the home."
+            )
         return Path(named)
     os.environ[VARIABLE] = str(home.dagster)
     if (home.locks / READY_MARK).exists():

@@ -5,7 +5,9 @@ before that is judged by the process its last event names, with that process's s
 that a reused process id does not fool it. What may be alive is left alone.
 """
 
+import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import psutil
@@ -18,11 +20,18 @@ from tws_maintenance.pipeline import names
 from tws_maintenance.pipeline.jobs import IMPLICIT_ASSET_JOB, build_jobs
 from tws_maintenance.pipeline.tags import (
     ACTOR_TAG,
+    HOME_TAG,
+    HOST_TAG,
     REPORT_ID_TAG,
+    UNKNOWN_UI_USER,
     entry_point_of,
+    host_id,
+    own_tag,
     planned_steps,
+    report_config,
 )
 from tws_maintenance.recovery import Recovered, alone, recover, report_unstarted, run_lock
+from tws_maintenance.reports.record import EntryPoint
 from tws_maintenance.reports.store import is_written, report_of_run
 
 UNFINISHED = [
@@ -64,7 +73,7 @@ def _dead(home: Home, instance: dg.DagsterInstance) -> list[tuple[dg.RunRecord, 
     recent = dg.RunsFilter(statuses=ENDED_BADLY, updated_after=utc_now() - LOOK_BACK)
     for record in instance.get_run_records(recent):
         run = record.dagster_run
-        if REPORT_ID_TAG not in run.tags and _is_ours(home, run):
+        if own_tag(run, REPORT_ID_TAG) is None and _is_ours(home, run):
             text = f"the run ended as {run.status.value.lower()} before it could begin"
             found.append((record, text))
     return found
@@ -89,15 +98,19 @@ def _report(home: Home, instance: dg.DagsterInstance, record: dg.RunRecord, text
     """Write the report of a run that never came to its own, and tag the run with it."""
     run = record.dagster_run
     steps = planned_steps(run, instance)
+    config = report_config(run)
+    entry_point = entry_point_of(run)
+    unknown = UNKNOWN_UI_USER if entry_point == EntryPoint.DAGSTER_UI else "unknown"
     head = {
         "run_id": run.run_id,
-        "entry_point": entry_point_of(run).value,
-        "actor": run.tags.get(ACTOR_TAG, "unknown"),
-        "reason": "",
+        "entry_point": entry_point.value,
+        "actor": own_tag(run, ACTOR_TAG) or unknown,
+        "reason": config.get("reason", ""),
         "dry_run": not steps & names.live_steps(),
-        "overrides": {"allow_large_change": False},
+        "overrides": {"allow_large_change": bool(config.get("allow_large_change"))},
     }
-    tasks = {task for task in map(names.task_of_step, steps) if task}
+    planned = {task for task in map(names.task_of_step, steps) if task}
+    tasks = set(config.get("tasks") or planned)
     started_at = record.create_timestamp.replace(tzinfo=UTC)
     done = report_unstarted(home, head, tuple(tasks), started_at, text)
     instance.add_run_tags(run.run_id, {REPORT_ID_TAG: done.report_id})
@@ -115,9 +128,13 @@ def _close(instance: dg.DagsterInstance, run: dg.DagsterRun, text: str) -> None:
 
 def _is_ours(home: Home, run: dg.DagsterRun) -> bool:
     """Tell whether a run works on this home: one Dagster may serve several homes and projects."""
-    report_id = run.tags.get(REPORT_ID_TAG)
+    report_id = own_tag(run, REPORT_ID_TAG)
     if report_id is not None:
         return is_written(home, report_id)
+    if HOME_TAG in run.tags:
+        return run.tags[HOME_TAG] == str(home.root)
+    if Path(os.environ.get("DAGSTER_HOME", "")) != home.dagster:
+        return False
     if run.job_name == IMPLICIT_ASSET_JOB:
         ours = {key for i in INDICES.values() for key in (names.staged_key(i), names.live_key(i))}
         checked = {key.asset_key for key in run.asset_check_selection or ()}
@@ -127,7 +144,7 @@ def _is_ours(home: Home, run: dg.DagsterRun) -> bool:
 
 
 def _has_report(home: Home, run: dg.DagsterRun) -> bool:
-    report_id = run.tags.get(REPORT_ID_TAG)
+    report_id = own_tag(run, REPORT_ID_TAG)
     return report_id is not None and is_written(home, report_id)
 
 
@@ -138,7 +155,8 @@ def _may_be_alive(home: Home, instance: dg.DagsterInstance, record: dg.RunRecord
     last = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
     event = last[0].event_log_entry if last else None
     pid = event.dagster_event.pid if event and event.dagster_event else None
-    if event is None or pid is None:
+    if event is None or pid is None or run.tags.get(HOST_TAG) != host_id():
+        # Another host or container has process ids of its own.
         touched = record.update_timestamp.replace(tzinfo=UTC)
         return datetime.now(UTC) - touched < UNTOUCHED_LIMIT
     try:

@@ -24,15 +24,16 @@ from tws_maintenance.pipeline.tags import (
     DRY_RUN_TAG,
     ENTRY_POINT_TAG,
     REPORT_ID_TAG,
+    UNKNOWN_UI_USER,
     entry_point_of,
+    lineage_of,
+    own_tag,
     planned_steps,
 )
 from tws_maintenance.reports.record import EntryPoint
 from tws_maintenance.reports.results import promotable_tasks
 from tws_maintenance.run_record import RunRequest
 from tws_maintenance.settings import Settings, load_settings
-
-UNKNOWN_UI_USER = "unknown (Dagster UI)"
 
 CONFIG = {
     "tasks": dg.Field(
@@ -148,9 +149,11 @@ def _request(
         dry_run=not steps & names.live_steps(),
         run_id=run.run_id,
         entry_point=entry_point,
-        actor=run.tags.get(ACTOR_TAG) or _actor(entry_point),
+        actor=own_tag(run, ACTOR_TAG) or _actor(entry_point),
         reason=config.get("reason", ""),
         allow_large_change=bool(config.get("allow_large_change")),
+        only_looked_at=tuple(task for task in asked if task in names.live_steps() - steps),
+        lineage=lineage_of(run),
         report_id=report_id,
         backup=config.get("backup", ""),
     )
@@ -216,7 +219,11 @@ def _close(
     """Write the report. A failure here cannot turn the run red, so it is shouted instead."""
     assert context.instance is not None
     try:
-        run.close(step_failures(context.instance, run.request.run_id), error)
+        failures = step_failures(context.instance, run.request.run_id)
+    except Exception as fault:  # noqa: BLE001 - a report without them is better than none
+        failures = {"dagster": f"Dagster's events of this run could not be read: {fault}"}
+    try:
+        run.close(failures, error)
     except Exception as fault:
         told = f"The report of run {run.request.run_id} could not be written: {fault}"
         sys.stderr.write(f"{told}\n")

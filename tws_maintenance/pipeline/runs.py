@@ -20,7 +20,14 @@ from tws_maintenance.pipeline.jobs import IMPLICIT_ASSET_JOB, job_name, selectio
 from tws_maintenance.pipeline.names import task_of_step
 from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.report_resource import operating_system_user
-from tws_maintenance.pipeline.tags import ACTOR_TAG, ENTRY_POINT_TAG, REPORT_ID_TAG
+from tws_maintenance.pipeline.tags import (
+    ACTOR_TAG,
+    ENTRY_POINT_TAG,
+    HOME_TAG,
+    HOST_TAG,
+    REPORT_ID_TAG,
+    host_id,
+)
 from tws_maintenance.reports.record import EntryPoint
 from tws_maintenance.settings import load_settings
 
@@ -72,6 +79,8 @@ def execute(
             tags={
                 ENTRY_POINT_TAG: spec.entry_point.value,
                 ACTOR_TAG: spec.actor or operating_system_user(),
+                HOME_TAG: str(home.root),
+                HOST_TAG: host_id(),
             },
         )
         problem = ""

@@ -1,5 +1,11 @@
 """What a Dagster run tells of itself: our tags, its entry point, its plan."""
 
+import contextlib
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import dagster as dg
 
 from tws_maintenance.reports.record import EntryPoint
@@ -8,6 +14,27 @@ REPORT_ID_TAG = "tws/report_id"
 ACTOR_TAG = "tws/actor"
 ENTRY_POINT_TAG = "tws/entry_point"
 DRY_RUN_TAG = "tws/dry_run"
+# On runs that a command of ours creates: which home, and which machine's process ids.
+HOME_TAG = "tws/home"
+HOST_TAG = "tws/host"
+UNKNOWN_UI_USER = "unknown (Dagster UI)"
+
+
+def report_config(run: dg.DagsterRun) -> dict[str, Any]:
+    """Return the config that a run was given for the report resource, {} for none."""
+    value: Any = run.run_config
+    for key in ("resources", "report", "config"):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return dict(value or {})
+
+
+def host_id() -> str:
+    """Return what tells this machine, since its start, and this container from others."""
+    parts = [platform.node()]
+    with contextlib.suppress(OSError):  # only Linux tells more
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
+        parts.append(Path("/proc/self/ns/pid").readlink().name)
+    return " ".join(parts)
 
 
 def planned_steps(run: dg.DagsterRun, instance: dg.DagsterInstance) -> frozenset[str]:
@@ -18,9 +45,19 @@ def planned_steps(run: dg.DagsterRun, instance: dg.DagsterInstance) -> frozenset
     return frozenset(plan.step_keys_to_execute)
 
 
+def lineage_of(run: dg.DagsterRun) -> tuple[str, ...]:
+    """Return the runs that `run` executes again, none for an ordinary one."""
+    return tuple(one for one in (run.parent_run_id, run.root_run_id) if one)
+
+
+def own_tag(run: dg.DagsterRun, name: str) -> str | None:
+    """Return a tag of ours, None where Dagster copied it from the run that is executed again."""
+    return None if lineage_of(run) else run.tags.get(name)
+
+
 def entry_point_of(run: dg.DagsterRun) -> EntryPoint:
     """Return where a run was started from: by our tag, else by the marks Dagster leaves."""
-    tagged = run.tags.get(ENTRY_POINT_TAG)
+    tagged = own_tag(run, ENTRY_POINT_TAG)
     if tagged in set(EntryPoint):
         return EntryPoint(tagged)
     if "dagster/schedule_name" in run.tags:

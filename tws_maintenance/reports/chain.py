@@ -4,6 +4,7 @@ The head is noted beside the locks, so that adding a report does not read all th
 the note it is found again from the reports themselves.
 """
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,7 @@ def append(home: Home, path: Path, report: dict[str, Any]) -> dict[str, Any]:
         LockHeld: another process kept the chain for too long.
         OSError: nothing was written.
     """
-    lock = home.locks / "reports.lock"
-    with hold(lock, wait_seconds=LOCK_WAIT_SECONDS, holder=f"report {report['report_id']}"):
+    with locked(home, f"report {report['report_id']}"):
         head = _head(home)
         linked = {**report, KEY: head}
         content = to_json(linked)
@@ -35,6 +35,11 @@ def append(home: Home, path: Path, report: dict[str, Any]) -> dict[str, Any]:
         write_whole(path, content)
         write_json(_note(home), link)
     return linked
+
+
+def locked(home: Home, holder: str) -> contextlib.AbstractContextManager[None]:
+    """Return the lock that keeps the chain still."""
+    return hold(home.locks / "reports.lock", wait_seconds=LOCK_WAIT_SECONDS, holder=holder)
 
 
 def noted_head(home: Home) -> str | None:

@@ -25,6 +25,7 @@ def describe(result: TaskResult, proposal: Proposal) -> None:
     result.removed = [one.symbol for one in proposal.changes.removed]
     result.warnings += proposal.warnings
     result.details |= {
+        "sources": result.details["sources"] or _kept_sources(proposal),
         "proposal_id": proposal.proposal_id,
         "proposal_sha256": proposal.sha256,
         "changes": proposal.changes.to_dict(),
@@ -32,6 +33,12 @@ def describe(result: TaskResult, proposal: Proposal) -> None:
         "rows_dropped": list(proposal.rows_dropped),
         "carried_forward": proposal.carried_forward,
     }
+
+
+def _kept_sources(proposal: Proposal) -> list[dict[str, Any]]:
+    """Return the sources of a proposal that an earlier run staged."""
+    keys = ("url", "status", "sha256", "bytes", "fetched_at")
+    return [{key: getattr(copy, key) for key in keys} for copy in proposal.copies]
 
 
 def describe_audit(result: TaskResult, receipt: Receipt) -> None:

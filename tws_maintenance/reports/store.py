@@ -107,6 +107,12 @@ def write_report(home: Home, reservation: Reservation, report: dict[str, Any]) -
     return linked
 
 
+def keep_for_later(reservation: Reservation, report: dict[str, Any]) -> None:
+    """Keep a report that could not be written in its reservation, for the next start to write."""
+    note = json.loads(reservation.marker.read_text(encoding="utf-8"))
+    write_whole(reservation.marker, to_json({**note, "report": report}))
+
+
 def report_path(home: Home, report_id: str) -> Path:
     """Return the JSON file of a report.
 

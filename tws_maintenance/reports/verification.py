@@ -4,11 +4,14 @@ Each report names the sha256 of the one written before it. Reports of an older f
 stand outside; damaged files are told apart from removed ones.
 """
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from tws_maintenance.errors import LockHeld
 from tws_maintenance.home import Home
+from tws_maintenance.reports import chain
 from tws_maintenance.reports.chain import KEY, noted_head
 from tws_maintenance.reports.store import PREFIX, is_ours, stamp_key
 from tws_maintenance.storage.digest import sha256
@@ -32,6 +35,14 @@ class _Link:
 
 def verify_chain(home: Home) -> Verification:
     """Return whether every report is as it was written and none is missing."""
+    # Under the chain's own lock: a report added meanwhile is no alteration. A home that may not
+    # be written has no writer either.
+    with contextlib.suppress(OSError, LockHeld), chain.locked(home, "verification"):
+        return _verify(home)
+    return _verify(home)
+
+
+def _verify(home: Home) -> Verification:
     paths = [path for path in home.reports.glob("*.json") if is_ours(path.stem)]
     links: list[_Link] = []
     for path in sorted(paths, key=lambda path: stamp_key(path.stem)):

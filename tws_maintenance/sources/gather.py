@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from http.client import TOO_MANY_REQUESTS
 
 from tws_maintenance.errors import SourceError, SourceUnreachable
-from tws_maintenance.indices import Index, SourceSpec
+from tws_maintenance.indices import Index, Role, SourceSpec
 from tws_maintenance.settings import Settings
 from tws_maintenance.sources import wikipedia
 from tws_maintenance.sources.model import Attempt, Gathered, KnownCopy, RawCopy, SourceTable
@@ -66,7 +66,7 @@ class Gathering:
                 f"no whole answer within {self._settings.http.deadline:g} s, the deadline of one "
                 "index. Run again; if it stays so, look at the network and its name server."
             )
-            spec = index.sources[0]
+            spec = index.sources_for(Role.MEMBERSHIP)[0]
             return Gathered(index, (Attempt(spec, self._url(spec), error=error),))
 
     def _work(self, index: Index, answer: "Future[Gathered]") -> None:
@@ -79,7 +79,7 @@ class Gathering:
         until = time.monotonic() + self._settings.http.deadline
         client = WebClient(self._settings.http, self._settings.http.wikipedia_url, until=until)
         attempts: list[Attempt] = []
-        for spec in index.sources:
+        for spec in index.sources_for(Role.MEMBERSHIP):
             attempts.append(self._ask(client, index, spec))
             # Too many requests is said for the whole host: its other address is not asked either.
             if attempts[-1].table is not None or attempts[-1].status == TOO_MANY_REQUESTS:

@@ -33,7 +33,7 @@ def hold(path: Path, *, wait_seconds: float, holder: str) -> Iterator[None]:
     except Timeout:
         raise LockHeld(
             f"{path.stem} is locked by {_holder(note)}, and still was after {wait_seconds:g} s. "
-            "Nothing was changed. Wait for that run to end, then try again."
+            "Wait for that run to end, then try again."
         ) from None
     try:
         write_json(note, {"holder": holder, "pid": os.getpid(), "since": utc_text(utc_now())})

@@ -11,6 +11,7 @@ from tws_maintenance.home import Home
 from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES, METADATA_VALIDATION
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.runs import RunSpec, execute
+from tws_maintenance.pipeline.tags import host_id
 from tws_maintenance_tests.pipeline.support import checks_of, materialized, run_job
 from tws_maintenance_tests.support import live_bytes, reports_of, result_of, write_live
 
@@ -221,6 +222,8 @@ def test_a_run_carries_its_report_and_its_caller_as_tags_and_keeps_no_value(
         "tws/actor": "an operator",
         "tws/entry_point": "cli",
         "tws/dry_run": "true",
+        "tws/home": str(entered.root),
+        "tws/host": host_id(),
     }
     assert run.job_name == "dry_run_constituents"
     assert not (entered.dagster / "storage").exists()

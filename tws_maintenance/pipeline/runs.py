@@ -4,14 +4,17 @@ A run is created first (its id is known then) and executed second, so that anoth
 do the second half.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
+from sqlalchemy.exc import SQLAlchemyError
 
+from tws_maintenance.errors import HomeError
 from tws_maintenance.home import Home
 from tws_maintenance.maintenance import HeadStart, head_start
 from tws_maintenance.pipeline.definitions import build_definitions
@@ -20,6 +23,7 @@ from tws_maintenance.pipeline.jobs import IMPLICIT_ASSET_JOB, job_name, selectio
 from tws_maintenance.pipeline.names import task_of_step
 from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.report_resource import operating_system_user
+from tws_maintenance.pipeline.run_report import plainly
 from tws_maintenance.pipeline.tags import (
     ACTOR_TAG,
     ENTRY_POINT_TAG,
@@ -68,9 +72,12 @@ def execute(
     """Create the run of `spec` in the instance of `home` and execute it here.
 
     `on_step` is called with a task and `started`, `done` or `failed` as its steps go by.
+
+    Raises:
+        HomeError: Dagster's storage fails; what the run did is told by the next command.
     """
     definitions = build_definitions(begun or head_start(home, load_settings(home)))
-    with open_instance(home) as instance:
+    with _storage_faults_told(), open_instance(home) as instance:
         reconcile(home, instance)
         job = _job(definitions, spec)
         run = instance.create_run_for_job(
@@ -91,6 +98,18 @@ def execute(
         ended = instance.get_run_by_id(run.run_id)
         report_id = ended.tags.get(REPORT_ID_TAG) if ended else None
         return Executed(run.run_id, report_id, problem)
+
+
+@contextlib.contextmanager
+def _storage_faults_told() -> Iterator[None]:
+    """Turn a fault of Dagster's database, such as a full disk, into words for the operator."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise HomeError(
+            f"Dagster's storage cannot be read or written: {plainly(error)}. Free some space and "
+            "make DAGSTER_HOME writable. The lists are whole; the next command finishes the report."
+        ) from error
 
 
 def _job(definitions: dg.Definitions, spec: RunSpec) -> dg.JobDefinition:

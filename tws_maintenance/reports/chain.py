@@ -33,7 +33,10 @@ def append(home: Home, path: Path, report: dict[str, Any]) -> dict[str, Any]:
         # Noted before and after: killed in between, the next one sees whether it was written.
         write_json(_note(home), {"sha256": head, "writing": link})
         write_whole(path, content)
-        write_json(_note(home), link)
+        # The report is there and the note before it tells so; a disk that is full by now loses
+        # nothing.
+        with contextlib.suppress(OSError):
+            write_json(_note(home), link)
     return linked
 
 

@@ -89,12 +89,13 @@ def find_home(named: str | Path | None = None) -> Home:
         return Home(Path(chosen).expanduser().resolve())
     here = Path.cwd()
     for folder in (here, *here.parents, Path(__file__).resolve().parent.parent):
-        if _is_checkout(folder):
+        if is_checkout(folder):
             return Home(folder)
     return Home(here)
 
 
-def _is_checkout(folder: Path) -> bool:
+def is_checkout(folder: Path) -> bool:
+    """Tell whether `folder` is a checkout of this project."""
     try:
         return "tws_maintenance" in (folder / "workspace.yaml").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

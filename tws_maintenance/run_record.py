@@ -25,7 +25,7 @@ from tws_maintenance.errors import (
     UsageError,
 )
 from tws_maintenance.home import Home
-from tws_maintenance.indices import METADATA_VALIDATION, TASKS
+from tws_maintenance.indices import INDICES, METADATA_VALIDATION, TASKS
 from tws_maintenance.recovery import recover, run_lock
 from tws_maintenance.reports import store
 from tws_maintenance.reports.record import (
@@ -159,14 +159,15 @@ class RunRecord:
             self._errors.append(_told(error))
         elif error is not None:
             self._interrupted = self._interrupted or "the run was cancelled"
-        for task, text in step_failures.items():
+        # Of an interrupted run Dagster only knows that its steps were interrupted.
+        for task, text in () if self._interrupted else step_failures.items():
             result = self._results.get(task)
             if result is None:
                 self._errors.append(text)
             elif not result.errors and not result.validation_errors:
                 result.errors.append(text)
         for result in self._results.values():
-            _conclude(result)
+            _conclude(result, is_interrupted=self._interrupted is not None)
         report = self._compose()
         try:
             self.report = store.write_report(self.home, self._reservation, report)
@@ -239,7 +240,7 @@ def _in_order(tasks: tuple[str, ...]) -> list[str]:
     return known + [task for task in tasks if task not in TASKS]
 
 
-def _conclude(result: TaskResult) -> None:
+def _conclude(result: TaskResult, *, is_interrupted: bool) -> None:
     """Settle the status: success is what remains when nothing failed and everything was done."""
     if result.errors or result.validation_errors:
         result.status = TaskStatus.FAILED
@@ -248,6 +249,13 @@ def _conclude(result: TaskResult) -> None:
     elif result.task == METADATA_VALIDATION:
         result.status = TaskStatus.SUCCESS
         result.validation_status = ValidationStatus.PASSED
+    elif (
+        is_interrupted
+        and result.status != TaskStatus.SUCCESS
+        and not (result.dry_run and result.validation_status == ValidationStatus.PASSED)
+    ):
+        result.status = TaskStatus.FAILED
+        result.errors.append("the run was interrupted before this list was done")
     elif result.validation_status != ValidationStatus.PASSED:
         result.status = TaskStatus.FAILED
         result.errors.append("the audit did not run, so nothing may be promoted")
@@ -256,8 +264,11 @@ def _conclude(result: TaskResult) -> None:
     elif result.status != TaskStatus.SUCCESS:
         result.status = TaskStatus.FAILED
         result.errors.append("the promotion did not run")
-    if result.task == METADATA_VALIDATION and result.validation_errors:
-        result.validation_status = ValidationStatus.FAILED
+    if result.task == METADATA_VALIDATION:
+        files = result.details["files"]
+        result.details["files"] = {key: files[key] for key in INDICES if key in files}
+        if result.validation_errors:
+            result.validation_status = ValidationStatus.FAILED
 
 
 def _told(error: Exception) -> str:

@@ -26,11 +26,18 @@ def list_command(home: Home, as_json: bool) -> None:
     if not found:
         click.echo("No backup yet: the first promotion that replaces a file makes one.")
         return
-    columns = [("backup", False), ("task", False), ("bytes", True), ("state", False)]
+    columns = [
+        ("backup", False),
+        ("task", False),
+        ("rows", True),
+        ("bytes", True),
+        ("state", False),
+    ]
     rows = [
         [
             one.backup_id,
             one.index.task,
+            str(one.rows),
             str(one.bytes),
             f"DAMAGED: {one.damage}" if one.damage else "ok",
         ]

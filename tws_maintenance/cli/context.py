@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tws_maintenance.errors import TwsMaintenanceError, UsageError
-from tws_maintenance.home import HOME_VARIABLE, Home, find_home
+from tws_maintenance.home import HOME_VARIABLE, Home, find_home, is_checkout
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the value alone, as JSON, on stdout."
@@ -27,6 +27,8 @@ def entering_home(named: Path | None) -> Home:
             f"The home {home.root} is not a folder. Create it, or name another with --home or "
             f"{HOME_VARIABLE}."
         )
+    if named is None and HOME_VARIABLE not in os.environ and not is_checkout(home.root):
+        click.echo(f"No home was named: the current folder, {home.root}, is maintained.", err=True)
     os.environ[HOME_VARIABLE] = str(home.root)
     if any(home.reports.glob(".*.reserved")):
         from tws_maintenance.recovery import recover

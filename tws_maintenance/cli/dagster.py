@@ -56,6 +56,9 @@ def dagster(home: Home, ctx: click.Context, args: tuple[str, ...]) -> None:
 
     prepare(home)
     command = [sys.executable, "-m", "dagster", *with_code_location(args, Path.cwd())]
+    if os.name == "posix":
+        # In our place, so that a signal for us reaches it.
+        os.execv(sys.executable, command)  # noqa: S606 - a list of our own making
     ctx.exit(subprocess.run(command, env=os.environ, check=False).returncode)
 
 

@@ -27,11 +27,15 @@ FIRST_LIST = 20
 @pass_home
 def history(home: Home, task: str, day: datetime | None, as_json: bool) -> None:
     """Show the changes of a list with the report that made each, or its members on a day."""
+    from tws_maintenance.clock import utc_now
     from tws_maintenance.constituents.history import changes_of, members_on, read_history
+    from tws_maintenance.errors import UsageError
     from tws_maintenance.indices import index_of_task
 
     stays = read_history(home, index_of_task(task))
     begun = min((stay.from_date for stay in stays if stay.from_date), default="")
+    if day is not None and day.date() > utc_now().date():
+        raise UsageError(f"{day.date()} has not come yet; --on takes a day up to today (UTC).")
     if day is not None:
         members = [asdict(stay) for stay in members_on(stays, day.date())]
         _print_members(task, day.date(), members, as_json)

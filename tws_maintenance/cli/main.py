@@ -1,5 +1,7 @@
 """The root command: where the home is, and the commands."""
 
+import json
+import sys
 from pathlib import Path
 
 import click
@@ -30,11 +32,25 @@ class _PlainErrors(click.Group):
         try:
             return super().invoke(ctx)
         except UsageError as error:
-            click.echo(f"Error: {error}", err=True)
+            _tell(str(error))
             ctx.exit(2)
         except TwsMaintenanceError as error:
-            click.echo(f"Error: {error}", err=True)
-            ctx.exit(1)
+            _tell(str(error))
+        except BrokenPipeError:
+            raise  # `| head` has read enough; click ends quietly
+        except OSError as error:
+            where = f": {error.filename}" if error.filename else ""
+            _tell(f"{error.strerror or error}{where}. What was not finished was left as it was.")
+        except KeyboardInterrupt:
+            _tell("Interrupted before the run began: no file was replaced, and there is no report.")
+        return ctx.exit(1)
+
+
+def _tell(text: str) -> None:
+    """Print an error on stderr, and for a program that asked for JSON also on stdout."""
+    click.echo(f"Error: {text}", err=True)
+    if "--json" in sys.argv[1:]:
+        click.echo(json.dumps({"error": {"message": text}}))
 
 
 @click.group(cls=_PlainErrors, context_settings={"help_option_names": ["-h", "--help"]})

@@ -7,9 +7,19 @@ from typing import Any
 
 import click
 
-from tws_maintenance.reports.markdown import member, status_of, task_name, verdict
+from tws_maintenance.home import Home, find_home
+from tws_maintenance.reports.markdown import (
+    audit_of,
+    counts_of,
+    member,
+    promote_command,
+    status_of,
+    task_name,
+    verdict,
+)
 
 NAMES_SHOWN = 12
+BACKUP_SOURCE = "data/backups/"
 EXIT_FAILED = 1
 EXIT_PARTIAL = 3
 EXIT_REFUSED = 4
@@ -48,7 +58,7 @@ def print_table(columns: list[tuple[str, bool]], rows: list[list[str]]) -> None:
     console.print(table)
 
 
-def print_report(report: dict[str, Any]) -> None:
+def print_report(home: Home, report: dict[str, Any]) -> None:
     """Print what a run came to: the verdict, a line a list, then changes and findings by name."""
     click.secho(verdict(report), bold=True, fg=_colour(report["status"]))
     click.echo()
@@ -69,7 +79,7 @@ def print_report(report: dict[str, Any]) -> None:
         for error in report["errors"]:
             click.echo(f"  {error}")
     stamp = report["report_id"].removeprefix("maintenance_")
-    click.echo(f"Report: reports/maintenance/{stamp}.md")
+    click.echo(f"Report: {home.reports / stamp}.md")
 
 
 def finish(ctx: click.Context, report: dict[str, Any], *, as_json: bool) -> None:
@@ -77,19 +87,17 @@ def finish(ctx: click.Context, report: dict[str, Any], *, as_json: bool) -> None
     if as_json:
         print_json(report)
     else:
-        print_report(report)
+        print_report(ctx.find_object(Home) or find_home(), report)
         _say_next(report)
     ctx.exit(exit_code(report))
 
 
 def _say_next(report: dict[str, Any]) -> None:
-    ready = [r for r in report["results"] if r["status"] == "success" and r.get("proposal_id")]
-    changing = [r for r in ready if r["added"] or r["removed"] or r["changes"]["updated"]]
-    if report["dry_run"] and ready and not changing:
+    staged = [r for r in report["results"] if r.get("proposal_id")]
+    if command := promote_command(report):
+        click.echo(f"\nTo apply exactly this:\n  {command}")
+    elif report["dry_run"] and staged and report["status"] == "completed":
         click.echo("Nothing would change.")
-    elif report["dry_run"] and ready:
-        click.echo("\nTo apply exactly this:")
-        click.echo(f"  python -m tws_maintenance promote {report['report_id']}")
 
 
 def is_terminal() -> bool:
@@ -98,16 +106,15 @@ def is_terminal() -> bool:
 
 
 def _row(result: dict[str, Any]) -> list[str]:
-    changes = result["changes"]
     return [
         task_name(result["task"]),
         status_of(result),
-        result["validation"]["status"].replace("_", " "),
+        audit_of(result),
         *(
             "-" if result[key] is None else str(result[key])
             for key in ("before_count", "after_count")
         ),
-        *(str(len(changes[key])) for key in ("added", "removed", "renamed", "updated")),
+        *counts_of(result["changes"]),
         "-" if result["duration_seconds"] is None else f"{result['duration_seconds']:.1f}",
     ]
 
@@ -123,11 +130,15 @@ def _details(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "warning", text
     for text in (*result["errors"], *result["validation"]["errors"]):
         yield "error", text
+    if str(result["source"]).startswith(BACKUP_SOURCE):
+        yield "restored", f"from {result['source']}"
     if result.get("backup_path"):
-        yield "backup", result["backup_path"]
+        yield "kept", f"the former file, as {result['backup_path']}"
 
 
 def _changes(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if result.get("refusal"):
+        return
     if result["before_count"] is None and result["after_count"] is not None:
         yield "new list", f"{result['after_count']} members; there was no file before"
     elif result["before_count"] is not None:

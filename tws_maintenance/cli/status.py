@@ -7,11 +7,14 @@ import click
 from tws_maintenance.cli.context import json_option, pass_home
 from tws_maintenance.cli.output import print_json, print_table
 from tws_maintenance.home import Home
+from tws_maintenance.reports.markdown import counted
 
 
 @click.command()
 @click.option(
-    "--check", is_flag=True, help="Exit with 1 if a list is stale, never refreshed or failed."
+    "--check",
+    is_flag=True,
+    help="Exit with 1 if a list is stale, never refreshed, missing, broken or failed.",
 )
 @json_option
 @click.pass_context
@@ -27,40 +30,53 @@ def status(home: Home, ctx: click.Context, check: bool, as_json: bool) -> None:
     if as_json:
         print_json(value)
     else:
-        _print(value)
+        _print(home, value)
     ctx.exit(1 if check and needs_attention(value) else 0)
 
 
-def _print(value: dict[str, Any]) -> None:
+def _print(home: Home, value: dict[str, Any]) -> None:
     columns = [
         ("list", False),
         ("rows", True),
         ("last refreshed", False),
         ("", False),
-        ("last run", False),
         ("file", False),
+        ("last audit", False),
     ]
-    rows = [
-        [
-            one["name"],
-            "-" if one["row_count"] is None else str(one["row_count"]),
-            one["last_refreshed_at"] or "never",
-            "STALE" if one["stale"] else "fresh",
-            one["validation"]["status"].replace("_", " "),
-            one["file"] + (" (EDITED)" if one["drift"] else ""),
-        ]
-        for one in value["constituents"]
-    ]
-    print_table(columns, rows)
+    print_table(columns, [_row(one) for one in value["constituents"]])
     for one in value["constituents"]:
-        for problem in (*one["problems"], *([one["drift"]] if one["drift"] else [])):
-            click.echo(f"{one['name']}: {problem}")
+        told = [*one["file_audit"]["errors"], *one["file_audit"]["warnings"]]
+        for text in (*told, *([one["drift"]] if one["drift"] else [])):
+            click.echo(f"{one['name']}: {text}")
     latest = value["latest_report"]
-    click.echo()
+    click.echo(f"\nHome: {home.root}")
     if latest is None:
         click.echo("No run yet. Start with: python -m tws_maintenance run")
     else:
         click.echo(
-            f"Latest report: {latest['report_id']}, {latest['status']}, "
-            f"{len(latest['warnings'])} warnings, {len(latest['errors'])} errors"
+            f"Latest report: {latest['report_id']}, {latest['status'].replace('_', ' ')}, "
+            f"{counted(len(latest['warnings']), 'warning')}, "
+            f"{counted(len(latest['errors']), 'error')}"
         )
+
+
+def _row(one: dict[str, Any]) -> list[str]:
+    warnings = len(one["validation"]["warnings"])
+    audit = one["validation"]["status"].replace("_", " ")
+    return [
+        one["name"],
+        "-" if one["row_count"] is None else str(one["row_count"]),
+        one["last_refreshed_at"] or "never",
+        "STALE" if one["stale"] else "fresh",
+        _file_state(one),
+        f"{audit}, {counted(warnings, 'warning')}" if warnings else audit,
+    ]
+
+
+def _file_state(one: dict[str, Any]) -> str:
+    """Tell how the file itself is, whatever the last run said of its source."""
+    if one["row_count"] is None:
+        return "MISSING or unreadable"
+    if one["file_audit"]["status"] == "failed":
+        return "BROKEN"
+    return "edited" if one["drift"] else "sound"

@@ -7,6 +7,7 @@ either way, so the receipt on disk is the answer.
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -115,8 +116,11 @@ def serve(requests: IO[str], answers: IO[str]) -> None:
             problem = str(error)
         except Exception as error:  # noqa: BLE001 - the process's edge: told, not lost
             problem = f"the audit could not run: {type(error).__name__}: {error}"
-        answers.write(json.dumps({"problem": problem}) + "\n")
-        answers.flush()
+        try:
+            answers.write(json.dumps({"problem": problem}) + "\n")
+            answers.flush()
+        except BrokenPipeError:  # the run was killed; the receipt is on disk all the same
+            os._exit(1)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ class Backup:
     index: Index
     path: Path
     bytes: int
+    rows: int
     damage: str
 
     def to_dict(self, home: Home) -> dict[str, Any]:
@@ -39,6 +40,7 @@ class Backup:
             "task": self.index.task,
             "path": home.relative(self.path),
             "bytes": self.bytes,
+            "rows": self.rows,
             "damage": self.damage,
         }
 
@@ -141,13 +143,15 @@ def _inspect(path: Path, index: Index) -> Backup:
         content = path.read_bytes()
         expected = _read_sums(path.parent).get(path.name)
     except (OSError, UnicodeDecodeError) as error:
-        return Backup(path.parent.name, index, path, 0, f"it cannot be read ({error})")
+        return Backup(path.parent.name, index, path, 0, 0, f"it cannot be read ({error})")
     damage = ""
     if expected is None:
         damage = f"{SUMS} does not name it"
     elif expected != sha256(content):
         damage = f"{SUMS} says {expected[:12]}, its bytes are {sha256(content)[:12]}"
-    return Backup(path.parent.name, index, path, len(content), damage)
+    return Backup(
+        path.parent.name, index, path, len(content), max(content.count(b"\n") - 1, 0), damage
+    )
 
 
 def _name(home: Home, index: Index) -> str:

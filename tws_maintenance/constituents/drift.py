@@ -32,12 +32,33 @@ def find_drift(home: Home, index: Index, content: bytes) -> Drift | None:
     found = sha256(content)
     if last is None or last.sha256 == found:
         return None
+    if _differs_in_own_columns_only(home, index, last, content):
+        return None
     name = home.relative(home.live_file(index.key))
     text = (
         f"{name} was edited by somebody else since {last.report_id} promoted it at "
         f"{last.promoted_at}: {_what_differs(home, index, last, content)}"
     )
     return Drift(last, found, text)
+
+
+def _differs_in_own_columns_only(
+    home: Home, index: Index, last: Generation, content: bytes
+) -> bool:
+    """Tell whether an operator has only added columns, or filled them in: that is no drift."""
+    try:
+        promoted = (home.proposal(last.proposal_id) / STAGED).read_bytes()
+        before = parse_live(promoted, "the promoted file")
+        after = parse_live(content, "the live file")
+    except (OSError, LiveFileError):
+        return False
+    if sha256(promoted) != last.sha256 or not set(index.columns) <= set(after.columns):
+        return False
+    rows = [
+        sorted(tuple(row[name] for name in index.columns) for row in live.rows)
+        for live in (before, after)
+    ]
+    return rows[0] == rows[1]
 
 
 def _what_differs(home: Home, index: Index, last: Generation, content: bytes) -> str:

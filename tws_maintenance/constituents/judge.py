@@ -20,7 +20,8 @@ NAMED_CELLS = 5
 class Measure:
     """One number about a list, with the limits it is held against and the sentence that tells it.
 
-    `value` is None where it does not apply; `found` is the sentence in that case too.
+    `value` is None where it does not apply; `found` is the sentence in that case too. `advice` is
+    added where it fails.
     """
 
     rule: Rule
@@ -28,6 +29,7 @@ class Measure:
     found: str
     warn_above: float | None = None
     fail_above: float | None = None
+    advice: str = ""
 
 
 def read_frame(content: bytes) -> pd.DataFrame:
@@ -67,12 +69,10 @@ def _judge_cells(frame: pd.DataFrame, index: Index) -> "Callable[[Rule], RuleRes
         if rule is rules.COLUMNS:
             return _columns_result(frame, index, missing)
         if missing:
-            return RuleResult(
-                rule.name, Outcome.FAILED, f"could not run: no column {', '.join(missing)}"
-            )
+            return RuleResult(rule.name, Outcome.FAILED, f"{rules.NO_COLUMN}{', '.join(missing)}")
         cases = found[found["check"] == rule.name]
         if cases.empty:
-            return RuleResult(rule.name, Outcome.PASSED, f"all {len(frame)} rows have {rule.says}")
+            return RuleResult(rule.name, Outcome.PASSED, f"all {len(frame)} rows: {rule.says}")
         cells = tuple(_cell(case, frame) for case in cases.head(MAX_CELLS).to_dict("records"))
         named = "; ".join(
             f"{c['value']!r} (row {c['row']}: {c['of']})" for c in cells[:NAMED_CELLS]
@@ -81,7 +81,7 @@ def _judge_cells(frame: pd.DataFrame, index: Index) -> "Callable[[Rule], RuleRes
         return RuleResult(
             rule.name,
             Outcome.WARNED if rule.warns_only else Outcome.FAILED,
-            f"{cases['index'].nunique()} of {len(frame)} rows lack {rule.says}: {named}"
+            f"{cases['index'].nunique()} of {len(frame)} rows break the rule ({rule.says}): {named}"
             + (f"; and {more} more" if more > 0 else ""),
             cells,
         )
@@ -127,6 +127,8 @@ def _judge_measures(measures: list[Measure], accept: bool) -> dict[str, RuleResu
             if accept and measure.rule.yields:
                 outcome = Outcome.WARNED
                 message += " (accepted: --allow-large-change)"
+            elif measure.advice:
+                message += f". {measure.advice}"
         elif f"{name}:{Outcome.WARNED}" in found:
             outcome = Outcome.WARNED
         results[name] = RuleResult(name, outcome, message, measured=measure.value)

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from tws_maintenance.errors import LiveFileError
 from tws_maintenance.home import Home
@@ -102,7 +103,7 @@ def _line(cells: Sequence[str]) -> str:
 
 def _advice(name: str, fault: str) -> str:
     return (
-        f"{name} {fault}. It was left as it is and nothing was staged, because changes could not "
-        "be compared with it. Restore a backup from data/backups/constituents, or move the file "
-        "away and run again to start afresh."
+        f"{name} {fault}, so nothing can be compared with it; it is left as it is. Bring it back: "
+        f"python -m tws_maintenance restore {PurePosixPath(name).stem}. Or move it away and fetch "
+        "it anew: run --apply."
     )

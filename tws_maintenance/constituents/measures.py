@@ -1,5 +1,6 @@
 """What is measured about a list before it is judged: counts, turnover, age."""
 
+from dataclasses import replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
@@ -15,6 +16,7 @@ from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.settings import IndexSettings
 
 NAMED = 8
+OVERRIDE = 'If that is right: --allow-large-change --reason "..."'
 
 
 def staged_measures(
@@ -25,7 +27,7 @@ def staged_measures(
     limits: IndexSettings,
 ) -> list[Measure]:
     """Return the measurements of a proposal, taken from the files themselves."""
-    return [
+    measures = [
         _parsed(proposal),
         row_count(frame, limits),
         count_change(
@@ -41,6 +43,7 @@ def staged_measures(
         _stated_count(len(frame), proposal),
         _older(proposal, last),
     ]
+    return [replace(one, advice=OVERRIDE) if one.rule.yields else one for one in measures]
 
 
 def row_count(frame: pd.DataFrame, limits: IndexSettings) -> Measure:
@@ -62,11 +65,15 @@ def count_change(after: int, before: int | None, what: str, limits: IndexSetting
     if not before:
         return Measure(rules.COUNT_CHANGE, None, f"{after} rows, nothing to compare with: {what}")
     share = abs(after - before) / before
+    suspect = ""
+    if before < (limits.min_rows or 1) <= after:
+        suspect = f"; the former list is itself shorter than the {limits.min_rows} it must have"
     return Measure(
         rules.COUNT_CHANGE,
         share,
         f"{before} rows in {what}, {after} now: {share:.1%} "
-        f"(warning above {limits.warn_change:.0%}, failure above {limits.fail_change:.0%})",
+        f"(warning above {limits.warn_change:.0%}, failure above {limits.fail_change:.0%})"
+        + suspect,
         limits.warn_change,
         limits.fail_change,
     )

@@ -31,7 +31,7 @@ from tws_maintenance.errors import (
     ProposalUsed,
 )
 from tws_maintenance.home import Home
-from tws_maintenance.indices import Index
+from tws_maintenance.indices import INDICES, Index
 from tws_maintenance.settings import Settings
 from tws_maintenance.storage.digest import sha256
 from tws_maintenance.storage.locks import hold
@@ -115,9 +115,15 @@ def _trusted(
 def _refuse_used_or_old(home: Home, proposal: Proposal, settings: Settings, mark: RunMark) -> None:
     done = read_intent(home, proposal.proposal_id)
     if done and done.state == PROMOTED:
+        same = _live_bytes(home, INDICES[proposal.index])
+        now = (
+            "The live file is still exactly that; there is nothing to do."
+            if same is not None and sha256(same) == proposal.sha256
+            else "Run a dry run for a new one."
+        )
         raise ProposalUsed(
             f"Proposal {proposal.proposal_id} was promoted before, by {done.report_id} at "
-            f"{done.at}. Run a dry run for a new one."
+            f"{done.at}. {now}"
         )
     age = age_of(proposal, mark.at)
     limit = timedelta(hours=settings.proposals.max_age_hours)

@@ -107,4 +107,6 @@ def _judge(  # noqa: PLR0911 - one line a state
         live = None
     if live not in (proposal.live_sha256, proposal.sha256):
         return State.STALE, "the live file is not the one it was compared with"
+    if live == proposal.sha256:
+        return State.WAITING, "nothing to change: the live file is this already"
     return State.WAITING, f"python -m tws_maintenance promote {proposal.report_id}"

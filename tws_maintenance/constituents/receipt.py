@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tws_maintenance.constituents.rules import Outcome, RuleResult, ValidationStatus
+from tws_maintenance.constituents.rules import Outcome, RuleResult, ValidationStatus, told
 from tws_maintenance.errors import ProposalUnaudited
 from tws_maintenance.home import Home
 from tws_maintenance.storage.atomic import write_json
@@ -41,7 +41,7 @@ class Receipt:
 
     def messages(self, outcome: Outcome) -> list[str]:
         """Return what the rules with that outcome say, each with its name."""
-        return [f"{c.name}: {c.message}" for c in self.checks if c.outcome == outcome]
+        return told(self.checks, outcome)
 
 
 def write_receipt(home: Home, receipt: Receipt) -> None:

@@ -3,6 +3,7 @@
 One declaration serves the pandera schemas, the asset checks, the receipt and the docs.
 """
 
+from collections.abc import Container, Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -24,6 +25,9 @@ class ValidationStatus(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     NOT_RUN = "not_run"
+
+
+NO_COLUMN = "could not run: no column "
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,21 @@ NOT_EDITED = Rule(
     warns_only=True,
     on_staged=False,
 )
+
+
+def told(checks: Iterable[RuleResult], outcome: Outcome, but: Container[str] = ()) -> list[str]:
+    """Return what the rules with that outcome say, each with its name.
+
+    Rules that could not run for want of a column are told by the rule about columns alone.
+    """
+    return [
+        f"{check.name}: {check.message}"
+        for check in checks
+        if check.outcome == outcome
+        and check.name not in but
+        and not check.message.startswith(NO_COLUMN)
+    ]
+
 
 RULES = (
     COLUMNS, PARSED, ROW_COUNT, NON_EMPTY, UNIQUE, FORMAT, MISSING_TEXT, PLAIN, SECTORS,

@@ -73,7 +73,11 @@ def stage(home: Home, index: Index, gathered: Gathered, mark: RunMark) -> Propos
         revised_at=utc_text(table.revised_at) if table.revised_at else None,
         last_modified=chosen.raw.last_modified if chosen.raw else None,
         warnings=(
-            *(f"{a.url} was of no use: {a.error}" for a in gathered.attempts if a.error),
+            *(
+                f"{a.url} was of no use: {a.error}. The list was read from {chosen.url}"
+                for a in gathered.attempts
+                if a.error
+            ),
             *table.notes,
             *_carried_warnings(index, normalised),
             *_lost_notes(index, live, changes),

@@ -3,7 +3,8 @@
 Nothing is fetched and nothing is written.
 """
 
-from dataclasses import dataclass
+from collections.abc import Container
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import pandas as pd
@@ -16,8 +17,9 @@ from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.judge import Measure, judge
 from tws_maintenance.constituents.live import LiveFile, parse_live, read_live
 from tws_maintenance.constituents.measures import count_change, row_count
-from tws_maintenance.constituents.rules import Outcome, RuleResult, ValidationStatus
-from tws_maintenance.errors import LiveFileError
+from tws_maintenance.constituents.receipt import read_receipt
+from tws_maintenance.constituents.rules import Outcome, RuleResult, ValidationStatus, told
+from tws_maintenance.errors import LiveFileError, ProposalUnaudited
 from tws_maintenance.home import Home
 from tws_maintenance.indices import Index
 from tws_maintenance.settings import IndexSettings
@@ -32,6 +34,7 @@ class LiveAudit:
     sha256: str | None
     checks: tuple[RuleResult, ...]
     problem: str | None = None
+    content: bytes = field(default=b"", repr=False)
 
     @property
     def status(self) -> ValidationStatus:
@@ -39,11 +42,11 @@ class LiveAudit:
         failed = any(check.outcome == Outcome.FAILED for check in self.checks)
         return ValidationStatus.FAILED if failed else ValidationStatus.PASSED
 
-    def messages(self, outcome: Outcome) -> list[str]:
+    def messages(self, outcome: Outcome, but: Container[str] = ()) -> list[str]:
         """Return what the rules with that outcome say; one `problem` stands for them all."""
         if self.problem:
             return [self.problem] if outcome == Outcome.FAILED else []
-        return [f"{c.name}: {c.message}" for c in self.checks if c.outcome == outcome]
+        return told(self.checks, outcome, but)
 
 
 def validate_live(
@@ -57,12 +60,31 @@ def validate_live(
         return _unreadable(index, applicable, str(error))
     if live is None:
         name = home.relative(home.live_file(index.key))
-        return _unreadable(
-            index, applicable, f"{name} does not exist; an apply run creates it from the source"
-        )
+        return _unreadable(index, applicable, f"{name} does not exist. {way_back(home, index)}")
     frame = pd.DataFrame(list(live.rows), columns=list(live.columns), dtype=str)
     measures = _measures(home, index, frame, live, limits, refreshed_at, at)
-    return LiveAudit(index, len(frame), live.sha256, judge(frame, index, applicable, measures))
+    accepted = _large_change_was_accepted(home, index, live)
+    checks = judge(frame, index, applicable, measures, accept_large_change=accepted)
+    return LiveAudit(index, len(frame), live.sha256, checks, content=live.content)
+
+
+def way_back(home: Home, index: Index) -> str:
+    """Return the commands that bring a list back."""
+    fetch = f"python -m tws_maintenance run --task {index.task} --apply"
+    if newest_backup(home, index) is None:
+        return f"Fetch it: {fetch}"
+    return f"Bring it back: python -m tws_maintenance restore {index.task} (or fetch it: {fetch})"
+
+
+def _large_change_was_accepted(home: Home, index: Index, live: LiveFile) -> bool:
+    """Tell whether these very bytes were promoted with the override for a large change."""
+    last = read_generation(home, index)
+    if last is None or last.sha256 != live.sha256:
+        return False
+    try:
+        return read_receipt(home, last.proposal_id).allow_large_change
+    except ProposalUnaudited:
+        return False
 
 
 def _measures(

@@ -28,6 +28,8 @@ def verdict(report: dict[str, Any]) -> str:
     parts = [f"{kind} {VERDICTS.get(report['status'], report['status']).lower()}."]
     if replaced:
         parts.append(f"Replaced: {', '.join(replaced)}.")
+    elif kind == "Validation":
+        pass
     elif kind == "Apply" and report["status"] == "completed" and not skipped:
         parts.append("Nothing to change: the files were up to date.")
     else:
@@ -47,6 +49,46 @@ def task_name(task: str) -> str:
 def member(one: dict[str, str]) -> str:
     """Return a member with its company."""
     return f"{one['symbol']} ({one['security']})" if one.get("security") else one["symbol"]
+
+
+def audit_of(result: dict[str, Any]) -> str:
+    """Return an audit's verdict with how many warnings there are to read."""
+    told = str(result["validation"]["status"]).replace("_", " ")
+    count = len(result["validation"]["warnings"]) + len(result["warnings"])
+    return f"{told}, {counted(count, 'warning')}" if count else told
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def counts_of(changes: dict[str, Any]) -> list[str]:
+    """Return how many were added, removed, renamed, and fields changed; each change once."""
+    renamed = len(changes["renamed"])
+    counts = (
+        len(changes["added"]) - renamed,
+        len(changes["removed"]) - renamed,
+        renamed,
+        len(changes["updated"]),
+    )
+    return [str(count) for count in counts]
+
+
+def promote_command(report: dict[str, Any]) -> str:
+    """Return the command that applies what a dry run staged, "" where it would change nothing.
+
+    Lists that failed are left out, so that the command does not end with their refusal.
+    """
+    ready = [r for r in report["results"] if r["status"] == "success" and r.get("proposal_id")]
+    changing = [r for r in ready if r["added"] or r["removed"] or r["changes"]["updated"]]
+    if not report["dry_run"] or not changing:
+        return ""
+    tasks = [f" --task {result['task']}" for result in ready]
+    is_all = report["status"] == "completed"
+    return (
+        f"python -m tws_maintenance promote {report['report_id']}{'' if is_all else ''.join(tasks)}"
+    )
 
 
 def _kind(report: dict[str, Any]) -> str:
@@ -70,14 +112,13 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
         yield "| list | status | audit | before | after | added | removed | renamed | fields |"
         yield "|---|---|---|--:|--:|--:|--:|--:|--:|"
         for result in own:
-            changes = result["changes"]
             cells = [
                 task_name(result["task"]),
                 status_of(result),
-                result["validation"]["status"].replace("_", " "),
+                audit_of(result),
                 _number(result["before_count"]),
                 _number(result["after_count"]),
-                *(str(len(changes[key])) for key in ("added", "removed", "renamed", "updated")),
+                *counts_of(result["changes"]),
             ]
             yield f"| {' | '.join(cells)} |"
         yield ""
@@ -96,6 +137,8 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
         yield "## The run itself\n"
         yield from (f"- **error:** {_escape(error)}" for error in loose)
         yield ""
+    if command := promote_command(report):
+        yield f"To apply exactly this:\n\n    {command}\n"
     yield f"Run {report['run_id']}."
 
 
@@ -118,6 +161,8 @@ def _task(result: dict[str, Any]) -> Iterator[str]:
 
 def _changes(result: dict[str, Any]) -> Iterator[str]:
     changes = result["changes"]
+    if result.get("refusal"):
+        return
     if result["before_count"] is None and result["after_count"] is not None:
         yield f"- **new list:** {result['after_count']} members; there was no file before"
         return
@@ -142,7 +187,7 @@ def _files(files: dict[str, Any]) -> Iterator[str]:
         age = one["last_refreshed_at"] or "never"
         yield (
             f"- **{task_name(f'{key}_constituents')}:** {one['validation']['status']}, "
-            f"{_number(one['row_count'])} rows, last refreshed {age}"
+            f"{_number(one['row_count'], 'no')} rows, last refreshed {age}"
             + (" (stale)" if one["stale"] else "")
         )
 
@@ -163,7 +208,7 @@ def _origin(result: dict[str, Any]) -> Iterator[str]:
     for label, key in (
         ("proposal", "proposal_id"),
         ("written", "output_path"),
-        ("backup", "backup_path"),
+        ("the former file is kept as", "backup_path"),
     ):
         if result.get(key):
             yield f"- {label}: `{result[key]}`"
@@ -181,8 +226,8 @@ def status_of(result: dict[str, Any]) -> str:
     return status
 
 
-def _number(value: int | None) -> str:
-    return "none" if value is None else str(value)
+def _number(value: int | None, nothing: str = "none") -> str:
+    return nothing if value is None else str(value)
 
 
 def _escape(text: str) -> str:

@@ -5,13 +5,15 @@ from typing import Any
 
 from tws_maintenance.constituents.drift import find_drift
 from tws_maintenance.constituents.freshness import is_stale
-from tws_maintenance.constituents.live import read_live
-from tws_maintenance.errors import LiveFileError
+from tws_maintenance.constituents.rules import FRESH, NOT_EDITED, Outcome
+from tws_maintenance.constituents.validation import validate_live
 from tws_maintenance.home import Home
 from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES, Index
 from tws_maintenance.reports.store import last_refreshed, newest_reports, results_of
 from tws_maintenance.settings import Settings
 
+# Freshness and drift have fields of their own.
+SHOWN_APART = frozenset({FRESH.name, NOT_EDITED.name})
 _NOT_RUN: dict[str, Any] = {"status": "not_run", "warnings": [], "errors": []}
 
 
@@ -36,9 +38,9 @@ def status(home: Home, settings: Settings, at: datetime) -> dict[str, Any]:
 
 
 def needs_attention(value: dict[str, Any]) -> bool:
-    """Tell whether a list is stale, was never refreshed, is unreadable, or failed last time."""
+    """Tell whether a list is stale, never refreshed, missing, unsound, or failed last time."""
     return any(
-        one["stale"] or one["row_count"] is None or one["validation"]["status"] == "failed"
+        one["stale"] or "failed" in (one["file_audit"]["status"], one["validation"]["status"])
         for one in value["constituents"]
     )
 
@@ -51,27 +53,25 @@ def _index_status(
     at: datetime,
 ) -> dict[str, Any]:
     refreshed_at, source = refreshed or (None, None)
-    problems: list[str] = []
-    try:
-        live = read_live(home, index)
-        if live is None:
-            problems.append("there is no file yet; an apply run creates it")
-    except LiveFileError as error:
-        live = None
-        problems.append(str(error))
-    drift = find_drift(home, index, live.content) if live else None
+    limits = settings.of(index)
+    audit = validate_live(home, index, limits, refreshed_at, at)
+    drift = find_drift(home, index, audit.content) if audit.content else None
     run_id, validation = _last_validation(home, index)
     return {
         "task": index.task,
         "name": index.name,
         "file": home.relative(home.live_file(index.key)),
         "last_refreshed_at": refreshed_at,
-        "row_count": len(live.rows) if live else None,
+        "row_count": audit.row_count,
         "source": source,
         "validation": validation,
-        "stale": is_stale(refreshed_at, settings.of(index), at),
+        "stale": is_stale(refreshed_at, limits, at),
         "drift": drift.text if drift else None,
-        "problems": problems,
+        "file_audit": {
+            "status": audit.status.value,
+            "warnings": audit.messages(Outcome.WARNED, but=SHOWN_APART),
+            "errors": audit.messages(Outcome.FAILED),
+        },
         "run_id": run_id,
     }
 
@@ -80,7 +80,9 @@ def _last_validation(home: Home, index: Index) -> tuple[str | None, dict[str, An
     """Return the run and the audit of the newest report that worked on `index`."""
     for report in newest_reports(home):
         for result in results_of(report):
-            if result.get("task") == index.task and result.get("status") != "skipped":
+            # A refusal says something of the proposal, nothing of the list.
+            is_told = result.get("status") != "skipped" and not result.get("refusal")
+            if result.get("task") == index.task and is_told:
                 told = result.get("validation")
                 validation = dict(told) if isinstance(told, dict) else dict(_NOT_RUN)
                 if result.get("status") == "failed":

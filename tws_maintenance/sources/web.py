@@ -24,6 +24,14 @@ from tws_maintenance.storage.digest import sha256
 CHUNK_BYTES = 1 << 16
 MAX_REDIRECTS = 5
 MAX_PAUSE = 10.0
+# What urllib3 says in its own way, as an operator would.
+PLAIN_FAULTS = {
+    "RemoteDisconnected": "it was closed without an answer",
+    "IncompleteRead": "the answer was cut off",
+    "Connection reset": "it was reset",
+    "NameResolutionError": "the host's name could not be resolved",
+    "Failed to resolve": "the host's name could not be resolved",
+}
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -223,4 +231,7 @@ def _plain(error: Any) -> str:
         error = error.args[0]
     reason = getattr(error, "reason", None)
     text = str(reason if reason is not None else error).rsplit(">: ", maxsplit=1)[-1]
+    for sign, told in PLAIN_FAULTS.items():
+        if sign in text:
+            return told
     return text.split("object at 0x", maxsplit=1)[0].strip() or type(error).__name__

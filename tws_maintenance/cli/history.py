@@ -49,27 +49,17 @@ def history(home: Home, task: str, day: datetime | None, as_json: bool) -> None:
     elif not changes:
         click.echo("No change was recorded yet: every promotion adds to the history.")
     else:
-        columns = [
-            ("day", False),
-            ("change", False),
-            ("symbol", False),
-            ("company", False),
-            ("report", False),
-        ]
-        shown = _shortened(changes)
-        rows = [
-            [
-                one["day"],
-                one["kind"],
-                f"{one['renamed_from']} → {one['symbol']}"
-                if one["renamed_from"]
-                else one["symbol"],
-                one["security"],
-                one["report_id"],
-            ]
-            for one in shown
-        ]
-        print_table(columns, rows)
+        _print_changes(_shortened(changes))
+
+
+def _print_changes(changes: list[dict[str, str]]) -> None:
+    columns = [(name, False) for name in ("day", "change", "symbol", "company", "report")]
+    rows = []
+    for one in changes:
+        former = f"{one['renamed_from']} → " if one["renamed_from"] else ""
+        symbol = former + one["symbol"]
+        rows.append([one["day"], one["kind"], symbol, one["security"], one["report_id"]])
+    print_table(columns, rows)
 
 
 def _shortened(changes: list[dict[str, str]]) -> list[dict[str, str]]:

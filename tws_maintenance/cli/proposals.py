@@ -1,11 +1,16 @@
 """`proposals`: what was staged, and what became of it."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from tws_maintenance.cli.context import json_option, pass_home
 from tws_maintenance.cli.output import change_lines, print_json, print_table
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
+
+if TYPE_CHECKING:
+    from tws_maintenance.constituents.proposal_state import ProposalState
 
 
 @click.group()
@@ -33,34 +38,25 @@ def list_proposals(home: Home, limit: int, waiting: bool, as_json: bool) -> None
     if not found:
         click.echo("Nothing is staged. Start with: python -m tws_maintenance run")
         return
-    columns = [
-        ("proposal", False),
-        ("list", False),
-        ("state", False),
-        ("before", True),
-        ("after", True),
-        ("added", True),
-        ("removed", True),
-        ("why", False),
-    ]
-    rows = []
-    for one in found[:limit]:
-        counts = ["-"] * 4
-        if one.proposal:
-            changes = one.proposal.changes
-            before = one.proposal.before_count
-            counts = [
-                "-" if before is None else str(before),
-                str(one.proposal.after_count),
-                str(len(changes.added)),
-                str(len(changes.removed)),
-            ]
-        name = next((i.name for i in INDICES.values() if one.proposal_id.endswith(i.key)), "?")
-        state = one.state.value.replace("_", " ")
-        rows.append([one.proposal_id, name, state, *counts, one.why[:70]])
-    print_table(columns, rows)
+    names = ("proposal", "list", "state", "before", "after", "added", "removed", "why")
+    columns = [(name, name in {"before", "after", "added", "removed"}) for name in names]
+    print_table(columns, [_row(one) for one in found[:limit]])
     if len(found) > limit:
         click.echo(f"\n{len(found) - limit} older ones: --limit {len(found)}")
+
+
+def _row(one: "ProposalState") -> list[str]:
+    counts = ["-"] * 4
+    if one.proposal:
+        before, changes = one.proposal.before_count, one.proposal.changes
+        counts = [
+            "-" if before is None else str(before),
+            str(one.proposal.after_count),
+            str(len(changes.added)),
+            str(len(changes.removed)),
+        ]
+    name = next((i.name for i in INDICES.values() if one.proposal_id.endswith(i.key)), "?")
+    return [one.proposal_id, name, one.state.value.replace("_", " "), *counts, one.why[:70]]
 
 
 @proposals.command("show")

@@ -109,4 +109,4 @@ def _judge(  # noqa: PLR0911 - one line a state
         return State.STALE, "the live file is not the one it was compared with"
     if live == proposal.sha256:
         return State.WAITING, "nothing to change: the live file is this already"
-    return State.WAITING, f"python -m tws_maintenance promote {proposal.report_id}"
+    return State.WAITING, f"promote {proposal.report_id}"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from tws_maintenance.clock import utc_text
 from tws_maintenance.constituents.backups import read_backup
@@ -28,6 +29,20 @@ class RunMark:
     run_id: str
     at: datetime
 
+    def proposal_id(self, index: Index) -> str:
+        """Return the id of what this run stages for `index`."""
+        return f"{self.report_id}_{index.key}"
+
+    def identity(self, index: Index) -> dict[str, Any]:
+        """Return what a proposal of this run is known by."""
+        return {
+            "proposal_id": self.proposal_id(index),
+            "report_id": self.report_id,
+            "run_id": self.run_id,
+            "index": index.key,
+            "created_at": utc_text(self.at),
+        }
+
 
 def stage(home: Home, index: Index, gathered: Gathered, mark: RunMark) -> Proposal:
     """Write the proposal of `index` and return its record.
@@ -40,24 +55,14 @@ def stage(home: Home, index: Index, gathered: Gathered, mark: RunMark) -> Propos
         LiveFileError: the live file cannot be compared with.
         OSError: staging could not be written.
     """
-    proposal_id = f"{mark.report_id}_{index.key}"
-    (home.proposal(proposal_id) / RAW).mkdir(parents=True, exist_ok=True)
-    copies = tuple(
-        _keep_raw(home, proposal_id, number, attempt)
-        for number, attempt in enumerate(gathered.attempts, start=1)
-        if attempt.raw is not None
-    )
+    copies = _keep_raw_copies(home, mark.proposal_id(index), gathered)
     chosen, table = gathered.membership()
     live = read_live(home, index)
     normalised = normalise(table, index, live)
     staged = to_csv(normalised.columns, list(normalised.rows))
     changes = compare(live.rows if live else (), normalised.rows)
     proposal = Proposal(
-        proposal_id=proposal_id,
-        report_id=mark.report_id,
-        run_id=mark.run_id,
-        index=index.key,
-        created_at=utc_text(mark.at),
+        **mark.identity(index),
         sha256=sha256(staged),
         live_sha256=live.sha256 if live else None,
         before_count=len(live.rows) if live else None,
@@ -73,11 +78,7 @@ def stage(home: Home, index: Index, gathered: Gathered, mark: RunMark) -> Propos
         revised_at=utc_text(table.revised_at) if table.revised_at else None,
         last_modified=chosen.raw.last_modified if chosen.raw else None,
         warnings=(
-            *(
-                f"{a.url} was of no use: {a.error}. The list was read from {chosen.url}"
-                for a in gathered.attempts
-                if a.error
-            ),
+            *_fallback_warnings(gathered, chosen),
             *table.notes,
             *_carried_warnings(index, normalised),
             *_lost_notes(index, live, changes),
@@ -108,14 +109,9 @@ def stage_backup(home: Home, index: Index, backup_id: str | None, mark: RunMark)
     except LiveFileError as error:
         warnings.append(f"{error} Its bytes are backed up before they are replaced.")
     live_bytes = path.read_bytes() if path.exists() else None
-    proposal_id = f"{mark.report_id}_{index.key}"
-    home.proposal(proposal_id).mkdir(parents=True, exist_ok=True)
+    home.proposal(mark.proposal_id(index)).mkdir(parents=True, exist_ok=True)
     proposal = Proposal(
-        proposal_id=proposal_id,
-        report_id=mark.report_id,
-        run_id=mark.run_id,
-        index=index.key,
-        created_at=utc_text(mark.at),
+        **mark.identity(index),
         sha256=restored.sha256,
         live_sha256=sha256(live_bytes) if live_bytes is not None else None,
         before_count=len(live.rows) if live else None,
@@ -133,6 +129,15 @@ def stage_backup(home: Home, index: Index, backup_id: str | None, mark: RunMark)
     return proposal
 
 
+def _keep_raw_copies(home: Home, proposal_id: str, gathered: Gathered) -> tuple[SourceCopy, ...]:
+    (home.proposal(proposal_id) / RAW).mkdir(parents=True, exist_ok=True)
+    return tuple(
+        _keep_raw(home, proposal_id, number, attempt)
+        for number, attempt in enumerate(gathered.attempts, start=1)
+        if attempt.raw is not None
+    )
+
+
 def _keep_raw(home: Home, proposal_id: str, number: int, attempt: Attempt) -> SourceCopy:
     raw = attempt.raw
     assert raw is not None
@@ -148,6 +153,14 @@ def _keep_raw(home: Home, proposal_id: str, number: int, attempt: Attempt) -> So
         etag=raw.etag,
         last_modified=raw.last_modified,
     )
+
+
+def _fallback_warnings(gathered: Gathered, chosen: Attempt) -> list[str]:
+    return [
+        f"{one.url} was of no use: {one.error}. The list was read from {chosen.url}"
+        for one in gathered.attempts
+        if one.error
+    ]
 
 
 def _carried_warnings(index: Index, normalised: Normalised) -> list[str]:

@@ -107,21 +107,7 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     if any(report["overrides"].values()):
         yield "\nOverride: a large change was accepted (`--allow-large-change`)."
     yield ""
-    own = [r for r in report["results"] if "changes" in r]
-    if own:
-        yield "| list | status | audit | before | after | added | removed | renamed | fields |"
-        yield "|---|---|---|--:|--:|--:|--:|--:|--:|"
-        for result in own:
-            cells = [
-                task_name(result["task"]),
-                status_of(result),
-                audit_of(result),
-                _number(result["before_count"]),
-                _number(result["after_count"]),
-                *counts_of(result["changes"]),
-            ]
-            yield f"| {' | '.join(cells)} |"
-        yield ""
+    yield from _table([result for result in report["results"] if "changes" in result])
     for result in report["results"]:
         yield from _task(result)
     loose = [
@@ -140,6 +126,24 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     if command := promote_command(report):
         yield f"To apply exactly this:\n\n    {command}\n"
     yield f"Run {report['run_id']}."
+
+
+def _table(lists: list[dict[str, Any]]) -> Iterator[str]:
+    if not lists:
+        return
+    yield "| list | status | audit | before | after | added | removed | renamed | fields |"
+    yield "|---|---|---|--:|--:|--:|--:|--:|--:|"
+    for result in lists:
+        cells = [
+            task_name(result["task"]),
+            status_of(result),
+            audit_of(result),
+            _number(result["before_count"]),
+            _number(result["after_count"]),
+            *counts_of(result["changes"]),
+        ]
+        yield f"| {' | '.join(cells)} |"
+    yield ""
 
 
 def _task(result: dict[str, Any]) -> Iterator[str]:

@@ -106,7 +106,8 @@ def test_a_list_of_which_every_row_is_another_is_refused(home: Home) -> None:
     (message,) = receipt.messages(FAILED)
     assert message == (
         "turnover_is_within_limits: 503 added and 503 removed of 503: 200.0% "
-        "(warning above 10%, failure above 25%)"
+        "(warning above 10%, failure above 25%). "
+        'If that is right: --allow-large-change --reason "..."'
     )
 
 

@@ -49,7 +49,11 @@ def test_a_damaged_file_is_refused_by_name_with_its_fault_and_what_to_do(
     message = str(refused.value)
     assert message.startswith("data/sti_constituents.csv ")
     assert fault in message
-    assert "Restore a backup from data/backups/constituents" in message
+    assert message.endswith(
+        ", so nothing can be compared with it; it is left as it is. Bring it back: "
+        "python -m tws_maintenance restore sti_constituents. Or move it away and fetch it anew: "
+        "run --apply."
+    )
 
 
 def test_something_that_is_no_file_is_refused_by_name(home: Home) -> None:

@@ -73,7 +73,9 @@ def test_a_source_that_was_of_no_use_is_told_although_the_next_one_answered(home
     )
     proposal = stage(home, STI, answer, mark())
     assert proposal.source == "http://b"
-    assert proposal.warnings == ("http://a was of no use: timed out",)
+    assert proposal.warnings == (
+        "http://a was of no use: timed out. The list was read from http://b",
+    )
     assert [copy.file for copy in proposal.copies] == ["2_wikipedia_rest.html"]
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from tws_maintenance.clock import utc_text
 from tws_maintenance.constituents import rules
+from tws_maintenance.constituents.receipt import Override
 from tws_maintenance.constituents.rules import Outcome, Rule, live_rules
 from tws_maintenance.constituents.validation import LiveAudit, validate_live
 from tws_maintenance.demo.pages import companies
@@ -18,11 +19,13 @@ from tws_maintenance_tests.constituents.bench import (
     HSI,
     SP500,
     STI,
+    audited,
     configure,
     names,
     outcome_of,
     promoted,
     ready,
+    staged,
     tree,
     with_strangers,
 )
@@ -84,6 +87,8 @@ def test_a_column_that_is_missing_is_named_and_nothing_passes_that_needed_it(hom
     assert "no column sub_industry" in outcome_of(audit.checks, rules.COLUMNS).message
     assert outcome_of(audit.checks, rules.UNIQUE).outcome == FAILED
     assert outcome_of(audit.checks, rules.ROW_COUNT).outcome == PASSED
+    (message,) = audit.messages(FAILED)
+    assert message.startswith(f"{rules.COLUMNS.name}: no column sub_industry")
 
 
 def test_an_operators_own_column_is_no_fault(home: Home) -> None:
@@ -168,14 +173,66 @@ def test_a_list_that_somebody_edited_since_is_told(home: Home) -> None:
     assert audit.status == "passed"
 
 
+def test_a_column_that_an_operator_adds_is_no_edit_but_a_cell_of_ours_is(home: Home) -> None:
+    promoted(home, ready(home, STI, companies("sti")))
+    path = home.live_file("sti")
+    header, *lines = path.read_text().splitlines()
+    noted = "\n".join([f"{header},note", *(f"{line},mine" for line in reversed(lines))]) + "\n"
+    path.write_text(noted)
+    audit = validated(home, STI)
+    assert outcome_of(audit.checks, rules.NOT_EDITED).outcome == PASSED
+    assert audit.messages(WARNED) == []
+    path.write_text(noted.replace("Amber Lane", "Amber Lake"))
+    check = outcome_of(validated(home, STI).checks, rules.NOT_EDITED)
+    assert (check.outcome, "changed A00.SI security" in check.message) == (WARNED, True)
+
+
+def test_a_large_change_that_was_accepted_once_is_no_failure_of_the_same_bytes(
+    home: Home,
+) -> None:
+    write_live(home, STI, companies("sti"))
+    enlarged = [*companies("sti"), *with_strangers(STI, 15)[:15]]
+    proposal = staged(home, STI, enlarged)
+    accepted = Override(allow_large_change=True, reason="index enlarged")
+    assert audited(home, proposal, override=accepted).has_passed
+    promoted(home, proposal)
+
+    audit = validated(home, STI)
+    check = outcome_of(audit.checks, rules.COUNT_CHANGE)
+    assert (audit.status, check.outcome) == ("passed", WARNED)
+    assert check.message.endswith("failure above 25%) (accepted: --allow-large-change)")
+
+    path = home.live_file("sti")
+    path.write_bytes(path.read_bytes().replace(b"Amber Lane", b"Amber Lake"))
+    others = validated(home, STI)
+    assert names(others.checks, FAILED) == {rules.COUNT_CHANGE.name}, "it was accepted for no other"
+
+
 def test_a_list_that_does_not_exist_passes_nothing(home: Home) -> None:
     audit = validated(home, STI)
     assert (audit.status, audit.row_count, audit.sha256) == ("failed", None, None)
     assert {check.outcome for check in audit.checks} == {FAILED}
-    assert audit.messages(FAILED) == [
-        "data/sti_constituents.csv does not exist; an apply run creates it from the source"
-    ]
+    (message,) = audit.messages(FAILED)
+    assert message == (
+        "data/sti_constituents.csv does not exist. "
+        "Fetch it: python -m tws_maintenance run --task sti_constituents --apply"
+    )
     assert audit.messages(WARNED) == []
+
+
+def test_a_list_that_is_gone_but_was_kept_names_the_command_that_brings_it_back(
+    home: Home,
+) -> None:
+    folder = home.backups / "20260301_000000"
+    folder.mkdir(parents=True)
+    (folder / "sti_constituents.csv").write_bytes(write_live(home, STI, companies("sti")))
+    home.live_file("sti").unlink()
+    (message,) = validated(home, STI).messages(FAILED)
+    assert message == (
+        "data/sti_constituents.csv does not exist. Bring it back: "
+        "python -m tws_maintenance restore sti_constituents (or fetch it: "
+        "python -m tws_maintenance run --task sti_constituents --apply)"
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"symbol\nA,B\n", None])
@@ -189,4 +246,8 @@ def test_a_list_that_cannot_be_read_passes_nothing(home: Home, content: bytes | 
     assert {check.outcome for check in audit.checks} == {FAILED}
     (message,) = audit.messages(FAILED)
     assert message.startswith("data/sti_constituents.csv ")
-    assert "was left as it is" in message
+    assert message.endswith(
+        ", so nothing can be compared with it; it is left as it is. Bring it back: "
+        "python -m tws_maintenance restore sti_constituents. Or move it away and fetch it anew: "
+        "run --apply."
+    )

@@ -96,7 +96,7 @@ def test_an_apply_replaces_each_file_with_a_backup_of_the_former_bytes(day: Day)
 
 def test_validate_fetches_nothing_and_finds_the_lists_in_order(day: Day) -> None:
     assert day.validated.returncode == 0, day.validated.stderr
-    assert "Validation completed. No file was replaced." in day.validated.stdout
+    assert day.validated.stdout.splitlines()[0] == "Validation completed."
     report = day.reports[2]
     assert (report["entry_point"], report["dry_run"], report["status"]) == (
         "cli",

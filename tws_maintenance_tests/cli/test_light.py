@@ -19,13 +19,20 @@ print("LOADED", *sorted(set(sys.modules) & {heavy}), file=sys.stderr)
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--help",), ("run", "--help"), ("reports", "list"), ("status",)]
+    ("arguments", "loaded"),
+    [
+        (("--help",), ""),
+        (("run", "--help"), ""),
+        (("reports", "list"), ""),
+        # It audits the live files.
+        (("status",), " pandas pandera"),
+    ],
 )
-def test_a_look_loads_neither_dagster_nor_pandas(
-    program: Program, arguments: tuple[str, ...]
+def test_a_look_loads_no_dagster_and_pandas_only_where_it_audits(
+    program: Program, arguments: tuple[str, ...], loaded: str
 ) -> None:
     script = LOADED.replace("{heavy}", repr(set(HEAVY)))
     done = program.execute(sys.executable, "-c", script, *arguments)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines()[-1] == "LOADED"
+    assert done.stderr.splitlines()[-1] == f"LOADED{loaded}"
     assert done.stdout

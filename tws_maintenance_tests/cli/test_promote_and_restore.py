@@ -6,12 +6,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import yaml
 
+from tws_maintenance.clock import parse_utc
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import HOME_VARIABLE, Home
@@ -142,15 +143,19 @@ def test_the_history_tells_the_coming_the_going_and_the_coming_back(
         (ids[2], "removed", "D29.SI"),
         (ids[3], "added", "D29.SI"),
     ]
-    today = datetime.now(UTC).date()
-    days = [today + timedelta(days=n) for n in (-2, 1)]
+    last = parse_utc(journey.reports[-1]["finished_at"]).date()
+    days = [last - timedelta(days=2), last]
     asked = [
-        json.loads(command("history", STI.task, "--on", str(d), "--json").stdout) for d in days
+        json.loads(command("history", STI.task, "--on", str(day), "--json").stdout) for day in days
     ]
     assert [len(one["members"]) for one in asked] == [29, 30]
     printed = command("history", STI.task, "--on", str(days[1])).output
     assert printed.endswith(f"30 members on {days[1]}\n")
     assert "before the history" in printed
+    tomorrow = today + timedelta(days=2)
+    early = command("history", STI.task, "--on", str(tomorrow))
+    assert early.exit_code == 2
+    assert f"{tomorrow} has not come yet; --on takes a day up to today (UTC)." in early.output
 
 
 @group

@@ -1,6 +1,7 @@
 """`status` and `reports`: what there is to see, and whether it needs somebody."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 from tws_maintenance.demo.pages import companies, page
@@ -57,9 +58,36 @@ def test_the_check_fails_for_a_failed_run_and_for_an_old_one(
     assert command("run", "--task", "hsi_constituents").exit_code == 1
     failed = command("status", "--check")
     assert failed.exit_code == 1
-    assert [line.split()[-2] for line in failed.output.splitlines() if "hsi_con" in line] == [
-        "failed"
+    lines = failed.output.splitlines()
+    assert [line.split()[-2:] for line in lines if line.startswith(("STI ", "HSI "))] == [
+        ["sound", "passed"],
+        ["sound", "failed"],
     ]
+    assert f"Home: {home.root}" in lines
+
+
+def test_a_truncated_file_is_called_broken_however_fresh_it_is(
+    command: Command, home: Home
+) -> None:
+    assert command("run", "--apply").exit_code == 0
+    assert command("status").output.count(" sound ") == 3
+    path = home.live_file("hsi")
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:11]))
+    shown = command("status")
+    assert shown.exit_code == 0
+    assert re.search(r"(?m)^HSI +10 +\S+Z +fresh +BROKEN +passed *$", shown.output), shown.output
+    assert shown.output.count(" sound ") == 2
+    assert re.search(r"(?m)^HSI: \S+: 10 rows", shown.output), shown.output
+    assert command("status", "--check").exit_code == 1
+
+
+def test_an_operators_own_column_leaves_the_file_sound(command: Command, home: Home) -> None:
+    assert command("run", "--apply").exit_code == 0
+    path = home.live_file("sti")
+    header, *rows = path.read_text().splitlines()
+    path.write_text("".join([f"{header},note\n", *(f"{row},mine\n" for row in rows)]))
+    shown = command("status", "--check")
+    assert (shown.exit_code, shown.output.count(" sound ")) == (0, 3), shown.output
 
 
 def test_an_edit_by_somebody_else_is_shown(command: Command, home: Home) -> None:
@@ -67,7 +95,7 @@ def test_an_edit_by_somebody_else_is_shown(command: Command, home: Home) -> None
     with open(home.live_file("sti"), "a", encoding="utf-8") as file:
         file.write("ZZZ.SI,ZZZ,By Hand Ltd,,\n")
     shown = command("status")
-    assert "data/sti_constituents.csv (EDITED)" in shown.output
+    assert re.search(r"(?m)^STI +31 +\S+Z +fresh +edited +passed *$", shown.output), shown.output
     (report,) = reports_of(home)
     assert (
         f"sti_constituents.csv was edited by somebody else since {report['report_id']} promoted it"

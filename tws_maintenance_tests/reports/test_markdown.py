@@ -55,7 +55,7 @@ def test_the_first_line_is_the_verdict() -> None:
         ),
         (
             report({"task": "metadata_validation", "status": "failed"}, status="failed"),
-            "Validation failed. No file was replaced. Failed: metadata validation.",
+            "Validation failed. Failed: metadata validation.",
         ),
     ],
 )
@@ -79,14 +79,15 @@ def test_changes_are_told_by_name_and_a_rename_only_once() -> None:
         "- **renamed:** FROM.SI is now TO.SI (Mover)",
         "- **changed:** D05.SI sector: (blank) → Banks",
     ]
-    assert "| STI | nothing to change | not run | 30 | 30 | 2 | 2 | 1 | 1 |" in told
+    assert "| STI | nothing to change | not run | 30 | 30 | 1 | 1 | 1 | 1 |" in told
 
 
 def test_a_first_list_is_not_told_member_by_member() -> None:
     added = [{"symbol": one.ticker, "security": one.name} for one in companies("sti")]
-    text = render(report(result(before_count=None, changes=CHANGES | {"added": added})))
+    changes = {"added": added, "removed": [], "renamed": [], "updated": []}
+    text = render(report(result(before_count=None, changes=changes)))
     assert "- **new list:** 30 members; there was no file before" in text
-    assert "| STI | nothing to change | not run | none | 30 | 30 |" in text
+    assert "| STI | nothing to change | not run | none | 30 | 30 | 0 | 0 | 0 |" in text
     assert "Amber Lane" not in text
 
 
@@ -164,7 +165,7 @@ def test_where_it_came_from_and_went_to_is_told() -> None:
         "- carried forward: 3 values that the source left blank",
         "- proposal: `maintenance_20261122_183000_sti`",
         "- written: `data/sti_constituents.csv`",
-        "- backup: `data/backups/constituents/20261122_183000/sti_constituents.csv`",
+        "- the former file is kept as: `data/backups/constituents/20261122_183000/sti_constituents.csv`",
         "Reason: quarterly review",
         "Override: a large change was accepted (`--allow-large-change`).",
         "by operator (cli)",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tws_maintenance.clock import utc_text
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
@@ -16,6 +17,7 @@ from tws_maintenance_tests.reports.shelf import AT, filed, result
 from tws_maintenance_tests.support import write_live
 
 TASKS = [index.task for index in INDICES.values()]
+FETCH = "python -m tws_maintenance run --task sti_constituents --apply"
 PASSED = {"status": "passed", "warnings": [], "errors": []}
 
 
@@ -46,7 +48,7 @@ def test_after_an_apply_everything_is_fresh(home: Home) -> None:
     assert sti["last_refreshed_at"] == "2026-11-22T18:30:00.000Z"
     assert (sti["file"], sti["source"]) == ("data/sti_constituents.csv", "page")
     assert (sti["validation"], sti["run_id"]) == (PASSED, "run-1")
-    assert (sti["stale"], sti["drift"], sti["problems"]) == (False, None, [])
+    assert (sti["stale"], sti["drift"], sti["file_audit"]) == (False, None, PASSED)
     assert value["latest_report"] == {
         "report_id": "maintenance_20261122_183000",
         "finished_at": "2026-11-22T18:30:00.000Z",
@@ -67,7 +69,11 @@ def test_a_home_that_was_never_used_needs_attention(home: Home) -> None:
     assert value["latest_report"] is None
     sti = of(value)
     assert (sti["last_refreshed_at"], sti["stale"], sti["row_count"]) == (None, True, None)
-    assert sti["problems"] == ["there is no file yet; an apply run creates it"]
+    assert sti["file_audit"] == {
+        "status": "failed",
+        "warnings": [],
+        "errors": [f"{sti['file']} does not exist. Fetch it: {FETCH}"],
+    }
     assert sti["validation"] == {"status": "not_run", "warnings": [], "errors": []}
 
 
@@ -115,7 +121,58 @@ def test_a_list_that_cannot_be_read_needs_attention_and_is_told(home: Home) -> N
     value = asked(home)
     assert needs_attention(value)
     assert of(value)["row_count"] is None
-    assert "is not UTF-8" in of(value)["problems"][0]
+    audit = of(value)["file_audit"]
+    assert (audit["status"], audit["warnings"]) == ("failed", [])
+    (message,) = audit["errors"]
+    assert message.startswith("data/sti_constituents.csv is not UTF-8 (at byte 0), so nothing")
+    assert "python -m tws_maintenance restore sti_constituents. Or move" in message
+
+
+def test_a_list_that_was_cut_off_needs_attention_although_it_is_fresh(home: Home) -> None:
+    refreshed(home)
+    path = home.live_file("sti")
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:4]))
+    value = asked(home)
+    assert needs_attention(value)
+    sti = of(value)
+    assert (sti["stale"], sti["row_count"], sti["validation"]) == (False, 3, PASSED)
+    assert sti["file_audit"]["status"] == "failed"
+    (message,) = sti["file_audit"]["errors"]
+    assert "3 rows" in message
+    assert of(value, "hsi_constituents")["file_audit"] == PASSED
+
+
+def test_an_operators_own_column_is_no_drift_and_needs_nobody(home: Home) -> None:
+    refreshed(home)
+    sti = INDICES["sti"]
+    promoted(home, ready(home, sti, companies("sti")))
+    path = home.live_file("sti")
+    header, *lines = path.read_text().splitlines()
+    path.write_text("".join([f"{header},note\n", *(f"{line},mine\n" for line in lines)]))
+    value = asked(home)
+    assert (of(value)["drift"], of(value)["file_audit"]) == (None, PASSED)
+    assert not needs_attention(value)
+
+
+def test_a_restored_list_is_no_fresher_than_it_was(home: Home) -> None:
+    refreshed(home)
+    later = AT + timedelta(days=4)
+    source = "data/backups/constituents/20261122_183000/sti_constituents.csv"
+    filed(home, result(source=source, validation=PASSED, finished_at=utc_text(later)), at=later)
+    value = asked(home, 4)
+    sti = of(value)
+    assert (sti["last_refreshed_at"], sti["source"]) == ("2026-11-22T18:30:00.000Z", "page")
+    assert sti["stale"]
+    assert needs_attention(value)
+
+
+def test_a_refusal_says_nothing_of_the_list(home: Home) -> None:
+    refreshed(home)
+    refused = result(status="failed", refusal="stale", errors=["not the file"])
+    filed(home, refused, at=AT + timedelta(hours=1), status="failed")
+    value = asked(home)
+    assert of(value)["validation"] == PASSED
+    assert not needs_attention(value)
 
 
 @pytest.mark.parametrize(

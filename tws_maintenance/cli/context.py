@@ -12,6 +12,15 @@ from tws_maintenance.home import HOME_VARIABLE, Home, find_home, is_checkout
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the value alone, as JSON, on stdout."
 )
+override_option = click.option(
+    "--allow-large-change",
+    is_flag=True,
+    help="Accept a count change or turnover above the failure limit. Give a --reason.",
+)
+reason_option = click.option(
+    "--reason", default="", metavar="TEXT", help="Why; kept in the report."
+)
+verbose_option = click.option("--verbose", "-v", is_flag=True, help="Show Dagster's log on stderr.")
 pass_home = click.make_pass_decorator(Home)
 
 

@@ -2,7 +2,7 @@
 
 import click
 
-from tws_maintenance.cli.context import json_option, pass_home
+from tws_maintenance.cli.context import json_option, pass_home, reason_option, verbose_option
 from tws_maintenance.cli.output import finish
 from tws_maintenance.home import Home
 from tws_maintenance.indices import CONSTITUENT_TASKS
@@ -18,8 +18,8 @@ from tws_maintenance.indices import CONSTITUENT_TASKS
     type=click.Choice(CONSTITUENT_TASKS),
     help="One of its lists; may be given again. [default: all that it staged]",
 )
-@click.option("--reason", default="", metavar="TEXT", help="Why; kept in the report.")
-@click.option("--verbose", "-v", is_flag=True, help="Show Dagster's log on stderr.")
+@reason_option
+@verbose_option
 @json_option
 @click.pass_context
 @pass_home

@@ -2,7 +2,13 @@
 
 import click
 
-from tws_maintenance.cli.context import json_option, pass_home
+from tws_maintenance.cli.context import (
+    json_option,
+    override_option,
+    pass_home,
+    reason_option,
+    verbose_option,
+)
 from tws_maintenance.cli.output import finish
 from tws_maintenance.home import Home
 from tws_maintenance.indices import CONSTITUENT_TASKS
@@ -12,13 +18,9 @@ from tws_maintenance.indices import CONSTITUENT_TASKS
 @click.argument("task", type=click.Choice(CONSTITUENT_TASKS))
 @click.option("--backup", "backup_id", metavar="ID", help="Which one. [default: the newest]")
 @click.option("--apply", is_flag=True, help="Restore it. Without it the changes are only shown.")
-@click.option(
-    "--allow-large-change",
-    is_flag=True,
-    help="Accept a count change or turnover above the failure limit. Give a --reason.",
-)
-@click.option("--reason", default="", metavar="TEXT", help="Why; kept in the report.")
-@click.option("--verbose", "-v", is_flag=True, help="Show Dagster's log on stderr.")
+@override_option
+@reason_option
+@verbose_option
 @json_option
 @click.pass_context
 @pass_home

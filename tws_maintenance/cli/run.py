@@ -2,7 +2,13 @@
 
 import click
 
-from tws_maintenance.cli.context import json_option, pass_home
+from tws_maintenance.cli.context import (
+    json_option,
+    override_option,
+    pass_home,
+    reason_option,
+    verbose_option,
+)
 from tws_maintenance.cli.output import finish
 from tws_maintenance.home import Home
 from tws_maintenance.indices import TASK_GROUPS, TASKS
@@ -19,13 +25,9 @@ from tws_maintenance.indices import TASK_GROUPS, TASKS
 )
 @click.option("--dry-run", is_flag=True, help="Only show what would change. This is the default.")
 @click.option("--apply", is_flag=True, help="Replace each file whose audit passes, with a backup.")
-@click.option(
-    "--allow-large-change",
-    is_flag=True,
-    help="Accept a count change or turnover above the failure limit. Give a --reason.",
-)
-@click.option("--reason", default="", metavar="TEXT", help="Why; kept in the report.")
-@click.option("--verbose", "-v", is_flag=True, help="Show Dagster's log on stderr.")
+@override_option
+@reason_option
+@verbose_option
 @json_option
 @click.pass_context
 @pass_home

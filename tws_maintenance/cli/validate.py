@@ -2,14 +2,14 @@
 
 import click
 
-from tws_maintenance.cli.context import json_option, pass_home
+from tws_maintenance.cli.context import json_option, pass_home, verbose_option
 from tws_maintenance.cli.output import finish
 from tws_maintenance.home import Home
 from tws_maintenance.indices import METADATA_VALIDATION
 
 
 @click.command()
-@click.option("--verbose", "-v", is_flag=True, help="Show Dagster's log on stderr.")
+@verbose_option
 @json_option
 @click.pass_context
 @pass_home

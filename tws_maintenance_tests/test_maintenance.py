@@ -243,7 +243,9 @@ def test_a_run_that_is_cancelled_between_its_steps_is_interrupted_too(
     assert run.report is not None
     assert run.report["status"] == "interrupted"
     assert statuses(run.report) == ["failed", "skipped", "skipped"]
-    assert result_of(run.report, SP500.task)["errors"] == ["the promotion did not run"]
+    assert result_of(run.report, SP500.task)["errors"] == [
+        "the run was interrupted before this list was done"
+    ]
     assert live_bytes(home) == {"sp500": None, "sti": None, "hsi": None}
 
 
@@ -457,9 +459,11 @@ def test_validating_tells_each_list_by_its_name_and_fails_as_a_whole(
     assert report["status"] == "failed"
     (result,) = report["results"]
     assert result["validation"]["status"] == "failed"
-    assert result["validation"]["errors"] == [
-        "STI: data/sti_constituents.csv does not exist; an apply run creates it from the source"
-    ]
+    (message,) = result["validation"]["errors"]
+    assert message == (
+        "STI: data/sti_constituents.csv does not exist. "
+        "Fetch it: python -m tws_maintenance run --task sti_constituents --apply"
+    )
     files = result["files"]
     assert [files[key]["validation"]["status"] for key in files] == ["passed", "failed", "passed"]
     assert all(one["stale"] for one in files.values())

@@ -21,6 +21,7 @@ CHANGES = {
     "renamed": [{"from_symbol": "FROM.SI", "to_symbol": "TO.SI", "security": "Mover"}],
     "updated": [{"symbol": "D05.SI", "field": "sector", "before": "", "after": "Banks"}],
 }
+KEPT = "data/backups/constituents/20261122_183000/sti_constituents.csv"
 NOTHING_TO_DO = "Nothing to change: the files were up to date."
 
 
@@ -152,7 +153,7 @@ def test_where_it_came_from_and_went_to_is_told() -> None:
                 carried_forward=3,
                 proposal_id="maintenance_20261122_183000_sti",
                 output_path="data/sti_constituents.csv",
-                backup_path="data/backups/constituents/20261122_183000/sti_constituents.csv",
+                backup_path=KEPT,
             ),
             reason="quarterly review",
             overrides={"allow_large_change": True},
@@ -165,7 +166,7 @@ def test_where_it_came_from_and_went_to_is_told() -> None:
         "- carried forward: 3 values that the source left blank",
         "- proposal: `maintenance_20261122_183000_sti`",
         "- written: `data/sti_constituents.csv`",
-        "- the former file is kept as: `data/backups/constituents/20261122_183000/sti_constituents.csv`",
+        f"- the former file is kept as: `{KEPT}`",
         "Reason: quarterly review",
         "Override: a large change was accepted (`--allow-large-change`).",
         "by operator (cli)",

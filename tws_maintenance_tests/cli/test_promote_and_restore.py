@@ -152,10 +152,10 @@ def test_the_history_tells_the_coming_the_going_and_the_coming_back(
     printed = command("history", STI.task, "--on", str(days[1])).output
     assert printed.endswith(f"30 members on {days[1]}\n")
     assert "before the history" in printed
-    tomorrow = today + timedelta(days=2)
-    early = command("history", STI.task, "--on", str(tomorrow))
+    future = last + timedelta(days=3)
+    early = command("history", STI.task, "--on", str(future))
     assert early.exit_code == 2
-    assert f"{tomorrow} has not come yet; --on takes a day up to today (UTC)." in early.output
+    assert f"{future} has not come yet; --on takes a day up to today (UTC)." in early.output
 
 
 @group

@@ -280,9 +280,9 @@ def test_proposals_are_listed_with_their_state_and_shown_with_every_change(
     report = looked(command)
     name = f"{report['report_id']}_sti"
     listed = command("proposals", "list", "--waiting").output
-    assert re.search(rf"{name} +STI +waiting +29 +30 +1 +0 +python -m", listed), listed
+    assert re.search(rf"{name} +STI +waiting +29 +30 +1 +0 +promote ", listed), listed
     shown = command("proposals", "show", name).output
-    assert f"python -m tws_maintenance promote {report['report_id']}" in shown
+    assert f"promote {report['report_id']}" in shown
     assert "added    D29.SI" in shown
     value = json.loads(command("proposals", "show", name, "--json").stdout)
     assert value["proposal"]["live_sha256"] == sha256(older)

@@ -42,7 +42,7 @@ def waiting(home: Home) -> str:
 def test_what_passed_its_audit_waits_and_says_how_it_is_promoted(home: Home, waiting: str) -> None:
     assert state_after(home, waiting, hours=23) == (
         State.WAITING,
-        "python -m tws_maintenance promote maintenance_20261122_183000",
+        "promote maintenance_20261122_183000",
     )
 
 

@@ -242,6 +242,8 @@ def _in_order(tasks: tuple[str, ...]) -> list[str]:
 
 def _conclude(result: TaskResult, *, is_interrupted: bool) -> None:
     """Settle the status: success is what remains when nothing failed and everything was done."""
+    if result.task == METADATA_VALIDATION:
+        _gather_files(result)
     if result.errors or result.validation_errors:
         result.status = TaskStatus.FAILED
     elif result.started_at is None:
@@ -264,11 +266,18 @@ def _conclude(result: TaskResult, *, is_interrupted: bool) -> None:
     elif result.status != TaskStatus.SUCCESS:
         result.status = TaskStatus.FAILED
         result.errors.append("the promotion did not run")
-    if result.task == METADATA_VALIDATION:
-        files = result.details["files"]
-        result.details["files"] = {key: files[key] for key in INDICES if key in files}
-        if result.validation_errors:
-            result.validation_status = ValidationStatus.FAILED
+    if result.task == METADATA_VALIDATION and result.validation_errors:
+        result.validation_status = ValidationStatus.FAILED
+
+
+def _gather_files(result: TaskResult) -> None:
+    """Put the files of a validation in their declared order, and their findings with them."""
+    files = result.details["files"]
+    result.details["files"] = {key: files[key] for key in INDICES if key in files}
+    for key, one in result.details["files"].items():
+        found, name = one["validation"], INDICES[key].name
+        result.validation_errors += [f"{name}: {text}" for text in found["errors"]]
+        result.validation_warnings += [f"{name}: {text}" for text in found["warnings"]]
 
 
 def _told(error: Exception) -> str:

@@ -52,7 +52,8 @@ def _differs_in_own_columns_only(
         after = parse_live(content, "the live file")
     except (OSError, LiveFileError):
         return False
-    if sha256(promoted) != last.sha256 or not set(index.columns) <= set(after.columns):
+    known = set(before.columns) & set(after.columns)
+    if sha256(promoted) != last.sha256 or not set(index.columns) <= known:
         return False
     rows = [
         sorted(tuple(row[name] for name in index.columns) for row in live.rows)

@@ -43,7 +43,9 @@ def test_the_thresholds_without_settings_are_as_agreed(home: Home) -> None:
             "fail_change": 0.25,
             "warn_turnover": 0.10,
             "fail_turnover": 0.25,
-            "warn_dropped": 0.0,
+            "warn_names": 0.10,
+        "fail_names": 0.50,
+        "warn_dropped": 0.0,
             "fail_dropped": 0.02,
             "max_age_days": 3.0,
         }

@@ -6,6 +6,7 @@ same tables, same locking. Named in the dagster.yaml that `tws_maintenance.pipel
 writes; an operator's own DAGSTER_HOME is not touched and works without it.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -13,6 +14,7 @@ from functools import cached_property
 from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
 from dagster._core.storage.sql import create_engine
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
 
@@ -21,9 +23,11 @@ class SqliteEventLog(ConsolidatedSqliteEventLogStorage):
 
     @cached_property
     def _engine(self) -> Engine:
-        return create_engine(
+        engine = create_engine(
             self._conn_string, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}
         )
+        event.listen(engine, "connect", _without_a_sync_for_each_event)
+        return engine
 
     @contextmanager
     def _connect(self) -> Iterator[Connection]:
@@ -46,3 +50,11 @@ class SqliteEventLog(ConsolidatedSqliteEventLogStorage):
         """Close the connections."""
         self._engine.dispose()
         super().dispose()  # type: ignore[no-untyped-call]
+
+
+def _without_a_sync_for_each_event(connection: sqlite3.Connection, _record: object) -> None:
+    """Let the last events be lost in a power cut, never the file: that is what WAL promises.
+
+    What must survive one (lists, backups, reports) is synced where it is written.
+    """
+    connection.execute("PRAGMA synchronous = NORMAL")

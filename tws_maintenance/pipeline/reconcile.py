@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
-import psutil
 from filelock import FileLock, Timeout
 
 from tws_maintenance.clock import utc_now
@@ -159,6 +158,8 @@ def _may_be_alive(home: Home, instance: dg.DagsterInstance, record: dg.RunRecord
         # Another host or container has process ids of its own.
         touched = record.update_timestamp.replace(tzinfo=UTC)
         return datetime.now(UTC) - touched < UNTOUCHED_LIMIT
+    import psutil
+
     try:
         # A process that began after the event was written is another one with the same number.
         return psutil.Process(pid).create_time() <= event.timestamp + CLOCK_TICKS

@@ -81,7 +81,8 @@ def build_report_resource(begun: HeadStart | None = None) -> dg.ResourceDefiniti
             yield run  # not opened, so that it writes nothing
             return
         try:
-            _reconcile(home, context)
+            if begun is None:  # whoever began something has reconciled before
+                _reconcile(home, context)
             run.open(problem or misuse)
             _tag(run, context)
             yield run

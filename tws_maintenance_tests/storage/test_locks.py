@@ -56,8 +56,7 @@ def test_a_held_lock_names_its_holder_to_another_process(lock: Path) -> None:
         expected = f"sp500 is locked by maintenance_20261122_181700 (process {process.pid}, since 2"
         assert message.startswith(expected)
         assert message.endswith(
-            "and still was after 0 s. "
-            "Wait for that run to end, then try again."
+            "and still was after 0 s. Wait for that run to end, then try again."
         )
         assert caught.value.code == "lock_held"
 

@@ -44,8 +44,8 @@ def test_the_thresholds_without_settings_are_as_agreed(home: Home) -> None:
             "warn_turnover": 0.10,
             "fail_turnover": 0.25,
             "warn_names": 0.10,
-        "fail_names": 0.50,
-        "warn_dropped": 0.0,
+            "fail_names": 0.50,
+            "warn_dropped": 0.0,
             "fail_dropped": 0.02,
             "max_age_days": 3.0,
         }

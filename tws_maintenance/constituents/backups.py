@@ -61,10 +61,16 @@ def back_up(home: Home, index: Index, content: bytes, report_id: str) -> Path:
 
 
 def list_backups(home: Home, index: Index | None = None) -> list[Backup]:
-    """Return the backups of `index`, or of all, newest first, each compared with its sum."""
+    """Return the backups of `index`, or of all, newest first, each compared with its sum.
+
+    One that its folder's sums name and that is gone is listed too, as damaged.
+    """
     wanted = [index] if index else list(INDICES.values())
     found = [
-        _inspect(path, one) for one in wanted for path in home.backups.glob(f"*/{_name(home, one)}")
+        _inspect(folder / _name(home, one), one)
+        for folder in home.backups.glob("*/")
+        for one in wanted
+        if (folder / _name(home, one)).exists() or _name(home, one) in _named(folder)
     ]
     return sorted(found, key=lambda backup: _age_key(backup.backup_id), reverse=True)
 
@@ -127,13 +133,15 @@ def prune(backups: Iterable[Backup]) -> None:
     """Remove `backups` and their sums; a folder that holds nothing else goes too."""
     for backup in backups:
         folder = backup.path.parent
-        backup.path.unlink(missing_ok=True)
         sums = _read_sums(folder)
         sums.pop(backup.path.name, None)
+        # The sums first: killed in between, they name no file that is not there.
         if sums:
             _write_sums(folder, sums)
         else:
             (folder / SUMS).unlink(missing_ok=True)
+        backup.path.unlink(missing_ok=True)
+        if not sums:
             with contextlib.suppress(OSError):  # something of somebody else's lies in it
                 folder.rmdir()
 
@@ -171,6 +179,13 @@ def _age_key(backup_id: str) -> tuple[str, int]:
     """Sort 20261122_183000_10 after 20261122_183000_2."""
     stamp, number = backup_id[:15], backup_id[16:]
     return stamp, int(number) if number.isdecimal() else 1
+
+
+def _named(folder: Path) -> dict[str, str]:
+    try:
+        return _read_sums(folder)
+    except (OSError, UnicodeDecodeError):
+        return {}
 
 
 def _read_sums(folder: Path) -> dict[str, str]:

@@ -16,10 +16,12 @@ from tws_maintenance.constituents.backups import (
     prune,
     read_backup,
 )
+from tws_maintenance.demo.pages import companies
 from tws_maintenance.errors import BackupDamaged
 from tws_maintenance.home import Home
 from tws_maintenance.settings import RetentionSettings
 from tws_maintenance_tests.constituents.bench import AT, HSI, STI, temporary_files, tree
+from tws_maintenance_tests.support import write_live
 
 CONTENT = b"symbol,security\nA,A Company\nB,B Company\n"
 EVERYTHING = RetentionSettings(backups_keep=1, backups_max_age_days=0)
@@ -168,3 +170,13 @@ def test_pruning_leaves_what_somebody_else_put_there(home: Home) -> None:
     note.write_text("kept for the auditors")
     prune(prunable(home, EVERYTHING, AT))
     assert list(note.parent.iterdir()) == [note]
+
+
+def test_a_backup_that_is_named_but_gone_is_damaged(home: Home) -> None:
+    content = write_live(home, STI, companies("sti"))
+    path = back_up(home, STI, content, "maintenance_20261122_183000")
+    assert [one.damage for one in list_backups(home, STI)] == [""]
+    path.unlink()
+    (gone,) = list_backups(home, STI)
+    assert gone.backup_id == "20261122_183000"
+    assert gone.damage.startswith("it cannot be read")

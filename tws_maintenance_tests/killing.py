@@ -35,12 +35,16 @@ KILLED = -signal.SIGKILL
 
 @dataclass(frozen=True)
 class Moment:
-    """The nth `event` on a path that ends like `pattern`; `stop` stands still there instead."""
+    """The nth `event` on a path that ends like `pattern`.
+
+    `stop` stands still there instead of dying, `cancel` is a Ctrl-C at that moment.
+    """
 
     event: str
     pattern: str
     nth: int = 1
     stop: bool = False
+    cancel: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,13 +121,17 @@ def _run(home: Home, job: Job) -> None:
     request = RunRequest(job.tasks, job.dry_run, job.run_id, EntryPoint.CLI, "operator")
     run = MaintenanceRun(home, settings, request, head_start(home, settings))
     run.open()
-    for task in (task for task in CONSTITUENT_TASKS if run.wants(task)):
-        index = index_of_task(task)
-        with contextlib.suppress(StepFailed):
-            run.stage(index)
-            if run.audit(index).has_passed and not job.dry_run:
-                run.promote(index)
-    run.close({})
+    cancel: KeyboardInterrupt | None = None
+    try:
+        for task in (task for task in CONSTITUENT_TASKS if run.wants(task)):
+            index = index_of_task(task)
+            with contextlib.suppress(StepFailed):
+                run.stage(index)
+                if run.audit(index).has_passed and not job.dry_run:
+                    run.promote(index)
+    except KeyboardInterrupt as error:
+        cancel = error
+    run.close({}, cancel)
 
 
 def _watch(moment: Moment) -> None:
@@ -141,6 +149,8 @@ def _watch(moment: Moment) -> None:
             sys.stdout.write("there\n")
             sys.stdout.flush()
             sys.stdin.read()
+        elif met == moment.nth and moment.cancel:
+            raise KeyboardInterrupt
         elif met == moment.nth:
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -17,9 +17,9 @@ from tws_maintenance.reports.markdown import (
     task_name,
     verdict,
 )
+from tws_maintenance.reports.store import BACKUP_SOURCE
 
 NAMES_SHOWN = 12
-BACKUP_SOURCE = "data/backups/"
 EXIT_FAILED = 1
 EXIT_PARTIAL = 3
 EXIT_REFUSED = 4

@@ -4,7 +4,7 @@ from tws_maintenance.clock import utc_text
 from tws_maintenance.constituents import rules
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.judge import judge, read_frame
-from tws_maintenance.constituents.live import read_live
+from tws_maintenance.constituents.live import LiveFile, read_live
 from tws_maintenance.constituents.measures import staged_measures
 from tws_maintenance.constituents.proposal import STAGED, Proposal
 from tws_maintenance.constituents.receipt import Override, Receipt, write_receipt
@@ -33,21 +33,12 @@ def audit(
     """
     content = (home.proposal(proposal.proposal_id) / STAGED).read_bytes()
     frame = read_frame(content)
-    try:
-        live = read_live(home, index)
-    except LiveFileError:
-        if proposal.from_backup is None:
-            raise
-        live = None  # a restore is what repairs such a file
+    # How old a source is says nothing of a restore, which goes back on purpose.
     last = read_generation(home, index) if proposal.from_backup is None else None
-    measures = staged_measures(frame, proposal, live, last, limits)
-    checks = judge(
-        frame,
-        index,
-        rules.staged_rules(index),
-        measures,
-        accept_large_change=override.allow_large_change,
-    )
+    measures = staged_measures(frame, proposal, _live(home, index, proposal), last, limits)
+    accept = override.allow_large_change
+    applicable = rules.staged_rules(index)
+    checks = judge(frame, index, applicable, measures, accept_large_change=accept)
     failed = any(check.outcome == Outcome.FAILED for check in checks)
     receipt = Receipt(
         proposal_id=proposal.proposal_id,
@@ -62,3 +53,13 @@ def audit(
     )
     write_receipt(home, receipt)
     return receipt
+
+
+def _live(home: Home, index: Index, proposal: Proposal) -> LiveFile | None:
+    """Return what to compare with; a restore is what repairs a file that cannot be read."""
+    try:
+        return read_live(home, index)
+    except LiveFileError:
+        if proposal.from_backup is None:
+            raise
+        return None

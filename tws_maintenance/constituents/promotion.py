@@ -126,8 +126,7 @@ def _refuse_used_or_old(home: Home, proposal: Proposal, settings: Settings, mark
             f"{done.at}. {now}"
         )
     age = age_of(proposal, mark.at)
-    limit = timedelta(hours=settings.proposals.max_age_hours)
-    if age > limit or age < -CLOCK_TOLERANCE:
+    if is_too_old(age, settings):
         hours = age.total_seconds() / 3600
         found = f"{hours:.1f} h old" if hours > 0 else f"dated {-hours:.1f} h in the future"
         raise ProposalTooOld(
@@ -150,6 +149,11 @@ def age_of(proposal: Proposal, at: datetime) -> timedelta:
             f"The record of {proposal.proposal_id} is damaged: created_at is "
             f"{proposal.created_at!r}. Run a dry run for a new one."
         ) from error
+
+
+def is_too_old(age: timedelta, settings: Settings) -> bool:
+    """Tell whether too much time has passed since staging; a date to come is as untrustworthy."""
+    return age > timedelta(hours=settings.proposals.max_age_hours) or age < -CLOCK_TOLERANCE
 
 
 def _finish_if_killed(home: Home, index: Index, proposal_id: str) -> None:

@@ -1,11 +1,11 @@
 """What became of a proposal: waiting, promoted, rejected, stale or too old."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE, age_of
+from tws_maintenance.constituents.promotion import age_of, is_too_old
 from tws_maintenance.constituents.proposal import Proposal, proposal_ids, read_proposal
 from tws_maintenance.constituents.publishing import PROMOTED, read_intent
 from tws_maintenance.constituents.receipt import read_receipt
@@ -98,7 +98,7 @@ def _judge(  # noqa: PLR0911 - one line a state
         age = age_of(proposal, at)
     except ProposalMissing as error:
         return State.REJECTED, str(error)
-    if age < -CLOCK_TOLERANCE or age > timedelta(hours=settings.proposals.max_age_hours):
+    if is_too_old(age, settings):
         limit = settings.proposals.max_age_hours
         return State.TOO_OLD, f"{age.total_seconds() / 3600:.0f} h old, more than {limit:g} h"
     try:

@@ -54,6 +54,10 @@ class HistoryError(TwsMaintenanceError):
     """The membership history cannot be read, so it cannot be continued either."""
 
 
+class StoreError(TwsMaintenanceError):
+    """The database of events cannot be read or written, or is not ours to write."""
+
+
 class BackupDamaged(TwsMaintenanceError):
     """A backup is not what its SHA256SUMS says, or is not there at all."""
 

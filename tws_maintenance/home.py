@@ -57,6 +57,16 @@ class Home:
         """Optional, only read."""
         return self.root / "maintenance.toml"
 
+    @property
+    def market_events(self) -> Path:
+        """The SQLite database of events, unless a database URL is set."""
+        return self.data / "market_events.db"
+
+    @property
+    def watchlist(self) -> Path:
+        """The symbols that the operator watches beside the portfolio."""
+        return self.data / "watchlist.csv"
+
     def live_file(self, index_key: str) -> Path:
         """Return the published list of an index."""
         return self.data / f"{index_key}_constituents.csv"

@@ -11,6 +11,7 @@ from datetime import datetime, time
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+MARKET_EVENTS = "market_events"
 METADATA_VALIDATION = "metadata_validation"
 SATURDAY = 5
 
@@ -42,13 +43,17 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Venue:
-    """A stock exchange with its regular session in local time, holidays left out."""
+    """A stock exchange with its regular session in local time, holidays left out.
+
+    `closes_early` is when it closes on a half day.
+    """
 
     code: str
     name: str
     timezone: str
     opens: time
     closes: time
+    closes_early: time
 
     def may_be_open(self, at: datetime) -> bool:
         """Tell whether `at` (aware) falls into a regular session; a holiday counts as open."""
@@ -132,15 +137,17 @@ def _hong_kong_symbol(ticker: str) -> str:
     return f"{digits.zfill(4) if ticker.isdecimal() else ticker}.HK"
 
 
-XNYS = Venue("XNYS", "New York", "America/New_York", time(9, 30), time(16, 0))
-XSES = Venue("XSES", "Singapore", "Asia/Singapore", time(9, 0), time(17, 0))
-XHKG = Venue("XHKG", "Hong Kong", "Asia/Hong_Kong", time(9, 30), time(16, 0))
+XNYS = Venue("XNYS", "New York", "America/New_York", time(9, 30), time(16, 0), time(13, 0))
+XSES = Venue("XSES", "Singapore", "Asia/Singapore", time(9, 0), time(17, 0), time(12, 0))
+XHKG = Venue("XHKG", "Hong Kong", "Asia/Hong_Kong", time(9, 30), time(16, 0), time(12, 0))
 
 
 def _wikipedia(title: str) -> tuple[SourceSpec, ...]:
     """Return the page and, as fallback, the REST HTML of the same page."""
     return (SourceSpec("wikipedia_page", title), SourceSpec("wikipedia_rest", title))
 
+
+VENUES = (XNYS, XSES, XHKG)
 
 INDICES: dict[str, Index] = {
     index.key: index

@@ -19,12 +19,11 @@ from tws_maintenance.constituents.promotion import (
     promotions_of,
 )
 from tws_maintenance.constituents.proposal import Proposal, last_copy, proposal_ids, read_proposal
-from tws_maintenance.constituents.receipt import Override, Receipt, read_receipt
-from tws_maintenance.constituents.rules import Outcome
 from tws_maintenance.constituents.stage import stage, stage_backup
 from tws_maintenance.errors import ProposalMissing, ProposalUnaudited, TwsMaintenanceError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import METADATA_VALIDATION, Index, index_of_task
+from tws_maintenance.receipt import Override, Receipt, read_receipt
 from tws_maintenance.reports import store
 from tws_maintenance.reports.record import TaskResult, TaskStatus
 from tws_maintenance.reports.results import (
@@ -36,6 +35,7 @@ from tws_maintenance.reports.results import (
 from tws_maintenance.run_record import RunRecord, RunRequest
 from tws_maintenance.settings import Settings
 from tws_maintenance.sources.gather import Gathering
+from tws_maintenance.verdict import Outcome
 
 if TYPE_CHECKING:
     # Brings pandas and pandera: imported where a list is really judged.

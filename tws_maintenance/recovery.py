@@ -20,8 +20,6 @@ from filelock import FileLock, Timeout
 from tws_maintenance.clock import parse_utc, utc_now
 from tws_maintenance.constituents.promotion import finish_promotion, promotions_of
 from tws_maintenance.constituents.proposal import proposal_ids, read_proposal
-from tws_maintenance.constituents.receipt import read_receipt
-from tws_maintenance.constituents.rules import ValidationStatus
 from tws_maintenance.errors import LockHeld, ProposalMissing, ProposalUnaudited
 from tws_maintenance.home import Home
 from tws_maintenance.indices import (
@@ -31,11 +29,13 @@ from tws_maintenance.indices import (
     Index,
     index_of_task,
 )
+from tws_maintenance.receipt import read_receipt
 from tws_maintenance.reports import store
 from tws_maintenance.reports.record import RunStatus, TaskResult, TaskStatus, constituents_details
 from tws_maintenance.reports.results import compose, describe, describe_audit
 from tws_maintenance.storage.atomic import TEMPORARY_SUFFIX, owner_of_temporary
 from tws_maintenance.storage.locks import hold
+from tws_maintenance.verdict import ValidationStatus
 
 # A run ends within 120 s; a temporary file of this age belongs to nobody.
 ABANDONED_SECONDS = 3600.0

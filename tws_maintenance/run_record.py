@@ -15,8 +15,6 @@ from typing import Any
 from filelock import FileLock
 
 from tws_maintenance.clock import utc_now
-from tws_maintenance.constituents.rules import ValidationStatus
-from tws_maintenance.constituents.stage import RunMark
 from tws_maintenance.errors import (
     HomeError,
     PromotionFailed,
@@ -37,7 +35,9 @@ from tws_maintenance.reports.record import (
     run_status,
 )
 from tws_maintenance.reports.results import compose
+from tws_maintenance.run_mark import RunMark
 from tws_maintenance.storage.atomic import prove_writable
+from tws_maintenance.verdict import ValidationStatus
 
 LOCK_SECONDS = 5.0
 

@@ -90,6 +90,33 @@ class HttpSettings(_Section):
         return value.rstrip("/")
 
 
+class EventSettings(_Section):
+    """Which symbols' events are kept, where, and how much of Yahoo a run may use.
+
+    `positions` are the symbols held, `strategies` those that active strategies trade, by the
+    strategy's name or without. `deadline` is in seconds, for all providers of one run.
+    """
+
+    database_url: str = ""
+    positions: tuple[str, ...] = ()
+    strategies: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    max_symbols: int = Field(default=200, ge=1)
+    max_age_days: float = Field(default=3.0, gt=0)
+    max_requests: int = Field(default=1000, ge=1, description="to Yahoo, in one run")
+    threads: int = Field(default=16, ge=1, le=16)
+    deadline: float = Field(default=60.0, gt=0, le=90)
+
+    @field_validator("strategies", mode="before")
+    @classmethod
+    def _may_be_a_list(cls, value: Any) -> Any:
+        return {"": value} if isinstance(value, (list, tuple)) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_known_database(cls, value: str) -> str:
+        return _database_url(value)
+
+
 class LockSettings(_Section):
     """How long a run waits, in seconds, for another run that is promoting the same index."""
 
@@ -113,6 +140,7 @@ class Settings(BaseSettings):
     indices: dict[str, IndexSettings] = Field(default_factory=dict)
     proposals: ProposalSettings = ProposalSettings()
     http: HttpSettings = HttpSettings()
+    events: EventSettings = EventSettings()
     locks: LockSettings = LockSettings()
     retention: RetentionSettings = RetentionSettings()
 
@@ -181,6 +209,14 @@ def _read_toml(path: Path) -> dict[str, Any]:
         ) from error
 
 
+def _database_url(value: str) -> str:
+    scheme = value.split(":", maxsplit=1)[0].split("+", maxsplit=1)[0]
+    if value and scheme not in {"postgresql", "postgres", "sqlite"}:
+        # Not shown whole: it may hold a password.
+        raise ValueError(f"must begin with postgresql:// or sqlite:///, not with {scheme[:20]}:")
+    return value
+
+
 def _explain(error: ValidationError, path: Path) -> str:
     lines = [f"The settings ({path.name} or the environment) hold a mistake; nothing was started:"]
     for problem in error.errors():
@@ -188,5 +224,8 @@ def _explain(error: ValidationError, path: Path) -> str:
         if problem["type"] == "extra_forbidden":
             lines.append(f"  {where}: there is no such setting (see docs/operations.md)")
         else:
-            lines.append(f"  {where}: {problem['msg']} (found {problem['input']!r})")
+            # An address of a database may hold a password.
+            is_secret = where.endswith(("database_url", "password"))
+            found = "" if is_secret else f" (found {problem['input']!r})"
+            lines.append(f"  {where}: {problem['msg']}{found}")
     return "\n".join(lines)

@@ -7,14 +7,14 @@ from tws_maintenance.constituents.judge import judge, read_frame
 from tws_maintenance.constituents.live import LiveFile, read_live
 from tws_maintenance.constituents.measures import staged_measures
 from tws_maintenance.constituents.proposal import STAGED, Proposal
-from tws_maintenance.constituents.receipt import Override, Receipt, write_receipt
-from tws_maintenance.constituents.rules import Outcome, ValidationStatus
-from tws_maintenance.constituents.stage import RunMark
 from tws_maintenance.errors import LiveFileError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import Index
+from tws_maintenance.receipt import Override, Receipt, write_receipt
+from tws_maintenance.run_mark import RunMark
 from tws_maintenance.settings import IndexSettings
 from tws_maintenance.storage.digest import sha256
+from tws_maintenance.verdict import Outcome, ValidationStatus
 
 
 def audit(

@@ -16,11 +16,11 @@ from typing import IO, TYPE_CHECKING
 
 from tws_maintenance.clock import parse_utc, utc_text
 from tws_maintenance.constituents.proposal import Proposal, read_proposal
-from tws_maintenance.constituents.receipt import Override, Receipt, read_receipt
-from tws_maintenance.constituents.stage import RunMark
 from tws_maintenance.errors import AuditFailed, TwsMaintenanceError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES, Index
+from tws_maintenance.receipt import Override, Receipt, read_receipt
+from tws_maintenance.run_mark import RunMark
 
 if TYPE_CHECKING:
     from tws_maintenance.settings import IndexSettings  # pydantic: not needed to start a process

@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from tws_maintenance.constituents import rules, schema
-from tws_maintenance.constituents.rules import Outcome, Rule, RuleResult
+from tws_maintenance.constituents.rules import ListRule
 from tws_maintenance.indices import Index
+from tws_maintenance.verdict import NO_COLUMN, Outcome, Rule, RuleResult
 
 MAX_CELLS = 20
 NAMED_CELLS = 5
@@ -24,7 +25,7 @@ class Measure:
     added where it fails.
     """
 
-    rule: Rule
+    rule: ListRule
     value: float | None
     found: str
     warn_above: float | None = None
@@ -40,7 +41,7 @@ def read_frame(content: bytes) -> pd.DataFrame:
 def judge(
     frame: pd.DataFrame,
     index: Index,
-    applicable: Sequence[Rule],
+    applicable: Sequence[ListRule],
     measures: Iterable[Measure],
     *,
     accept_large_change: bool = False,
@@ -69,7 +70,7 @@ def _judge_cells(frame: pd.DataFrame, index: Index) -> "Callable[[Rule], RuleRes
         if rule is rules.COLUMNS:
             return _columns_result(frame, index, missing)
         if missing:
-            return RuleResult(rule.name, Outcome.FAILED, f"{rules.NO_COLUMN}{', '.join(missing)}")
+            return RuleResult(rule.name, Outcome.FAILED, f"{NO_COLUMN}{', '.join(missing)}")
         cases = found[found["check"] == rule.name]
         if cases.empty:
             return RuleResult(rule.name, Outcome.PASSED, f"all {len(frame)} rows: {rule.says}")

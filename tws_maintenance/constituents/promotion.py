@@ -19,9 +19,6 @@ from tws_maintenance.constituents.publishing import (
     read_intent,
     settle,
 )
-from tws_maintenance.constituents.receipt import Receipt, read_receipt
-from tws_maintenance.constituents.rules import Outcome
-from tws_maintenance.constituents.stage import RunMark
 from tws_maintenance.errors import (
     PromotionFailed,
     ProposalMissing,
@@ -32,9 +29,12 @@ from tws_maintenance.errors import (
 )
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES, Index
+from tws_maintenance.receipt import Receipt, read_receipt
+from tws_maintenance.run_mark import RunMark
 from tws_maintenance.settings import Settings
 from tws_maintenance.storage.digest import sha256
 from tws_maintenance.storage.locks import hold
+from tws_maintenance.verdict import Outcome
 
 # Clocks of several machines on one home differ by so much at most.
 CLOCK_TOLERANCE = timedelta(minutes=5)

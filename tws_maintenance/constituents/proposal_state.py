@@ -8,13 +8,13 @@ from typing import Any
 from tws_maintenance.constituents.promotion import age_of, is_too_old
 from tws_maintenance.constituents.proposal import Proposal, proposal_ids, read_proposal
 from tws_maintenance.constituents.publishing import PROMOTED, read_intent
-from tws_maintenance.constituents.receipt import read_receipt
-from tws_maintenance.constituents.rules import Outcome
 from tws_maintenance.errors import ProposalMissing, ProposalUnaudited, UsageError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
+from tws_maintenance.receipt import read_receipt
 from tws_maintenance.settings import Settings
 from tws_maintenance.storage.digest import sha256
+from tws_maintenance.verdict import Outcome
 
 
 class State(StrEnum):

@@ -17,10 +17,10 @@ from tws_maintenance.constituents.backups import back_up
 from tws_maintenance.constituents.generation import Generation, read_generation
 from tws_maintenance.constituents.live import Row, parse_live
 from tws_maintenance.constituents.proposal import Proposal
-from tws_maintenance.constituents.stage import RunMark
 from tws_maintenance.errors import LiveFileError, ProposalUnaudited
 from tws_maintenance.home import Home
 from tws_maintenance.indices import Index
+from tws_maintenance.run_mark import RunMark
 from tws_maintenance.storage.atomic import replace_together, to_json, write_json
 from tws_maintenance.storage.digest import sha256
 

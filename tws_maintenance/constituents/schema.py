@@ -12,6 +12,7 @@ import pandera.pandas as pa
 
 from tws_maintenance.constituents import rules
 from tws_maintenance.indices import Index
+from tws_maintenance.verdict import Outcome, Rule
 
 # What spreadsheets and pandas leave where a value is missing, and dashes that stand for none.
 MISSING_TEXTS = frozenset(
@@ -53,7 +54,7 @@ def measures_schema(limits: Sequence[Limits]) -> pa.DataFrameSchema:
     for name, warn, fail in limits:
         checks = [
             pa.Check.le(limit, error=f"{name}:{outcome}")
-            for limit, outcome in ((warn, rules.Outcome.WARNED), (fail, rules.Outcome.FAILED))
+            for limit, outcome in ((warn, Outcome.WARNED), (fail, Outcome.FAILED))
             if limit is not None
         ]
         columns[name] = pa.Column(float, checks=checks, nullable=True)
@@ -70,7 +71,7 @@ def failures(schema: pa.DataFrameSchema, frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns=["column", "check", "failure_case", "index"])
 
 
-def _check(rule: rules.Rule, holds: "Callable[[pd.Series[str]], pd.Series[bool]]") -> pa.Check:
+def _check(rule: Rule, holds: "Callable[[pd.Series[str]], pd.Series[bool]]") -> pa.Check:
     return pa.Check(holds, error=rule.name)
 
 

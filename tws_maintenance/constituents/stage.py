@@ -1,9 +1,5 @@
 """Stage: turn what the sources said into a proposal on disk. The live file is only read."""
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
-
 from tws_maintenance.clock import utc_text
 from tws_maintenance.constituents.backups import read_backup
 from tws_maintenance.constituents.diff import Changes, compare
@@ -14,34 +10,12 @@ from tws_maintenance.constituents.proposal import RAW, Proposal, SourceCopy, wri
 from tws_maintenance.errors import LiveFileError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import Index
+from tws_maintenance.run_mark import RunMark
 from tws_maintenance.sources.model import Attempt, Gathered
 from tws_maintenance.storage.atomic import write_whole
 from tws_maintenance.storage.digest import sha256
 
 NAMED_IN_A_WARNING = 8
-
-
-@dataclass(frozen=True)
-class RunMark:
-    """Which run stages: its report id, Dagster's run id and the instant."""
-
-    report_id: str
-    run_id: str
-    at: datetime
-
-    def proposal_id(self, index: Index) -> str:
-        """Return the id of what this run stages for `index`."""
-        return f"{self.report_id}_{index.key}"
-
-    def identity(self, index: Index) -> dict[str, Any]:
-        """Return what a proposal of this run is known by."""
-        return {
-            "proposal_id": self.proposal_id(index),
-            "report_id": self.report_id,
-            "run_id": self.run_id,
-            "index": index.key,
-            "created_at": utc_text(self.at),
-        }
 
 
 def stage(home: Home, index: Index, gathered: Gathered, mark: RunMark) -> Proposal:
@@ -55,14 +29,15 @@ def stage(home: Home, index: Index, gathered: Gathered, mark: RunMark) -> Propos
         LiveFileError: the live file cannot be compared with.
         OSError: staging could not be written.
     """
-    copies = _keep_raw_copies(home, mark.proposal_id(index), gathered)
+    copies = _keep_raw_copies(home, mark.proposal_id(index.key), gathered)
     chosen, table = gathered.membership()
     live = read_live(home, index)
     normalised = normalise(table, index, live)
     staged = to_csv(normalised.columns, list(normalised.rows))
     changes = compare(live.rows if live else (), normalised.rows)
     proposal = Proposal(
-        **mark.identity(index),
+        **mark.identity(index.key),
+        index=index.key,
         sha256=sha256(staged),
         live_sha256=live.sha256 if live else None,
         before_count=len(live.rows) if live else None,
@@ -109,9 +84,10 @@ def stage_backup(home: Home, index: Index, backup_id: str | None, mark: RunMark)
     except LiveFileError as error:
         warnings.append(f"{error} Its bytes are backed up before they are replaced.")
     live_bytes = path.read_bytes() if path.exists() else None
-    home.proposal(mark.proposal_id(index)).mkdir(parents=True, exist_ok=True)
+    home.proposal(mark.proposal_id(index.key)).mkdir(parents=True, exist_ok=True)
     proposal = Proposal(
-        **mark.identity(index),
+        **mark.identity(index.key),
+        index=index.key,
         sha256=restored.sha256,
         live_sha256=sha256(live_bytes) if live_bytes is not None else None,
         before_count=len(live.rows) if live else None,

@@ -17,12 +17,12 @@ from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.judge import Measure, judge
 from tws_maintenance.constituents.live import LiveFile, parse_live, read_live
 from tws_maintenance.constituents.measures import count_change, row_count
-from tws_maintenance.constituents.receipt import read_receipt
-from tws_maintenance.constituents.rules import Outcome, RuleResult, ValidationStatus, told
 from tws_maintenance.errors import LiveFileError, ProposalUnaudited
 from tws_maintenance.home import Home
 from tws_maintenance.indices import Index
+from tws_maintenance.receipt import read_receipt
 from tws_maintenance.settings import IndexSettings
+from tws_maintenance.verdict import Outcome, RuleResult, ValidationStatus, told
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def _drift(home: Home, index: Index, live: LiveFile) -> Measure:
     return Measure(rules.NOT_EDITED, 0.0, f"as promoted by {last.report_id}", warn_above=0.0)
 
 
-def _unreadable(index: Index, applicable: tuple[rules.Rule, ...], why: str) -> LiveAudit:
+def _unreadable(index: Index, applicable: tuple[rules.ListRule, ...], why: str) -> LiveAudit:
     checks = tuple(
         RuleResult(rule.name, Outcome.FAILED, f"could not run: {why}") for rule in applicable
     )

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from tws_maintenance.constituents.rules import Outcome, Rule, RuleResult, live_rules, staged_rules
+from tws_maintenance.constituents.rules import live_rules, staged_rules
 from tws_maintenance.indices import METADATA_VALIDATION, Index
 from tws_maintenance.maintenance import MaintenanceRun
 from tws_maintenance.pipeline import names
 from tws_maintenance.pipeline.assets import failing_plainly
 from tws_maintenance.pipeline.metadata import check_metadata
+from tws_maintenance.verdict import Outcome, Rule, RuleResult
 
 
 def build_checks(index: Index) -> list[dg.AssetChecksDefinition]:

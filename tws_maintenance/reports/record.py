@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from tws_maintenance.clock import utc_text
-from tws_maintenance.constituents.rules import ValidationStatus
+from tws_maintenance.verdict import ValidationStatus
 
 
 class TaskStatus(StrEnum):

@@ -6,14 +6,14 @@ from typing import Any
 
 from tws_maintenance.clock import utc_now, utc_text
 from tws_maintenance.constituents.proposal import Proposal
-from tws_maintenance.constituents.receipt import Receipt
-from tws_maintenance.constituents.rules import Outcome, ValidationStatus
 from tws_maintenance.errors import ProposalUnaudited, UsageError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import CONSTITUENT_TASKS, Index
+from tws_maintenance.receipt import Receipt
 from tws_maintenance.reports.record import RunStatus, TaskResult
 from tws_maintenance.reports.store import read_report, results_of
 from tws_maintenance.sources.model import Gathered
+from tws_maintenance.verdict import Outcome, ValidationStatus
 
 
 def describe(result: TaskResult, proposal: Proposal) -> None:

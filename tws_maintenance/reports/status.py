@@ -5,12 +5,13 @@ from typing import Any
 
 from tws_maintenance.constituents.drift import find_drift
 from tws_maintenance.constituents.freshness import is_stale
-from tws_maintenance.constituents.rules import FRESH, NOT_EDITED, Outcome
+from tws_maintenance.constituents.rules import FRESH, NOT_EDITED
 from tws_maintenance.constituents.validation import validate_live
 from tws_maintenance.home import Home
 from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES, Index
 from tws_maintenance.reports.store import last_refreshed, newest_reports, results_of
 from tws_maintenance.settings import Settings
+from tws_maintenance.verdict import Outcome
 
 # Freshness and drift have fields of their own.
 SHOWN_APART = frozenset({FRESH.name, NOT_EDITED.name})

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 import pytest
 
 from tws_maintenance.constituents import rules
-from tws_maintenance.constituents.receipt import Override, read_receipt
-from tws_maintenance.constituents.rules import Outcome
 from tws_maintenance.demo.pages import Company, companies
 from tws_maintenance.home import Home
 from tws_maintenance.indices import Index
+from tws_maintenance.receipt import Override, read_receipt
 from tws_maintenance.sources.model import DroppedRow, SourceTable
+from tws_maintenance.verdict import Outcome
 from tws_maintenance_tests.constituents.bench import (
     HSI,
     SP500,

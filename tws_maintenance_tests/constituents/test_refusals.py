@@ -8,9 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tws_maintenance.constituents import receipt as receipts
+from tws_maintenance import receipt as receipts
 from tws_maintenance.constituents.proposal import RECORD
-from tws_maintenance.constituents.receipt import Override
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.errors import (
     LockHeld,
@@ -22,6 +21,7 @@ from tws_maintenance.errors import (
     Refusal,
 )
 from tws_maintenance.home import Home
+from tws_maintenance.receipt import Override
 from tws_maintenance_tests.constituents.bench import (
     HSI,
     STI,

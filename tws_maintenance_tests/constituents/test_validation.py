@@ -7,13 +7,14 @@ import pytest
 
 from tws_maintenance.clock import utc_text
 from tws_maintenance.constituents import rules
-from tws_maintenance.constituents.receipt import Override
-from tws_maintenance.constituents.rules import Outcome, Rule, live_rules
+from tws_maintenance.constituents.rules import live_rules
 from tws_maintenance.constituents.validation import LiveAudit, validate_live
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.home import Home
 from tws_maintenance.indices import Index
+from tws_maintenance.receipt import Override
 from tws_maintenance.settings import load_settings
+from tws_maintenance.verdict import Outcome, Rule
 from tws_maintenance_tests.constituents.bench import (
     AT,
     HSI,

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tws_maintenance.constituents.auditor import Auditor
-from tws_maintenance.constituents.receipt import RECORD, Override, read_receipt
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.errors import AuditFailed, LiveFileError, ProposalUnaudited
 from tws_maintenance.home import Home
+from tws_maintenance.receipt import RECORD, Override, read_receipt
 from tws_maintenance.settings import load_settings
 from tws_maintenance_tests.constituents.bench import (
     STI,

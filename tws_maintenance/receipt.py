@@ -4,10 +4,10 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tws_maintenance.constituents.rules import Outcome, RuleResult, ValidationStatus, told
 from tws_maintenance.errors import ProposalUnaudited
 from tws_maintenance.home import Home
 from tws_maintenance.storage.atomic import write_json
+from tws_maintenance.verdict import Outcome, RuleResult, ValidationStatus, told
 
 RECORD = "receipt.json"
 

@@ -1,0 +1,242 @@
+"""An event, what a provider answered, and the window that is looked at."""
+
+from dataclasses import asdict, dataclass, field, fields
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tws_maintenance.clock import parse_utc, utc_text
+
+
+class EventType(StrEnum):
+    """What happens."""
+
+    EARNINGS = "EARNINGS"
+    DIVIDEND = "DIVIDEND"
+    FOMC = "FOMC"
+    MARKET_HOLIDAY = "MARKET_HOLIDAY"
+    MARKET_EARLY_CLOSE = "MARKET_EARLY_CLOSE"
+
+
+class EventStatus(StrEnum):
+    """What is known of a stored event.
+
+    `updated` is an active one that changed since it was first stored; `stale` one that its
+    source no longer lists; `cancelled` one that will not take place.
+    """
+
+    ACTIVE = "active"
+    UPDATED = "updated"
+    STALE = "stale"
+    CANCELLED = "cancelled"
+
+
+# Those that a robot has to reckon with.
+UPCOMING_STATUSES = frozenset({EventStatus.ACTIVE, EventStatus.UPDATED})
+
+
+class Confidence(StrEnum):
+    """How sure the source is of the date."""
+
+    CONFIRMED = "confirmed"
+    ESTIMATED = "estimated"
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event as its source tells it.
+
+    `subject` is what the source knows it by, besides its date: the symbol, the venue's code, the
+    kind of FOMC meeting. `symbol` is None for what concerns a whole market. `event_date` is a
+    date in `market_timezone`; `end_date` the last day where only a span of days is known.
+    `start_at_utc` (aware) is None for an all-day event: one without a time of its own.
+    `event_time` is the local time of `start_at_utc`.
+    """
+
+    event_type: EventType
+    subject: str
+    title: str
+    event_date: date
+    market_timezone: str
+    confidence: Confidence = Confidence.CONFIRMED
+    symbol: str | None = None
+    end_date: date | None = None
+    event_time: time | None = None
+    start_at_utc: datetime | None = None
+    end_at_utc: datetime | None = None
+    is_cancelled: bool = False
+    description: str = ""
+    source_url: str = ""
+    detail: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def last_date(self) -> date:
+        """The last day on which it may take place."""
+        return self.end_date or self.event_date
+
+    def facts(self) -> tuple[object, ...]:
+        """Return what makes it another event for a reader when it changes; detail does not."""
+        return (
+            self.title,
+            self.event_date,
+            self.end_date,
+            self.start_at_utc,
+            self.end_at_utc,
+            self.confidence,
+            self.is_cancelled,
+        )
+
+    def named(self) -> dict[str, str | None]:
+        """Return {event_type, symbol, date, title}, as a report names it."""
+        return {
+            "event_type": self.event_type.value,
+            "symbol": self.symbol,
+            "date": self.event_date.isoformat(),
+            "title": self.title,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as it stands in events.json."""
+        return asdict(self) | {
+            "event_type": self.event_type.value,
+            "confidence": self.confidence.value,
+            "event_date": self.event_date.isoformat(),
+            "end_date": self.end_date.isoformat() if self.end_date else None,
+            "event_time": self.event_time.isoformat() if self.event_time else None,
+            "start_at_utc": utc_text(self.start_at_utc) if self.start_at_utc else None,
+            "end_at_utc": utc_text(self.end_at_utc) if self.end_at_utc else None,
+        }
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> "Event":
+        """Read what `to_dict` wrote; ValueError, KeyError or TypeError for anything else."""
+        end, clock = value["end_date"], value["event_time"]
+        start_at, end_at = value["start_at_utc"], value["end_at_utc"]
+        return cls(
+            **value
+            | {
+                "event_type": EventType(value["event_type"]),
+                "confidence": Confidence(value["confidence"]),
+                "event_date": date.fromisoformat(value["event_date"]),
+                "end_date": date.fromisoformat(end) if end else None,
+                "event_time": time.fromisoformat(clock) if clock else None,
+                "start_at_utc": parse_utc(start_at) if start_at else None,
+                "end_at_utc": parse_utc(end_at) if end_at else None,
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Window:
+    """The days that are looked at: today and `days` more, in whichever market's zone."""
+
+    at: datetime
+    days: int
+
+    def today(self, timezone: str) -> date:
+        """Return the date in that zone."""
+        return self.at.astimezone(ZoneInfo(timezone)).date()
+
+    def last(self, timezone: str) -> date:
+        """Return the last day that is looked at, in that zone."""
+        return self.today(timezone) + timedelta(days=self.days)
+
+    def holds(self, event: Event) -> bool:
+        """Tell whether a day on which `event` may take place is looked at."""
+        zone = event.market_timezone
+        return event.last_date >= self.today(zone) and event.event_date <= self.last(zone)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return {start_at_utc, end_at_utc, days}."""
+        end = self.at + timedelta(days=self.days)
+        return {"start_at_utc": utc_text(self.at), "end_at_utc": utc_text(end), "days": self.days}
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> "Window":
+        """Read what `to_dict` wrote."""
+        return cls(parse_utc(value["start_at_utc"]), int(value["days"]))
+
+
+class SymbolOutcome(StrEnum):
+    """How Yahoo answered about one symbol; only the first two are answers about its events."""
+
+    OK = "ok"
+    NO_EVENT = "no_event"
+    UNKNOWN_SYMBOL = "unknown_symbol"
+    RATE_LIMITED = "rate_limited"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    BAD_PAYLOAD = "bad_payload"
+    NOT_ASKED = "not_asked"
+
+
+ANSWERED = frozenset({SymbolOutcome.OK, SymbolOutcome.NO_EVENT})
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A source of events, with the types it tells of."""
+
+    name: str
+    title: str
+    event_types: tuple[EventType, ...]
+
+
+YAHOO = Provider("yahoo", "Yahoo Finance", (EventType.EARNINGS, EventType.DIVIDEND))
+FEDERAL_RESERVE = Provider("federal_reserve", "Federal Reserve", (EventType.FOMC,))
+CALENDARS = Provider(
+    "exchange_calendars",
+    "Exchange calendars",
+    (EventType.MARKET_HOLIDAY, EventType.MARKET_EARLY_CLOSE),
+)
+PROVIDERS = {one.name: one for one in (YAHOO, FEDERAL_RESERVE, CALENDARS)}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one provider answered, whether well or not.
+
+    `covers` says of which subjects the answer is complete, and up to which local date: only there
+    may a stored event that is not in it become stale. `errors` are failures (a provider with one
+    has not answered fully), `symbols` Yahoo's outcome for each symbol with a word of detail.
+    `raw` are the texts as fetched, by file name.
+    """
+
+    provider: str
+    source: str
+    events: tuple[Event, ...] = ()
+    covers: dict[str, date] = field(default_factory=dict)
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    symbols: dict[str, tuple[SymbolOutcome, str]] = field(default_factory=dict)
+    duration_seconds: float = 0.0
+    raw: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        plain = {one.name: getattr(self, one.name) for one in fields(self)}
+        return plain | {
+            "events": [event.to_dict() for event in self.events],
+            "covers": {subject: until.isoformat() for subject, until in self.covers.items()},
+            "errors": list(self.errors),
+            "warnings": list(self.warnings),
+            "symbols": {symbol: [one.value, text] for symbol, (one, text) in self.symbols.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> "Answer":
+        """Read what `to_dict` wrote."""
+        return cls(
+            **value
+            | {
+                "events": tuple(Event.from_dict(one) for one in value["events"]),
+                "covers": {k: date.fromisoformat(v) for k, v in value["covers"].items()},
+                "errors": tuple(value["errors"]),
+                "warnings": tuple(value["warnings"]),
+                "symbols": {
+                    symbol: (SymbolOutcome(one), text)
+                    for symbol, (one, text) in value["symbols"].items()
+                },
+            }
+        )

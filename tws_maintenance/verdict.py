@@ -1,0 +1,69 @@
+"""Rules and how they came out: what the audits of lists and of events share."""
+
+from collections.abc import Container, Iterable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+NO_COLUMN = "could not run: no column "
+
+
+class Outcome(StrEnum):
+    """How a rule came out. A rule that could not run has failed."""
+
+    PASSED = "passed"
+    WARNED = "warned"
+    FAILED = "failed"
+
+
+class ValidationStatus(StrEnum):
+    """What an audit said as a whole, or that there was none."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_RUN = "not_run"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: `says` is what it demands, in words that end a message.
+
+    `warns_only` never stops what it judges.
+    """
+
+    name: str
+    says: str
+    warns_only: bool = False
+
+
+@dataclass(frozen=True)
+class RuleResult:
+    """How one rule came out.
+
+    `cells` are at most 20 offenders {row, column, value, of}; `measured` is the number that was
+    held against the limits, where the rule is about one.
+    """
+
+    name: str
+    outcome: Outcome
+    message: str
+    cells: tuple[dict[str, Any], ...] = ()
+    measured: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as it stands in a receipt."""
+        return asdict(self) | {"cells": list(self.cells)}
+
+
+def told(checks: Iterable[RuleResult], outcome: Outcome, but: Container[str] = ()) -> list[str]:
+    """Return what the rules with that outcome say, each with its name.
+
+    Rules that could not run for want of a column are told by the rule about columns alone.
+    """
+    return [
+        f"{check.name}: {check.message}"
+        for check in checks
+        if check.outcome == outcome
+        and check.name not in but
+        and not check.message.startswith(NO_COLUMN)
+    ]

@@ -51,7 +51,7 @@ class Event:
     kind of FOMC meeting. `symbol` is None for what concerns a whole market. `event_date` is a
     date in `market_timezone`; `end_date` the last day where only a span of days is known.
     `start_at_utc` (aware) is None for an all-day event: one without a time of its own.
-    `event_time` is the local time of `start_at_utc`.
+    `event_time` is the local time of `start_at_utc`. `raw` is what the source said of it.
     """
 
     event_type: EventType
@@ -69,6 +69,7 @@ class Event:
     description: str = ""
     source_url: str = ""
     detail: dict[str, Any] = field(default_factory=dict)
+    raw: dict[str, Any] = field(default_factory=dict)
 
     @property
     def last_date(self) -> date:
@@ -125,6 +126,40 @@ class Event:
                 "end_at_utc": parse_utc(end_at) if end_at else None,
             }
         )
+
+
+@dataclass(frozen=True)
+class StoredEvent:
+    """An event as it lies in the store; `source` is the provider's name, instants are aware."""
+
+    event_id: str
+    event: Event
+    status: EventStatus
+    source: str
+    is_portfolio_relevant: bool
+    importance_score: int
+    last_seen_at: datetime
+    fetched_at: datetime
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A stored event and what its source says of it now."""
+
+    before: StoredEvent
+    after: Event
+
+
+@dataclass(frozen=True)
+class Diff:
+    """What one answer means for the store."""
+
+    new: tuple[Event, ...] = ()
+    changed: tuple[Pair, ...] = ()
+    stale: tuple[StoredEvent, ...] = ()
+    unchanged: tuple[Pair, ...] = ()
 
 
 @dataclass(frozen=True)

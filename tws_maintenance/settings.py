@@ -68,6 +68,8 @@ class HttpSettings(_Section):
         description="an address or page in the User-Agent, so that a source can reach the operator",
     )
     wikipedia_url: str = "https://en.wikipedia.org"
+    federal_reserve_url: str = "https://www.federalreserve.gov"
+    yahoo_url: str = "https://query2.finance.yahoo.com"
     connect_timeout: float = Field(default=5.0, gt=0, le=60)
     read_timeout: float = Field(default=12.0, gt=0, le=60)
     attempts: int = Field(default=3, ge=1, le=10)
@@ -76,7 +78,7 @@ class HttpSettings(_Section):
     deadline: float = Field(default=45.0, gt=0, le=90, description="for all sources of one index")
     max_megabytes: float = Field(default=20.0, gt=0, le=20)
 
-    @field_validator("wikipedia_url")
+    @field_validator("wikipedia_url", "federal_reserve_url", "yahoo_url")
     @classmethod
     def _is_https_or_loopback(cls, value: str) -> str:
         parts = urlsplit(value)

@@ -1,0 +1,142 @@
+"""Reading Yahoo's calendarEvents of one symbol: earnings and the ex-dividend date.
+
+Yahoo gives epochs. An earnings date is placed in the exchange's own zone, never in the host's;
+an ex-dividend date is midnight UTC of the date itself. What Yahoo only estimates has no time that
+means anything: such earnings are all-day, over the span that Yahoo gives.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tws_maintenance.clock import utc_text
+from tws_maintenance.errors import PageChanged
+from tws_maintenance.indices import Venue
+from tws_maintenance.market_events.model import Confidence, Event, EventType
+
+QUOTE_PAGE = "https://finance.yahoo.com/quote/"
+_FIRST_EPOCH = datetime(1970, 1, 2, tzinfo=UTC).timestamp()
+_LAST_EPOCH = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+_ESTIMATES = {
+    "earningsAverage": "eps_average",
+    "earningsLow": "eps_low",
+    "earningsHigh": "eps_high",
+    "revenueAverage": "revenue_average",
+    "revenueLow": "revenue_low",
+    "revenueHigh": "revenue_high",
+}
+
+
+def parse(symbol: str, venue: Venue, payload: Any) -> tuple[Event, ...]:
+    """Return the events in Yahoo's answer about `symbol`, () where it names no date.
+
+    `payload` is the decoded JSON of `quoteSummary/<symbol>?modules=calendarEvents`.
+
+    Raises:
+        PageChanged: it is not an answer of that kind.
+    """
+    calendar = _calendar(payload)
+    earnings = calendar.get("earnings") or {}
+    if not isinstance(earnings, Mapping):
+        raise PageChanged(f"Yahoo's earnings are {earnings!r:.80}; expected an object")
+    events = []
+    dates = earnings.get("earningsDate") or []
+    if not isinstance(dates, list):
+        raise PageChanged(f"Yahoo's earningsDate is {dates!r:.80}; expected a list")
+    if dates:
+        instants = sorted(_instant(value, "earningsDate") for value in dates)
+        events.append(_earnings(symbol, venue, earnings, instants))
+    if calendar.get("exDividendDate") is not None:
+        events.append(_dividend(symbol, venue, calendar))
+    return tuple(events)
+
+
+def _calendar(payload: Any) -> Mapping[str, Any]:
+    try:
+        found = payload["quoteSummary"]["result"][0]["calendarEvents"]
+    except (KeyError, IndexError, TypeError):
+        found = None
+    if not isinstance(found, Mapping):
+        raise PageChanged(
+            f"Yahoo's answer holds no calendarEvents: {payload!r:.120}. Its format may have changed"
+        )
+    return found
+
+
+def _instant(value: Any, name: str) -> datetime:
+    """Return an epoch in seconds as an instant; Yahoo also writes {"raw": epoch, "fmt": text}."""
+    epoch = value.get("raw") if isinstance(value, Mapping) else value
+    if isinstance(epoch, bool) or not isinstance(epoch, int | float):
+        raise PageChanged(f"Yahoo's {name} is {value!r:.80}; expected seconds since 1970")
+    if not _FIRST_EPOCH <= epoch < _LAST_EPOCH:
+        raise PageChanged(f"Yahoo's {name} is {value!r:.80}, which is no plausible date")
+    return datetime.fromtimestamp(epoch, UTC)
+
+
+def _earnings(
+    symbol: str, venue: Venue, earnings: Mapping[str, Any], instants: list[datetime]
+) -> Event:
+    zone = ZoneInfo(venue.timezone)
+    first, last = instants[0].astimezone(zone), instants[-1].astimezone(zone)
+    is_confirmed = earnings.get("isEarningsDateEstimate") is False and first.date() == last.date()
+    timing = _timing(first, venue) if is_confirmed and len(instants) == 1 else "unknown"
+    told = f", {timing.replace('_', ' ')}" if timing != "unknown" else ""
+    is_timed = timing != "unknown"
+    calls = earnings.get("earningsCallDate")
+    return Event(
+        event_type=EventType.EARNINGS,
+        subject=symbol,
+        symbol=symbol,
+        title=f"{symbol} earnings{told or ('' if is_confirmed else ' (estimated)')}",
+        event_date=first.date(),
+        end_date=last.date() if last.date() > first.date() else None,
+        market_timezone=venue.timezone,
+        confidence=Confidence.CONFIRMED if is_confirmed else Confidence.ESTIMATED,
+        event_time=first.time() if is_timed else None,
+        start_at_utc=instants[0] if is_timed else None,
+        source_url=f"{QUOTE_PAGE}{symbol}",
+        detail={
+            "timing": timing,
+            "venue": venue.code,
+            "call_at_utc": [
+                utc_text(_instant(one, "earningsCallDate"))
+                for one in (calls if isinstance(calls, list) else [])
+            ],
+            "estimates": {
+                ours: earnings[theirs]
+                for theirs, ours in _ESTIMATES.items()
+                if earnings.get(theirs) is not None
+            },
+        },
+        raw=dict(earnings),
+    )
+
+
+def _timing(local: datetime, venue: Venue) -> str:
+    """Return when in the day: midnight, here or in London, is how Yahoo writes "no time"."""
+    if time(0) in (local.time(), local.astimezone(UTC).time()):
+        return "unknown"
+    if local.time() < venue.opens:
+        return "before_open"
+    return "after_close" if local.time() >= venue.closes else "during_session"
+
+
+def _dividend(symbol: str, venue: Venue, calendar: Mapping[str, Any]) -> Event:
+    paid = calendar.get("dividendDate")
+    return Event(
+        event_type=EventType.DIVIDEND,
+        subject=symbol,
+        symbol=symbol,
+        title=f"{symbol} ex-dividend",
+        event_date=_instant(calendar["exDividendDate"], "exDividendDate").date(),
+        market_timezone=venue.timezone,
+        source_url=f"{QUOTE_PAGE}{symbol}",
+        detail={
+            "venue": venue.code,
+            "payment_date": (
+                None if paid is None else _instant(paid, "dividendDate").date().isoformat()
+            ),
+        },
+        raw={name: calendar.get(name) for name in ("exDividendDate", "dividendDate")},
+    )

@@ -1,0 +1,121 @@
+"""Which symbols' events are fetched, and whom each of them concerns.
+
+Held positions, the symbols that active strategies trade and the watchlist are the portfolio; what
+a run names besides (`--symbol`) is fetched but concerns nobody.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from tws_maintenance.errors import UsageError
+from tws_maintenance.home import Home
+from tws_maintenance.market_events.watchlist import (
+    local_codes,
+    read_full_symbol,
+    read_watchlist,
+)
+from tws_maintenance.settings import EventSettings, Settings
+
+POSITIONS = "positions"
+STRATEGIES = "strategies"
+WATCHLIST = "watchlist"
+NAMED = "--symbol"
+_STRATEGY = "strategy "
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The symbols with where each came from, and what could not be read as one.
+
+    `origins` is {symbol: ("positions", "strategy momentum", "watchlist", "--symbol")}, with
+    "strategies" for a list of them without a name. `ignored` are sentences for the operator.
+    """
+
+    origins: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols, sorted."""
+        return tuple(sorted(self.origins))
+
+    @property
+    def relevant(self) -> frozenset[str]:
+        """Those that are held, traded or watched."""
+        return frozenset(symbol for symbol, found in self.origins.items() if {*found} != {NAMED})
+
+    def impact(self, symbols: Iterable[str]) -> dict[str, list[str]]:
+        """Return {positions, strategies, watchlist}: whom a change of `symbols` concerns.
+
+        Strategies are told by name; one of a list without a name by its symbol.
+        """
+        found: dict[str, set[str]] = {POSITIONS: set(), STRATEGIES: set(), WATCHLIST: set()}
+        for symbol in symbols:
+            for origin in self.origins.get(symbol, ()):
+                if origin in found:
+                    found[origin].add(symbol)
+                elif origin.startswith(_STRATEGY):
+                    found[STRATEGIES].add(origin.removeprefix(_STRATEGY))
+        return {key: sorted(names) for key, names in found.items()}
+
+
+def resolve(
+    home: Home, settings: Settings, added: Sequence[str] = (), *, many_symbols: bool = False
+) -> Scope:
+    """Return the symbols of the settings, the watchlist and `added`.
+
+    Raises:
+        UsageError: `added` holds an unknown symbol, or there are more than [events] max_symbols
+            and not `many_symbols`.
+        WatchlistError: the watchlist cannot be read.
+    """
+    codes = local_codes(home)
+    origins: dict[str, list[str]] = defaultdict(list)
+    unread: dict[str, list[str]] = defaultdict(list)
+    watched = read_watchlist(home)
+    watched_texts = ((text, WATCHLIST) for text in (*watched.symbols, *watched.unreadable))
+    for text, origin in (*_of_settings(settings.events), *watched_texts):
+        symbol, fault = _read(text, codes)
+        _note(origins[symbol] if symbol else unread[fault], origin)
+    for text in added:
+        _note(origins[read_full_symbol(text, codes)], NAMED)
+    if len(origins) > settings.events.max_symbols and not many_symbols:
+        raise UsageError(_too_many(len(origins), settings.events.max_symbols))
+    return Scope(
+        {symbol: tuple(origins[symbol]) for symbol in sorted(origins)},
+        tuple(
+            f"Not fetched, from {' and '.join(found)}: {fault}"
+            for fault, found in sorted(unread.items())
+        ),
+    )
+
+
+def _of_settings(events: EventSettings) -> Iterator[tuple[str, str]]:
+    for text in events.positions:
+        yield text, POSITIONS
+    for name in sorted(events.strategies):
+        origin = f"{_STRATEGY}{name.strip()}" if name.strip() else STRATEGIES
+        for text in events.strategies[name]:
+            yield text, origin
+
+
+def _read(text: str, codes: dict[str, str]) -> tuple[str, str]:
+    """Return the symbol, or "" and why there is none."""
+    try:
+        return read_full_symbol(text, codes), ""
+    except UsageError as error:
+        return "", str(error)
+
+
+def _note(found: list[str], origin: str) -> None:
+    if origin not in found:
+        found.append(origin)
+
+
+def _too_many(count: int, limit: int) -> str:
+    return (
+        f"{count} symbols would be fetched, and the limit is {limit}. Allow it this once with "
+        f"--many-symbols, or for good with max_symbols = {count} under [events] in "
+        "maintenance.toml."
+    )

@@ -1,0 +1,253 @@
+"""The symbols that the operator watches: `data/watchlist.csv`, edited by hand or by `watchlist`.
+
+What is in the file and is none of ours (further columns, rows of no known market) stays in it.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from tws_maintenance.clock import utc_text
+from tws_maintenance.constituents.live import read_live
+from tws_maintenance.errors import LiveFileError, TwsMaintenanceError, UsageError
+from tws_maintenance.home import Home
+from tws_maintenance.indices import INDICES
+from tws_maintenance.market_events.markets import read_symbol
+from tws_maintenance.storage.atomic import write_whole
+from tws_maintenance.storage.locks import hold
+
+SYMBOL = "symbol"
+ADDED_AT = "added_at"
+NO_SYMBOL = "(a row without a symbol)"
+LOCK_SECONDS = 20.0
+
+
+class WatchlistError(TwsMaintenanceError):
+    """The watchlist exists but cannot be read; never to be read as "nothing is watched"."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One symbol, and when it was added as the file says it ("" where it does not)."""
+
+    symbol: str
+    added_at: str
+
+
+@dataclass(frozen=True)
+class Watchlist:
+    """What is watched, by symbol; `unreadable` are the texts of no known market, as written."""
+
+    entries: tuple[Watched, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols, sorted, each once."""
+        return tuple(one.symbol for one in self.entries)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The file as it lies there: header cells as written, rows as long as the header."""
+
+    columns: tuple[str, ...] = (SYMBOL, ADDED_AT)
+    rows: tuple[tuple[str, ...], ...] = ()
+
+    def position(self, column: str) -> int | None:
+        """Return where a column stands, whatever its case."""
+        names = [name.strip().lower() for name in self.columns]
+        return names.index(column) if column in names else None
+
+    def cell(self, row: Sequence[str], column: str) -> str:
+        """Return a cell without the blanks around it, "" where there is no such column."""
+        position = self.position(column)
+        return "" if position is None else row[position].strip()
+
+    def with_symbols(self, symbols: Iterable[str], added_at: str) -> "_Table":
+        """Return it with a row more for each symbol; the column added_at comes with the first."""
+        columns, rows = self.columns, self.rows
+        if self.position(ADDED_AT) is None:
+            columns, rows = (*columns, ADDED_AT), tuple((*row, "") for row in rows)
+        names = [name.strip().lower() for name in columns]
+        added = (
+            tuple({SYMBOL: symbol, ADDED_AT: added_at}.get(name, "") for name in names)
+            for symbol in symbols
+        )
+        return _Table(columns, (*rows, *added))
+
+
+def read_watchlist(home: Home) -> Watchlist:
+    """Return what is watched; nothing where there is no file.
+
+    Raises:
+        WatchlistError: the file exists but is not a readable list.
+    """
+    table = _read(home)
+    found: dict[str, Watched] = {}
+    unreadable = []
+    for row in table.rows:
+        written = table.cell(row, SYMBOL)
+        symbol = _symbol(written)
+        if symbol is None:
+            unreadable.append(written or NO_SYMBOL)
+        else:
+            found.setdefault(symbol, Watched(symbol, table.cell(row, ADDED_AT)))
+    return Watchlist(
+        tuple(found[symbol] for symbol in sorted(found)), tuple(dict.fromkeys(unreadable))
+    )
+
+
+def add(home: Home, symbols: Sequence[str], at: datetime) -> list[str]:
+    """Add symbols, as an operator writes them, and return those that were new.
+
+    Raises:
+        UsageError: one is of no known market or lacks its market; none was added.
+        WatchlistError: the file cannot be read; it is left as it is.
+        LockHeld: another process is changing it.
+    """
+    codes = local_codes(home)
+    wanted = sorted({read_full_symbol(text, codes) for text in symbols})
+    with _locked(home):
+        table = _read(home)
+        known = {_symbol(table.cell(row, SYMBOL)) for row in table.rows}
+        new = [symbol for symbol in wanted if symbol not in known]
+        if new:
+            _write(home, table.with_symbols(new, utc_text(at)))
+    return new
+
+
+def remove(home: Home, symbols: Sequence[str]) -> list[str]:
+    """Remove symbols, also texts of no known market as they stand there, and return them sorted.
+
+    Raises:
+        UsageError: one is not on the watchlist; none was removed.
+        WatchlistError: the file cannot be read; it is left as it is.
+        LockHeld: another process is changing it.
+    """
+    wanted = {_key(text) for text in symbols}
+    with _locked(home):
+        table = _read(home)
+        present = {_key(table.cell(row, SYMBOL)) for row in table.rows}
+        missing = sorted(wanted - present)
+        if missing:
+            raise UsageError(
+                f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not on the watchlist "
+                f"({home.relative(home.watchlist)}); nothing was removed. Look at it with: "
+                f"python -m tws_maintenance watchlist list."
+            )
+        kept = tuple(row for row in table.rows if _key(table.cell(row, SYMBOL)) not in wanted)
+        if len(kept) < len(table.rows):
+            _write(home, replace(table, rows=kept))
+    return sorted(wanted)
+
+
+def local_codes(home: Home) -> dict[str, str]:
+    """Return {code: symbol} of the members that their exchange writes without the suffix.
+
+    `D05` is `D05.SI`. A code that is an S&P 500 symbol as it stands means that one.
+    """
+    codes: dict[str, str] = {}
+    plain: set[str] = set()
+    for index in INDICES.values():
+        try:
+            live = read_live(home, index)
+        except LiveFileError:
+            continue  # it only helps to ask back; `validate` and `status` tell of it
+        for row in live.rows if live else ():
+            symbol = row[SYMBOL]
+            if index.symbol_rule.suffix:
+                codes[index.symbol_rule.display_of(symbol)] = symbol
+                codes[row.get("display_symbol", "").strip().upper()] = symbol
+            else:
+                plain.add(symbol)
+    return {code: symbol for code, symbol in codes.items() if code and code not in plain}
+
+
+def read_full_symbol(text: str, codes: dict[str, str]) -> str:
+    """Return the symbol that an operator wrote, unless it is one of the local `codes`.
+
+    Raises:
+        UsageError: it is of no known market, or is a code without its market.
+    """
+    code = re.sub(r"^0*(\d+)$", lambda match: match[1].zfill(4), text.strip().upper())
+    if meant := codes.get(code):
+        raise UsageError(
+            f"{text!r} names no market: did you mean {meant}? Symbols are written as Yahoo does."
+        )
+    return read_symbol(text)
+
+
+def _symbol(written: str) -> str | None:
+    try:
+        return read_symbol(written)
+    except UsageError:
+        return None
+
+
+def _key(written: str) -> str:
+    return _symbol(written) or written.strip().upper()
+
+
+def _locked(home: Home) -> AbstractContextManager[None]:
+    return hold(home.locks / "watchlist.lock", wait_seconds=LOCK_SECONDS, holder="watchlist")
+
+
+def _read(home: Home) -> _Table:
+    name = home.relative(home.watchlist)
+    try:
+        content = home.watchlist.read_bytes()
+    except FileNotFoundError:
+        return _Table()
+    except OSError as error:
+        raise _fault(name, f"cannot be read ({error.strerror or error})") from error
+    try:
+        text = content.decode("utf-8-sig")
+        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except UnicodeDecodeError as error:
+        raise _fault(name, f"is not UTF-8 (at byte {error.start})") from error
+    except csv.Error as error:
+        raise _fault(name, f"is not a CSV file ({error})") from error
+    return _table(name, lines)
+
+
+def _table(name: str, lines: Iterable[Sequence[str]]) -> _Table:
+    rows = [(number, cells) for number, cells in enumerate(lines, 1) if "".join(cells).strip()]
+    if not rows:
+        raise _fault(name, "is empty")
+    columns = tuple(rows[0][1])
+    names = [cell.strip().lower() for cell in columns]
+    if names.count(SYMBOL) != 1 or names.count(ADDED_AT) > 1:
+        found = ", ".join(columns)[:80]
+        raise _fault(name, f"has no header with one column symbol (found: {found})")
+    width = len(columns)
+    for number, cells in rows[1:]:
+        # Short rows come from hand-written lines; more cells mean a comma that needs quotes.
+        if "".join(cells[width:]).strip():
+            raise _fault(name, f"has {len(cells)} cells in line {number}, expected {width}")
+    padded = (tuple([*cells, *[""] * width][:width]) for _, cells in rows[1:])
+    return _Table(columns, tuple(padded))
+
+
+def _fault(name: str, fault: str) -> WatchlistError:
+    return WatchlistError(
+        f"{name} {fault}, so it is not known what is watched; it is left as it is. Correct it: "
+        "UTF-8, a first line `symbol,added_at`, a symbol a line. Or move it away and add its "
+        "symbols anew: python -m tws_maintenance watchlist add SYMBOL."
+    )
+
+
+def _write(home: Home, table: _Table) -> None:
+    home.data.mkdir(parents=True, exist_ok=True)
+    write_whole(home.watchlist, "".join(map(_line, (table.columns, *table.rows))).encode())
+
+
+def _line(cells: Sequence[str]) -> str:
+    # With "\n" as its line end the writer leaves a lone "\r" in a note bare: a broken line.
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, lineterminator="\r\n").writerow(cells)
+    return buffer.getvalue().removesuffix("\r\n") + "\n"

@@ -13,6 +13,9 @@ from zoneinfo import ZoneInfo
 
 MARKET_EVENTS = "market_events"
 METADATA_VALIDATION = "metadata_validation"
+# How far ahead events are looked for unless told otherwise.
+DEFAULT_DAYS = 28
+MAX_DAYS = 365
 SATURDAY = 5
 
 # https://www.msci.com/our-solutions/indexes/gics (the structure in force since March 2023)
@@ -201,9 +204,9 @@ INDICES: dict[str, Index] = {
 }
 
 CONSTITUENT_TASKS = tuple(index.task for index in INDICES.values())
-TASKS = (*CONSTITUENT_TASKS, METADATA_VALIDATION)
+TASKS = (*CONSTITUENT_TASKS, MARKET_EVENTS, METADATA_VALIDATION)
 TASK_GROUPS: dict[str, tuple[str, ...]] = {
-    "all": CONSTITUENT_TASKS,
+    "all": (*CONSTITUENT_TASKS, MARKET_EVENTS),
     "constituents": CONSTITUENT_TASKS,
 }
 

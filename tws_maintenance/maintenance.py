@@ -21,8 +21,10 @@ from tws_maintenance.constituents.promotion import (
 from tws_maintenance.constituents.proposal import Proposal, last_copy, proposal_ids, read_proposal
 from tws_maintenance.constituents.stage import stage, stage_backup
 from tws_maintenance.errors import ProposalMissing, ProposalUnaudited, TwsMaintenanceError
+from tws_maintenance.event_steps import EventSteps
 from tws_maintenance.home import Home
-from tws_maintenance.indices import METADATA_VALIDATION, Index, index_of_task
+from tws_maintenance.indices import INDICES, MARKET_EVENTS, METADATA_VALIDATION, Index
+from tws_maintenance.market_events.worker import EventsWorker
 from tws_maintenance.receipt import Override, Receipt, read_receipt
 from tws_maintenance.reports import store
 from tws_maintenance.reports.record import TaskResult, TaskStatus
@@ -32,7 +34,7 @@ from tws_maintenance.reports.results import (
     describe_sources,
     reported_proposal,
 )
-from tws_maintenance.run_record import RunRecord, RunRequest
+from tws_maintenance.run_record import RunRequest
 from tws_maintenance.settings import Settings
 from tws_maintenance.sources.gather import Gathering
 from tws_maintenance.verdict import Outcome
@@ -51,22 +53,22 @@ class HeadStart:
     home: Home
     gathering: Gathering
     auditor: Auditor
+    worker: EventsWorker
 
 
 def head_start(home: Home, settings: Settings, auditor: Auditor | None = None) -> HeadStart:
     """Return what a run of `home` needs; nothing is begun by this."""
     gathering = Gathering(settings, lambda index, url: last_copy(home, index, url))
-    return HeadStart(home, gathering, auditor or Auditor())
+    return HeadStart(home, gathering, auditor or Auditor(), EventsWorker())
 
 
-class MaintenanceRun(RunRecord):
+class MaintenanceRun(EventSteps):
     """One run: its record, and the steps that fill it."""
 
     def __init__(
         self, home: Home, settings: Settings, request: RunRequest, begun: HeadStart
     ) -> None:
-        super().__init__(home, request)
-        self.settings = settings
+        super().__init__(home, settings, request, begun.worker)
         self._gathering = begun.gathering
         self._auditor = begun.auditor
         self._staged: dict[str, Proposal] = {}
@@ -74,10 +76,16 @@ class MaintenanceRun(RunRecord):
     def open(self, problem: TwsMaintenanceError | None = None) -> None:
         """Open the record and begin to fetch what is wanted. Raises as `RunRecord.open` does."""
         super().open(problem)
-        if not (self.request.report_id or self.request.backup):
-            self._gathering.start(
-                index_of_task(task) for task in self._results if task != METADATA_VALIDATION
-            )
+        if self.request.report_id or self.request.backup:
+            return
+        if self.wants(MARKET_EVENTS):
+            self.begin_events()
+        self._gathering.start(index for index in INDICES.values() if self.wants(index.task))
+
+    def close(self, step_failures: dict[str, str], error: BaseException | None = None) -> None:
+        """Write the report, as `RunRecord.close` does, once nothing is at work any more."""
+        self._worker.stop()
+        super().close(step_failures, error)
 
     def stage(self, index: Index) -> Proposal:
         """Fetch (or take the backup), normalise and write the proposal of `index`.

@@ -21,9 +21,10 @@ from tws_maintenance.clock import parse_utc, utc_now
 from tws_maintenance.constituents.promotion import finish_promotion, promotions_of
 from tws_maintenance.constituents.proposal import proposal_ids, read_proposal
 from tws_maintenance.errors import LockHeld, ProposalMissing, ProposalUnaudited
+from tws_maintenance.event_recovery import settled_events
 from tws_maintenance.home import Home
 from tws_maintenance.indices import (
-    CONSTITUENT_TASKS,
+    MARKET_EVENTS,
     METADATA_VALIDATION,
     TASKS,
     Index,
@@ -31,7 +32,7 @@ from tws_maintenance.indices import (
 )
 from tws_maintenance.receipt import read_receipt
 from tws_maintenance.reports import store
-from tws_maintenance.reports.record import RunStatus, TaskResult, TaskStatus, constituents_details
+from tws_maintenance.reports.record import RunStatus, TaskResult, TaskStatus, new_details
 from tws_maintenance.reports.results import compose, describe, describe_audit
 from tws_maintenance.storage.atomic import TEMPORARY_SUFFIX, owner_of_temporary
 from tws_maintenance.storage.locks import hold
@@ -107,7 +108,7 @@ def report_unstarted(
         TaskResult(
             task=task,
             dry_run=head["dry_run"],
-            details={"files": {}} if task == METADATA_VALIDATION else constituents_details(),
+            details=new_details(task),
         ).to_dict()
         for task in TASKS
         if task in tasks
@@ -202,18 +203,20 @@ def _told(home: Home, report_id: str, task: str, note: dict[str, Any]) -> TaskRe
             f"what the killed run did could not be told ({error}). Compare the live file with the "
             "newest backup; `validate` tells whether it is sound."
         )
-        result.details = constituents_details() if task in CONSTITUENT_TASKS else {}
+        result.details = new_details(task)
         return result
 
 
 def _result(home: Home, report_id: str, task: str, note: dict[str, Any]) -> TaskResult:
+    if task == MARKET_EVENTS:
+        return settled_events(home, report_id, note)
     result = TaskResult(task=task, dry_run=bool(note["dry_run"]))
     if task == METADATA_VALIDATION:
-        result.details = {"files": {}}
+        result.details = new_details(task)
         result.status = TaskStatus.FAILED
         result.errors = ["the run was killed before the validation ended"]
         return result
-    result.details = constituents_details()
+    result.details = new_details(task)
     index = index_of_task(task)
     _settle(home, report_id, index, result)
     if result.status == TaskStatus.SKIPPED:

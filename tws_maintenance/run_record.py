@@ -23,15 +23,16 @@ from tws_maintenance.errors import (
     UsageError,
 )
 from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES, METADATA_VALIDATION, TASKS
+from tws_maintenance.indices import DEFAULT_DAYS, INDICES, METADATA_VALIDATION, TASKS
 from tws_maintenance.recovery import recover, run_lock
 from tws_maintenance.reports import store
+from tws_maintenance.reports.events import settle_providers
 from tws_maintenance.reports.record import (
     EntryPoint,
     RunStatus,
     TaskResult,
     TaskStatus,
-    constituents_details,
+    new_details,
     run_status,
 )
 from tws_maintenance.reports.results import compose
@@ -51,9 +52,10 @@ class RunRequest:
     """What is to be done and who asked; `tasks` are those that the run will really work on.
 
     `report_id` is the dry run whose proposals are promoted, `backup` the one that is restored
-    ("newest" for the newest); "" where nothing of the kind is asked for. `only_looked_at` are tasks
-    that stay a dry run beside others that are applied; `lineage` the runs that this one executes
-    again.
+    ("newest" for the newest); "" where nothing of the kind is asked for. `symbols` are added to
+    those whose events are fetched by default, `days` is how far ahead (1 to 365).
+    `only_looked_at` are tasks that stay a dry run beside others that are applied; `lineage` the
+    runs that this one executes again.
     """
 
     tasks: tuple[str, ...]
@@ -65,6 +67,9 @@ class RunRequest:
     allow_large_change: bool = False
     report_id: str = ""
     backup: str = ""
+    symbols: tuple[str, ...] = ()
+    days: int = DEFAULT_DAYS
+    many_symbols: bool = False
     only_looked_at: tuple[str, ...] = ()
     lineage: tuple[str, ...] = ()
 
@@ -229,10 +234,7 @@ class RunRecord:
 
     def _new_result(self, task: str) -> TaskResult:
         is_dry = self.request.dry_run or task in self.request.only_looked_at
-        details = {} if task == METADATA_VALIDATION else constituents_details()
-        if task == METADATA_VALIDATION:
-            details["files"] = {}
-        return TaskResult(task=task, dry_run=is_dry, details=details)
+        return TaskResult(task=task, dry_run=is_dry, details=new_details(task))
 
 
 def _in_order(tasks: tuple[str, ...]) -> list[str]:
@@ -241,9 +243,18 @@ def _in_order(tasks: tuple[str, ...]) -> list[str]:
 
 
 def _conclude(result: TaskResult, *, is_interrupted: bool) -> None:
-    """Settle the status: success is what remains when nothing failed and everything was done."""
+    """Settle a result once nothing more is added to it."""
     if result.task == METADATA_VALIDATION:
         _gather_files(result)
+    _settle_status(result, is_interrupted=is_interrupted)
+    if result.details.get("providers"):
+        settle_providers(result)
+    if result.task == METADATA_VALIDATION and result.validation_errors:
+        result.validation_status = ValidationStatus.FAILED
+
+
+def _settle_status(result: TaskResult, *, is_interrupted: bool) -> None:
+    """Settle the status: success is what remains when nothing failed and everything was done."""
     if result.errors or result.validation_errors:
         result.status = TaskStatus.FAILED
     elif result.started_at is None:
@@ -257,7 +268,7 @@ def _conclude(result: TaskResult, *, is_interrupted: bool) -> None:
         and not (result.dry_run and result.validation_status == ValidationStatus.PASSED)
     ):
         result.status = TaskStatus.FAILED
-        result.errors.append("the run was interrupted before this list was done")
+        result.errors.append("the run was interrupted before this task was done")
     elif result.validation_status != ValidationStatus.PASSED:
         result.status = TaskStatus.FAILED
         result.errors.append("the audit did not run, so nothing may be promoted")
@@ -266,8 +277,6 @@ def _conclude(result: TaskResult, *, is_interrupted: bool) -> None:
     elif result.status != TaskStatus.SUCCESS:
         result.status = TaskStatus.FAILED
         result.errors.append("the promotion did not run")
-    if result.task == METADATA_VALIDATION and result.validation_errors:
-        result.validation_status = ValidationStatus.FAILED
 
 
 def _gather_files(result: TaskResult) -> None:

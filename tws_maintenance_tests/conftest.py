@@ -11,7 +11,9 @@ from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
 from tws_maintenance.settings import Settings, load_settings
-from tws_maintenance_tests.support import Program, RecordedWeb
+from tws_maintenance_tests.support import Program, RecordedWeb, environment_of
+
+pytest_plugins = ["tws_maintenance_tests.postgres"]
 
 
 @pytest.fixture(autouse=True)
@@ -40,8 +42,8 @@ def server() -> Iterator[PageServer]:
 @pytest.fixture
 def settings(home: Home, server: PageServer, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings that point to `server`, with no pause between attempts."""
-    monkeypatch.setenv("TWS_MAINTENANCE_HTTP__WIKIPEDIA_URL", server.origin)
-    monkeypatch.setenv("TWS_MAINTENANCE_HTTP__BACKOFF", "0")
+    for name, value in environment_of(server).items():
+        monkeypatch.setenv(name, value)
     return load_settings(home)
 
 
@@ -50,10 +52,7 @@ def program(home: Home, server: PageServer) -> Program:
     """The real program in processes of its own, on `home`, reading from `server`."""
     return Program(
         home,
-        {
-            "TWS_MAINTENANCE_HTTP__WIKIPEDIA_URL": server.origin,
-            "TWS_MAINTENANCE_HTTP__BACKOFF": "0",
-        },
+        environment_of(server),
     )
 
 

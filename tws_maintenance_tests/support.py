@@ -13,6 +13,7 @@ import pytest
 from tws_maintenance.constituents.live import to_csv
 from tws_maintenance.constituents.normalise import normalise
 from tws_maintenance.demo.pages import Company
+from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import HOME_VARIABLE, Home
 from tws_maintenance.indices import INDICES, Index
 from tws_maintenance.sources.model import SourceRow, SourceTable
@@ -54,6 +55,15 @@ class Program:
             **self.environment,
             **environment,
         }
+
+
+def environment_of(server: PageServer) -> dict[str, str]:
+    """Return the settings that make `server` every source, with no pause between attempts."""
+    origins = ("WIKIPEDIA_URL", "FEDERAL_RESERVE_URL", "YAHOO_URL")
+    return {
+        **{f"TWS_MAINTENANCE_HTTP__{name}": server.origin for name in origins},
+        "TWS_MAINTENANCE_HTTP__BACKOFF": "0",
+    }
 
 
 class RecordedWeb:

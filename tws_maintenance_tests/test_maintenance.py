@@ -16,6 +16,7 @@ from tws_maintenance.errors import TwsMaintenanceError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES, METADATA_VALIDATION, Index
 from tws_maintenance.maintenance import HeadStart, MaintenanceRun, head_start
+from tws_maintenance.market_events.worker import EventsWorker
 from tws_maintenance.reports.record import EntryPoint
 from tws_maintenance.run_record import RunRequest, StepFailed
 from tws_maintenance.settings import Settings
@@ -218,7 +219,7 @@ def test_an_interrupted_run_tells_what_was_done_what_was_not_and_what_never_bega
     home: Home, settings: Settings, tmp_path: Path
 ) -> None:
     before = older_lists(home)
-    begun = HeadStart(home, CtrlC(settings, lambda _index, _url: None), Auditor())
+    begun = HeadStart(home, CtrlC(settings, lambda _index, _url: None), Auditor(), EventsWorker())
     report = carried_out(new_run(home, settings, dry_run=APPLY, begun=begun))
     assert report["status"] == "interrupted"
     assert statuses(report) == ["success", "failed", "skipped"]
@@ -244,7 +245,7 @@ def test_a_run_that_is_cancelled_between_its_steps_is_interrupted_too(
     assert run.report["status"] == "interrupted"
     assert statuses(run.report) == ["failed", "skipped", "skipped"]
     assert result_of(run.report, SP500.task)["errors"] == [
-        "the run was interrupted before this list was done"
+        "the run was interrupted before this task was done"
     ]
     assert live_bytes(home) == {"sp500": None, "sti": None, "hsi": None}
 

@@ -11,12 +11,14 @@ from tws_maintenance.cli.output import is_terminal
 from tws_maintenance.constituents.auditor import Auditor
 from tws_maintenance.errors import HomeError, UsageError
 from tws_maintenance.home import Home
-from tws_maintenance.indices import METADATA_VALIDATION, Index, index_of_task
+from tws_maintenance.indices import DEFAULT_DAYS, INDICES, MARKET_EVENTS, Index
 from tws_maintenance.reports.markdown import task_name
 
 if TYPE_CHECKING:
     from tws_maintenance.maintenance import HeadStart
+    from tws_maintenance.market_events.worker import EventsWorker
 
+STAGED_EVENTS = f"staged__{MARKET_EVENTS}"
 VERBS = {"staged": "fetching and staging", "audit": "auditing", "validate": "validating"}
 
 
@@ -30,21 +32,37 @@ def launch(
     verbose: bool = False,
     report_id: str = "",
     backup: str = "",
+    symbols: tuple[str, ...] = (),
+    days: int = DEFAULT_DAYS,
+    many_symbols: bool = False,
 ) -> dict[str, Any]:
     """Execute a run in this process and return its report.
 
     Raises:
         HomeError: the run could not leave a report; the message says why.
+        UsageError: a symbol is none, or there are too many; nothing was started.
     """
-    indices = [index_of_task(task) for task in tasks if task != METADATA_VALIDATION]
+    indices = [index for index in INDICES.values() if index.task in tasks]
     fetches = [] if report_id or backup else indices
     with _without_gc(), _auditing(wanted=bool(indices) and not report_id) as auditor:
         begun = _begin(home, fetches, auditor)
+        if MARKET_EVENTS in tasks:
+            _begin_events(home, begun.worker, symbols, days, many_symbols)
         from tws_maintenance.pipeline.runs import RunSpec, execute
 
         executed = execute(
             home,
-            RunSpec(tasks, dry_run, allow_large_change, reason, report_id, backup),
+            RunSpec(
+                tasks,
+                dry_run,
+                allow_large_change,
+                reason,
+                report_id,
+                backup,
+                symbols=symbols,
+                days=days,
+                many_symbols=many_symbols,
+            ),
             begun=begun,
             on_step=_progress,
             log_level="INFO" if verbose else "CRITICAL",
@@ -85,6 +103,25 @@ def _begin(home: Home, indices: list[Index], auditor: Auditor) -> "HeadStart":
     return begun
 
 
+def _begin_events(
+    home: Home, worker: "EventsWorker", symbols: tuple[str, ...], days: int, many_symbols: bool
+) -> None:
+    """Let the providers be asked as well; what is wrong with the symbols is told at once."""
+    from tws_maintenance.errors import TwsMaintenanceError
+    from tws_maintenance.event_steps import question_of
+    from tws_maintenance.market_events.scope import resolve
+    from tws_maintenance.settings import load_settings
+
+    settings = load_settings(home)
+    try:
+        scope = resolve(home, settings, symbols, many_symbols=many_symbols)
+    except UsageError:
+        raise
+    except TwsMaintenanceError:
+        return  # the run meets it again and tells it in its report
+    worker.start(question_of(scope, settings, days))
+
+
 def _report_of(home: Home, report_id: str | None, problem: str) -> dict[str, Any]:
     from tws_maintenance.reports.store import read_report
 
@@ -103,6 +140,10 @@ def _progress(task: str, step_event: str) -> None:
         return
     step, _, event = step_event.rpartition(" ")
     verb = VERBS.get(step.split("_")[0], "promoting")
+    if step.startswith(STAGED_EVENTS):
+        verb = "asking the providers"
+    elif task == MARKET_EVENTS and verb == "promoting":
+        verb = "storing"
     if event == "started":
         click.echo(f"{task_name(task)}: {verb}", err=True)
     elif event == "failed":

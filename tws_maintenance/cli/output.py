@@ -8,9 +8,13 @@ from typing import Any
 import click
 
 from tws_maintenance.home import Home, find_home
+from tws_maintenance.market_events.model import PROVIDERS
 from tws_maintenance.reports.markdown import (
+    apply_events_command,
     audit_of,
+    counted,
     counts_of,
+    event_name,
     member,
     promote_command,
     status_of,
@@ -20,6 +24,12 @@ from tws_maintenance.reports.markdown import (
 from tws_maintenance.reports.store import BACKUP_SOURCE
 
 NAMES_SHOWN = 12
+EVENTS_SHOWN = 40
+_PROVIDER_COLUMNS = [
+    ("provider", False),
+    ("status", False),
+    *((name, True) for name in ("told", "new", "changed", "stale", "unchanged", "seconds")),
+]
 EXIT_FAILED = 1
 EXIT_PARTIAL = 3
 EXIT_REFUSED = 4
@@ -69,13 +79,17 @@ def print_report(home: Home, report: dict[str, Any]) -> None:
         print_table([*columns, *((name, True) for name in names)], [_row(r) for r in lists])
         click.echo()
     for result in report["results"]:
+        if result.get("providers"):
+            print_table(_PROVIDER_COLUMNS, [_provider_row(one) for one in result["providers"]])
+            click.echo()
+    for result in report["results"]:
         lines = list(_details(result))
         if lines:
             click.secho(task_name(result["task"]), bold=True)
             for kind, text in lines:
                 click.echo(f"  {click.style(kind.ljust(8), fg=_colour(kind))} {text}")
             click.echo()
-    if not lists and not report["results"]:
+    if not report["results"]:
         for error in report["errors"]:
             click.echo(f"  {error}")
     stamp = report["report_id"].removeprefix("maintenance_")
@@ -96,7 +110,9 @@ def _say_next(report: dict[str, Any]) -> None:
     staged = [r for r in report["results"] if r.get("proposal_id")]
     if command := promote_command(report):
         click.echo(f"\nTo apply exactly this:\n  {command}")
-    elif report["dry_run"] and staged and report["status"] == "completed":
+    if events := apply_events_command(report):
+        click.echo(f"\nTo fetch and store the events:\n  {events}")
+    if report["dry_run"] and staged and report["status"] == "completed" and not command + events:
         click.echo("Nothing would change.")
 
 
@@ -122,6 +138,8 @@ def _row(result: dict[str, Any]) -> list[str]:
 def _details(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if "changes" in result:
         yield from _changes(result)
+    if "diff" in result:
+        yield from _events(result)
     for key, one in result.get("files", {}).items():
         rows = "no rows" if one["row_count"] is None else f"{one['row_count']} rows"
         refreshed = one["last_refreshed_at"] or "never"
@@ -143,6 +161,25 @@ def _changes(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "new list", f"{result['after_count']} members; there was no file before"
     elif result["before_count"] is not None:
         yield from change_lines(result["changes"])
+
+
+def _events(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for kind in ("new", "changed", "stale"):
+        events = [event_name(one) for one in result["diff"][kind]]
+        yield from ((kind, text) for text in events[:EVENTS_SHOWN])
+        if len(events) > EVENTS_SHOWN:
+            yield kind, f"and {len(events) - EVENTS_SHOWN} more, all in the report"
+    for one in result["changed_fields"][:EVENTS_SHOWN]:
+        of = one["symbol"] or one["event_type"]
+        yield "", f"{of} {one['field']}: {one['before'] or 'none'} → {one['after'] or 'none'}"
+    if result["diff"]["unchanged"]:
+        yield "same", f"{counted(len(result['diff']['unchanged']), 'event')} as stored"
+
+
+def _provider_row(one: dict[str, Any]) -> list[str]:
+    counts = [str(one[key]) for key in ("fetched", "new", "changed", "stale", "unchanged")]
+    name = PROVIDERS[one["provider"]].title
+    return [name, one["status"].replace("_", " "), *counts, f"{one['duration_seconds']:.1f}"]
 
 
 def change_lines(changes: dict[str, Any], *, every: bool = False) -> Iterator[tuple[str, str]]:

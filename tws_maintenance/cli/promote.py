@@ -5,7 +5,7 @@ import click
 from tws_maintenance.cli.context import json_option, pass_home, reason_option, verbose_option
 from tws_maintenance.cli.output import finish
 from tws_maintenance.home import Home
-from tws_maintenance.indices import CONSTITUENT_TASKS
+from tws_maintenance.indices import CONSTITUENT_TASKS, MARKET_EVENTS
 
 
 @click.command()
@@ -15,7 +15,7 @@ from tws_maintenance.indices import CONSTITUENT_TASKS
     "-t",
     "chosen",
     multiple=True,
-    type=click.Choice(CONSTITUENT_TASKS),
+    type=click.Choice([*CONSTITUENT_TASKS, MARKET_EVENTS]),
     help="One of its lists; may be given again. [default: all that it staged]",
 )
 @reason_option
@@ -37,6 +37,11 @@ def promote(
     Nothing is fetched. Refused, with the reason and what to do, where the audit did not pass, the
     live file changed since, or the proposal was used before or is too old.
     """
+    if MARKET_EVENTS in chosen:
+        raise click.UsageError(
+            f"{MARKET_EVENTS} cannot be promoted: an apply of events stores what it fetches "
+            f"itself. Use: python -m tws_maintenance run --task {MARKET_EVENTS} --apply"
+        )
     from tws_maintenance.cli.launch import launch
     from tws_maintenance.reports.results import promotable_tasks
 

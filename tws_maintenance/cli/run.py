@@ -11,7 +11,7 @@ from tws_maintenance.cli.context import (
 )
 from tws_maintenance.cli.output import finish
 from tws_maintenance.home import Home
-from tws_maintenance.indices import TASK_GROUPS, TASKS
+from tws_maintenance.indices import DEFAULT_DAYS, MARKET_EVENTS, MAX_DAYS, TASK_GROUPS, TASKS
 
 
 @click.command()
@@ -23,6 +23,22 @@ from tws_maintenance.indices import TASK_GROUPS, TASKS
     type=click.Choice([*TASKS, *TASK_GROUPS]),
     help="A task or a group of tasks; may be given again. [default: all]",
 )
+@click.option(
+    "--symbol",
+    "-s",
+    "symbols",
+    multiple=True,
+    metavar="SYMBOL",
+    help="Also fetch the events of this symbol (AAPL, D05.SI, 0005.HK); may be given again.",
+)
+@click.option(
+    "--days",
+    default=DEFAULT_DAYS,
+    show_default=True,
+    type=click.IntRange(1, MAX_DAYS),
+    help="How far ahead events are looked for.",
+)
+@click.option("--many-symbols", is_flag=True, help="Fetch more than [events] max_symbols.")
 @click.option("--dry-run", is_flag=True, help="Only show what would change. This is the default.")
 @click.option("--apply", is_flag=True, help="Replace each file whose audit passes, with a backup.")
 @override_option
@@ -35,6 +51,9 @@ def run(
     home: Home,
     ctx: click.Context,
     chosen: tuple[str, ...],
+    symbols: tuple[str, ...],
+    days: int,
+    many_symbols: bool,
     dry_run: bool,
     apply: bool,
     allow_large_change: bool,
@@ -42,22 +61,33 @@ def run(
     verbose: bool,
     as_json: bool,
 ) -> None:
-    """Fetch the lists, audit them and show what would change.
+    """Fetch the lists and the market events, audit them and show what would change.
 
-    Without --apply no file is replaced. With it each list whose audit passes replaces its file,
-    with a backup; one that fails leaves the others alone.
+    Without --apply nothing is replaced or stored. With it each list whose audit passes replaces
+    its file, with a backup, and events are stored; one that fails leaves the others alone. Events
+    are those of open positions, active strategies and the watchlist.
     """
     if dry_run and apply:
         raise click.UsageError("--dry-run and --apply exclude each other.")
+    tasks = tasks_of(chosen or ("all",))
+    is_given = ctx.get_parameter_source("days") == click.core.ParameterSource.COMMANDLINE
+    if MARKET_EVENTS not in tasks and (symbols or many_symbols or is_given):
+        raise click.UsageError(
+            f"--symbol, --days and --many-symbols are for the task {MARKET_EVENTS}, which is not "
+            "among the tasks of this run."
+        )
     from tws_maintenance.cli.launch import launch
 
     report = launch(
         home,
-        tasks_of(chosen or ("all",)),
+        tasks,
         dry_run=not apply,
         allow_large_change=allow_large_change,
         reason=reason,
         verbose=verbose,
+        symbols=symbols,
+        days=days,
+        many_symbols=many_symbols,
     )
     finish(ctx, report, as_json=as_json)
 

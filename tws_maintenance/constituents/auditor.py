@@ -5,18 +5,14 @@ they load on the second core: 0.6 s of a dry run. The auditor reads and writes t
 either way, so the receipt on disk is the answer.
 """
 
-import contextlib
-import json
-import os
-import signal
-import subprocess
-import sys
+import importlib
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tws_maintenance.clock import parse_utc, utc_text
 from tws_maintenance.constituents.proposal import Proposal, read_proposal
 from tws_maintenance.errors import AuditFailed, TwsMaintenanceError
+from tws_maintenance.helper_process import HelperDied, HelperProcess, serve_standard_streams
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES, Index
 from tws_maintenance.receipt import Override, Receipt, read_receipt
@@ -30,23 +26,15 @@ class Auditor:
     """Audits proposals; in this process until `start` is called."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[str] | None = None
+        self._helper = HelperProcess(__name__, "auditing")
 
     def start(self) -> None:
         """Start the process that audits; it ends with this one, however that ends."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self._helper.start()
 
     def stop(self) -> None:
         """End the process; whatever it wrote is on disk already."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
+        self._helper.stop()
 
     def audit(
         self,
@@ -63,67 +51,51 @@ class Auditor:
             TwsMaintenanceError, OSError, ValueError: there is no receipt; the audit has not
                 passed.
         """
-        if self._process is None:
+        if not self._helper.is_started:
             from tws_maintenance.constituents.audit import audit
 
             return audit(home, index, proposal, limits, override, mark)
-        request: dict[str, object] = {
+        request: dict[str, Any] = {
             "home": str(home.root),
             "proposal_id": proposal.proposal_id,
             "limits": limits.model_dump(),
             "override": vars(override),
             "mark": {**vars(mark), "at": utc_text(mark.at)},
         }
-        problem = self._ask(self._process, request)
+        try:
+            problem = self._helper.ask(request)["problem"]
+        except HelperDied as error:
+            raise AuditFailed(str(error)) from error
         if problem:
             raise AuditFailed(problem)
         return read_receipt(home, proposal.proposal_id)
 
-    @staticmethod
-    def _ask(process: subprocess.Popen[str], request: dict[str, object]) -> str:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.write(json.dumps(request) + "\n")
-            process.stdin.flush()
-        answer = process.stdout.readline()
-        if not answer:
-            return f"the auditing process ended early (exit code {process.wait()})"
-        return str(json.loads(answer)["problem"])
 
-
-def serve(requests: IO[str], answers: IO[str]) -> None:
-    """Audit what is asked for, a JSON line a proposal, until there are no more lines."""
+def answer(asked: dict[str, Any]) -> dict[str, Any]:
+    """Audit one proposal and return {problem}, "" where there is a receipt."""
     from tws_maintenance.constituents.audit import audit
     from tws_maintenance.settings import IndexSettings
 
-    for line in requests:
-        asked = json.loads(line)
-        home = Home(Path(asked["home"]))
-        mark = asked["mark"]
-        try:
-            proposal = read_proposal(home, asked["proposal_id"])
-            audit(
-                home,
-                INDICES[proposal.index],
-                proposal,
-                IndexSettings(**asked["limits"]),
-                Override(**asked["override"]),
-                RunMark(mark["report_id"], mark["run_id"], parse_utc(mark["at"])),
-            )
-            problem = ""
-        except TwsMaintenanceError as error:
-            problem = str(error)
-        except Exception as error:  # noqa: BLE001 - the process's edge: told, not lost
-            problem = f"the audit could not run: {type(error).__name__}: {error}"
-        try:
-            answers.write(json.dumps({"problem": problem}) + "\n")
-            answers.flush()
-        except BrokenPipeError:  # the run was killed; the receipt is on disk all the same
-            os._exit(1)
+    home = Home(Path(asked["home"]))
+    mark = asked["mark"]
+    try:
+        proposal = read_proposal(home, asked["proposal_id"])
+        audit(
+            home,
+            INDICES[proposal.index],
+            proposal,
+            IndexSettings(**asked["limits"]),
+            Override(**asked["override"]),
+            RunMark(mark["report_id"], mark["run_id"], parse_utc(mark["at"])),
+        )
+    except TwsMaintenanceError as error:
+        return {"problem": str(error)}
+    except Exception as error:  # noqa: BLE001 - the process's edge: told, not lost
+        return {"problem": f"the audit could not run: {type(error).__name__}: {error}"}
+    return {"problem": ""}
 
 
 if __name__ == "__main__":
-    # Ctrl-C goes to the whole group; the run itself decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    serve(sys.stdin, sys.stdout)
+    # Imported before the first request, while the run that will ask is still loading.
+    importlib.import_module("tws_maintenance.constituents.audit")
+    serve_standard_streams(answer)

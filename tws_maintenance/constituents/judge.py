@@ -10,6 +10,7 @@ import pandas as pd
 
 from tws_maintenance.constituents import rules, schema
 from tws_maintenance.constituents.rules import ListRule
+from tws_maintenance.frames import failures
 from tws_maintenance.indices import Index
 from tws_maintenance.verdict import NO_COLUMN, Outcome, Rule, RuleResult
 
@@ -63,7 +64,7 @@ def judge(
 
 
 def _judge_cells(frame: pd.DataFrame, index: Index) -> "Callable[[Rule], RuleResult]":
-    found = schema.failures(schema.rows_schema(index), frame)
+    found = failures(schema.rows_schema(index), frame)
     missing = [name for name in index.columns if name not in frame.columns]
 
     def of(rule: Rule) -> RuleResult:
@@ -118,7 +119,7 @@ def _judge_measures(measures: list[Measure], accept: bool) -> dict[str, RuleResu
         {m.rule.name: [math.nan if m.value is None else float(m.value)] for m in measures}
     )
     limits = [(m.rule.name, m.warn_above, m.fail_above) for m in measures]
-    found = set(schema.failures(schema.measures_schema(limits), frame)["check"])
+    found = set(failures(schema.measures_schema(limits), frame)["check"])
     results = {}
     for measure in measures:
         name, message = measure.rule.name, measure.found

@@ -61,16 +61,6 @@ def measures_schema(limits: Sequence[Limits]) -> pa.DataFrameSchema:
     return pa.DataFrameSchema(columns)
 
 
-def failures(schema: pa.DataFrameSchema, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return every failure case of `frame`, lazily: columns column, check, failure_case, index."""
-    try:
-        schema.validate(frame, lazy=True)
-    except pa.errors.SchemaErrors as error:
-        cases: pd.DataFrame = error.failure_cases[["column", "check", "failure_case", "index"]]
-        return cases
-    return pd.DataFrame(columns=["column", "check", "failure_case", "index"])
-
-
 def _check(rule: Rule, holds: "Callable[[pd.Series[str]], pd.Series[bool]]") -> pa.Check:
     return pa.Check(holds, error=rule.name)
 

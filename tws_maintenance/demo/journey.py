@@ -95,6 +95,8 @@ def _run(home: Home, server: PageServer, *arguments: str) -> int:
         **os.environ,
         HOME_VARIABLE: str(home.root),
         "TWS_MAINTENANCE_HTTP__WIKIPEDIA_URL": server.origin,
+        "TWS_MAINTENANCE_HTTP__FEDERAL_RESERVE_URL": server.origin,
+        "TWS_MAINTENANCE_HTTP__YAHOO_URL": server.origin,
     }
     environment.pop("DAGSTER_HOME", None)
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""A web server on this machine for the demo's pages, with ETags, as the real one answers."""
+"""A web server on this machine that plays Wikipedia, the Federal Reserve and Yahoo."""
 
 import threading
 import time
@@ -9,18 +9,28 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
+from tws_maintenance.clock import utc_now
+from tws_maintenance.demo.events import as_json, fomc_page, unknown_symbol
 from tws_maintenance.indices import INDICES
+from tws_maintenance.market_events.fomc import PAGE_PATH
 from tws_maintenance.storage.digest import sha256
+
+QUOTE_PATH = "/v10/finance/quoteSummary/"
 
 
 class PageServer:
-    """Serves `pages` (bytes by index key) under the addresses of Wikipedia; a context manager.
+    """Serves `pages` and `symbols` under the addresses of the real sources; a context manager.
 
-    The pages may be changed while it serves. `latency` is in seconds, before each answer.
+    `pages` are bytes by index key, and `fomc`; `symbols` Yahoo's answers (status, bytes), 404 for
+    any other symbol. Both may be changed while it serves. `asked` are the paths that were asked
+    for. `latency` is in seconds, before each answer.
     """
 
     def __init__(self, pages: dict[str, bytes], latency: float = 0.0) -> None:
-        self.pages = pages
+        self.pages = {"fomc": fomc_page([utc_now().year + n for n in (0, 1)]), **pages}
+        self.symbols: dict[str, tuple[int, bytes]] = {}
+        self.crumb = (HTTPStatus.OK.value, b"demo.crumb")
+        self.asked: list[str] = []
         self._latency = latency
         handler = type("Handler", (_Handler,), {"lookup": staticmethod(self._lookup)})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -48,8 +58,22 @@ class PageServer:
         self._server.server_close()
         self._thread.join()
 
-    def _lookup(self, path: str) -> bytes | None:
+    def _lookup(self, path: str) -> tuple[int, bytes]:
         time.sleep(self._latency)
+        self.asked.append(path)
+        if path.startswith(QUOTE_PATH):
+            symbol = path.removeprefix(QUOTE_PATH)
+            unknown = (HTTPStatus.NOT_FOUND.value, as_json(unknown_symbol(symbol)))
+            return self.symbols.get(symbol, unknown)
+        if path.endswith("/getcrumb"):
+            return self.crumb
+        page = self._page(path)
+        missing = (HTTPStatus.NOT_FOUND.value, b"no such page\n")
+        return missing if page is None else (HTTPStatus.OK.value, page)
+
+    def _page(self, path: str) -> bytes | None:
+        if path == PAGE_PATH:
+            return self.pages.get("fomc")
         for index in INDICES.values():
             if index.sources[0].locator in path:
                 return self.pages.get(index.key)
@@ -58,13 +82,13 @@ class PageServer:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    lookup: Callable[[str], bytes | None]
+    lookup: Callable[[str], tuple[int, bytes]]
 
     def do_GET(self) -> None:
-        """Answer 200, 304 or 404."""
-        body = self.lookup(unquote(urlsplit(self.path).path))
-        if body is None:
-            self._answer(HTTPStatus.NOT_FOUND, b"no such page\n", "")
+        """Answer with what there is, 304 where the asker has it."""
+        status, body = self.lookup(unquote(urlsplit(self.path).path))
+        if status != HTTPStatus.OK:
+            self._answer(HTTPStatus(status), body, "")
             return
         tag = f'"{sha256(body)[:24]}"'
         if self.headers.get("If-None-Match") == tag:
@@ -76,6 +100,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "text/html; charset=UTF-8")
         self.send_header("Content-Length", str(len(body)))
+        if self.path == "/":  # where Yahoo hands out its cookie
+            self.send_header("Set-Cookie", "A3=demo; Path=/")
         if tag:
             self.send_header("ETag", tag)
         self.end_headers()

@@ -169,6 +169,11 @@ class Window:
     at: datetime
     days: int
 
+    @property
+    def end(self) -> datetime:
+        """The instant at which it ends, as logs note it."""
+        return self.at + timedelta(days=self.days)
+
     def today(self, timezone: str) -> date:
         """Return the date in that zone."""
         return self.at.astimezone(ZoneInfo(timezone)).date()
@@ -184,8 +189,8 @@ class Window:
 
     def to_dict(self) -> dict[str, Any]:
         """Return {start_at_utc, end_at_utc, days}."""
-        end = self.at + timedelta(days=self.days)
-        return {"start_at_utc": utc_text(self.at), "end_at_utc": utc_text(end), "days": self.days}
+        start, end = utc_text(self.at), utc_text(self.end)
+        return {"start_at_utc": start, "end_at_utc": end, "days": self.days}
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> "Window":
@@ -235,7 +240,8 @@ class Answer:
     `covers` says of which subjects the answer is complete, and up to which local date: only there
     may a stored event that is not in it become stale. `errors` are failures (a provider with one
     has not answered fully), `symbols` Yahoo's outcome for each symbol with a word of detail.
-    `raw` are the texts as fetched, by file name.
+    `counts` is how many of a kind the source listed (scheduled FOMC meetings by year). `raw` are
+    the texts as fetched, by file name.
     """
 
     provider: str
@@ -246,6 +252,7 @@ class Answer:
     warnings: tuple[str, ...] = ()
     symbols: dict[str, tuple[SymbolOutcome, str]] = field(default_factory=dict)
     duration_seconds: float = 0.0
+    counts: dict[str, int] = field(default_factory=dict)
     raw: dict[str, str] = field(default_factory=dict, repr=False)
 
     def to_dict(self) -> dict[str, Any]:

@@ -32,7 +32,9 @@ def live_check_keys(index: Index) -> list[dg.AssetCheckKey]:
 
 
 def _staged_checks(index: Index) -> dg.AssetChecksDefinition:
-    specs = [_spec(rule, names.staged_key(index), blocking=True) for rule in staged_rules(index)]
+    specs = [
+        check_spec(rule, names.staged_key(index), blocking=True) for rule in staged_rules(index)
+    ]
 
     @dg.multi_asset_check(name=names.audit_step(index), specs=specs)
     def audit(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.AssetCheckResult]:
@@ -41,13 +43,13 @@ def _staged_checks(index: Index) -> dg.AssetChecksDefinition:
         with failing_plainly():
             receipt = report.audit(index)
         for check in receipt.checks:
-            yield _result(check, names.staged_key(index))
+            yield check_result(check, names.staged_key(index))
 
     return audit
 
 
 def _live_checks(index: Index) -> dg.AssetChecksDefinition:
-    specs = [_spec(rule, names.live_key(index), blocking=False) for rule in live_rules(index)]
+    specs = [check_spec(rule, names.live_key(index), blocking=False) for rule in live_rules(index)]
 
     # can_subset: a plain Materialize with `tasks` brings these checks along, unasked for.
     @dg.multi_asset_check(name=names.validate_step(index), specs=specs, can_subset=True)
@@ -62,18 +64,20 @@ def _live_checks(index: Index) -> dg.AssetChecksDefinition:
             if dg.AssetCheckKey(names.live_key(index), check.name) in (
                 context.selected_asset_check_keys
             ):
-                yield _result(check, names.live_key(index))
+                yield check_result(check, names.live_key(index))
 
     return validate
 
 
-def _spec(rule: Rule, asset: dg.AssetKey, *, blocking: bool) -> dg.AssetCheckSpec:
+def check_spec(rule: Rule, asset: dg.AssetKey, *, blocking: bool) -> dg.AssetCheckSpec:
+    """Return the check of `rule` on `asset`."""
     return dg.AssetCheckSpec(
         rule.name, asset=asset, blocking=blocking, description=f"Expected: {rule.says}."
     )
 
 
-def _result(check: RuleResult, asset: dg.AssetKey) -> dg.AssetCheckResult:
+def check_result(check: RuleResult, asset: dg.AssetKey) -> dg.AssetCheckResult:
+    """Return how a rule came out, as Dagster records it."""
     is_warning = check.outcome == Outcome.WARNED
     return dg.AssetCheckResult(
         asset_key=asset,

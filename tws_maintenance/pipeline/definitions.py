@@ -6,6 +6,7 @@ from tws_maintenance.indices import INDICES
 from tws_maintenance.maintenance import HeadStart
 from tws_maintenance.pipeline.assets import build_assets
 from tws_maintenance.pipeline.checks import build_checks
+from tws_maintenance.pipeline.events import build_event_assets, build_event_checks
 from tws_maintenance.pipeline.jobs import build_jobs
 from tws_maintenance.pipeline.report_resource import build_report_resource
 
@@ -13,8 +14,14 @@ from tws_maintenance.pipeline.report_resource import build_report_resource
 def build_definitions(begun: HeadStart | None = None) -> dg.Definitions:
     """Return the definitions; `begun` is what a caller began before importing Dagster."""
     return dg.Definitions(
-        assets=[asset for index in INDICES.values() for asset in build_assets(index)],
-        asset_checks=[check for index in INDICES.values() for check in build_checks(index)],
+        assets=[
+            *(asset for index in INDICES.values() for asset in build_assets(index)),
+            *build_event_assets(),
+        ],
+        asset_checks=[
+            *(check for index in INDICES.values() for check in build_checks(index)),
+            build_event_checks(),
+        ],
         jobs=build_jobs(),
         resources={"report": build_report_resource(begun)},
         # The steps take milliseconds: a process each would cost four times the whole run.

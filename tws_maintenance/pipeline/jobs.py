@@ -5,9 +5,17 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from tws_maintenance.indices import INDICES, METADATA_VALIDATION, Index, index_of_task
+from tws_maintenance.event_steps import APPLY_JOB
+from tws_maintenance.indices import (
+    INDICES,
+    MARKET_EVENTS,
+    METADATA_VALIDATION,
+    Index,
+    index_of_task,
+)
 from tws_maintenance.pipeline import names
 from tws_maintenance.pipeline.checks import live_check_keys, staged_check_keys
+from tws_maintenance.pipeline.events import event_check_keys
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import (
@@ -24,11 +32,18 @@ def build_jobs() -> "list[UnresolvedAssetJobDefinition]":
     every = tuple(INDICES.values())
     look = "Fetch, audit and show what would change. No file is replaced."
     apply = "Fetch, audit, and replace each file whose audit passes, with a backup."
+    staged_events = dg.AssetSelection.assets(names.STAGED_EVENTS)
+    events = dg.AssetSelection.assets(names.STAGED_EVENTS, names.EVENTS)
     return [
-        _job("dry_run_all", look, _staged(every)),
+        _job("dry_run_all", f"{look} Lists and market events.", _staged(every) | staged_events),
         _job("dry_run_constituents", look, _staged(every)),
-        _job("apply_all", apply, _staged(every) | _live(every)),
+        _job("apply_all", f"{apply} Store events.", _staged(every) | _live(every) | events),
         _job("apply_constituents", apply, _staged(every) | _live(every)),
+        _job(
+            APPLY_JOB,
+            "Fetch earnings, dividends, FOMC meetings, holidays and early closes; audit, store.",
+            events,
+        ),
         _job(
             PROMOTE,
             "Publish exactly what the dry run `report_id` staged; nothing is fetched.",
@@ -58,7 +73,11 @@ def job_name(
         return "validate_metadata"
     if METADATA_VALIDATION in wanted:
         return IMPLICIT_ASSET_JOB
-    return "dry_run_constituents" if dry_run else "apply_constituents"
+    if MARKET_EVENTS not in wanted:
+        return "dry_run_constituents" if dry_run else "apply_constituents"
+    if wanted == {MARKET_EVENTS} and not dry_run:
+        return APPLY_JOB
+    return "dry_run_all" if dry_run else "apply_all"
 
 
 def selection_of(
@@ -70,6 +89,10 @@ def selection_of(
     for task in tasks:
         if task == METADATA_VALIDATION:
             checks.update(key for index in INDICES.values() for key in live_check_keys(index))
+            continue
+        if task == MARKET_EVENTS:
+            checks.update(event_check_keys())
+            assets |= {names.STAGED_EVENTS} | (set() if dry_run else {names.EVENTS})
             continue
         index = index_of_task(task)
         if not promotes:

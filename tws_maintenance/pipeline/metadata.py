@@ -11,6 +11,8 @@ from tws_maintenance.verdict import RuleResult
 
 PREVIEW_ROWS = 12
 MAX_DIFF_ROWS = 200
+_EVENT_COLUMNS = ("change", "event_type", "symbol", "date", "title")
+_PROVIDER_COLUMNS = ("provider", "status", "fetched", "new", "changed", "stale", "error_message")
 _DIFF_COLUMNS = ("change", "symbol", "security", "field", "before", "after")
 
 
@@ -53,6 +55,28 @@ def diff_table(changes: dict[str, Any]) -> dg.MetadataValue:
     rows += [{"change": kind, **one} for kind in ("added", "removed") for one in changes[kind]]
     rows += [{"change": "updated", **one} for one in changes["updated"]]
     return _table(rows[:MAX_DIFF_ROWS], _DIFF_COLUMNS)
+
+
+def events_metadata(home: Home, result: dict[str, Any]) -> dict[str, dg.MetadataValue]:
+    """Return the metadata of staged or stored market events, the task result among it."""
+    diff = result["diff"]
+    rows = [
+        {"change": kind, **{key: value or "" for key, value in event.items()}}
+        for kind in ("new", "changed", "stale")
+        for event in diff[kind]
+    ]
+    providers = [{key: str(one[key]) for key in _PROVIDER_COLUMNS} for one in result["providers"]]
+    return {
+        "dagster/row_count": dg.MetadataValue.int(result["after_count"] or 0),
+        "rows_before": dg.MetadataValue.int(result["before_count"] or 0),
+        **{kind: dg.MetadataValue.int(len(events)) for kind, events in diff.items()},
+        "diff": _table(rows[:MAX_DIFF_ROWS], _EVENT_COLUMNS),
+        "providers": _table(providers, _PROVIDER_COLUMNS),
+        "sha256": dg.MetadataValue.text(result["proposal_sha256"]),
+        "source": dg.MetadataValue.text(result["source"]),
+        "proposal": dg.MetadataValue.path(str(home.proposal(result["proposal_id"]))),
+        "task_result": dg.MetadataValue.json(result),
+    }
 
 
 def check_metadata(result: RuleResult) -> dict[str, dg.MetadataValue]:

@@ -1,11 +1,16 @@
-"""Asset keys and step names of an index, and the way back from a step to its task."""
+"""Asset keys and step names, and the way back from a step to its task."""
 
 import dagster as dg
 
-from tws_maintenance.indices import INDICES, METADATA_VALIDATION, Index
+from tws_maintenance.indices import INDICES, MARKET_EVENTS, METADATA_VALIDATION, Index
 
 GROUP = "constituents"
 STAGED_PREFIX = "staged"
+EVENTS_GROUP = MARKET_EVENTS
+STAGED_EVENTS = dg.AssetKey([STAGED_PREFIX, MARKET_EVENTS])
+EVENTS = dg.AssetKey(MARKET_EVENTS)
+STAGED_EVENTS_STEP = f"{STAGED_PREFIX}__{MARKET_EVENTS}"
+AUDIT_EVENTS_STEP = f"audit_{MARKET_EVENTS}"
 
 
 def staged_key(index: Index) -> dg.AssetKey:
@@ -34,17 +39,25 @@ def validate_step(index: Index) -> str:
 
 
 def live_steps() -> frozenset[str]:
-    """Return the steps that replace a live file."""
-    return frozenset(index.task for index in INDICES.values())
+    """Return the steps that replace a live file, or store events."""
+    return frozenset({*(index.task for index in INDICES.values()), MARKET_EVENTS})
 
 
 def staging_steps() -> frozenset[str]:
     """Return the steps that stage something new."""
-    return frozenset(staged_step(index) for index in INDICES.values())
+    return frozenset({*(staged_step(index) for index in INDICES.values()), STAGED_EVENTS_STEP})
+
+
+def own_assets() -> frozenset[dg.AssetKey]:
+    """Return the keys of every asset of the code location."""
+    lists = {key for one in INDICES.values() for key in (staged_key(one), live_key(one))}
+    return frozenset({*lists, STAGED_EVENTS, EVENTS})
 
 
 def task_of_step(step: str) -> str | None:
     """Return the task that a step works for, None for a step that is not one of ours."""
+    if step in (STAGED_EVENTS_STEP, AUDIT_EVENTS_STEP, MARKET_EVENTS):
+        return MARKET_EVENTS
     for index in INDICES.values():
         if step in (staged_step(index), audit_step(index), index.task):
             return index.task

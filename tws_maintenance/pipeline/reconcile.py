@@ -14,7 +14,6 @@ from filelock import FileLock, Timeout
 
 from tws_maintenance.clock import utc_now
 from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
 from tws_maintenance.pipeline import names
 from tws_maintenance.pipeline.jobs import IMPLICIT_ASSET_JOB, build_jobs
 from tws_maintenance.pipeline.tags import (
@@ -135,7 +134,7 @@ def _is_ours(home: Home, run: dg.DagsterRun) -> bool:
     if Path(os.environ.get("DAGSTER_HOME", "")) != home.dagster:
         return False
     if run.job_name == IMPLICIT_ASSET_JOB:
-        ours = {key for i in INDICES.values() for key in (names.staged_key(i), names.live_key(i))}
+        ours = names.own_assets()
         checked = {key.asset_key for key in run.asset_check_selection or ()}
         selected = {*(run.asset_selection or ()), *checked}
         return bool(selected) and selected <= ours

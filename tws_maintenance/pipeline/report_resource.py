@@ -14,11 +14,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tws_maintenance.errors import SettingsError, TwsMaintenanceError, UsageError
 from tws_maintenance.home import Home, find_home
-from tws_maintenance.indices import METADATA_VALIDATION, TASKS
+from tws_maintenance.indices import (
+    DEFAULT_DAYS,
+    METADATA_VALIDATION,
+)
 from tws_maintenance.maintenance import HeadStart, MaintenanceRun, head_start
 from tws_maintenance.pipeline import names
-from tws_maintenance.pipeline.jobs import PROMOTE, RESTORE
 from tws_maintenance.pipeline.reconcile import reconcile
+from tws_maintenance.pipeline.run_config import CONFIG, misuse_of
 from tws_maintenance.pipeline.run_report import plainly, step_failures
 from tws_maintenance.pipeline.tags import (
     ACTOR_TAG,
@@ -35,30 +38,6 @@ from tws_maintenance.reports.record import EntryPoint
 from tws_maintenance.reports.results import promotable_tasks
 from tws_maintenance.run_record import RunRequest
 from tws_maintenance.settings import Settings, load_settings
-
-CONFIG = {
-    "tasks": dg.Field(
-        dg.Array(str),
-        default_value=[],
-        description="Work on these tasks only; empty means all that the run selects.",
-    ),
-    "allow_large_change": dg.Field(
-        bool,
-        default_value=False,
-        description="Accept a count change or turnover above the failure limit.",
-    ),
-    "reason": dg.Field(str, default_value="", description="Why; kept in the report."),
-    "report_id": dg.Field(
-        str,
-        default_value="",
-        description="For promote_proposals: the dry run whose proposals are published.",
-    ),
-    "backup": dg.Field(
-        str,
-        default_value="",
-        description="For restore_backup: a backup's id, or `newest`.",
-    ),
-}
 
 
 def build_report_resource(begun: HeadStart | None = None) -> dg.ResourceDefinition:
@@ -138,7 +117,7 @@ def _request(
         # A Materialize of live assets brings their checks along; they belong to validate_metadata.
         planned -= {METADATA_VALIDATION}
     asked = tuple(config.get("tasks") or planned)
-    misuse = _misuse(run.job_name, config, steps, planned)
+    misuse = misuse_of(run.job_name, config, steps, planned)
     report_id = config.get("report_id", "")
     if report_id and misuse is None:
         try:
@@ -157,37 +136,12 @@ def _request(
         only_looked_at=tuple(task for task in asked if task in names.live_steps() - steps),
         lineage=lineage_of(run),
         report_id=report_id,
+        symbols=tuple(config.get("symbols", ())),
+        days=config.get("days", DEFAULT_DAYS),
+        many_symbols=bool(config.get("many_symbols")),
         backup=config.get("backup", ""),
     )
     return request, misuse
-
-
-def _misuse(
-    job: str, config: Mapping[str, Any], steps: frozenset[str], planned: set[str]
-) -> UsageError | None:
-    """Return what a job's config lacks, or holds that would be silently ignored."""
-    tasks, report_id, backup = (config.get(key) for key in ("tasks", "report_id", "backup"))
-    if job == PROMOTE and not report_id:
-        return UsageError(
-            "promote_proposals needs `report_id` in its config: the dry run to publish, such as "
-            "maintenance_20261122_183000. `reports list` shows them. Nothing was started."
-        )
-    if job == RESTORE and not (tasks and backup):
-        return UsageError(
-            "restore_backup needs `tasks` (which lists) and `backup` (a backup's id, or newest) "
-            "in its config. `backups list` shows them. Nothing was started."
-        )
-    elsewhere = [task for task in tasks or () if task in TASKS and task not in planned]
-    if elsewhere:
-        return UsageError(
-            f"This run does not work on {', '.join(elsewhere)}, only on "
-            f"{', '.join(sorted(planned))}. Correct `tasks` or choose another job."
-        )
-    if report_id and steps & names.staging_steps():
-        return UsageError("`report_id` is for promote_proposals; this run stages anew.")
-    if backup and job != RESTORE:
-        return UsageError("`backup` is for restore_backup. Nothing was started.")
-    return None
 
 
 def _actor(entry_point: EntryPoint) -> str:

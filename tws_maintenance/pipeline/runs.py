@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tws_maintenance.errors import HomeError
 from tws_maintenance.home import Home
+from tws_maintenance.indices import DEFAULT_DAYS
 from tws_maintenance.maintenance import HeadStart, head_start
 from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.instance import open_instance
@@ -48,6 +49,9 @@ class RunSpec:
     reason: str = ""
     report_id: str = ""
     backup: str = ""
+    symbols: tuple[str, ...] = ()
+    days: int = DEFAULT_DAYS
+    many_symbols: bool = False
     entry_point: EntryPoint = EntryPoint.CLI
     actor: str = ""
 
@@ -130,6 +134,9 @@ def _run_config(spec: RunSpec, log_level: str) -> dict[str, Any]:
         "reason": spec.reason,
         "report_id": spec.report_id,
         "backup": spec.backup,
+        "symbols": list(spec.symbols),
+        "days": spec.days,
+        "many_symbols": spec.many_symbols,
     }
     return {
         "resources": {"report": {"config": config}},

@@ -3,7 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tws_maintenance.indices import METADATA_VALIDATION, TASKS, index_of_task
+from tws_maintenance.indices import (
+    DEFAULT_DAYS,
+    MARKET_EVENTS,
+    METADATA_VALIDATION,
+    TASKS,
+    index_of_task,
+)
+from tws_maintenance.market_events.model import PROVIDERS
 
 VERDICTS = {
     "completed": "Completed",
@@ -22,20 +29,25 @@ def verdict(report: dict[str, Any]) -> str:
     """Return in one sentence what a run came to and what it did to the files."""
     results = report["results"]
     replaced = [task_name(r["task"]) for r in results if r.get("changed")]
+    stored = [one for r in results if (one := stored_of(r))]
     failed = [task_name(r["task"]) for r in results if r["status"] == "failed"]
+    partly = [name for r in results for name in failed_providers(r) if r["status"] != "failed"]
     skipped = any(r["status"] == "skipped" for r in results)
     kind = _kind(report)
     parts = [f"{kind} {VERDICTS.get(report['status'], report['status']).lower()}."]
     if replaced:
         parts.append(f"Replaced: {', '.join(replaced)}.")
-    elif kind == "Validation":
+    elif stored or kind == "Validation":
         pass
     elif kind == "Apply" and report["status"] == "completed" and not skipped:
         parts.append("Nothing to change: the files were up to date.")
-    else:
+    elif any("changes" in r for r in results) or not results:
         parts.append("No file was replaced.")
-    if failed:
-        parts.append(f"Failed: {', '.join(failed)}.")
+    else:
+        parts.append("Nothing was stored.")
+    parts += stored
+    if failed or partly:
+        parts.append(f"Failed: {', '.join([*failed, *partly])}.")
     return " ".join(parts)
 
 
@@ -43,7 +55,47 @@ def task_name(task: str) -> str:
     """Return what people call a task."""
     if task == METADATA_VALIDATION:
         return "metadata validation"
+    if task == MARKET_EVENTS:
+        return "market events"
     return index_of_task(task).name if task in TASKS else _escape(task)
+
+
+def stored_of(result: dict[str, Any]) -> str:
+    """Return what an apply did to the stored events, "" for any other result."""
+    is_done = result["status"] in {"success", "partial_failure"}
+    if "diff" not in result or result["dry_run"] or not is_done:
+        return ""
+    counts = {kind: len(result["diff"][kind]) for kind in ("new", "changed", "stale")}
+    told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    return f"Events stored: {told}." if told else "Events: nothing to change."
+
+
+def failed_providers(result: dict[str, Any]) -> list[str]:
+    """Return the providers of events that failed, wholly or in part."""
+    return [
+        f"{PROVIDERS[one['provider']].title}{'' if one['status'] == 'failed' else ' (in part)'}"
+        for one in result.get("providers", [])
+        if one["status"] in {"failed", "partial_failure"} and one["provider"] in PROVIDERS
+    ]
+
+
+def event_name(one: dict[str, Any]) -> str:
+    """Return an event with its day."""
+    return f"{one['date']} {one['title']}"
+
+
+def apply_events_command(report: dict[str, Any]) -> str:
+    """Return the command that fetches and stores what a dry run showed, "" where it would not."""
+    result = next((r for r in report["results"] if "diff" in r), None)
+    if not report["dry_run"] or result is None or result["validation"]["status"] != "passed":
+        return ""
+    if not any(result["diff"][kind] for kind in ("new", "changed", "stale")):
+        return ""
+    added = [symbol for symbol, one in result["symbols"].items() if "--symbol" in one["from"]]
+    options = [f"--symbol {symbol}" for symbol in added]
+    if result["window"]["days"] != DEFAULT_DAYS:
+        options.append(f"--days {result['window']['days']}")
+    return " ".join(["python -m tws_maintenance run --apply --task", MARKET_EVENTS, *options])
 
 
 def member(one: dict[str, str]) -> str:
@@ -80,12 +132,13 @@ def promote_command(report: dict[str, Any]) -> str:
 
     Lists that failed are left out, so that the command does not end with their refusal.
     """
-    ready = [r for r in report["results"] if r["status"] == "success" and r.get("proposal_id")]
+    lists = [r for r in report["results"] if "changes" in r]
+    ready = [r for r in lists if r["status"] == "success" and r.get("proposal_id")]
     changing = [r for r in ready if r["added"] or r["removed"] or r["changes"]["updated"]]
     if not report["dry_run"] or not changing:
         return ""
     tasks = [f" --task {result['task']}" for result in ready]
-    is_all = report["status"] == "completed"
+    is_all = len(ready) == len(lists)
     return (
         f"python -m tws_maintenance promote {report['report_id']}{'' if is_all else ''.join(tasks)}"
     )
@@ -125,6 +178,8 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
         yield ""
     if command := promote_command(report):
         yield f"To apply exactly this:\n\n    {command}\n"
+    if command := apply_events_command(report):
+        yield f"To fetch and store the events:\n\n    {command}\n"
     yield f"Run {report['run_id']}."
 
 
@@ -151,6 +206,8 @@ def _task(result: dict[str, Any]) -> Iterator[str]:
     yield ""
     if "changes" in result:
         yield from _changes(result)
+    if "diff" in result:
+        yield from _events(result)
     if "files" in result:
         yield from _files(result["files"])
     for kind, texts in (
@@ -186,6 +243,32 @@ def _changes(result: dict[str, Any]) -> Iterator[str]:
         yield f"- **changed:** {_escape(one['symbol'])} {one['field']}: {before} → {after}"
 
 
+def _events(result: dict[str, Any]) -> Iterator[str]:
+    if result["providers"]:
+        yield "| provider | status | told | new | changed | stale | unchanged |"
+        yield "|---|---|--:|--:|--:|--:|--:|"
+    for one in result["providers"]:
+        counts = [str(one[key]) for key in ("fetched", "new", "changed", "stale", "unchanged")]
+        name = PROVIDERS[one["provider"]].title
+        yield f"| {' | '.join([name, one['status'].replace('_', ' '), *counts])} |"
+    yield ""
+    for kind in ("new", "changed", "stale"):
+        for event in result["diff"][kind]:
+            yield f"- **{kind}:** {_escape(event_name(event))}"
+    for one in result["changed_fields"]:
+        before, after = (_escape(str(one[k] or "none")) for k in ("before", "after"))
+        yield f"- {_escape(one['symbol'] or one['event_type'])} {one['field']}: {before} → {after}"
+    if result["symbols"]:
+        yield f"- **symbols:** {_escape(', '.join(symbol_lines(result['symbols'])))}"
+
+
+def symbol_lines(symbols: dict[str, Any]) -> Iterator[str]:
+    """Yield each symbol with where it came from and how its question ended."""
+    for symbol, one in symbols.items():
+        outcome = f": {one['outcome'].replace('_', ' ')}" if one["outcome"] else ""
+        yield f"{symbol} ({', '.join(one['from'])}){outcome}"
+
+
 def _files(files: dict[str, Any]) -> Iterator[str]:
     for key, one in files.items():
         age = one["last_refreshed_at"] or "never"
@@ -197,8 +280,9 @@ def _files(files: dict[str, Any]) -> Iterator[str]:
 
 
 def _origin(result: dict[str, Any]) -> Iterator[str]:
-    if result["source"]:
-        yield f"- source: <{result['source']}>"
+    if source := result["source"]:
+        is_address = "://" in source or source.startswith("data/")
+        yield f"- source: <{source}>" if is_address else f"- source: {source}"
     for one in result.get("sources", []):
         if one["sha256"]:
             yield (

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from tws_maintenance.clock import utc_text
+from tws_maintenance.indices import MARKET_EVENTS, METADATA_VALIDATION
 from tws_maintenance.verdict import ValidationStatus
 
 
@@ -112,6 +113,31 @@ def constituents_details() -> dict[str, Any]:
         "caches": [],
         "refusal": None,
     }
+
+
+def events_details() -> dict[str, Any]:
+    """Return the keys of a market events result beyond the common ones, as before any step.
+
+    `changed_fields` tells of each changed event which field was what; `refusal` is as in a
+    constituents result.
+    """
+    return {
+        "providers": [],
+        "symbols": {},
+        "window": {},
+        "diff": {"new": [], "changed": [], "stale": [], "unchanged": []},
+        "changed_fields": [],
+        "proposal_id": None,
+        "proposal_sha256": None,
+        "refusal": None,
+    }
+
+
+def new_details(task: str) -> dict[str, Any]:
+    """Return the keys of a result of `task` beyond the common ones, as before any step."""
+    if task == METADATA_VALIDATION:
+        return {"files": {}}
+    return events_details() if task == MARKET_EVENTS else constituents_details()
 
 
 def run_status(results: list[dict[str, Any]], errors: list[str]) -> RunStatus:

@@ -103,7 +103,7 @@ def test_a_source_at_fault_leaves_its_file_alone_and_the_others_promoted(
         for key, (_, message) in run.items()
         if message is not None
     }
-    done = program("run", "--apply")
+    done = program("run", "--task", "constituents", "--apply")
 
     status, code = status_of(run)
     assert done.returncode == code, done.stdout + done.stderr
@@ -136,7 +136,7 @@ def test_a_page_at_fault_is_read_at_its_other_address_which_the_report_names(
     program = recorded.program(
         *("--fault", f"{PAGE_ALONE['hsi']}=404", "--fault", f"{PAGE_ALONE['sti']}=garbage")
     )
-    done = program("run", "--json")
+    done = program("run", "--task", "constituents", "--json")
     assert done.returncode == 0, done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
     for key, title in (("hsi", "Hang_Seng_Index"), ("sti", "Straits_Times_Index")):

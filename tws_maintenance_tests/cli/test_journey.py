@@ -11,7 +11,7 @@ import pytest
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
+from tws_maintenance.indices import INDICES, MARKET_EVENTS, TASK_GROUPS
 from tws_maintenance.pipeline.report_resource import operating_system_user
 from tws_maintenance_tests.pipeline.support import good_pages, quiet_environment, web_environment
 from tws_maintenance_tests.support import (
@@ -68,7 +68,9 @@ def test_a_run_without_options_is_a_dry_run_and_its_json_is_alone_on_stdout(day:
         "completed",
     )
     assert report["actor"] == operating_system_user()
-    assert [len(one["added"]) for one in report["results"]] == [2, 2, 2]
+    assert [one["task"] for one in report["results"]] == list(TASK_GROUPS["all"])
+    assert [len(one["added"]) for one in report["results"][:3]] == [2, 2, 2]
+    assert result_of(report, MARKET_EVENTS)["diff"]["new"]
     assert day.looked.stderr == ""
 
 
@@ -78,7 +80,7 @@ def test_a_dry_run_touches_no_live_file(day: Day) -> None:
 
 def test_an_apply_replaces_each_file_with_a_backup_of_the_former_bytes(day: Day) -> None:
     assert day.applied.returncode == 0, day.applied.stderr
-    assert "Apply completed. Replaced: S&P 500, STI, HSI." in day.applied.stdout
+    assert "Apply completed. Replaced: S&P 500, STI, HSI. Events stored: " in day.applied.stdout
     report = day.reports[1]
     assert (report["entry_point"], report["dry_run"], report["status"], report["reason"]) == (
         "cli",

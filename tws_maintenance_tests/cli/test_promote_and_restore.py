@@ -245,7 +245,7 @@ def test_what_has_waited_too_long_or_was_altered_is_refused(
     [
         (("maintenance_20200101_000000",), "There is no report maintenance_20200101_000000"),
         (("../../secret",), "is not a report id"),
-        (("maintenance_20200101_000000", "--task", "market_events"), "is not one of"),
+        (("maintenance_20200101_000000", "--task", "market_events"), "cannot be promoted"),
     ],
 )
 def test_a_report_that_is_not_there_is_a_usage_error_and_nothing_is_written(

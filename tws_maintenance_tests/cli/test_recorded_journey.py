@@ -65,10 +65,10 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> Journey:
     log = folder / "requests.jsonl"
     with quiet_environment():
         program = recorded.program("--log", str(log))
-        looked = program("run")
-        applied = program("run", "--apply")
+        looked = program("run", "--task", "constituents")
+        applied = program("run", "--task", "constituents", "--apply")
         first = {key: home.live_file(key).read_bytes() for key in INDICES}
-        again = program("run", "--apply")
+        again = program("run", "--task", "constituents", "--apply")
     return Journey(home, looked, applied, again, first, _rows_of(log))
 
 

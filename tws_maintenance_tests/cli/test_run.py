@@ -67,7 +67,7 @@ def test_a_mistake_in_the_settings_is_refused_with_exit_2_and_named(
     command: Command, home: Home
 ) -> None:
     home.settings_file.write_text("[indices.hsi]\nmin_row = 3\n")
-    done = command("run", "--apply")
+    done = command("run", "--task", "constituents", "--apply")
     assert done.exit_code == 2
     assert "indices.hsi.min_row: there is no such setting" in done.output
     assert [one.name for one in home.root.iterdir()] == ["maintenance.toml"]
@@ -86,7 +86,7 @@ def test_one_rejected_list_beside_good_ones_ends_with_3(
     command: Command, home: Home, server: PageServer
 ) -> None:
     server.pages["hsi"] = page("hsi", companies("hsi")[:60])
-    done = command("run", "--apply")
+    done = command("run", "--task", "constituents", "--apply")
     assert done.exit_code == 3
     assert "Apply partly failed. Replaced: S&P 500, STI. Failed: HSI." in done.output
     assert "row_count_is_at_least_the_minimum: 60 rows, expected at least 70" in done.output
@@ -167,7 +167,7 @@ def test_a_run_that_finds_every_index_locked_ends_with_4(program: Program) -> No
     try:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        done = program("run", "--apply", TWS_MAINTENANCE_LOCKS__WAIT="0")
+        done = program("run", "--task", "constituents", "--apply", TWS_MAINTENANCE_LOCKS__WAIT="0")
     finally:
         holder.communicate(input="", timeout=60)
 
@@ -183,7 +183,7 @@ def test_ctrl_c_leaves_a_report_and_the_live_files_alone(home: Home) -> None:
     former = write_live(home, HSI, companies("hsi")[1:])
     with HeldServer(good_pages(), held="sti") as pages:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tws_maintenance", "run", "--apply"],
+            [sys.executable, "-m", "tws_maintenance", "run", "--task", "constituents", "--apply"],
             env=Program(home, web_environment(pages)).full_environment(),
             cwd=home.root,
             stdout=subprocess.PIPE,

@@ -60,7 +60,7 @@ def test_the_server_answers_as_the_real_one_does() -> None:
     assert (first.status_code, first.content) == (200, page("hsi", companies("hsi")))
     assert (second.status_code, second.content) == (304, b"")
     assert absent.status_code == 404
-    assert (changed.status_code, changed.content) == (200, pages["hsi"])
+    assert (changed.status_code, changed.content) == (200, server.pages["hsi"])
     assert changed.headers["ETag"] != first.headers["ETag"]
     with pytest.raises(requests.ConnectionError):
         requests.get(address, timeout=10)

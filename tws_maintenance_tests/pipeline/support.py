@@ -16,6 +16,7 @@ from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
 from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.instance import open_instance
+from tws_maintenance_tests.support import environment_of
 
 LOCATION = "tws_maintenance.definitions"
 DEADLINE_SECONDS = 90.0
@@ -39,10 +40,7 @@ def good_pages() -> dict[str, bytes]:
 
 def web_environment(server: PageServer) -> dict[str, str]:
     """Return the environment of a program that reads from `server`."""
-    return {
-        "TWS_MAINTENANCE_HTTP__WIKIPEDIA_URL": server.origin,
-        "TWS_MAINTENANCE_HTTP__BACKOFF": "0",
-    }
+    return environment_of(server)
 
 
 def until(is_so: Callable[[], bool], what: str) -> None:
@@ -65,7 +63,7 @@ class HeldServer(PageServer):
         """Answer whoever waits, and everybody after."""
         self._released.set()
 
-    def _lookup(self, path: str) -> bytes | None:
+    def _lookup(self, path: str) -> tuple[int, bytes]:
         if self._held in path:
             self._released.wait(HELD_SECONDS)
         return super()._lookup(path)

@@ -39,7 +39,7 @@ class ChangingServer(PageServer):
         super().__init__(good_pages())
         self._asked = 0
 
-    def _lookup(self, path: str) -> bytes | None:
+    def _lookup(self, path: str) -> tuple[int, bytes]:
         self._asked += 1
         newcomer = Company(f"N{self._asked:02d}", f"Newcomer {self._asked} Ltd")
         self.pages["sti"] = page("sti", [*companies("sti"), newcomer])

@@ -40,10 +40,22 @@ STAGED_STEPS = [
     *("staged__hsi_constituents", "staged__sp500_constituents", "staged__sti_constituents"),
 ]
 LIVE_STEPS = ["hsi_constituents", "sp500_constituents", "sti_constituents"]
+EVENT_CHECKS = [
+    "at_least_one_provider_answered",
+    "dates_are_parseable",
+    "events_are_inside_the_window",
+    "event_types_are_known",
+    "symbols_are_of_a_known_market",
+    "events_are_unique",
+    "fomc_meetings_are_complete",
+    "holidays_are_on_weekdays",
+]
+STAGED_EVENTS = ["audit_market_events", "staged__market_events"]
 JOBS = {
-    "apply_all": [*STAGED_STEPS, *LIVE_STEPS],
+    "apply_all": [*STAGED_STEPS, *LIVE_STEPS, *STAGED_EVENTS, "market_events"],
     "apply_constituents": [*STAGED_STEPS, *LIVE_STEPS],
-    "dry_run_all": STAGED_STEPS,
+    "dry_run_all": [*STAGED_STEPS, *STAGED_EVENTS],
+    "refresh_market_events": [*STAGED_EVENTS, "market_events"],
     "dry_run_constituents": STAGED_STEPS,
     "promote_proposals": LIVE_STEPS,
     "restore_backup": [*STAGED_STEPS, *LIVE_STEPS],
@@ -64,7 +76,7 @@ def specs_of(asset: str) -> list[dg.AssetCheckSpec]:
     return [spec for spec in specs if spec.asset_key.to_user_string() == asset]
 
 
-def test_the_assets_are_a_staged_and_a_live_one_for_each_index_in_one_group() -> None:
+def test_the_assets_are_a_staged_and_a_live_one_for_each_index_and_for_events() -> None:
     groups = {
         key.to_user_string(): group
         for asset in assets()
@@ -80,7 +92,7 @@ def test_the_assets_are_a_staged_and_a_live_one_for_each_index_in_one_group() ->
             "hsi_constituents",
         ],
         "constituents",
-    )
+    ) | dict.fromkeys(["staged/market_events", "market_events"], "market_events")
 
 
 @pytest.mark.parametrize("index", ["sp500", "sti", "hsi"])
@@ -100,6 +112,13 @@ def test_every_check_of_a_proposal_blocks_and_none_of_a_live_file_does(index: st
     assert {spec.blocking for spec in specs_of(f"{index}_constituents")} == {False}
 
 
+def test_the_checks_of_staged_events_are_these_and_all_block() -> None:
+    specs = specs_of("staged/market_events")
+    assert [spec.name for spec in specs] == EVENT_CHECKS
+    assert {spec.blocking for spec in specs} == {True}
+    assert specs_of("market_events") == []
+
+
 def test_the_jobs_are_these_and_all_run_in_one_process() -> None:
     jobs = {job.name: job for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
     assert {name: sorted(job.graph.node_dict) for name, job in jobs.items()} == {
@@ -117,12 +136,12 @@ def test_every_asset_and_every_check_requires_the_report() -> None:
     silent = [one.keys for one in assets() if "report" not in one.required_resource_keys]
     silent += [one.keys for one in checks() if "report" not in one.required_resource_keys]
     assert silent == []
-    assert (len(assets()), len(checks())) == (6, 6)
+    assert (len(assets()), len(checks())) == (8, 7)
 
 
 def test_no_asset_returns_a_value() -> None:
     outputs = [output for asset in assets() for output in asset.op.output_defs]
-    assert len(outputs) == 6
+    assert len(outputs) == 8
     assert [output.name for output in outputs if not output.dagster_type.is_nothing] == []
 
 

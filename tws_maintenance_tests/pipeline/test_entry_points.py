@@ -112,7 +112,7 @@ def test_job_execute_without_a_dagster_home_leaves_a_report_all_the_same(
     step = journey.dry_run
     assert step.done.returncode == 0, step.done.stderr
     assert step.summary == ("dagster_cli", USER, True, "completed")
-    assert [one["after_count"] for one in step.report["results"]] == [503, 30, 85]
+    assert [one["after_count"] for one in step.report["results"][:3]] == [503, 30, 85]
     assert set(step.live.values()) == {None}
 
 
@@ -122,7 +122,7 @@ def test_job_execute_with_the_operators_dagster_home_applies_and_writes_nothing_
     step = journey.applied
     assert step.done.returncode == 0, step.done.stderr
     assert step.summary == ("dagster_cli", USER, False, "completed")
-    assert [one["changed"] for one in step.report["results"]] == [True, True, True]
+    assert [one["changed"] for one in step.report["results"][:3]] == [True, True, True]
     assert None not in step.live.values()
     mine = journey.folder / "dagster_of_the_operator"
     assert not (mine / "dagster.yaml").exists()
@@ -188,7 +188,7 @@ def test_a_mistake_in_the_settings_fails_the_job_with_a_report_that_names_it(
     assert step.done.returncode == 1
     assert step.summary == ("dagster_cli", USER, True, "failed")
     assert "http.deadlin: there is no such setting" in step.report["errors"][0]
-    assert [one["status"] for one in step.report["results"]] == ["skipped"] * 3
+    assert [one["status"] for one in step.report["results"]] == ["skipped"] * 4
     assert step.live == journey.promoted.live
 
 

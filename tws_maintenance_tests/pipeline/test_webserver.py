@@ -181,5 +181,5 @@ def test_a_job_launched_with_its_defaults_does_what_its_button_says(ui: DagsterU
     report = ui.report_of(run_id)
     assert (report["entry_point"], report["actor"]) == ("dagster_ui", "unknown (Dagster UI)")
     assert (report["dry_run"], report["status"]) == (True, "completed")
-    assert [one["after_count"] for one in report["results"]] == [503, 30, 85]
+    assert [one["after_count"] for one in report["results"][:3]] == [503, 30, 85]
     assert list(ui.home.reports.glob(".*")) == []

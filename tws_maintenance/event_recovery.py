@@ -1,0 +1,40 @@
+"""What a killed run had done about market events: read from the store's own log of syncs."""
+
+from typing import Any
+
+from tws_maintenance.clock import parse_utc, utc_now
+from tws_maintenance.home import Home
+from tws_maintenance.indices import MARKET_EVENTS
+from tws_maintenance.market_events.model import PROVIDERS
+from tws_maintenance.reports.record import TaskResult, TaskStatus, events_details
+from tws_maintenance.settings import load_settings
+
+
+def settled_events(home: Home, report_id: str, note: dict[str, Any]) -> TaskResult:
+    """Return the result of a killed run's market events; each provider was stored whole or not.
+
+    Raises:
+        StoreError, SettingsError: the store cannot be read, so it cannot be told.
+    """
+    from tws_maintenance.market_events.store import EventStore
+
+    result = TaskResult(task=MARKET_EVENTS, dry_run=bool(note["dry_run"]), details=events_details())
+    result.started_at = parse_utc(note["reserved_at"])
+    result.finished_at = utc_now()
+    result.status = TaskStatus.FAILED
+    with EventStore(home, load_settings(home)) as store:
+        logs = {log.provider: log for log in store.sync_logs(report_id=report_id)}
+    missing = [one.title for name, one in PROVIDERS.items() if name not in logs]
+    if not missing:
+        result.finished_at = max(log.sync_finished_at for log in logs.values())
+        failed = [log for log in logs.values() if log.error_count]
+        result.status = TaskStatus.PARTIAL_FAILURE if failed else TaskStatus.SUCCESS
+        result.errors += [f"{log.provider}: {log.error_message}" for log in failed]
+    else:
+        stored = [PROVIDERS[name].title for name in PROVIDERS if name in logs]
+        done = f"{', '.join(stored)} had been stored" if stored else "nothing had been stored"
+        result.errors.append(
+            f"the run was killed before it had stored what {', '.join(missing)} answered; {done}. "
+            "Each is stored whole or not at all. Run it again."
+        )
+    return result

@@ -1,0 +1,131 @@
+"""The steps of a run that concern market events: stage, audit, apply.
+
+They are those of a list of members with one difference: what is applied is compared again with the
+store, since a database has other writers than this run.
+"""
+
+from typing import TYPE_CHECKING
+
+from tws_maintenance.clock import utc_now
+from tws_maintenance.errors import ProposalMissing, TwsMaintenanceError, UsageError
+from tws_maintenance.home import Home
+from tws_maintenance.indices import MARKET_EVENTS
+from tws_maintenance.market_events.model import Window
+from tws_maintenance.market_events.providers import Question
+from tws_maintenance.market_events.scope import Scope, resolve
+from tws_maintenance.market_events.worker import EventsWorker
+from tws_maintenance.receipt import Receipt
+from tws_maintenance.reports.events import describe_scope, describe_sync
+from tws_maintenance.reports.record import TaskStatus
+from tws_maintenance.reports.results import describe_audit
+from tws_maintenance.run_record import RunRecord, RunRequest
+from tws_maintenance.settings import Settings
+
+if TYPE_CHECKING:
+    from tws_maintenance.market_events.sync import Synced
+
+APPLY_JOB = "refresh_market_events"
+
+
+class EventSteps(RunRecord):
+    """A run's record, with the steps that fill in its market events."""
+
+    def __init__(
+        self, home: Home, settings: Settings, request: RunRequest, worker: EventsWorker
+    ) -> None:
+        super().__init__(home, request)
+        self.settings = settings
+        self._worker = worker
+        self._scope: Scope | None = None
+        self._scope_problem: TwsMaintenanceError | None = None
+        self._synced: Synced | None = None
+
+    def begin_events(self) -> None:
+        """Find out whose events are wanted and begin to ask the providers.
+
+        Raises:
+            UsageError: a symbol was asked for that is none, or too many were.
+        """
+        request = self.request
+        try:
+            self._scope = scope = resolve(
+                self.home, self.settings, request.symbols, many_symbols=request.many_symbols
+            )
+        except UsageError:
+            raise
+        except TwsMaintenanceError as error:  # told in the result; the lists go on
+            self._scope_problem = error
+            return
+        self._worker.start(question_of(scope, self.settings, request.days))
+
+    def stage_events(self) -> "Synced":
+        """Compare what the providers answer with the store, and write the proposal of it.
+
+        Raises:
+            StepFailed: the task's result says why.
+        """
+        from tws_maintenance.market_events import sync
+        from tws_maintenance.market_events.store import EventStore
+
+        with self.step(MARKET_EVENTS) as result:
+            if self._scope_problem is not None:
+                raise self._scope_problem
+            assert self._scope is not None, "the run was not opened"
+            describe_scope(result, self._scope)
+            answers = self._worker.answers()
+            window = self._worker.question.window
+            with EventStore(self.home, self.settings) as store:
+                self._synced = sync.stage(
+                    self.home, store, answers, window, self._scope.relevant, self.mark()
+                )
+            describe_sync(result, self._synced)
+            return self._synced
+        raise AssertionError("unreachable")
+
+    def audit_events(self) -> Receipt:
+        """Judge what was staged as it lies on disk and write its receipt.
+
+        Raises:
+            StepFailed: the audit could not run. (A failed audit is a receipt, not an exception.)
+        """
+        with self.step(MARKET_EVENTS) as result:
+            proposal_id = self._staged_events().proposal_id
+            receipt = self._worker.audit(self.home, proposal_id, self.mark())
+            describe_audit(result, receipt)
+            return receipt
+        raise AssertionError("unreachable")
+
+    def apply_events(self) -> "Synced":
+        """Store what this run staged and its audit passed.
+
+        Raises:
+            StepFailed: refused or failed; the task's result says which and why.
+        """
+        from tws_maintenance.market_events import sync
+        from tws_maintenance.market_events.store import EventStore
+
+        with self.step(MARKET_EVENTS) as result:
+            proposal_id = self._staged_events().proposal_id
+            wait = self.settings.locks.wait
+            with EventStore(self.home, self.settings) as store:
+                synced, receipt = sync.apply(
+                    self.home, store, proposal_id, self.mark(), wait_seconds=wait
+                )
+            describe_audit(result, receipt)
+            describe_sync(result, synced)
+            result.status = TaskStatus.SUCCESS
+            return synced
+        raise AssertionError("unreachable")
+
+    def _staged_events(self) -> "Synced":
+        if self._synced is None:
+            raise ProposalMissing(
+                f"This run staged no market events, and an apply stores what it fetched itself. "
+                f"Launch the job {APPLY_JOB}: it fetches, audits and applies."
+            )
+        return self._synced
+
+
+def question_of(scope: Scope, settings: Settings, days: int) -> Question:
+    """Return what the providers are asked about `scope`, from now on."""
+    return Question(scope.symbols, Window(utc_now(), days), settings.http, settings.events)

@@ -1,0 +1,194 @@
+"""Sync: stage what the providers answered, then apply what was audited to the store.
+
+Staging compares and writes nothing to the store. Applying compares again, inside one transaction
+a provider, with what the store holds then; a provider whose transaction fails fails alone.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from tws_maintenance.clock import utc_now
+from tws_maintenance.errors import StoreError
+from tws_maintenance.home import Home
+from tws_maintenance.indices import MARKET_EVENTS
+from tws_maintenance.market_events.diff import compare
+from tws_maintenance.market_events.model import (
+    PROVIDERS,
+    UPCOMING_STATUSES,
+    YAHOO,
+    Answer,
+    Diff,
+    StoredEvent,
+    Window,
+)
+from tws_maintenance.market_events.proposal import (
+    EventsProposal,
+    StagedEvents,
+    audited,
+    key_of,
+    write_proposal,
+    write_staged,
+)
+from tws_maintenance.market_events.store import EventStore
+from tws_maintenance.market_events.tables import SyncLog
+from tws_maintenance.receipt import Receipt
+from tws_maintenance.run_mark import RunMark
+from tws_maintenance.storage.locks import hold
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one provider: its answer, what that means, and why it was not stored."""
+
+    answer: Answer
+    diff: Diff
+    store_error: str = ""
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """Every failure of this provider."""
+        return (*self.answer.errors, *((self.store_error,) if self.store_error else ()))
+
+    @property
+    def status(self) -> str:
+        """Return `success`, `partial_failure`, `failed` or `skipped`."""
+        if self.store_error:
+            return "failed"
+        if self.answer.errors:
+            return "partial_failure" if self.answer.covers else "failed"
+        if self.answer.provider == YAHOO.name and not self.answer.symbols:
+            return "skipped"
+        return "success"
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What a sync came to; counts are of upcoming events inside the window."""
+
+    proposal_id: str
+    proposal_sha256: str
+    window: Window
+    outcomes: tuple[Outcome, ...]
+    before_count: int
+    after_count: int
+
+
+def stage(
+    home: Home,
+    store: EventStore,
+    answers: Sequence[Answer],
+    window: Window,
+    relevant: Iterable[str],
+    mark: RunMark,
+) -> Synced:
+    """Write the proposal of events and return what it would change. The store is only read.
+
+    Raises:
+        StoreError: the store cannot be read.
+        OSError: staging could not be written.
+    """
+    stored = store.read()
+    outcomes = [Outcome(one, compare(_of(stored, one), one, window)) for one in answers]
+    kept = [_kept(one.answer, one.diff) for one in outcomes]
+    known = {
+        key_of(pair.after.to_dict())
+        for one in outcomes
+        for pair in (*one.diff.changed, *one.diff.unchanged)
+    }
+    proposal_id = mark.proposal_id(MARKET_EVENTS)
+    staged = StagedEvents(window, frozenset(relevant), tuple(kept))
+    digest = write_staged(home, proposal_id, staged, known)
+    before = count_upcoming(stored, window)
+    after = before + sum(_growth(one.diff, window) for one in outcomes)
+    proposal = EventsProposal(
+        **mark.identity(MARKET_EVENTS), sha256=digest, before_count=before, after_count=after
+    )
+    write_proposal(home, proposal)
+    return Synced(proposal_id, digest, window, tuple(outcomes), before, after)
+
+
+def apply(
+    home: Home, store: EventStore, proposal_id: str, mark: RunMark, *, wait_seconds: float
+) -> tuple[Synced, Receipt]:
+    """Store what the audit of `proposal_id` has passed, a transaction a provider.
+
+    Raises:
+        ProposalUnaudited, ProposalMissing: there is nothing that passed.
+        LockHeld: another run is storing events.
+        StoreError: the database cannot be made ready; nothing was stored.
+    """
+    staged, receipt = audited(home, proposal_id)
+    lock = home.locks / f"{MARKET_EVENTS}.lock"
+    with hold(lock, wait_seconds=wait_seconds, holder=mark.report_id):
+        store.prepare()
+        before = count_upcoming(store.read(), staged.window)
+        outcomes = tuple(_apply(store, answer, staged, mark) for answer in staged.answers)
+        after = count_upcoming(store.read(), staged.window)
+    return (
+        Synced(proposal_id, receipt.sha256, staged.window, outcomes, before, after),
+        receipt,
+    )
+
+
+def count_upcoming(stored: Iterable[StoredEvent], window: Window) -> int:
+    """Return how many events of the window a robot has to reckon with."""
+    return sum(one.status in UPCOMING_STATUSES and window.holds(one.event) for one in stored)
+
+
+def _of(stored: Iterable[StoredEvent], answer: Answer) -> list[StoredEvent]:
+    return [one for one in stored if one.source == answer.provider]
+
+
+def _kept(answer: Answer, diff: Diff) -> Answer:
+    """Return the answer without events that are neither asked for nor known."""
+    pairs = (*diff.changed, *diff.unchanged)
+    return replace(answer, events=(*diff.new, *(pair.after for pair in pairs)))
+
+
+def _growth(diff: Diff, window: Window) -> int:
+    back = [p for p in diff.changed if p.before.status not in UPCOMING_STATUSES]
+    gone = [one for one in diff.stale if window.holds(one.event)]
+    return sum(not event.is_cancelled for event in diff.new) + len(back) - len(gone)
+
+
+def _apply(store: EventStore, answer: Answer, staged: StagedEvents, mark: RunMark) -> Outcome:
+    """Store what one provider answered, with the log of it, in one transaction."""
+    at = utc_now()
+    try:
+        with store.transaction() as writer:
+            diff = compare(writer.read(answer.provider), answer, staged.window)
+            writer.insert(answer.provider, diff.new, at, staged.relevant)
+            writer.change(diff.changed, at, staged.relevant)
+            writer.seen(diff.unchanged, at, staged.relevant)
+            writer.retire(diff.stale, at)
+            outcome = Outcome(answer, diff)
+            writer.log(_log(outcome, staged.window, mark))
+    except StoreError as error:
+        return Outcome(answer, Diff(), str(error))
+    return outcome
+
+
+def _log(outcome: Outcome, window: Window, mark: RunMark) -> SyncLog:
+    answer, diff = outcome.answer, outcome.diff
+    return SyncLog(
+        provider=answer.provider,
+        event_type=",".join(PROVIDERS[answer.provider].event_types),
+        sync_started_at=mark.at,
+        sync_finished_at=utc_now(),
+        window_start_utc=window.at,
+        window_end_utc=window.end,
+        status=outcome.status,
+        fetched_count=len(answer.events),
+        upserted_count=len(diff.new) + len(diff.changed),
+        stale_count=len(diff.stale),
+        error_count=len(outcome.errors),
+        error_message="; ".join(outcome.errors) or None,
+        detail={
+            "report_id": mark.report_id,
+            "run_id": mark.run_id,
+            "new": len(diff.new),
+            "changed": len(diff.changed),
+            "unchanged": len(diff.unchanged),
+            "symbols": {symbol: one.value for symbol, (one, _) in answer.symbols.items()},
+        },
+    )

@@ -1,0 +1,176 @@
+"""When each provider was last asked, and why what is stored may not be all that comes.
+
+A list of events that is silent about a failed or old sync reads as "nothing else comes".
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from tws_maintenance.clock import utc_text
+from tws_maintenance.market_events.model import (
+    ANSWERED,
+    PROVIDERS,
+    YAHOO,
+    EventType,
+    Provider,
+    SymbolOutcome,
+)
+from tws_maintenance.market_events.tables import SyncLog
+
+# Enough for weeks of syncs, each of which logs a row a provider.
+LOGS_READ = 200
+SYNC_COMMAND = "python -m tws_maintenance run --task market_events --apply"
+NAMES_SHOWN = 8
+
+_COMPLETE = "success"
+_SKIPPED = "skipped"
+_KINDS = {
+    EventType.EARNINGS: "earnings",
+    EventType.DIVIDEND: "dividends",
+    EventType.FOMC: "FOMC decisions",
+    EventType.MARKET_HOLIDAY: "market holidays",
+    EventType.MARKET_EARLY_CLOSE: "early closes",
+}
+
+
+def newest_logs(logs: Iterable[SyncLog]) -> dict[str, SyncLog]:
+    """Return the newest log of each provider, by its name; `logs` come newest first."""
+    newest: dict[str, SyncLog] = {}
+    for log in logs:
+        newest.setdefault(log.provider, log)
+    return {name: newest[name] for name in PROVIDERS if name in newest}
+
+
+def last_sync(logs: Sequence[SyncLog], warnings: Sequence[str]) -> dict[str, Any] | None:
+    """Return {finished_at, providers[], warnings[]}; None where there was no sync yet."""
+    newest = newest_logs(logs)
+    if not newest:
+        return None
+    return {
+        "finished_at": utc_text(max(log.sync_finished_at for log in newest.values())),
+        "providers": [
+            {
+                "provider": name,
+                "status": log.status,
+                "finished_at": utc_text(log.sync_finished_at),
+                "window_end_at_utc": utc_text(log.window_end_utc),
+                "error_message": log.error_message,
+            }
+            for name, log in newest.items()
+        ],
+        "warnings": list(warnings),
+    }
+
+
+def doubts(
+    logs: Sequence[SyncLog],
+    at: datetime,
+    *,
+    days: int,
+    max_age_days: float,
+    event_type: EventType | None = None,
+    symbol: str | None = None,
+) -> list[str]:
+    """Return why a list of `days` from `at` may be outdated or incomplete, a sentence each.
+
+    Only what concerns `event_type` and `symbol` is told, where they are given.
+    """
+    newest = newest_logs(logs)
+    if not newest:
+        return ["There was no sync yet: nothing is known of what comes."]
+    max_age = timedelta(days=max_age_days)
+    found = list(_ages(newest, at, max_age))
+    ends = []
+    for provider in PROVIDERS.values():
+        if event_type not in (None, *provider.event_types) or (symbol and provider is not YAHOO):
+            continue
+        kinds = [event_type] if event_type else provider.event_types
+        what = " and ".join(_KINDS[kind] for kind in kinds)
+        log = newest.get(provider.name)
+        if log is None:
+            found.append(f"{provider.title} was never asked: {what} are unknown.")
+            continue
+        ends.append(log.window_end_utc)
+        found += _of_provider(provider, log, logs, what, symbol)
+    # A sync as old as allowed looks that much less far ahead: no reason to warn.
+    if ends and at + timedelta(days=days) > min(ends) + max_age:
+        found.append(
+            f"The last sync looked as far as {min(ends).date()}: of later days not all is known. "
+            f"Look further with --days {days} at the next sync."
+        )
+    return found
+
+
+def _ages(newest: dict[str, SyncLog], at: datetime, max_age: timedelta) -> Iterator[str]:
+    ages = {name: at - log.sync_finished_at for name, log in newest.items()}
+    allowed = f"[events] max_age_days is {max_age / timedelta(days=1):g}"
+    youngest = min(ages.values())
+    if youngest > max_age:
+        yield (
+            f"The last sync was {_days(youngest)} ago, and {allowed}: what is shown here may be "
+            "outdated."
+        )
+        return
+    for name, age in ages.items():
+        if age > max_age:
+            yield f"{PROVIDERS[name].title} was last stored {_days(age)} ago, and {allowed}."
+
+
+def _days(age: timedelta) -> str:
+    count = round(age / timedelta(days=1), 1)
+    return "1 day" if count == 1 else f"{count:g} days"
+
+
+def _of_provider(
+    provider: Provider, log: SyncLog, logs: Sequence[SyncLog], what: str, symbol: str | None
+) -> Iterator[str]:
+    outcomes = log.detail.get("symbols")
+    asked = outcomes if isinstance(outcomes, dict) else {}
+    if log.status == _SKIPPED:
+        yield f"{provider.title} was not asked at the last sync: no symbol was held or watched."
+    elif log.status not in (_COMPLETE, "partial_failure"):
+        complete = (one for one in logs if (one.provider, one.status) == (provider.name, _COMPLETE))
+        before = next(complete, None)
+        since = utc_text(before.sync_finished_at) if before else "none"
+        yield (
+            f"{provider.title} failed at the last sync: {what} shown here may be outdated (last "
+            f"complete answer: {since})."
+        )
+    elif symbol is not None and symbol not in asked:
+        yield (
+            f"{symbol} was not asked about at the last sync: its {what} are unknown. Give the next "
+            f"sync --symbol {symbol}, or watch it."
+        )
+    else:
+        yield from _of_symbols(provider, log, asked, what, symbol)
+
+
+def _of_symbols(
+    provider: Provider, log: SyncLog, asked: dict[str, str], what: str, symbol: str | None
+) -> Iterator[str]:
+    silent = [one for one in sorted(asked) if asked[one] not in ANSWERED]
+    unknown = [one for one in silent if asked[one] == SymbolOutcome.UNKNOWN_SYMBOL]
+    failed = [one for one in silent if one not in unknown]
+    if names := [one for one in unknown if symbol in (None, one)]:
+        yield f"{provider.title} does not know {_some(names)}: {what} of {_it(names)} are unknown."
+    if names := [one for one in failed if symbol in (None, one)]:
+        yield (
+            f"{provider.title} did not answer about {_some(names)} at the last sync: {what} of "
+            f"{_it(names)} may be outdated or missing."
+        )
+    if log.status != _COMPLETE and not failed:
+        yield (
+            f"{provider.title} answered only in part at the last sync: {what} shown here may be "
+            "outdated."
+        )
+
+
+def _it(names: list[str]) -> str:
+    return "it" if len(names) == 1 else "them"
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - NAMES_SHOWN
+    shown = ", ".join(names[:NAMES_SHOWN])
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -11,6 +11,7 @@ from tws_maintenance.cli import (
     dagster,
     demo,
     doctor,
+    events,
     history,
     promote,
     proposals,
@@ -19,6 +20,7 @@ from tws_maintenance.cli import (
     run,
     status,
     validate,
+    watchlist,
 )
 from tws_maintenance.cli.context import entering_home
 
@@ -80,6 +82,8 @@ for command in (
     validate.validate,
     status.status,
     reports.reports,
+    events.events,
+    watchlist.watchlist,
     dagster.dagster,
     doctor.doctor,
     demo.demo,

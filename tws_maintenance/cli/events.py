@@ -1,0 +1,193 @@
+"""`events`: what comes, and the same as a calendar."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+
+import click
+
+from tws_maintenance.cli.context import json_option, pass_home
+from tws_maintenance.cli.output import print_json
+from tws_maintenance.home import Home
+from tws_maintenance.indices import DEFAULT_DAYS, MAX_DAYS, VENUES
+from tws_maintenance.market_events.model import Confidence, Event, EventType
+from tws_maintenance.market_events.upcoming import Upcoming, upcoming
+
+# Zones reach a day around UTC: what is over everywhere by then is not read.
+READ_BACK = timedelta(days=2)
+TYPE_WORDS = {
+    EventType.EARNINGS: "earnings",
+    EventType.DIVIDEND: "ex-dividend",
+    EventType.FOMC: "FOMC",
+    EventType.MARKET_HOLIDAY: "holiday",
+    EventType.MARKET_EARLY_CLOSE: "early close",
+}
+TYPE_WIDTH = max(map(len, TYPE_WORDS.values()))
+_CITIES = {venue.timezone: venue.name for venue in VENUES}
+_TO = "\N{EN DASH}"
+
+
+@click.group()
+def events() -> None:
+    """Show earnings, ex-dividend days, FOMC decisions, holidays and early closes to come."""
+
+
+@events.command("list")
+@click.option(
+    "--days",
+    type=click.IntRange(1, MAX_DAYS),
+    default=DEFAULT_DAYS,
+    show_default=True,
+    help="How many days to look ahead, beside today.",
+)
+@click.option(
+    "--type",
+    "type_name",
+    type=click.Choice([one.value for one in EventType], case_sensitive=False),
+    help="Only events of this type.",
+)
+@click.option("--symbol", metavar="S", help="Only events of this symbol, such as D05.SI.")
+@json_option
+@pass_home
+def list_command(
+    home: Home, days: int, type_name: str | None, symbol: str | None, as_json: bool
+) -> None:
+    """List what comes, by the calendar of each market, and how far the list can be trusted."""
+    from tws_maintenance.clock import utc_now
+    from tws_maintenance.market_events.last_sync import LOGS_READ, doubts, last_sync
+    from tws_maintenance.market_events.store import EventStore
+    from tws_maintenance.market_events.watchlist import local_codes, read_full_symbol
+    from tws_maintenance.settings import load_settings
+
+    settings, at = load_settings(home), utc_now()
+    event_type = EventType(type_name.upper()) if type_name else None
+    wanted = read_full_symbol(symbol, local_codes(home)) if symbol is not None else None
+    with EventStore(home, settings) as store:
+        stored = store.read(not_before=(at - READ_BACK).date())
+        logs = store.sync_logs(limit=LOGS_READ)
+    found = upcoming(stored, at, days=days, event_type=event_type, symbol=wanted)
+    warnings = doubts(
+        logs,
+        at,
+        days=days,
+        max_age_days=settings.events.max_age_days,
+        event_type=event_type,
+        symbol=wanted,
+    )
+    synced = last_sync(logs, warnings)
+    if as_json:
+        value = [one.to_dict() for one in found]
+        print_json({"events": value, "count": len(value), "last_sync": synced})
+        return
+    if found:
+        _print(found, at)
+    else:
+        click.echo(_nothing(days, event_type, wanted))
+    _print_sync(synced["finished_at"] if synced else None, warnings, is_empty=not found)
+
+
+@events.command("export")
+@click.option("--ics", is_flag=True, help="As an iCalendar file, on stdout. The only format.")
+@pass_home
+def export_command(home: Home, ics: bool) -> None:
+    """Write every stored event to come to stdout, for a program that keeps calendars."""
+    from tws_maintenance.clock import utc_now
+    from tws_maintenance.errors import UsageError
+    from tws_maintenance.market_events.export import to_icalendar
+    from tws_maintenance.market_events.last_sync import LOGS_READ, doubts
+    from tws_maintenance.market_events.store import EventStore
+    from tws_maintenance.settings import load_settings
+
+    if not ics:
+        raise UsageError("Name the format: python -m tws_maintenance events export --ics")
+    settings, at = load_settings(home), utc_now()
+    with EventStore(home, settings) as store:
+        content = to_icalendar(store.read(not_before=(at - READ_BACK).date()), at)
+        logs = store.sync_logs(limit=LOGS_READ)
+    for text in doubts(logs, at, days=0, max_age_days=settings.events.max_age_days):
+        click.echo(f"Warning: {text}", err=True)
+    # As bytes: a text stream may turn the line ends of RFC 5545 into the system's own.
+    click.echo(content, nl=False)
+
+
+def _print(found: list[Upcoming], at: datetime) -> None:
+    when_width = max(len(_when(one.event)) for one in found)
+    symbol_width = max(len(one.event.symbol or "") for one in found)
+    for heading, group in _headings(found, at).items():
+        click.secho(heading, bold=True)
+        for one in group:
+            cells = (
+                _when(one.event).ljust(when_width),
+                TYPE_WORDS[one.event.event_type].ljust(TYPE_WIDTH),
+                *([(one.event.symbol or "").ljust(symbol_width)] if symbol_width else []),
+                one.event.title + "".join(f" ({flag})" for flag in _flags(one)),
+            )
+            click.echo(f"  {'  '.join(cells)}")
+        click.echo()
+
+
+def _headings(found: list[Upcoming], at: datetime) -> dict[str, list[Upcoming]]:
+    """Return the events under Today, Tomorrow, then each later day.
+
+    Markets may differ in which day it is; then each day is named with its markets.
+    """
+    groups: dict[str, list[Upcoming]] = {}
+    for away, word in enumerate(("Today", "Tomorrow")):
+        group = [one for one in found if one.days_away == away]
+        cities: dict[date, set[str]] = {}
+        for one in group:
+            cities.setdefault(one.day(at), set()).add(_city(one.event))
+        if len(cities) == 1:
+            groups[f"{word}, {_day(min(cities))}"] = group
+        elif cities:
+            told = (f"{_day(day)} in {', '.join(sorted(cities[day]))}" for day in sorted(cities))
+            groups[f"{word}, {' and '.join(told)}"] = group
+    for one in found:
+        if one.days_away > 1:
+            groups.setdefault(_day(one.day(at)), []).append(one)
+    return groups
+
+
+def _when(event: Event) -> str:
+    if event.end_date:
+        first, last = event.event_date, event.end_date
+        if (first.year, first.month) == (last.year, last.month):
+            return f"{first.day}{_TO}{last.day} {last:%b}"
+        return f"{first.day} {first:%b}{_TO}{last.day} {last:%b}"
+    return f"{event.event_time:%H:%M} {_city(event)}" if event.event_time else _city(event)
+
+
+def _flags(one: Upcoming) -> Iterator[str]:
+    event = one.event
+    is_estimated = event.confidence is Confidence.ESTIMATED
+    if one.is_cancelled:
+        yield "cancelled"
+    if is_estimated and "estimated" not in event.title:
+        yield "estimated"
+    if event.event_type is EventType.EARNINGS and not event.event_time and not event.end_date:
+        yield "time not known"
+
+
+def _city(event: Event) -> str:
+    zone = event.market_timezone
+    return _CITIES.get(zone, zone.rsplit("/", maxsplit=1)[-1].replace("_", " "))
+
+
+def _day(day: date) -> str:
+    return f"{day:%A} {day.day} {day:%B} {day.year}"
+
+
+def _nothing(days: int, event_type: EventType | None, symbol: str | None) -> str:
+    kind = f"{TYPE_WORDS[event_type]} event" if event_type else "event"
+    whose = f" of {symbol}" if symbol else ""
+    return f"No {kind}{whose} is stored for today and the next {days} days."
+
+
+def _print_sync(finished_at: str | None, warnings: list[str], *, is_empty: bool) -> None:
+    from tws_maintenance.market_events.last_sync import SYNC_COMMAND
+
+    if finished_at:
+        click.echo(f"Last sync: {finished_at}")
+    for text in warnings:
+        click.secho(f"Warning: {text}", fg="yellow")
+    if warnings or is_empty:
+        click.echo(f"Fetch them with: {SYNC_COMMAND}")

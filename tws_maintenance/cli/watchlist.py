@@ -1,0 +1,78 @@
+"""`watchlist`: the symbols whose events are fetched beside those of the portfolio."""
+
+import click
+
+from tws_maintenance.cli.context import json_option, pass_home
+from tws_maintenance.cli.output import print_json, print_table
+from tws_maintenance.home import Home
+
+symbols_argument = click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
+
+
+@click.group()
+def watchlist() -> None:
+    """Show and change which symbols are watched (data/watchlist.csv)."""
+
+
+@watchlist.command("list")
+@json_option
+@pass_home
+def list_command(home: Home, as_json: bool) -> None:
+    """List the watched symbols."""
+    from dataclasses import asdict
+
+    from tws_maintenance.market_events.watchlist import read_watchlist
+
+    found = read_watchlist(home)
+    if as_json:
+        entries = [asdict(one) for one in found.entries]
+        unreadable = list(found.unreadable)
+        print_json({"watchlist": entries, "count": len(entries), "unreadable": unreadable})
+        return
+    if found.entries:
+        rows = [[one.symbol, one.added_at or "-"] for one in found.entries]
+        print_table([("symbol", False), ("added", False)], rows)
+    else:
+        click.echo(
+            "No symbol is watched. Add one with: python -m tws_maintenance watchlist add SYMBOL"
+        )
+    for text in found.unreadable:
+        click.echo(
+            f"Warning: {text!r} in {home.relative(home.watchlist)} is of no known market: its "
+            "events are not fetched.",
+            err=True,
+        )
+
+
+@watchlist.command("add")
+@symbols_argument
+@json_option
+@pass_home
+def add_command(home: Home, symbols: tuple[str, ...], as_json: bool) -> None:
+    """Watch symbols, written as Yahoo does: AAPL, BRK-B, D05.SI, 0005.HK."""
+    from tws_maintenance.clock import utc_now
+    from tws_maintenance.market_events.watchlist import add
+
+    added = add(home, symbols, utc_now())
+    if as_json:
+        print_json({"added": added})
+    elif added:
+        click.echo(f"Watched from now on: {', '.join(added)}. Their events come with the next:")
+        click.echo("  python -m tws_maintenance run --task market_events --apply")
+    else:
+        click.echo("Nothing to add: already watched.")
+
+
+@watchlist.command("remove")
+@symbols_argument
+@json_option
+@pass_home
+def remove_command(home: Home, symbols: tuple[str, ...], as_json: bool) -> None:
+    """Watch symbols no longer; one that is not watched is an error, and nothing is removed."""
+    from tws_maintenance.market_events.watchlist import remove
+
+    removed = remove(home, symbols)
+    if as_json:
+        print_json({"removed": removed})
+    else:
+        click.echo(f"No longer watched: {', '.join(removed)}")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from tws_maintenance.clock import utc_now
 from tws_maintenance.constituents.auditor import Auditor
-from tws_maintenance.constituents.freshness import is_stale
 from tws_maintenance.constituents.promotion import (
     Promotion,
     finish_promotion,
@@ -22,6 +21,7 @@ from tws_maintenance.constituents.proposal import Proposal, last_copy, proposal_
 from tws_maintenance.constituents.stage import stage, stage_backup
 from tws_maintenance.errors import ProposalMissing, ProposalUnaudited, TwsMaintenanceError
 from tws_maintenance.event_steps import EventSteps
+from tws_maintenance.freshness import is_stale
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES, MARKET_EVENTS, METADATA_VALIDATION, Index
 from tws_maintenance.market_events.worker import EventsWorker

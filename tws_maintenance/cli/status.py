@@ -14,13 +14,13 @@ from tws_maintenance.reports.markdown import counted
 @click.option(
     "--check",
     is_flag=True,
-    help="Exit with 1 if a list is stale, never refreshed, missing, broken or failed.",
+    help="Exit with 1 if anything is stale, never refreshed, missing, broken or failed.",
 )
 @json_option
 @click.pass_context
 @pass_home
 def status(home: Home, ctx: click.Context, check: bool, as_json: bool) -> None:
-    """Show how fresh each list is, its size and its last audit."""
+    """Show how fresh each list and the market events are, with their last audits."""
     from tws_maintenance.clock import utc_now
     from tws_maintenance.reports.status import needs_attention
     from tws_maintenance.reports.status import status as status_of_home
@@ -48,6 +48,8 @@ def _print(home: Home, value: dict[str, Any]) -> None:
         told = [*one["file_audit"]["errors"], *one["file_audit"]["warnings"]]
         for text in (*told, *([one["drift"]] if one["drift"] else [])):
             click.echo(f"{one['name']}: {text}")
+    click.echo()
+    _print_events(value["market_events"])
     latest = value["latest_report"]
     click.echo(f"\nHome: {home.root}")
     if latest is None:
@@ -58,6 +60,15 @@ def _print(home: Home, value: dict[str, Any]) -> None:
             f"{counted(len(latest['warnings']), 'warning')}, "
             f"{counted(len(latest['errors']), 'error')}"
         )
+
+
+def _print_events(events: dict[str, Any]) -> None:
+    refreshed = events["last_refreshed_at"] or "never"
+    state = "STALE" if events["needs_refresh"] else "fresh"
+    click.echo(f"Market events: last complete sync {refreshed}, {state}")
+    for one in events["providers"]:
+        if one.get("error_message"):
+            click.echo(f"Market events: {one['provider']}: {one['error_message']}")
 
 
 def _row(one: dict[str, Any]) -> list[str]:

@@ -12,12 +12,12 @@ import pandas as pd
 from tws_maintenance.constituents import rules
 from tws_maintenance.constituents.backups import newest_backup
 from tws_maintenance.constituents.drift import find_drift
-from tws_maintenance.constituents.freshness import age_days
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.judge import Measure, judge
 from tws_maintenance.constituents.live import LiveFile, parse_live, read_live
 from tws_maintenance.constituents.measures import count_change, row_count
 from tws_maintenance.errors import LiveFileError, ProposalUnaudited
+from tws_maintenance.freshness import age_days
 from tws_maintenance.home import Home
 from tws_maintenance.indices import Index
 from tws_maintenance.receipt import read_receipt

@@ -4,6 +4,7 @@ Staging compares and writes nothing to the store. Applying compares again, insid
 a provider, with what the store holds then; a provider whose transaction fails fails alone.
 """
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -164,7 +165,10 @@ def _apply(store: EventStore, answer: Answer, staged: StagedEvents, mark: RunMar
             outcome = Outcome(answer, diff)
             writer.log(_log(outcome, staged.window, mark))
     except StoreError as error:
-        return Outcome(answer, Diff(), str(error))
+        outcome = Outcome(answer, Diff(), str(error))
+        # Nothing of the answer is stored; that it was not is worth a line in the log.
+        with contextlib.suppress(StoreError), store.transaction() as writer:
+            writer.log(_log(outcome, staged.window, mark))
     return outcome
 
 

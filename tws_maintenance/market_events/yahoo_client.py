@@ -113,7 +113,7 @@ class YahooClient:
         answer = self._data.get(url, params={**PARAMETERS, "symbol": symbol})
         try:
             payload = json.loads(answer.content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise PageChanged(
                 f"Yahoo's answer is not JSON: {bytes(answer.content)[:40]!r}"
             ) from error
@@ -128,7 +128,7 @@ class YahooClient:
     def _note(self, told: "_Told") -> None:
         """Stop the batch where going on would be rude or hopeless."""
         with self._lock:
-            is_silent = told.outcome == SymbolOutcome.UNREACHABLE
+            is_silent = told.outcome in {SymbolOutcome.UNREACHABLE, SymbolOutcome.REFUSED}
             self._silent = self._silent + 1 if is_silent else 0
             if self._stopped:
                 return
@@ -139,7 +139,7 @@ class YahooClient:
             elif told.outcome == SymbolOutcome.NOT_ASKED:
                 self._stopped = told.text
             elif self._silent >= HOPELESS:
-                self._stopped = f"stopped: {HOPELESS} symbols in a row got no answer"
+                self._stopped = f"stopped: {HOPELESS} symbols in a row got no good answer"
 
 
 class _Told:

@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Any
 
 from tws_maintenance.constituents.drift import find_drift
-from tws_maintenance.constituents.freshness import is_stale
 from tws_maintenance.constituents.rules import FRESH, NOT_EDITED
 from tws_maintenance.constituents.validation import validate_live
+from tws_maintenance.freshness import is_older, is_stale
 from tws_maintenance.home import Home
-from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES, Index
+from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES, MARKET_EVENTS, Index
 from tws_maintenance.reports.store import last_refreshed, newest_reports, results_of
 from tws_maintenance.settings import Settings
 from tws_maintenance.verdict import Outcome
@@ -19,14 +19,15 @@ _NOT_RUN: dict[str, Any] = {"status": "not_run", "warnings": [], "errors": []}
 
 
 def status(home: Home, settings: Settings, at: datetime) -> dict[str, Any]:
-    """Return {constituents[], latest_report}, as the console's API gives it."""
-    refreshed = last_refreshed(home, CONSTITUENT_TASKS)
+    """Return {constituents[], market_events, latest_report}, as the console's API gives it."""
+    refreshed = last_refreshed(home, (*CONSTITUENT_TASKS, MARKET_EVENTS))
     latest = next(newest_reports(home), None)
     return {
         "constituents": [
             _index_status(home, settings, index, refreshed.get(index.task), at)
             for index in INDICES.values()
         ],
+        "market_events": _events_status(home, settings, refreshed.get(MARKET_EVENTS), at),
         "latest_report": latest
         and {
             "report_id": latest.get("report_id"),
@@ -39,10 +40,15 @@ def status(home: Home, settings: Settings, at: datetime) -> dict[str, Any]:
 
 
 def needs_attention(value: dict[str, Any]) -> bool:
-    """Tell whether a list is stale, never refreshed, missing, unsound, or failed last time."""
-    return any(
-        one["stale"] or "failed" in (one["file_audit"]["status"], one["validation"]["status"])
-        for one in value["constituents"]
+    """Tell whether something is stale, never refreshed, missing, unsound, or failed last time."""
+    events = value["market_events"]
+    return (
+        events["needs_refresh"]
+        or events["status"] in {"failed", "partial_failure"}
+        or any(
+            one["stale"] or "failed" in (one["file_audit"]["status"], one["validation"]["status"])
+            for one in value["constituents"]
+        )
     )
 
 
@@ -74,6 +80,42 @@ def _index_status(
             "errors": audit.messages(Outcome.FAILED),
         },
         "run_id": run_id,
+    }
+
+
+def _events_status(
+    home: Home, settings: Settings, refreshed: tuple[str, str | None] | None, at: datetime
+) -> dict[str, Any]:
+    """Return what the last sync came to, and whether the last complete one is too old.
+
+    A sync that failed in part has not refreshed the events.
+    """
+    refreshed_at, _ = refreshed or (None, None)
+    result = next(
+        (
+            one
+            for report in newest_reports(home)
+            for one in results_of(report)
+            if one.get("task") == MARKET_EVENTS
+            and one.get("dry_run") is False
+            and one.get("status") != "skipped"
+        ),
+        {},
+    )
+    providers = [one for one in result.get("providers") or [] if isinstance(one, dict)]
+
+    def total(*keys: str) -> int:
+        return sum(int(one.get(key) or 0) for one in providers for key in keys)
+
+    return {
+        "last_refreshed_at": refreshed_at,
+        "fetched": total("fetched"),
+        "upserted": total("new", "changed"),
+        "stale": total("stale"),
+        "errors": total("errors"),
+        "providers": providers,
+        "status": result.get("status"),
+        "needs_refresh": is_older(refreshed_at, settings.events.max_age_days, at),
     }
 
 

@@ -15,7 +15,7 @@ from tws_maintenance_tests.support import reports_of, write_live
 def test_a_new_home_is_not_fresh_and_says_how_to_start(command: Command, home: Home) -> None:
     shown = command("status")
     assert shown.exit_code == 0
-    assert shown.output.count("never") == 3
+    assert shown.output.count("never") == 4
     assert "No run yet. Start with: python -m tws_maintenance run" in shown.output
     assert command("status", "--check").exit_code == 1
     assert list(home.root.iterdir()) == [], "looking leaves nothing behind"
@@ -39,7 +39,7 @@ def test_a_list_that_was_never_refreshed_needs_attention_even_if_it_is_there(
 def test_the_check_fails_for_a_failed_run_and_for_an_old_one(
     command: Command, home: Home, server: PageServer
 ) -> None:
-    assert command("run", "--task", "constituents", "--apply").exit_code == 0
+    assert command("run", "--apply").exit_code == 0
     assert command("status", "--check").exit_code == 0
 
     (report,) = home.reports.glob("2*.json")
@@ -50,7 +50,7 @@ def test_the_check_fails_for_a_failed_run_and_for_an_old_one(
         result["finished_at"] = old.strftime("%Y-%m-%dT%H:%M:%SZ")
     report.write_text(json.dumps(value))
     stale = command("status", "--check")
-    assert (stale.exit_code, stale.output.count("STALE")) == (1, 3)
+    assert (stale.exit_code, stale.output.count("STALE")) == (1, 4)
     report.write_text(good)
     assert command("status", "--check").exit_code == 0
 
@@ -69,7 +69,7 @@ def test_the_check_fails_for_a_failed_run_and_for_an_old_one(
 def test_a_truncated_file_is_called_broken_however_fresh_it_is(
     command: Command, home: Home
 ) -> None:
-    assert command("run", "--task", "constituents", "--apply").exit_code == 0
+    assert command("run", "--apply").exit_code == 0
     assert command("status").output.count(" sound ") == 3
     path = home.live_file("hsi")
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:11]))
@@ -82,7 +82,7 @@ def test_a_truncated_file_is_called_broken_however_fresh_it_is(
 
 
 def test_an_operators_own_column_leaves_the_file_sound(command: Command, home: Home) -> None:
-    assert command("run", "--task", "constituents", "--apply").exit_code == 0
+    assert command("run", "--apply").exit_code == 0
     path = home.live_file("sti")
     header, *rows = path.read_text().splitlines()
     path.write_text("".join([f"{header},note\n", *(f"{row},mine\n" for row in rows)]))
@@ -91,7 +91,7 @@ def test_an_operators_own_column_leaves_the_file_sound(command: Command, home: H
 
 
 def test_an_edit_by_somebody_else_is_shown(command: Command, home: Home) -> None:
-    assert command("run", "--task", "constituents", "--apply", "--task", "sti_constituents").exit_code == 0
+    assert command("run", "--apply", "--task", "sti_constituents").exit_code == 0
     with open(home.live_file("sti"), "a", encoding="utf-8") as file:
         file.write("ZZZ.SI,ZZZ,By Hand Ltd,,\n")
     shown = command("status")
@@ -106,7 +106,7 @@ def test_reports_are_listed_newest_first_and_shown_by_id(command: Command, home:
     assert command("reports", "list").output.startswith("No report yet.")
     assert command("reports", "show").exit_code == 2
     command("run", "--task", "sti_constituents")
-    command("run", "--task", "constituents", "--apply", "--task", "sti_constituents")
+    command("run", "--apply", "--task", "sti_constituents")
     first, second = reports_of(home)
 
     value = json.loads(command("reports", "list", "--json").stdout)

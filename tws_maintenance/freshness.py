@@ -1,4 +1,4 @@
-"""Whether a list is still fresh."""
+"""Whether a list, or the events, are still fresh."""
 
 from datetime import datetime
 
@@ -8,7 +8,12 @@ from tws_maintenance.settings import IndexSettings
 
 def is_stale(refreshed_at: str | None, limits: IndexSettings, at: datetime) -> bool:
     """Tell whether a list was refreshed too long ago, or never."""
-    return refreshed_at is None or age_days(refreshed_at, at) > limits.max_age_days
+    return is_older(refreshed_at, limits.max_age_days, at)
+
+
+def is_older(refreshed_at: str | None, days: float, at: datetime) -> bool:
+    """Tell whether `refreshed_at` lies more than `days` before `at`, or is no time at all."""
+    return refreshed_at is None or age_days(refreshed_at, at) > days
 
 
 def age_days(refreshed_at: str, at: datetime) -> float:

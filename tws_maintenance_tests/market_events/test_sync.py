@@ -1,0 +1,286 @@
+"""Staging and applying events, on SQLite and on PostgreSQL: nothing is lost, nothing is doubled."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tws_maintenance.errors import LockHeld, ProposalUnaudited
+from tws_maintenance.market_events import sync
+from tws_maintenance.market_events.audit import audit
+from tws_maintenance.market_events.model import (
+    Answer,
+    Event,
+    EventStatus,
+    EventType,
+    SymbolOutcome,
+    Window,
+)
+from tws_maintenance.market_events.proposal import RAW, STAGED
+from tws_maintenance.market_events.store import EventStore
+from tws_maintenance.market_events.sync import Synced
+from tws_maintenance.run_mark import RunMark
+from tws_maintenance.storage.locks import hold
+from tws_maintenance_tests.postgres import EventDatabase
+
+NOW = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
+WINDOW = Window(NOW, 28)
+NEW_YORK = "America/New_York"
+SOON = date(2026, 12, 1)
+
+
+def mark(minutes: int = 0) -> RunMark:
+    at = NOW + timedelta(minutes=minutes)
+    return RunMark(f"maintenance_{at:%Y%m%d_%H%M%S}", f"run-{minutes}", at)
+
+
+def earnings(symbol: str, on: date = SOON) -> Event:
+    title = f"{symbol} earnings"
+    return Event(EventType.EARNINGS, symbol, title, on, NEW_YORK, symbol=symbol)
+
+
+def yahoo(*events: Event, failed: tuple[str, ...] = (), silent: tuple[str, ...] = ()) -> Answer:
+    good = {event.subject for event in events} | set(silent)
+    return Answer(
+        "yahoo",
+        "https://query2.finance.yahoo.com",
+        events,
+        dict.fromkeys(good, date.max),
+        errors=(f"unreachable ({', '.join(failed)})",) if failed else (),
+        symbols={
+            **dict.fromkeys(good, (SymbolOutcome.OK, "")),
+            **dict.fromkeys(failed, (SymbolOutcome.UNREACHABLE, "gone")),
+        },
+        raw={"yahoo.json": "{}"},
+    )
+
+
+def fed(on: date = date(2026, 12, 9)) -> Answer:
+    event = Event(EventType.FOMC, "scheduled", "FOMC decision", on, NEW_YORK)
+    until = date(2027, 12, 31)
+    return Answer(
+        "federal_reserve", "fed", (event,), {"scheduled": until}, counts={"2026": 8, "2027": 8}
+    )
+
+
+class Bench:
+    """A home and its store; each sync is a run some minutes after the last one."""
+
+    def __init__(self, database: EventDatabase) -> None:
+        self.home = database.home
+        self.store = EventStore(database.home, database.settings)
+        self._runs = 0
+
+    def stage(self, *answers: Answer, window: Window = WINDOW) -> tuple[Synced, RunMark]:
+        self._runs += 1
+        run = mark(self._runs)
+        synced = sync.stage(self.home, self.store, answers, window, ["AAPL"], run)
+        audit(self.home, synced.proposal_id, run)
+        return synced, run
+
+    def apply(self, *answers: Answer, window: Window = WINDOW) -> Synced:
+        staged, run = self.stage(*answers, window=window)
+        return self.applied(staged, run)
+
+    def applied(self, staged: Synced, run: RunMark) -> Synced:
+        done, _ = sync.apply(self.home, self.store, staged.proposal_id, run, wait_seconds=0)
+        return done
+
+    def held(self) -> dict[str, tuple[str, str]]:
+        """Return {subject: (day, status)} of everything that is stored."""
+        return {
+            one.event.subject: (str(one.event.event_date), one.status.value)
+            for one in self.store.read()
+        }
+
+
+@pytest.fixture
+def bench(event_database: EventDatabase) -> Bench:
+    return Bench(event_database)
+
+
+def counts(synced: Synced) -> list[tuple[int, int, int, int]]:
+    return [
+        (len(d.new), len(d.changed), len(d.stale), len(d.unchanged))
+        for d in (one.diff for one in synced.outcomes)
+    ]
+
+
+def test_staging_shows_what_is_new_and_writes_nothing_to_the_store(bench: Bench) -> None:
+    staged, run = bench.stage(yahoo(earnings("AAPL"), earnings("MSFT")), fed())
+    assert counts(staged) == [(2, 0, 0, 0), (1, 0, 0, 0)]
+    assert (staged.before_count, staged.after_count) == (0, 3)
+    assert bench.store.read() == []
+    assert not bench.home.market_events.exists()
+    folder = bench.home.proposal(f"{run.report_id}_market_events")
+    assert sorted(one.name for one in folder.iterdir()) == [
+        STAGED,
+        "proposal.json",
+        RAW,
+        "receipt.json",
+    ]
+    assert (folder / RAW / "yahoo.json").read_text() == "{}"
+
+
+def test_an_apply_stores_it_and_the_same_answers_change_nothing(bench: Bench) -> None:
+    answers = (yahoo(earnings("AAPL"), earnings("MSFT")), fed())
+    done = bench.apply(*answers)
+    assert (done.before_count, done.after_count) == (0, 3)
+    assert bench.held() == {
+        "AAPL": ("2026-12-01", "active"),
+        "MSFT": ("2026-12-01", "active"),
+        "scheduled": ("2026-12-09", "active"),
+    }
+    relevant = {one.event.subject: one.is_portfolio_relevant for one in bench.store.read()}
+    assert relevant == {"AAPL": True, "MSFT": False, "scheduled": True}
+
+    before = bench.store.read()
+    again = bench.apply(*answers)
+    assert counts(again) == [(0, 0, 0, 2), (0, 0, 0, 1)]
+    after = bench.store.read()
+    assert [(one.event, one.status, one.updated_at, one.fetched_at) for one in after] == [
+        (one.event, one.status, one.updated_at, one.fetched_at) for one in before
+    ]
+
+
+def test_an_event_that_moves_keeps_its_row(bench: Bench) -> None:
+    bench.apply(yahoo(earnings("AAPL")))
+    (before,) = bench.store.read()
+    done = bench.apply(yahoo(earnings("AAPL", date(2026, 12, 4))))
+    assert counts(done) == [(0, 1, 0, 0)]
+    (after,) = bench.store.read()
+    assert (after.event_id, after.created_at) == (before.event_id, before.created_at)
+    assert (str(after.event.event_date), after.status) == ("2026-12-04", EventStatus.UPDATED)
+
+
+def test_two_that_change_places_with_a_third_lose_nothing(bench: Bench) -> None:
+    """A dividend moves to the day on which another row of the symbol stood once."""
+    bench.apply(yahoo(earnings("AAPL", date(2026, 12, 1))))
+    bench.apply(yahoo(silent=("AAPL",)))
+    assert bench.held() == {"AAPL": ("2026-12-01", "stale")}
+    bench.apply(yahoo(earnings("AAPL", date(2026, 12, 3))))
+    bench.apply(yahoo(earnings("AAPL", date(2026, 12, 1))))
+    assert bench.held() == {"AAPL": ("2026-12-01", "updated")}
+
+
+def test_a_provider_or_a_symbol_that_failed_keeps_its_events(bench: Bench) -> None:
+    bench.apply(yahoo(earnings("AAPL"), earnings("MSFT")), fed())
+    broken = Answer("federal_reserve", "fed", errors=("HTTP 500",))
+    done = bench.apply(yahoo(earnings("AAPL"), failed=("MSFT",)), broken)
+    assert counts(done) == [(0, 0, 0, 1), (0, 0, 0, 0)]
+    assert [one.status for one in done.outcomes] == ["partial_failure", "failed"]
+    assert set(bench.held().values()) == {("2026-12-01", "active"), ("2026-12-09", "active")}
+
+
+def test_only_a_good_answer_makes_an_event_stale_and_it_comes_back(bench: Bench) -> None:
+    bench.apply(yahoo(earnings("AAPL")))
+    assert counts(bench.apply(yahoo(silent=("AAPL",)))) == [(0, 0, 1, 0)]
+    assert bench.held() == {"AAPL": ("2026-12-01", "stale")}
+    assert counts(bench.apply(yahoo(earnings("AAPL")))) == [(0, 1, 0, 0)]
+    assert bench.held() == {"AAPL": ("2026-12-01", "updated")}
+
+
+def test_a_cancelled_event_stays_cancelled(bench: Bench) -> None:
+    bench.apply(fed())
+    gone = fed()
+    cancelled = Event.from_dict(gone.events[0].to_dict() | {"is_cancelled": True})
+    bench.apply(Answer.from_dict(gone.to_dict() | {"raw": {}, "events": [cancelled.to_dict()]}))
+    assert bench.held() == {"scheduled": ("2026-12-09", "cancelled")}
+    done = bench.apply(fed())
+    assert counts(done) == [(0, 0, 0, 1)]
+    assert bench.held() == {"scheduled": ("2026-12-09", "cancelled")}
+
+
+def test_a_shorter_window_leaves_what_lies_beyond_it(bench: Bench) -> None:
+    bench.apply(yahoo(earnings("AAPL", date(2026, 12, 15))))
+    bench.apply(yahoo(silent=("AAPL",)), window=Window(NOW, 7))
+    assert bench.held() == {"AAPL": ("2026-12-15", "active")}
+
+
+def test_what_was_altered_after_its_audit_is_not_stored(bench: Bench) -> None:
+    staged, run = bench.stage(yahoo(earnings("AAPL")))
+    path = bench.home.proposal(staged.proposal_id) / STAGED
+    path.write_text(path.read_text().replace("2026-12-01", "2026-12-02"))
+    with pytest.raises(ProposalUnaudited, match="not what was audited"):
+        bench.applied(staged, run)
+    assert bench.store.read() == []
+
+
+def test_what_did_not_pass_or_was_not_audited_is_not_stored(bench: Bench) -> None:
+    staged, run = bench.stage(yahoo(failed=("AAPL",)))
+    with pytest.raises(ProposalUnaudited, match="has not passed"):
+        bench.applied(staged, run)
+    (bench.home.proposal(staged.proposal_id) / "receipt.json").unlink()
+    with pytest.raises(ProposalUnaudited, match="no readable receipt"):
+        bench.applied(staged, run)
+    assert bench.store.read() == []
+
+
+def test_the_store_is_compared_with_again_when_it_is_written(bench: Bench) -> None:
+    """Another run stored the same event between the look and the apply."""
+    staged, run = bench.stage(yahoo(earnings("AAPL")))
+    bench.apply(yahoo(earnings("AAPL")))
+    done = bench.applied(staged, run)
+    assert counts(done) == [(0, 0, 0, 1)]
+    assert len(bench.store.read()) == 1
+
+
+def test_two_applies_at_once_do_not_mix(bench: Bench) -> None:
+    staged, run = bench.stage(yahoo(earnings("AAPL")))
+    lock = bench.home.locks / "market_events.lock"
+    with hold(lock, wait_seconds=0, holder="another"), pytest.raises(LockHeld, match="another"):
+        bench.applied(staged, run)
+
+
+def test_every_sync_is_logged_per_provider_failed_ones_too(bench: Bench) -> None:
+    bench.apply(yahoo(earnings("AAPL"), failed=("MSFT",)), fed())
+    logs = {log.provider: log for log in bench.store.sync_logs()}
+    assert (logs["yahoo"].status, logs["yahoo"].error_count) == ("partial_failure", 1)
+    assert logs["yahoo"].error_message == "unreachable (MSFT)"
+    assert (logs["yahoo"].fetched_count, logs["yahoo"].upserted_count) == (1, 1)
+    assert (logs["federal_reserve"].status, logs["federal_reserve"].event_type) == (
+        "success",
+        "FOMC",
+    )
+    assert logs["yahoo"].window_start_utc == NOW
+    assert logs["yahoo"].detail["report_id"] == mark(1).report_id
+    assert logs["yahoo"].detail["symbols"] == {"AAPL": "ok", "MSFT": "unreachable"}
+
+
+def test_one_provider_that_cannot_be_stored_leaves_the_others_stored(bench: Bench) -> None:
+    """Two rows of one key break the unique constraint: only Yahoo's transaction is undone."""
+    bench.apply(fed(date(2026, 12, 10)))
+    twice = [
+        Event(EventType.EARNINGS, subject, "AAPL", SOON, NEW_YORK, symbol="AAPL")
+        for subject in ("AAPL", "AAPL-TWIN")
+    ]
+    done = bench.apply(yahoo(*twice), fed())
+    assert [one.status for one in done.outcomes] == ["failed", "success"]
+    assert "AAPL" not in bench.held()
+    assert bench.held()["scheduled"] == ("2026-12-09", "updated")
+    logs = bench.store.sync_logs(report_id=mark(2).report_id)
+    assert {(log.provider, log.status, log.upserted_count) for log in logs} == {
+        ("yahoo", "failed", 0),
+        ("federal_reserve", "success", 1),
+    }
+
+
+def test_events_json_says_which_events_were_known(bench: Bench) -> None:
+    bench.apply(yahoo(earnings("AAPL")))
+    staged, _ = bench.stage(yahoo(earnings("AAPL"), earnings("MSFT")))
+    value: dict[str, Any] = json.loads(
+        (bench.home.proposal(staged.proposal_id) / STAGED).read_text()
+    )
+    known = {one["subject"]: one["is_known"] for one in value["answers"][0]["events"]}
+    assert known == {"AAPL": True, "MSFT": False}
+
+
+def test_five_hundred_symbols_are_one_transaction(bench: Bench) -> None:
+    symbols = [f"S{n}" for n in range(500)]
+    done = bench.apply(yahoo(*(earnings(symbol) for symbol in symbols)))
+    assert counts(done) == [(500, 0, 0, 0)]
+    assert len(bench.store.sync_logs()) == 1
+    moved = bench.apply(yahoo(*(earnings(symbol, date(2026, 12, 2)) for symbol in symbols)))
+    assert counts(moved) == [(0, 500, 0, 0)]
+    assert {one.status for one in bench.store.read()} == {EventStatus.UPDATED}

@@ -1,0 +1,160 @@
+"""Yahoo's calendar of one symbol: dates in the exchange's zone, spans, times, and odd answers."""
+
+import json
+import os
+import time as clock
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+import pytest
+
+from tws_maintenance.errors import PageChanged
+from tws_maintenance.indices import XHKG, XNYS, XSES, Venue
+from tws_maintenance.market_events.markets import venue_of
+from tws_maintenance.market_events.model import Confidence, Event, EventType
+from tws_maintenance.market_events.yahoo import parse
+from tws_maintenance_tests.support import SHARED
+
+
+def epoch(*when: int) -> int:
+    return int(datetime(*when, tzinfo=UTC).timestamp())  # type: ignore[misc,arg-type]
+
+
+def payload(earnings: Any = None, **events: Any) -> dict[str, Any]:
+    told = {"maxAge": 1, "earnings": earnings or {"earningsDate": []}, **events}
+    return {"quoteSummary": {"result": [{"calendarEvents": told}], "error": None}}
+
+
+def confirmed(at: int) -> dict[str, Any]:
+    return {"earningsDate": [at], "isEarningsDateEstimate": False}
+
+
+@pytest.fixture(params=["Asia/Singapore", "America/New_York", "UTC"])
+def _host_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", request.param)
+    clock.tzset()
+    yield
+    monkeypatch.undo()
+    os.environ.pop("TZ", None)
+    clock.tzset()
+
+
+@pytest.mark.usefixtures("_host_zone")
+@pytest.mark.parametrize(
+    ("venue", "at", "day", "local", "timing"),
+    [
+        # 21:00 UTC is four in the afternoon in New York's winter, five in its summer.
+        (XNYS, (2025, 2, 26, 21, 0), date(2025, 2, 26), time(16), "after_close"),
+        (XNYS, (2025, 7, 24, 21, 0), date(2025, 7, 24), time(17), "after_close"),
+        (XNYS, (2025, 2, 4, 11, 30), date(2025, 2, 4), time(6, 30), "before_open"),
+        # The Friday before and the Monday after the change to summer time (9 March 2025).
+        (XNYS, (2025, 3, 7, 13, 45), date(2025, 3, 7), time(8, 45), "before_open"),
+        (XNYS, (2025, 3, 10, 13, 45), date(2025, 3, 10), time(9, 45), "during_session"),
+        # After midnight in Asia it is the next day there.
+        (XSES, (2025, 2, 9, 23, 30), date(2025, 2, 10), time(7, 30), "before_open"),
+        (XHKG, (2025, 2, 18, 16, 5), date(2025, 2, 19), time(0, 5), "before_open"),
+        (XHKG, (2025, 2, 19, 8, 30), date(2025, 2, 19), time(16, 30), "after_close"),
+    ],
+)
+def test_a_confirmed_date_is_placed_in_the_exchanges_zone_whatever_the_hosts(
+    venue: Venue, at: tuple[int, ...], day: date, local: time, timing: str
+) -> None:
+    (event,) = parse("AAA", venue, payload(confirmed(epoch(*at))))
+    assert (event.event_date, event.event_time, event.detail["timing"]) == (day, local, timing)
+    assert event.start_at_utc == datetime(*at, tzinfo=UTC)  # type: ignore[misc,arg-type]
+    assert event.market_timezone == venue.timezone
+    assert event.confidence == Confidence.CONFIRMED
+    assert event.title == f"AAA earnings, {timing.replace('_', ' ')}"
+
+
+@pytest.mark.usefixtures("_host_zone")
+def test_an_ex_dividend_date_is_the_utc_date_of_its_midnight() -> None:
+    """In New York's zone it would be the day before, a day too late to sell."""
+    (event,) = parse("AAPL", XNYS, payload(exDividendDate=1739145600, dividendDate=1739404800))
+    assert (event.event_type, event.event_date) == (EventType.DIVIDEND, date(2025, 2, 10))
+    assert (event.start_at_utc, event.event_time) == (None, None)
+    assert event.detail["payment_date"] == "2025-02-13"
+
+
+def test_what_is_only_estimated_is_a_span_of_days_without_a_time() -> None:
+    earnings = {"earningsDate": [1746446400, 1746010740], "isEarningsDateEstimate": True}
+    (event,) = parse("AAPL", XNYS, payload(earnings | {"earningsAverage": 1.61696}))
+    assert (event.event_date, event.end_date) == (date(2025, 4, 30), date(2025, 5, 5))
+    assert (event.start_at_utc, event.confidence) == (None, Confidence.ESTIMATED)
+    assert event.detail["estimates"] == {"eps_average": 1.61696}
+    assert event.title == "AAPL earnings (estimated)"
+
+
+def test_one_estimated_day_is_all_day_and_so_is_a_confirmed_one_at_midnight() -> None:
+    at = epoch(2025, 4, 30, 20, 0)
+    (guess,) = parse("A", XNYS, payload({"earningsDate": [at], "isEarningsDateEstimate": True}))
+    (unsaid,) = parse("A", XNYS, payload({"earningsDate": [at]}))
+    (midnight,) = parse("A", XNYS, payload(confirmed(epoch(2025, 4, 30, 4, 0))))
+    assert [(e.event_date, e.end_date, e.start_at_utc) for e in (guess, unsaid, midnight)] == [
+        (date(2025, 4, 30), None, None)
+    ] * 3
+    assert [e.confidence.value for e in (guess, unsaid, midnight)] == [
+        "estimated",
+        "estimated",
+        "confirmed",
+    ]
+
+
+def test_estimates_are_detail_and_their_change_is_no_change_of_the_event() -> None:
+    at = confirmed(epoch(2025, 2, 26, 21, 0))
+    before = parse("A", XNYS, payload(at | {"earningsAverage": 1.0}))[0]
+    after = parse("A", XNYS, payload(at | {"earningsAverage": 2.0}))[0]
+    assert before.detail != after.detail
+    assert before.facts() == after.facts()
+
+
+def test_a_symbol_without_dates_has_no_event() -> None:
+    assert parse("A", XNYS, payload()) == ()
+    assert parse("A", XNYS, payload({})) == ()
+
+
+@pytest.mark.parametrize(
+    ("answer", "named"),
+    [
+        ({}, "no calendarEvents"),
+        ([], "no calendarEvents"),
+        (None, "no calendarEvents"),
+        ({"quoteSummary": {"result": [], "error": None}}, "no calendarEvents"),
+        ({"quoteSummary": {"result": [{"calendarEvents": 3}]}}, "no calendarEvents"),
+        (payload({"earningsDate": "soon"}), "earningsDate is 'soon'"),
+        (payload({"earningsDate": ["2025-01-01"]}), "seconds since 1970"),
+        (payload({"earningsDate": [True]}), "seconds since 1970"),
+        (payload({"earningsDate": [None]}), "seconds since 1970"),
+        (payload({"earningsDate": [1746010740000]}), "no plausible date"),
+        (payload({"earningsDate": [0]}), "no plausible date"),
+        (payload(["x"]), "earnings are"),
+        (payload(exDividendDate="tomorrow"), "exDividendDate is 'tomorrow'"),
+        (payload(exDividendDate=-5), "no plausible date"),
+    ],
+)
+def test_an_answer_of_another_form_is_refused_by_name(answer: Any, named: str) -> None:
+    with pytest.raises(PageChanged, match=named):
+        parse("A", XNYS, answer)
+
+
+def test_every_event_survives_its_plain_form() -> None:
+    told = payload(confirmed(epoch(2025, 2, 26, 21, 0)), exDividendDate=1739145600)
+    for event in parse("CRM", XNYS, told):
+        assert Event.from_dict(json.loads(json.dumps(event.to_dict()))) == event
+
+
+def test_the_recorded_answers_are_read_as_somebody_read_them_by_hand() -> None:
+    folder = SHARED / "yahoo"
+    if not folder.is_dir():
+        pytest.skip("the recorded answers are not beside this checkout")
+    read = {}
+    for path in folder.glob("*.json"):
+        value = json.loads(path.read_text())
+        if value["status"] == 200 and (venue := venue_of(value["symbol"])):
+            events = parse(value["symbol"], venue, value["body"])
+            read[value["symbol"]] = [(e.event_type.value, str(e.event_date)) for e in events]
+    assert read["AAPL"] == [("EARNINGS", "2025-04-30"), ("DIVIDEND", "2025-02-10")]
+    assert read["CRM"] == [("EARNINGS", "2025-02-26"), ("DIVIDEND", "2024-12-18")]
+    assert read["AMZN"] == [("EARNINGS", "2025-04-28")]
+    assert len(read) == 12

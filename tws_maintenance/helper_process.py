@@ -5,6 +5,8 @@ does, however that ends: its input is closed then.
 """
 
 import contextlib
+import gc
+import importlib
 import json
 import os
 import signal
@@ -98,8 +100,16 @@ def serve(
             os._exit(1)
 
 
-def serve_standard_streams(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    """Serve the process that started this one, and end with it."""
+def serve_standard_streams(
+    answer: Callable[[dict[str, Any]], dict[str, Any]], *, needs: str
+) -> None:
+    """Serve the process that started this one, and end with it.
+
+    The module that it `needs` is imported first, while the run that will ask is still loading.
+    """
+    # It lives for seconds, and imports half a million objects, none of them garbage.
+    gc.disable()
+    importlib.import_module(needs)
     # Ctrl-C goes to the whole group; the run itself decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     serve(answer, sys.stdin, sys.stdout)

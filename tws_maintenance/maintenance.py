@@ -56,10 +56,15 @@ class HeadStart:
     worker: EventsWorker
 
 
-def head_start(home: Home, settings: Settings, auditor: Auditor | None = None) -> HeadStart:
+def head_start(
+    home: Home,
+    settings: Settings,
+    auditor: Auditor | None = None,
+    worker: EventsWorker | None = None,
+) -> HeadStart:
     """Return what a run of `home` needs; nothing is begun by this."""
     gathering = Gathering(settings, lambda index, url: last_copy(home, index, url))
-    return HeadStart(home, gathering, auditor or Auditor(), EventsWorker())
+    return HeadStart(home, gathering, auditor or Auditor(), worker or EventsWorker())
 
 
 class MaintenanceRun(EventSteps):

@@ -12,11 +12,11 @@ from tws_maintenance.constituents.auditor import Auditor
 from tws_maintenance.errors import HomeError, UsageError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import DEFAULT_DAYS, INDICES, MARKET_EVENTS, Index
+from tws_maintenance.market_events.worker import EventsWorker
 from tws_maintenance.reports.markdown import task_name
 
 if TYPE_CHECKING:
     from tws_maintenance.maintenance import HeadStart
-    from tws_maintenance.market_events.worker import EventsWorker
 
 STAGED_EVENTS = f"staged__{MARKET_EVENTS}"
 VERBS = {"staged": "fetching and staging", "audit": "auditing", "validate": "validating"}
@@ -44,10 +44,13 @@ def launch(
     """
     indices = [index for index in INDICES.values() if index.task in tasks]
     fetches = [] if report_id or backup else indices
+    worker = EventsWorker()
+    if MARKET_EVENTS in tasks:
+        worker.prepare()
     with _without_gc(), _auditing(wanted=bool(indices) and not report_id) as auditor:
-        begun = _begin(home, fetches, auditor)
+        begun = _begin(home, fetches, auditor, worker)
         if MARKET_EVENTS in tasks:
-            _begin_events(home, begun.worker, symbols, days, many_symbols)
+            _begin_events(home, worker, symbols, days, many_symbols)
         from tws_maintenance.pipeline.runs import RunSpec, execute
 
         executed = execute(
@@ -93,18 +96,18 @@ def _auditing(*, wanted: bool) -> Iterator[Auditor]:
         auditor.stop()
 
 
-def _begin(home: Home, indices: list[Index], auditor: Auditor) -> "HeadStart":
+def _begin(home: Home, indices: list[Index], auditor: Auditor, worker: EventsWorker) -> "HeadStart":
     """Let the fetches run while this process imports Dagster."""
     from tws_maintenance.maintenance import head_start
     from tws_maintenance.settings import load_settings
 
-    begun = head_start(home, load_settings(home), auditor)
+    begun = head_start(home, load_settings(home), auditor, worker)
     begun.gathering.start(indices)
     return begun
 
 
 def _begin_events(
-    home: Home, worker: "EventsWorker", symbols: tuple[str, ...], days: int, many_symbols: bool
+    home: Home, worker: EventsWorker, symbols: tuple[str, ...], days: int, many_symbols: bool
 ) -> None:
     """Let the providers be asked as well; what is wrong with the symbols is told at once."""
     from tws_maintenance.errors import TwsMaintenanceError

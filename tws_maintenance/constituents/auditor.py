@@ -5,7 +5,6 @@ they load on the second core: 0.6 s of a dry run. The auditor reads and writes t
 either way, so the receipt on disk is the answer.
 """
 
-import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +95,4 @@ def answer(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    # Imported before the first request, while the run that will ask is still loading.
-    importlib.import_module("tws_maintenance.constituents.audit")
-    serve_standard_streams(answer)
+    serve_standard_streams(answer, needs="tws_maintenance.constituents.audit")

@@ -1,5 +1,7 @@
 """Asking every provider at the same time, each on its own: one that fails fails alone."""
 
+import contextlib
+import importlib
 import threading
 import time
 from collections import Counter
@@ -24,6 +26,7 @@ from tws_maintenance.settings import EventSettings, HttpSettings
 
 # What a provider may take beyond the deadline: parsing, and what no socket timeout covers.
 GRACE_SECONDS = 4.0
+YAHOO_CLIENT = "tws_maintenance.market_events.yahoo_client"
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,24 @@ def failed_answers(question: Question, told: str) -> tuple[Answer, ...]:
     return tuple(_failed(question, name, told) for name in PROVIDERS)
 
 
-def ask_all(question: Question) -> tuple[Answer, ...]:
-    """Return what each provider answered, those that hang with an answer that says so."""
+def ask_all(
+    question: Question, meanwhile: Callable[[], object] = lambda: None
+) -> tuple[Answer, ...]:
+    """Return what each provider answered, those that hang with an answer that says so.
+
+    `meanwhile` is called in a thread, once nothing but the network is waited for.
+    """
     until = time.monotonic() + question.events.deadline
-    asked = {name: _start(name, question, until) for name in ASK}
+    asked = {FEDERAL_RESERVE.name: _start(FEDERAL_RESERVE.name, question, until)}
+    if question.symbols:
+        # Yahoo takes longest: its questions go out before the calendars take the processor.
+        with contextlib.suppress(Exception):  # met again, and told, by whoever asks
+            importlib.import_module(YAHOO_CLIENT)
+    asked[YAHOO.name] = _start(YAHOO.name, question, until)
+    asked[CALENDARS.name] = _start(CALENDARS.name, question, until, meanwhile)
     answers = []
-    for name, answer in asked.items():
+    for name in PROVIDERS:
+        answer = asked[name]
         left = until + GRACE_SECONDS - time.monotonic()
         try:
             answers.append(answer.result(timeout=max(0.0, left)))
@@ -75,7 +90,9 @@ def ask_all(question: Question) -> tuple[Answer, ...]:
     return tuple(answers)
 
 
-def _start(name: str, question: Question, until: float) -> "Future[Answer]":
+def _start(
+    name: str, question: Question, until: float, then: Callable[[], object] = lambda: None
+) -> "Future[Answer]":
     answer: Future[Answer] = Future()
 
     def work() -> None:
@@ -88,6 +105,7 @@ def _start(name: str, question: Question, until: float) -> "Future[Answer]":
                 told = f"unexpected {type(error).__name__}: {error}"
             seconds = round(time.monotonic() - started, 3)
             answer.set_result(_failed(question, name, told, seconds))
+        then()
 
     # A daemon thread: a provider that hangs must not keep the process from ending.
     threading.Thread(target=work, name=name, daemon=True).start()

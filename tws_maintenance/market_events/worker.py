@@ -8,21 +8,19 @@ import importlib
 import threading
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tws_maintenance.clock import parse_utc, utc_text
+from tws_maintenance.clock import parse_utc, utc_now, utc_text
 from tws_maintenance.errors import AuditFailed, TwsMaintenanceError
 from tws_maintenance.helper_process import HelperDied, HelperProcess, serve_standard_streams
 from tws_maintenance.home import Home
-from tws_maintenance.market_events.model import Answer
-from tws_maintenance.market_events.providers import (
-    GRACE_SECONDS,
-    Question,
-    ask_all,
-    failed_answers,
-)
+from tws_maintenance.market_events.model import Answer, Window
 from tws_maintenance.receipt import Receipt, read_receipt
 from tws_maintenance.run_mark import RunMark
+
+if TYPE_CHECKING:
+    # Brings pydantic: not needed to start the process.
+    from tws_maintenance.market_events.providers import Question
 
 # Beyond the providers' own: starting Python and importing.
 STARTING_SECONDS = 10.0
@@ -36,24 +34,31 @@ class EventsWorker:
         self._answers: Future[tuple[Answer, ...]] | None = None
         self._question: Question | None = None
 
-    def start(self, question: Question) -> None:
+    def prepare(self) -> None:
+        """Start the process, so that it loads while its question is still being found out."""
+        if not self._helper.is_started:
+            self._helper.start()
+
+    def start(self, question: "Question") -> None:
         """Begin to ask the providers; nothing happens where they are being asked already."""
         if self._answers is not None:
             return
         self._question = question
         self._answers = Future()
-        self._helper.start()
+        self.prepare()
         # The answer is waited for in a thread, so that whoever waits can give up.
         threading.Thread(target=self._work, args=(question, self._answers), daemon=True).start()
 
     @property
-    def question(self) -> Question:
+    def question(self) -> "Question":
         """What was asked."""
         assert self._question is not None, "the worker was not started"
         return self._question
 
     def answers(self) -> tuple[Answer, ...]:
         """Return what each provider answered; a failure is an answer that says so."""
+        from tws_maintenance.market_events.providers import GRACE_SECONDS, failed_answers
+
         assert self._answers is not None, "the worker was not started"
         limit = self.question.events.deadline + GRACE_SECONDS + STARTING_SECONDS
         try:
@@ -74,8 +79,7 @@ class EventsWorker:
             "proposal_id": proposal_id,
             "mark": {**vars(mark), "at": utc_text(mark.at)},
         }
-        if not self._helper.is_started:
-            self._helper.start()
+        self.prepare()
         try:
             problem = self._helper.ask({"audit": asked})["problem"]
         except HelperDied as error:
@@ -88,7 +92,9 @@ class EventsWorker:
         """End the process."""
         self._helper.stop()
 
-    def _work(self, question: Question, answers: "Future[tuple[Answer, ...]]") -> None:
+    def _work(self, question: "Question", answers: "Future[tuple[Answer, ...]]") -> None:
+        from tws_maintenance.market_events.providers import failed_answers
+
         try:
             told = self._helper.ask({"ask": question.to_dict()})
             answers.set_result(tuple(Answer.from_dict(one) for one in told["answers"]))
@@ -99,11 +105,12 @@ class EventsWorker:
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Answer one request: {ask: a question} or {audit: a proposal}."""
     if "ask" in request:
+        from tws_maintenance.market_events.providers import Question, ask_all
+
         question = Question.from_dict(request["ask"])
         # pandera loads while the answers are on their way.
-        loading = threading.Thread(target=importlib.import_module, args=(AUDIT,), daemon=True)
-        loading.start()
-        return {"answers": [one.to_dict() for one in ask_all(question)]}
+        answers = ask_all(question, meanwhile=_warm_up)
+        return {"answers": [one.to_dict() for one in answers]}
     asked = request["audit"]
     mark = asked["mark"]
     try:
@@ -119,7 +126,13 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     return {"problem": ""}
 
 
+def _warm_up() -> None:
+    """Do once, on nothing, what takes long the first time."""
+    nothing = {"window": Window(utc_now(), 1).to_dict(), "answers": []}
+    importlib.import_module(AUDIT).judge(nothing)
+
+
 AUDIT = "tws_maintenance.market_events.audit"
 
 if __name__ == "__main__":
-    serve_standard_streams(answer)
+    serve_standard_streams(answer, needs="tws_maintenance.market_events.providers")

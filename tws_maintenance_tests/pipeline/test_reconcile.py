@@ -196,7 +196,8 @@ def test_a_real_command_killed_while_a_page_is_awaited_is_closed_by_the_next_rea
     before = live_bytes(home)
     with HeldServer(good_pages(), held="sti") as pages:
         program = Program(home, web_environment(pages))
-        command = [sys.executable, "-m", "tws_maintenance", "run", "--task", "constituents", "--apply", "--reason", "weekly"]
+        chosen = ("--task", "constituents", "--apply", "--reason", "weekly")
+        command = [sys.executable, "-m", "tws_maintenance", "run", *chosen]
         with subprocess.Popen(
             command,
             env=program.full_environment(),

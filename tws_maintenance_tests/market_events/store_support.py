@@ -163,6 +163,7 @@ def meanwhile(work: Callable[[Callable[[], None]], None]) -> Iterator[None]:
     here, there = _forking.Pipe()
 
     def stand() -> None:
+        here.close()  # so that it meets the end of the file where the test was killed
         there.send("there")
         there.recv()
 

@@ -1,0 +1,207 @@
+"""`run --task market_events`: look, store, look again, and what fails is never "no events"."""
+
+import json
+import sqlite3
+from datetime import date, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tws_maintenance.clock import utc_now
+from tws_maintenance.demo.events import as_json, calendar_events, fomc_page
+from tws_maintenance.demo.server import PageServer
+from tws_maintenance.home import Home
+from tws_maintenance_tests.cli.conftest import Command
+from tws_maintenance_tests.support import reports_of
+
+TASK = ("--task", "market_events")
+APPLY = (*TASK, "--apply", "--symbol", "AAPL", "--symbol", "MSFT")
+
+
+def in_days(days: int) -> date:
+    return utc_now().astimezone(ZoneInfo("America/New_York")).date() + timedelta(days=days)
+
+
+@pytest.fixture
+def yahoo(server: PageServer) -> PageServer:
+    """Two symbols with earnings in a week, one of them with a dividend too."""
+    server.symbols["AAPL"] = (200, as_json(calendar_events([in_days(7)], ex_dividend=in_days(9))))
+    server.symbols["MSFT"] = (200, as_json(calendar_events([in_days(7)])))
+    return server
+
+
+def result_of(home: Home) -> dict[str, Any]:
+    result: dict[str, Any] = reports_of(home)[-1]["results"][0]
+    return result
+
+
+def stored(home: Home) -> dict[tuple[str, str], tuple[str, str]]:
+    """Return {(type, symbol): (day, status)} of a company's events, read as the robot would."""
+    with sqlite3.connect(home.market_events) as connection:
+        rows = connection.execute(
+            "SELECT event_type, symbol, event_date, status FROM market_events "
+            "WHERE symbol IS NOT NULL"
+        ).fetchall()
+    connection.close()
+    return {(kind, symbol): (day, status) for kind, symbol, day, status in rows}
+
+
+def test_a_look_stores_nothing_and_names_the_command_that_would(
+    command: Command, home: Home, yahoo: PageServer
+) -> None:
+    done = command("run", *TASK, "--symbol", "AAPL", "--days", "20")
+    assert done.exit_code == 0, done.output
+    assert done.output.startswith("Dry run completed. Nothing was stored.")
+    assert f"new      {in_days(9)} AAPL ex-dividend" in done.output
+    assert (
+        "python -m tws_maintenance run --apply --task market_events --symbol AAPL --days 20"
+    ) in done.output
+    assert not home.market_events.exists()
+    result = result_of(home)
+    assert list(result)[:15] == [
+        *("task", "status", "dry_run", "source", "started_at", "finished_at"),
+        *("duration_seconds", "before_count", "after_count", "added", "removed"),
+        *("validation", "warnings", "errors", "providers"),
+    ]
+    assert result["added"] == ["AAPL"]
+    assert result["symbols"] == {
+        "AAPL": {"from": ["--symbol"], "is_portfolio_relevant": False, "outcome": "ok"}
+    }
+    assert result["window"]["days"] == 20
+    assert set(yahoo.asked) >= {"/monetarypolicy/fomccalendars.htm"}
+
+
+def test_an_apply_stores_and_the_next_one_finds_nothing_to_change(
+    command: Command, home: Home, yahoo: PageServer
+) -> None:
+    first = command("run", *APPLY)
+    assert first.exit_code == 0, first.output
+    day, ex = str(in_days(7)), str(in_days(9))
+    assert stored(home) == {
+        ("EARNINGS", "AAPL"): (day, "active"),
+        ("DIVIDEND", "AAPL"): (ex, "active"),
+        ("EARNINGS", "MSFT"): (day, "active"),
+    }
+    second = command("run", *APPLY)
+    assert "Apply completed. Events: nothing to change." in second.output
+    assert {
+        kind: len(events) for kind, events in result_of(home)["diff"].items() if kind != "unchanged"
+    } == {"new": 0, "changed": 0, "stale": 0}
+
+    yahoo.symbols["MSFT"] = (200, as_json(calendar_events([in_days(10)])))
+    moved = command("run", *APPLY)
+    assert "Events stored: 1 changed." in moved.output
+    assert f"MSFT event_date: {day} → {in_days(10)}" in moved.output
+    assert stored(home)["EARNINGS", "MSFT"] == (str(in_days(10)), "updated")
+    diff = result_of(home)["diff"]["changed"]
+    assert [(one["symbol"], one["date"]) for one in diff] == [("MSFT", str(in_days(10)))]
+
+
+def test_a_failed_symbol_and_a_failed_provider_keep_their_events_and_are_named(
+    command: Command, home: Home, yahoo: PageServer
+) -> None:
+    assert command("run", *APPLY).exit_code == 0
+    before = stored(home)
+    yahoo.symbols["MSFT"] = (403, b"Forbidden")
+    del yahoo.pages["fomc"]
+    done = command("run", *APPLY)
+    assert done.exit_code == 3
+    assert "Failed: Yahoo Finance (in part), Federal Reserve." in done.output
+    assert stored(home) == before
+    report = reports_of(home)[-1]
+    result = report["results"][0]
+    assert (report["status"], result["status"]) == ("partial_failure", "partial_failure")
+    states = {one["provider"]: one["status"] for one in result["providers"]}
+    assert states == {
+        "yahoo": "partial_failure",
+        "federal_reserve": "failed",
+        "exchange_calendars": "success",
+    }
+    outcomes = {symbol: one["outcome"] for symbol, one in result["symbols"].items()}
+    assert outcomes == {"AAPL": "ok", "MSFT": "refused"}
+    assert any("MSFT" in text for text in report["errors"])
+    assert command("status", "--check").exit_code == 1
+
+
+@pytest.mark.usefixtures("yahoo")
+def test_an_unknown_symbol_alone_is_a_warning(command: Command, home: Home) -> None:
+    done = command("run", *TASK, "--symbol", "AAPL", "--symbol", "NOSUCH")
+    assert done.exit_code == 0, done.output
+    result = result_of(home)
+    assert result["status"] == "success"
+    assert any("NOSUCH" in text for text in result["warnings"])
+
+
+def test_a_page_with_a_meeting_less_is_a_failure_and_no_empty_calendar(
+    command: Command, home: Home, yahoo: PageServer
+) -> None:
+    assert command("run", *APPLY).exit_code == 0
+    page = fomc_page([utc_now().year, utc_now().year + 1])
+    start = page.index(b'<div class="row fomc-meeting">')
+    yahoo.pages["fomc"] = page[:start] + page[page.index(b"</div></div>", start) + 12 :]
+    done = command("run", *APPLY)
+    assert done.exit_code == 3
+    assert "Federal Reserve: " in done.output
+    with sqlite3.connect(home.market_events) as connection:
+        found = connection.execute(
+            "SELECT count(*) FROM market_events WHERE status = 'stale'"
+        ).fetchone()
+    connection.close()
+    assert found == (0,)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((*TASK, "--symbol", "not a symbol!"), "is not a symbol of a known market"),
+        ((*TASK, "--days", "0"), "0 is not in the range 1<=x<=365"),
+        ((*TASK, "--days", "366"), "366 is not in the range 1<=x<=365"),
+        (("--task", "constituents", "--symbol", "AAPL"), "are for the task market_events"),
+        (("--task", "sti_constituents", "--days", "5"), "are for the task market_events"),
+    ],
+)
+def test_a_misuse_is_told_before_anything_begins(
+    command: Command, home: Home, arguments: tuple[str, ...], told: str
+) -> None:
+    done = command("run", *arguments)
+    assert (done.exit_code, told in done.output) == (2, True), done.output
+    assert list(home.root.iterdir()) == []
+
+
+@pytest.mark.usefixtures("yahoo")
+def test_too_many_symbols_are_refused_with_the_way_out(command: Command, home: Home) -> None:
+    (home.root / "maintenance.toml").write_text(
+        '[events]\nmax_symbols = 1\npositions = ["AAPL"]\nstrategies = {momentum = ["MSFT"]}\n'
+    )
+    refused = command("run", *TASK)
+    assert (refused.exit_code, "--many-symbols" in refused.output) == (2, True)
+    done = command("run", *TASK, "--many-symbols")
+    assert done.exit_code == 0, done.output
+    symbols = result_of(home)["symbols"]
+    assert {symbol: one["from"] for symbol, one in symbols.items()} == {
+        "AAPL": ["positions"],
+        "MSFT": ["strategy momentum"],
+    }
+    assert {one["is_portfolio_relevant"] for one in symbols.values()} == {True}
+
+
+@pytest.mark.usefixtures("yahoo")
+def test_a_database_of_somebody_else_fails_the_task_and_is_left_alone(
+    command: Command, home: Home
+) -> None:
+    home.data.mkdir()
+    with sqlite3.connect(home.market_events) as connection:
+        connection.execute("CREATE TABLE market_events (id INTEGER PRIMARY KEY, event_id TEXT)")
+    connection.close()
+    before = home.market_events.read_bytes()
+    done = command("run", *APPLY)
+    assert done.exit_code == 1
+    assert "did not create" in done.output
+    assert home.market_events.read_bytes() == before
+
+
+@pytest.mark.usefixtures("yahoo")
+def test_json_is_the_report_and_nothing_else(command: Command, home: Home) -> None:
+    done = command("run", *APPLY, "--json")
+    assert json.loads(done.stdout) == reports_of(home)[-1]

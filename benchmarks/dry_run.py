@@ -1,4 +1,4 @@
-"""Time and memory of `python -m tws_maintenance run`, beside a plain script for the same job."""
+"""Time and memory of a dry run of the three lists, beside a plain script for the same job."""
 
 import argparse
 import os
@@ -15,7 +15,7 @@ from tws_maintenance.indices import INDICES
 
 HERE = Path(__file__).resolve().parent
 RECORDED_WEB = HERE.parent.parent / "shared" / "bin" / "recorded-web"
-PROGRAM = [sys.executable, "-m", "tws_maintenance", "run"]
+PROGRAM = [sys.executable, "-m", "tws_maintenance", "run", "--task", "constituents"]
 
 
 def main() -> None:

@@ -11,14 +11,24 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tws_maintenance.clock import utc_now, utc_text
-from tws_maintenance.errors import SettingsError, SourceError
+from tws_maintenance.errors import SettingsError, SourceError, StoreError, TwsMaintenanceError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
+from tws_maintenance.market_events.model import PROVIDERS, Window
+from tws_maintenance.market_events.providers import Question
+from tws_maintenance.market_events.scope import resolve
+from tws_maintenance.market_events.store import EventStore
+from tws_maintenance.market_events.worker import EventsWorker
 from tws_maintenance.settings import HttpSettings, Settings, load_settings
 from tws_maintenance.sources import wikipedia
 from tws_maintenance.sources.web import WebClient
 
-PACKAGES = ("dagster", "dagster-webserver", "pandas", "pandera", "requests", "lxml")
+PACKAGES = (
+    *("dagster", "dagster-webserver", "pandas", "pandera", "requests", "lxml"),
+    *("SQLAlchemy", "yfinance", "holidays", "exchange_calendars"),
+)
+# Yahoo is asked about something that it surely knows.
+KNOWN_SYMBOL = "AAPL"
 MAX_CLOCK_SECONDS = 120.0
 
 
@@ -50,8 +60,9 @@ def diagnose(home: Home, *, offline: bool) -> list[Finding]:
                 "maintenance.toml to your e-mail address, as Wikimedia asks",
             )
         )
+    findings += _events(home, settings)
     if not offline:
-        findings += _sources(settings)
+        findings += [*_sources(settings), *_providers(settings)]
     return findings
 
 
@@ -123,6 +134,41 @@ def _sources(settings: Settings) -> Iterator[Finding]:
         yield Finding("ok", index.name, f"{url}: {len(raw.content)} bytes")
         if raw.served_at:
             yield _clock(raw.served_at)
+
+
+def _events(home: Home, settings: Settings) -> Iterator[Finding]:
+    """Look at the store of events, which is only read, and at the watchlist."""
+    try:
+        with EventStore(home, settings) as store:
+            count = len(store.read())
+            yield Finding("ok", "events", f"{store.describe()}: {count} events")
+    except StoreError as error:
+        yield Finding("failed", "events", str(error))
+    try:
+        scope = resolve(home, settings, many_symbols=True)
+    except TwsMaintenanceError as error:
+        yield Finding("failed", "symbols", str(error))
+        return
+    for text in scope.ignored:
+        yield Finding("note", "symbols", text)
+    told = f"{len(scope.symbols)} of positions, strategies and watchlist"
+    none = "none: earnings and dividends are fetched for what `watchlist add` or --symbol names"
+    yield Finding("ok", "symbols", told) if scope.symbols else Finding("note", "symbols", none)
+
+
+def _providers(settings: Settings) -> Iterator[Finding]:
+    question = Question((KNOWN_SYMBOL,), Window(utc_now(), 1), settings.http, settings.events)
+    worker = EventsWorker()
+    try:
+        worker.start(question)
+        for answer in worker.answers():
+            name = PROVIDERS[answer.provider].title
+            if answer.errors:
+                yield Finding("failed", name, "; ".join(answer.errors))
+            else:
+                yield Finding("ok", name, f"{answer.source}: answered")
+    finally:
+        worker.stop()
 
 
 def _clock(served_at: str) -> Finding:

@@ -8,20 +8,25 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 
 import click
 
+from tws_maintenance.clock import utc_now
 from tws_maintenance.constituents.live import to_csv
 from tws_maintenance.constituents.normalise import normalise
+from tws_maintenance.demo.events import as_json, calendar_events
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import HOME_VARIABLE, Home
-from tws_maintenance.indices import INDICES, Index
+from tws_maintenance.indices import INDICES, MARKET_EVENTS, Index
 from tws_maintenance.reports.store import report_ids
 from tws_maintenance.sources.model import SourceRow, SourceTable
 
 ROWS_LOST = 20
+WATCHED = ("AAA", "AAC")
 
 
 def play(*, keep: bool) -> int:
@@ -56,7 +61,16 @@ def _play(home: Home, server: PageServer) -> int:
     rejected = _run(home, server, "run", "--apply")
     _say("4. Second thoughts about the STI list: go back to what it was before.")
     restored = _run(home, server, "restore", INDICES["sti"].task, "--apply", "--reason", "demo")
-    _say("5. Is everything fresh, and what happened?")
+    _say("5. What comes? Earnings and dividends of what you watch, Fed decisions, closed markets.")
+    today = utc_now().date()
+    soon = today + timedelta(days=9 - today.weekday())  # Wednesday of next week
+    for days, ticker in enumerate(WATCHED):
+        told = calendar_events([soon + timedelta(days=days)], ex_dividend=soon)
+        server.symbols[ticker] = (HTTPStatus.OK.value, as_json(told))
+    _run(home, server, "watchlist", "add", *WATCHED)
+    synced = _run(home, server, "run", "--task", MARKET_EVENTS, "--apply")
+    _run(home, server, "events", "list")
+    _say("6. Is everything fresh, and what happened?")
     _run(home, server, "status")
     _run(home, server, "history", INDICES["sti"].task)
     _run(home, server, "reports", "list")
@@ -65,7 +79,7 @@ def _play(home: Home, server: PageServer) -> int:
         "was fetched and audited, reports/maintenance a report of every run. `dagster dev` shows "
         "the same as assets, checks and runs. On your own lists: python -m tws_maintenance run"
     )
-    return 0 if (looked, promoted, rejected, restored) == (0, 0, 3, 0) else 1
+    return 0 if (looked, promoted, rejected, restored, synced) == (0, 0, 3, 0, 0) else 1
 
 
 def _write_older_list(home: Home, index: Index) -> None:

@@ -29,18 +29,23 @@ def test_a_healthy_machine_passes_and_nothing_is_left_behind(
     address = f"{server.origin}/wiki/Hang_Seng_Index"
     assert found["HSI"] == ("ok", f"{address}: {len(server.pages['hsi'])} bytes")
     assert found["clock"][0] == "ok"
+    assert found["events"] == ("ok", "data/market_events.db: 0 events")
+    providers = ("Yahoo Finance", "Federal Reserve", "Exchange calendars")
+    assert [found[name][0] for name in providers] == ["ok"] * 3
     assert list(home.root.iterdir()) == []
-    text = command("doctor").output
+    text = command("doctor", "--offline").output
     assert text.splitlines()[0].split() == ["ok", "home", str(home.root)]
 
 
 def test_a_source_that_does_not_answer_is_found(command: Command, server: PageServer) -> None:
-    del server.pages["sti"]
+    del server.pages["sti"], server.pages["fomc"]
     code, found = findings_of(command)
     assert code == 1
     assert found["STI"][0] == "failed"
     assert "refused with HTTP 404" in found["STI"][1]
     assert found["HSI"][0] == "ok"
+    assert found["Federal Reserve"][0] == "failed"
+    assert found["Exchange calendars"][0] == "ok"
 
 
 def test_offline_asks_nobody(command: Command, server: PageServer) -> None:

@@ -34,6 +34,7 @@ def main() -> None:
     begun.gathering.start(INDICES.values())
     mark("imports of ours (auditor and fetches begun)")
     from tws_maintenance.pipeline import runs
+    from tws_maintenance.run_spec import RunSpec
 
     mark("imports of Dagster")
     for index in INDICES.values():
@@ -50,7 +51,7 @@ def main() -> None:
         kind = "audit" if step.startswith("audit") else "stage"
         by_step[kind] = by_step.get(kind, 0.0) + time.perf_counter() * (-1) ** (state == "started")
 
-    runs.execute(home, runs.RunSpec(CONSTITUENT_TASKS, dry_run=True), begun=begun, on_step=on_step)
+    runs.execute(home, RunSpec(CONSTITUENT_TASKS, dry_run=True), begun=begun, on_step=on_step)
     mark("the run")
     auditor.stop()
     for (_, before), (name, after) in itertools.pairwise(marks):

@@ -23,10 +23,10 @@ from tws_maintenance.errors import (
     UsageError,
 )
 from tws_maintenance.home import Home
-from tws_maintenance.indices import DEFAULT_DAYS, INDICES, METADATA_VALIDATION, TASKS
+from tws_maintenance.indices import DEFAULT_DAYS, TASKS
 from tws_maintenance.recovery import recover, run_lock
 from tws_maintenance.reports import store
-from tws_maintenance.reports.events import settle_providers
+from tws_maintenance.reports.conclude import conclude
 from tws_maintenance.reports.record import (
     EntryPoint,
     RunStatus,
@@ -38,7 +38,6 @@ from tws_maintenance.reports.record import (
 from tws_maintenance.reports.results import compose
 from tws_maintenance.run_mark import RunMark
 from tws_maintenance.storage.atomic import prove_writable
-from tws_maintenance.verdict import ValidationStatus
 
 LOCK_SECONDS = 5.0
 
@@ -172,7 +171,7 @@ class RunRecord:
             elif not result.errors and not result.validation_errors:
                 result.errors.append(text)
         for result in self._results.values():
-            _conclude(result, is_interrupted=self._interrupted is not None)
+            conclude(result, is_interrupted=self._interrupted is not None)
         report = self._compose()
         try:
             self.report = store.write_report(self.home, self._reservation, report)
@@ -240,53 +239,6 @@ class RunRecord:
 def _in_order(tasks: tuple[str, ...]) -> list[str]:
     known = [task for task in TASKS if task in tasks]
     return known + [task for task in tasks if task not in TASKS]
-
-
-def _conclude(result: TaskResult, *, is_interrupted: bool) -> None:
-    """Settle a result once nothing more is added to it."""
-    if result.task == METADATA_VALIDATION:
-        _gather_files(result)
-    _settle_status(result, is_interrupted=is_interrupted)
-    if result.details.get("providers"):
-        settle_providers(result)
-    if result.task == METADATA_VALIDATION and result.validation_errors:
-        result.validation_status = ValidationStatus.FAILED
-
-
-def _settle_status(result: TaskResult, *, is_interrupted: bool) -> None:
-    """Settle the status: success is what remains when nothing failed and everything was done."""
-    if result.errors or result.validation_errors:
-        result.status = TaskStatus.FAILED
-    elif result.started_at is None:
-        result.status = TaskStatus.SKIPPED
-    elif result.task == METADATA_VALIDATION:
-        result.status = TaskStatus.SUCCESS
-        result.validation_status = ValidationStatus.PASSED
-    elif (
-        is_interrupted
-        and result.status != TaskStatus.SUCCESS
-        and not (result.dry_run and result.validation_status == ValidationStatus.PASSED)
-    ):
-        result.status = TaskStatus.FAILED
-        result.errors.append("the run was interrupted before this task was done")
-    elif result.validation_status != ValidationStatus.PASSED:
-        result.status = TaskStatus.FAILED
-        result.errors.append("the audit did not run, so nothing may be promoted")
-    elif result.dry_run:
-        result.status = TaskStatus.SUCCESS
-    elif result.status != TaskStatus.SUCCESS:
-        result.status = TaskStatus.FAILED
-        result.errors.append("the promotion did not run")
-
-
-def _gather_files(result: TaskResult) -> None:
-    """Put the files of a validation in their declared order, and their findings with them."""
-    files = result.details["files"]
-    result.details["files"] = {key: files[key] for key in INDICES if key in files}
-    for key, one in result.details["files"].items():
-        found, name = one["validation"], INDICES[key].name
-        result.validation_errors += [f"{name}: {text}" for text in found["errors"]]
-        result.validation_warnings += [f"{name}: {text}" for text in found["warnings"]]
 
 
 def _told(error: Exception) -> str:

@@ -109,7 +109,8 @@ def _work(job: Job) -> None:
     home = Home(Path(job.home))
     _watch(job.moment)
     if job.dagster:
-        from tws_maintenance.pipeline.runs import RunSpec, execute
+        from tws_maintenance.pipeline.runs import execute
+        from tws_maintenance.run_spec import RunSpec
 
         execute(home, RunSpec(job.tasks, job.dry_run))
     else:

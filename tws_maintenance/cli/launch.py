@@ -11,65 +11,38 @@ from tws_maintenance.cli.output import is_terminal
 from tws_maintenance.constituents.auditor import Auditor
 from tws_maintenance.errors import HomeError, UsageError
 from tws_maintenance.home import Home
-from tws_maintenance.indices import DEFAULT_DAYS, INDICES, MARKET_EVENTS, Index
+from tws_maintenance.indices import INDICES, MARKET_EVENTS, Index
 from tws_maintenance.market_events.worker import EventsWorker
 from tws_maintenance.reports.markdown import task_name
 
 if TYPE_CHECKING:
     from tws_maintenance.maintenance import HeadStart
+    from tws_maintenance.run_spec import RunSpec
 
 STAGED_EVENTS = f"staged__{MARKET_EVENTS}"
 VERBS = {"staged": "fetching and staging", "audit": "auditing", "validate": "validating"}
 
 
-def launch(
-    home: Home,
-    tasks: tuple[str, ...],
-    *,
-    dry_run: bool,
-    allow_large_change: bool = False,
-    reason: str = "",
-    verbose: bool = False,
-    report_id: str = "",
-    backup: str = "",
-    symbols: tuple[str, ...] = (),
-    days: int = DEFAULT_DAYS,
-    many_symbols: bool = False,
-) -> dict[str, Any]:
+def launch(home: Home, spec: "RunSpec", *, verbose: bool = False) -> dict[str, Any]:
     """Execute a run in this process and return its report.
 
     Raises:
         HomeError: the run could not leave a report; the message says why.
         UsageError: a symbol is none, or there are too many; nothing was started.
     """
-    indices = [index for index in INDICES.values() if index.task in tasks]
-    fetches = [] if report_id or backup else indices
+    indices = [index for index in INDICES.values() if index.task in spec.tasks]
+    fetches = [] if spec.report_id or spec.backup else indices
     worker = EventsWorker()
-    if MARKET_EVENTS in tasks:
+    if MARKET_EVENTS in spec.tasks:
         worker.prepare()
-    with _without_gc(), _auditing(wanted=bool(indices) and not report_id) as auditor:
+    with _without_gc(), _auditing(wanted=bool(indices) and not spec.report_id) as auditor:
         begun = _begin(home, fetches, auditor, worker)
-        if MARKET_EVENTS in tasks:
-            _begin_events(home, worker, symbols, days, many_symbols)
-        from tws_maintenance.pipeline.runs import RunSpec, execute
+        if MARKET_EVENTS in spec.tasks:
+            _begin_events(home, worker, spec)
+        from tws_maintenance.pipeline.runs import execute
 
-        executed = execute(
-            home,
-            RunSpec(
-                tasks,
-                dry_run,
-                allow_large_change,
-                reason,
-                report_id,
-                backup,
-                symbols=symbols,
-                days=days,
-                many_symbols=many_symbols,
-            ),
-            begun=begun,
-            on_step=_progress,
-            log_level="INFO" if verbose else "CRITICAL",
-        )
+        log_level = "INFO" if verbose else "CRITICAL"
+        executed = execute(home, spec, begun=begun, on_step=_progress, log_level=log_level)
     return _report_of(home, executed.report_id, executed.problem)
 
 
@@ -106,9 +79,7 @@ def _begin(home: Home, indices: list[Index], auditor: Auditor, worker: EventsWor
     return begun
 
 
-def _begin_events(
-    home: Home, worker: EventsWorker, symbols: tuple[str, ...], days: int, many_symbols: bool
-) -> None:
+def _begin_events(home: Home, worker: EventsWorker, spec: "RunSpec") -> None:
     """Let the providers be asked as well; what is wrong with the symbols is told at once."""
     from tws_maintenance.errors import TwsMaintenanceError
     from tws_maintenance.event_steps import question_of
@@ -117,12 +88,12 @@ def _begin_events(
 
     settings = load_settings(home)
     try:
-        scope = resolve(home, settings, symbols, many_symbols=many_symbols)
+        scope = resolve(home, settings, spec.symbols, many_symbols=spec.many_symbols)
     except UsageError:
         raise
     except TwsMaintenanceError:
         return  # the run meets it again and tells it in its report
-    worker.start(question_of(scope, settings, days))
+    worker.start(question_of(scope, settings, spec.days))
 
 
 def _report_of(home: Home, report_id: str | None, problem: str) -> dict[str, Any]:

@@ -9,12 +9,11 @@ import click
 
 from tws_maintenance.home import Home, find_home
 from tws_maintenance.market_events.model import PROVIDERS
+from tws_maintenance.reports.event_words import apply_events_command, event_name
 from tws_maintenance.reports.markdown import (
-    apply_events_command,
     audit_of,
     counted,
     counts_of,
-    event_name,
     member,
     promote_command,
     status_of,

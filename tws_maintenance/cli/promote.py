@@ -44,7 +44,9 @@ def promote(
         )
     from tws_maintenance.cli.launch import launch
     from tws_maintenance.reports.results import promotable_tasks
+    from tws_maintenance.run_spec import RunSpec
 
     tasks = promotable_tasks(home, report_id, chosen)
-    report = launch(home, tasks, dry_run=False, reason=reason, verbose=verbose, report_id=report_id)
+    spec = RunSpec(tasks, dry_run=False, reason=reason, report_id=report_id)
+    report = launch(home, spec, verbose=verbose)
     finish(ctx, report, as_json=as_json)

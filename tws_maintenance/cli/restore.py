@@ -43,15 +43,15 @@ def restore(
     from tws_maintenance.cli.launch import launch
     from tws_maintenance.constituents.backups import read_backup
     from tws_maintenance.indices import index_of_task
+    from tws_maintenance.run_spec import RunSpec
 
     chosen, _ = read_backup(home, index_of_task(task), backup_id)
-    report = launch(
-        home,
+    spec = RunSpec(
         (task,),
         dry_run=not apply,
         allow_large_change=allow_large_change,
         reason=reason,
-        verbose=verbose,
         backup=chosen,
     )
+    report = launch(home, spec, verbose=verbose)
     finish(ctx, report, as_json=as_json)

@@ -77,18 +77,18 @@ def run(
             "among the tasks of this run."
         )
     from tws_maintenance.cli.launch import launch
+    from tws_maintenance.run_spec import RunSpec
 
-    report = launch(
-        home,
+    spec = RunSpec(
         tasks,
         dry_run=not apply,
         allow_large_change=allow_large_change,
         reason=reason,
-        verbose=verbose,
         symbols=symbols,
         days=days,
         many_symbols=many_symbols,
     )
+    report = launch(home, spec, verbose=verbose)
     finish(ctx, report, as_json=as_json)
 
 

@@ -16,6 +16,7 @@ from tws_maintenance.indices import METADATA_VALIDATION
 def validate(home: Home, ctx: click.Context, verbose: bool, as_json: bool) -> None:
     """Audit the live files: schema, age, edits by others. Fetches and replaces nothing."""
     from tws_maintenance.cli.launch import launch
+    from tws_maintenance.run_spec import RunSpec
 
-    report = launch(home, (METADATA_VALIDATION,), dry_run=True, verbose=verbose)
+    report = launch(home, RunSpec((METADATA_VALIDATION,), dry_run=True), verbose=verbose)
     finish(ctx, report, as_json=as_json)

@@ -16,7 +16,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tws_maintenance.errors import HomeError
 from tws_maintenance.home import Home
-from tws_maintenance.indices import DEFAULT_DAYS
 from tws_maintenance.maintenance import HeadStart, head_start
 from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.instance import open_instance
@@ -33,27 +32,10 @@ from tws_maintenance.pipeline.tags import (
     REPORT_ID_TAG,
     host_id,
 )
-from tws_maintenance.reports.record import EntryPoint
+from tws_maintenance.run_spec import RunSpec
 from tws_maintenance.settings import load_settings
 
 Progress = Callable[[str, str], None]
-
-
-@dataclass(frozen=True)
-class RunSpec:
-    """What a caller wants done; the same words as the run config."""
-
-    tasks: tuple[str, ...]
-    dry_run: bool
-    allow_large_change: bool = False
-    reason: str = ""
-    report_id: str = ""
-    backup: str = ""
-    symbols: tuple[str, ...] = ()
-    days: int = DEFAULT_DAYS
-    many_symbols: bool = False
-    entry_point: EntryPoint = EntryPoint.CLI
-    actor: str = ""
 
 
 @dataclass(frozen=True)

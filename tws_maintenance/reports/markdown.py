@@ -4,13 +4,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from tws_maintenance.indices import (
-    DEFAULT_DAYS,
     MARKET_EVENTS,
     METADATA_VALIDATION,
     TASKS,
     index_of_task,
 )
-from tws_maintenance.market_events.model import PROVIDERS
+from tws_maintenance.reports.event_words import (
+    apply_events_command,
+    escape,
+    event_lines,
+    failed_providers,
+    stored_of,
+)
 
 VERDICTS = {
     "completed": "Completed",
@@ -57,45 +62,7 @@ def task_name(task: str) -> str:
         return "metadata validation"
     if task == MARKET_EVENTS:
         return "market events"
-    return index_of_task(task).name if task in TASKS else _escape(task)
-
-
-def stored_of(result: dict[str, Any]) -> str:
-    """Return what an apply did to the stored events, "" for any other result."""
-    is_done = result["status"] in {"success", "partial_failure"}
-    if "diff" not in result or result["dry_run"] or not is_done:
-        return ""
-    counts = {kind: len(result["diff"][kind]) for kind in ("new", "changed", "stale")}
-    told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-    return f"Events stored: {told}." if told else "Events: nothing to change."
-
-
-def failed_providers(result: dict[str, Any]) -> list[str]:
-    """Return the providers of events that failed, wholly or in part."""
-    return [
-        f"{PROVIDERS[one['provider']].title}{'' if one['status'] == 'failed' else ' (in part)'}"
-        for one in result.get("providers", [])
-        if one["status"] in {"failed", "partial_failure"} and one["provider"] in PROVIDERS
-    ]
-
-
-def event_name(one: dict[str, Any]) -> str:
-    """Return an event with its day."""
-    return f"{one['date']} {one['title']}"
-
-
-def apply_events_command(report: dict[str, Any]) -> str:
-    """Return the command that fetches and stores what a dry run showed, "" where it would not."""
-    result = next((r for r in report["results"] if "diff" in r), None)
-    if not report["dry_run"] or result is None or result["validation"]["status"] != "passed":
-        return ""
-    if not any(result["diff"][kind] for kind in ("new", "changed", "stale")):
-        return ""
-    added = [symbol for symbol, one in result["symbols"].items() if "--symbol" in one["from"]]
-    options = [f"--symbol {symbol}" for symbol in added]
-    if result["window"]["days"] != DEFAULT_DAYS:
-        options.append(f"--days {result['window']['days']}")
-    return " ".join(["python -m tws_maintenance run --apply --task", MARKET_EVENTS, *options])
+    return index_of_task(task).name if task in TASKS else escape(task)
 
 
 def member(one: dict[str, str]) -> str:
@@ -153,10 +120,10 @@ def _kind(report: dict[str, Any]) -> str:
 def _lines(report: dict[str, Any]) -> Iterator[str]:
     yield f"# {verdict(report)}"
     yield ""
-    by = f"by {_escape(report['actor'])} ({report['entry_point']})"
+    by = f"by {escape(report['actor'])} ({report['entry_point']})"
     yield f"{report['report_id']}, {report['finished_at']}, {report['duration_seconds']} s, {by}"
     if report["reason"]:
-        yield f"\nReason: {_escape(report['reason'])}"
+        yield f"\nReason: {escape(report['reason'])}"
     if any(report["overrides"].values()):
         yield "\nOverride: a large change was accepted (`--allow-large-change`)."
     yield ""
@@ -174,7 +141,7 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     ]
     if loose:
         yield "## The run itself\n"
-        yield from (f"- **error:** {_escape(error)}" for error in loose)
+        yield from (f"- **error:** {escape(error)}" for error in loose)
         yield ""
     if command := promote_command(report):
         yield f"To apply exactly this:\n\n    {command}\n"
@@ -207,14 +174,14 @@ def _task(result: dict[str, Any]) -> Iterator[str]:
     if "changes" in result:
         yield from _changes(result)
     if "diff" in result:
-        yield from _events(result)
+        yield from event_lines(result)
     if "files" in result:
         yield from _files(result["files"])
     for kind, texts in (
         ("error", [*result["errors"], *result["validation"]["errors"]]),
         ("warning", [*result["warnings"], *result["validation"]["warnings"]]),
     ):
-        yield from (f"- **{kind}:** {_escape(text)}" for text in texts)
+        yield from (f"- **{kind}:** {escape(text)}" for text in texts)
     yield ""
     yield from _origin(result)
     yield ""
@@ -230,43 +197,17 @@ def _changes(result: dict[str, Any]) -> Iterator[str]:
     renamed = {one["to_symbol"] for one in changes["renamed"]}
     left = {one["from_symbol"] for one in changes["renamed"]}
     for key, skip in (("added", renamed), ("removed", left)):
-        members = [_escape(member(one)) for one in changes[key] if one["symbol"] not in skip]
+        members = [escape(member(one)) for one in changes[key] if one["symbol"] not in skip]
         if members:
             yield f"- **{key}:** {', '.join(members)}"
     for one in changes["renamed"]:
         yield (
-            f"- **renamed:** {_escape(one['from_symbol'])} is now {_escape(one['to_symbol'])} "
-            f"({_escape(one['security'])})"
+            f"- **renamed:** {escape(one['from_symbol'])} is now {escape(one['to_symbol'])} "
+            f"({escape(one['security'])})"
         )
     for one in changes["updated"]:
-        before, after = (_escape(one[k]) or "(blank)" for k in ("before", "after"))
-        yield f"- **changed:** {_escape(one['symbol'])} {one['field']}: {before} → {after}"
-
-
-def _events(result: dict[str, Any]) -> Iterator[str]:
-    if result["providers"]:
-        yield "| provider | status | told | new | changed | stale | unchanged |"
-        yield "|---|---|--:|--:|--:|--:|--:|"
-    for one in result["providers"]:
-        counts = [str(one[key]) for key in ("fetched", "new", "changed", "stale", "unchanged")]
-        name = PROVIDERS[one["provider"]].title
-        yield f"| {' | '.join([name, one['status'].replace('_', ' '), *counts])} |"
-    yield ""
-    for kind in ("new", "changed", "stale"):
-        for event in result["diff"][kind]:
-            yield f"- **{kind}:** {_escape(event_name(event))}"
-    for one in result["changed_fields"]:
-        before, after = (_escape(str(one[k] or "none")) for k in ("before", "after"))
-        yield f"- {_escape(one['symbol'] or one['event_type'])} {one['field']}: {before} → {after}"
-    if result["symbols"]:
-        yield f"- **symbols:** {_escape(', '.join(symbol_lines(result['symbols'])))}"
-
-
-def symbol_lines(symbols: dict[str, Any]) -> Iterator[str]:
-    """Yield each symbol with where it came from and how its question ended."""
-    for symbol, one in symbols.items():
-        outcome = f": {one['outcome'].replace('_', ' ')}" if one["outcome"] else ""
-        yield f"{symbol} ({', '.join(one['from'])}){outcome}"
+        before, after = (escape(one[k]) or "(blank)" for k in ("before", "after"))
+        yield f"- **changed:** {escape(one['symbol'])} {one['field']}: {before} → {after}"
 
 
 def _files(files: dict[str, Any]) -> Iterator[str]:
@@ -290,7 +231,7 @@ def _origin(result: dict[str, Any]) -> Iterator[str]:
                 f"sha256 `{one['sha256'][:16]}…`, {one['fetched_at']}"
             )
     for row in result.get("rows_dropped", []):
-        yield f"- dropped source {_escape(row['row'])}: {_escape(row['reason'])}"
+        yield f"- dropped source {escape(row['row'])}: {escape(row['reason'])}"
     if result.get("carried_forward"):
         yield f"- carried forward: {result['carried_forward']} values that the source left blank"
     for label, key in (
@@ -316,12 +257,3 @@ def status_of(result: dict[str, Any]) -> str:
 
 def _number(value: int | None, nothing: str = "none") -> str:
     return nothing if value is None else str(value)
-
-
-def _escape(text: str) -> str:
-    """Keep a source's text from being markup, in Markdown and in the HTML made from it."""
-    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
-        text = text.replace(character, entity)
-    for character in "\\`*_[]|":
-        text = text.replace(character, f"\\{character}")
-    return " ".join(text.split())

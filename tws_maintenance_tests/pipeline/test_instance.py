@@ -12,7 +12,8 @@ from tws_maintenance.errors import HomeError
 from tws_maintenance.home import Home
 from tws_maintenance.pipeline.event_log import SqliteEventLog
 from tws_maintenance.pipeline.instance import CONFIGURATION, open_instance, prepare
-from tws_maintenance.pipeline.runs import RunSpec, execute
+from tws_maintenance.pipeline.runs import execute
+from tws_maintenance.run_spec import RunSpec
 from tws_maintenance_tests.pipeline.support import LOCATION
 from tws_maintenance_tests.support import Program, reports_of
 

@@ -22,10 +22,11 @@ from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES
 from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.instance import VARIABLE, open_instance
 from tws_maintenance.pipeline.reconcile import reconcile
-from tws_maintenance.pipeline.runs import RunSpec, execute
+from tws_maintenance.pipeline.runs import execute
 from tws_maintenance.pipeline.tags import REPORT_ID_TAG
 from tws_maintenance.recovery import recover
 from tws_maintenance.reports.verification import verify_chain
+from tws_maintenance.run_spec import RunSpec
 from tws_maintenance_tests.constituents.bench import temporary_files
 from tws_maintenance_tests.killing import KILLED, STI_TASK, Job, Moment, carry_out
 from tws_maintenance_tests.pipeline.support import (

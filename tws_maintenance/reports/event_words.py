@@ -1,0 +1,81 @@
+"""What a report says of market events: in one sentence, line by line, and what to do next."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tws_maintenance.indices import DEFAULT_DAYS, MARKET_EVENTS
+from tws_maintenance.market_events.model import PROVIDERS
+
+
+def stored_of(result: dict[str, Any]) -> str:
+    """Return what an apply did to the stored events, "" for any other result."""
+    is_done = result["status"] in {"success", "partial_failure"}
+    if "diff" not in result or result["dry_run"] or not is_done:
+        return ""
+    counts = {kind: len(result["diff"][kind]) for kind in ("new", "changed", "stale")}
+    told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    return f"Events stored: {told}." if told else "Events: nothing to change."
+
+
+def failed_providers(result: dict[str, Any]) -> list[str]:
+    """Return the providers of events that failed, wholly or in part."""
+    return [
+        f"{PROVIDERS[one['provider']].title}{'' if one['status'] == 'failed' else ' (in part)'}"
+        for one in result.get("providers", [])
+        if one["status"] in {"failed", "partial_failure"} and one["provider"] in PROVIDERS
+    ]
+
+
+def event_name(one: dict[str, Any]) -> str:
+    """Return an event with its day."""
+    return f"{one['date']} {one['title']}"
+
+
+def apply_events_command(report: dict[str, Any]) -> str:
+    """Return the command that fetches and stores what a dry run showed, "" where it would not."""
+    result = next((r for r in report["results"] if "diff" in r), None)
+    if not report["dry_run"] or result is None or result["validation"]["status"] != "passed":
+        return ""
+    if not any(result["diff"][kind] for kind in ("new", "changed", "stale")):
+        return ""
+    added = [symbol for symbol, one in result["symbols"].items() if "--symbol" in one["from"]]
+    options = [f"--symbol {symbol}" for symbol in added]
+    if result["window"]["days"] != DEFAULT_DAYS:
+        options.append(f"--days {result['window']['days']}")
+    return " ".join(["python -m tws_maintenance run --apply --task", MARKET_EVENTS, *options])
+
+
+def event_lines(result: dict[str, Any]) -> Iterator[str]:
+    """Yield the Markdown lines of a result of market events."""
+    if result["providers"]:
+        yield "| provider | status | told | new | changed | stale | unchanged |"
+        yield "|---|---|--:|--:|--:|--:|--:|"
+    for one in result["providers"]:
+        counts = [str(one[key]) for key in ("fetched", "new", "changed", "stale", "unchanged")]
+        name = PROVIDERS[one["provider"]].title
+        yield f"| {' | '.join([name, one['status'].replace('_', ' '), *counts])} |"
+    yield ""
+    for kind in ("new", "changed", "stale"):
+        for event in result["diff"][kind]:
+            yield f"- **{kind}:** {escape(event_name(event))}"
+    for one in result["changed_fields"]:
+        before, after = (escape(str(one[k] or "none")) for k in ("before", "after"))
+        yield f"- {escape(one['symbol'] or one['event_type'])} {one['field']}: {before} → {after}"
+    if result["symbols"]:
+        yield f"- **symbols:** {escape(', '.join(symbol_lines(result['symbols'])))}"
+
+
+def symbol_lines(symbols: dict[str, Any]) -> Iterator[str]:
+    """Yield each symbol with where it came from and how its question ended."""
+    for symbol, one in symbols.items():
+        outcome = f": {one['outcome'].replace('_', ' ')}" if one["outcome"] else ""
+        yield f"{symbol} ({', '.join(one['from'])}){outcome}"
+
+
+def escape(text: str) -> str:
+    """Keep a source's text from being markup, in Markdown and in the HTML made from it."""
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        text = text.replace(character, entity)
+    for character in "\\`*_[]|":
+        text = text.replace(character, f"\\{character}")
+    return " ".join(text.split())

@@ -107,7 +107,7 @@ class EventStore:
                 it is as it was.
         """
         with self._reading():
-            pass  # what is not ours to read is not opened for writing either
+            pass  # what is not ours is told before a folder is tried or a lock is taken
         with self._telling():
             self._database.make_room()
             with self._database.writing(create=True) as connection:

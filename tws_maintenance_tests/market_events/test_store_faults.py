@@ -13,10 +13,12 @@ from urllib.parse import quote
 
 import pytest
 from sqlalchemy import NullPool, create_engine
+from sqlalchemy.exc import DBAPIError
 
 from tws_maintenance.errors import StoreError
 from tws_maintenance.home import Home
 from tws_maintenance.market_events.model import EventStatus
+from tws_maintenance.market_events.schema import VERSION_TABLE
 from tws_maintenance.market_events.store import EventStore
 from tws_maintenance.settings import Settings
 from tws_maintenance_tests.disks import mounted
@@ -247,6 +249,13 @@ def test_a_folder_without_permission_is_told_before_anything_is_written(
     assert len(store.read()) == 1
 
 
+def test_whose_file_it_is_comes_before_whether_it_can_be_written(nobodys_home: Home) -> None:
+    ask(EventDatabase(SQLITE, nobodys_home, Settings()), f"DROP TABLE {VERSION_TABLE}")
+    nobodys_home.data.chmod(0o555)
+    with as_nobody(), pytest.raises(StoreError, match="which tws_maintenance did not create"):
+        EventStore(nobodys_home, Settings()).prepare()
+
+
 def test_a_file_that_may_not_be_read_is_told(nobodys_home: Home) -> None:
     nobodys_home.market_events.chmod(0o000)
     with as_nobody(), pytest.raises(StoreError, match=r"market_events.db cannot be opened"):
@@ -343,6 +352,23 @@ def test_an_unreachable_server_is_told_without_the_password(home: Home) -> None:
             assert PASSWORD not in str(caught.value)
             assert secret not in str(caught.value)
             assert caught.value.__cause__ is None
+
+
+def test_a_reader_cannot_write(event_database: EventDatabase) -> None:
+    store = stored_in(event_database, earnings())
+    with (
+        pytest.raises(DBAPIError, match=r"readonly database|read-only transaction"),
+        store._database.reading() as connection,
+    ):
+        connection.exec_driver_sql("DELETE FROM market_events")
+    assert len(store.read()) == 1
+
+
+def test_a_password_is_cut_out_of_what_the_driver_says(home: Home) -> None:
+    url = "postgresql://operator:s3cret@127.0.0.1/events?sslmode=s3cret"
+    with pytest.raises(StoreError, match=r'invalid sslmode value: "\*\*\*"') as caught:
+        EventStore(home, settings_with(url)).read()
+    assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("password", ["wr0ng", ""])

@@ -5,7 +5,7 @@ from typing import Any
 
 from tws_maintenance.clock import utc_text
 from tws_maintenance.home import Home
-from tws_maintenance.reports.record import TaskResult, TaskStatus, constituents_details
+from tws_maintenance.reports.record import TaskResult, TaskStatus, new_details
 from tws_maintenance.reports.store import Reservation, reserve, write_report
 
 AT = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
@@ -21,7 +21,7 @@ def result(task: str = "sti_constituents", **changed: Any) -> dict[str, Any]:
         finished_at=AT,
         before_count=30,
         after_count=30,
-        details=constituents_details(),
+        details=new_details(task),
     ).to_dict()
     return plain | changed
 

@@ -9,7 +9,7 @@ import pytest
 from tws_maintenance.clock import utc_text
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
+from tws_maintenance.indices import INDICES, MARKET_EVENTS
 from tws_maintenance.reports.status import needs_attention, status
 from tws_maintenance.settings import load_settings
 from tws_maintenance_tests.constituents.bench import promoted, ready
@@ -25,7 +25,8 @@ def refreshed(home: Home, **changed: Any) -> None:
     """Leave a home as a successful apply of the three lists does."""
     for index in INDICES.values():
         write_live(home, index, companies(index.key))
-    results = [result(task, validation=PASSED, source="page") | changed for task in TASKS]
+    every = [*TASKS, MARKET_EVENTS]
+    results = [result(task, validation=PASSED, source="page") | changed for task in every]
     filed(home, *results)
 
 
@@ -205,3 +206,37 @@ def test_reports_of_an_older_form_and_damaged_ones_do_not_hide_the_status(
     value = asked(home)
     assert of(value)["last_refreshed_at"] is None
     assert needs_attention(value)
+
+
+def test_events_are_told_with_the_counts_of_the_last_sync(home: Home) -> None:
+    refreshed(home)
+    counts = {"fetched": 5, "new": 2, "changed": 1, "stale": 3, "errors": 0, "unchanged": 2}
+    yahoo = {"provider": "yahoo", "status": "success", "error_message": None, **counts}
+    filed(home, result(MARKET_EVENTS, validation=PASSED, providers=[yahoo, yahoo]))
+    events = asked(home)["market_events"]
+    assert {key: events[key] for key in ("fetched", "upserted", "stale", "errors")} == {
+        "fetched": 10,
+        "upserted": 6,
+        "stale": 6,
+        "errors": 0,
+    }
+    assert (events["needs_refresh"], events["providers"]) == (False, [yahoo, yahoo])
+
+
+def test_a_sync_that_failed_in_part_needs_attention_and_is_no_refresh(home: Home) -> None:
+    filed(home, result(MARKET_EVENTS, status="partial_failure", validation=PASSED))
+    for index in INDICES.values():
+        write_live(home, index, companies(index.key))
+    filed(home, *(result(task, validation=PASSED, source="page") for task in TASKS))
+    value = asked(home)
+    assert value["market_events"]["last_refreshed_at"] is None
+    assert value["market_events"]["needs_refresh"]
+    assert needs_attention(value)
+
+
+def test_events_are_stale_after_three_days(home: Home) -> None:
+    refreshed(home)
+    assert not asked(home, 3)["market_events"]["needs_refresh"]
+    late = asked(home, 3.1)
+    assert late["market_events"]["needs_refresh"]
+    assert needs_attention(late)

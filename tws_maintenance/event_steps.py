@@ -105,14 +105,19 @@ class EventSteps(RunRecord):
         from tws_maintenance.market_events.store import EventStore
 
         with self.step(MARKET_EVENTS) as result:
-            proposal_id = self._staged_events().proposal_id
+            staged = self._staged_events()
             wait = self.settings.locks.wait
             with EventStore(self.home, self.settings) as store:
                 synced, receipt = sync.apply(
-                    self.home, store, proposal_id, self.mark(), wait_seconds=wait
+                    self.home,
+                    store,
+                    staged,
+                    self.mark(),
+                    wait_seconds=wait,
+                    # Cancelled half-way, the report tells what is stored and not what was planned.
+                    tell=lambda done: describe_sync(result, done),
                 )
             describe_audit(result, receipt)
-            describe_sync(result, synced)
             result.status = TaskStatus.SUCCESS
             return synced
         raise AssertionError("unreachable")

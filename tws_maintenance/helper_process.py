@@ -1,7 +1,7 @@
 """A second process of ours for work that is heavy to import: it loads while this one does.
 
 Both speak in lines of JSON, one request and one answer at a time. The process ends when this one
-does, however that ends: its input is closed then.
+does, however that ends and whatever it is at: its input is closed then.
 """
 
 import contextlib
@@ -9,17 +9,20 @@ import gc
 import importlib
 import json
 import os
-import signal
+import queue
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
-from typing import IO, Any
+from typing import Any
 
 from tws_maintenance.errors import TwsMaintenanceError
 
+FAULT = "fault"
+
 
 class HelperDied(TwsMaintenanceError):
-    """The process ended without answering."""
+    """The process ended without answering, or could not answer."""
 
 
 class HelperProcess:
@@ -47,6 +50,9 @@ class HelperProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            encoding="utf-8",
+            # Ctrl-C goes to the whole group; the run itself decides what it means.
+            start_new_session=True,
         )
 
     def stop(self) -> None:
@@ -81,36 +87,45 @@ class HelperProcess:
             code = process.wait()
             raise HelperDied(f"the {self._task} process ended early (exit code {code})")
         answer: dict[str, Any] = json.loads(line)
+        if FAULT in answer:
+            raise HelperDied(f"the {self._task} process failed: {answer[FAULT]}")
         return answer
 
 
-def serve(
-    answer: Callable[[dict[str, Any]], dict[str, Any]], requests: IO[str], answers: IO[str]
-) -> None:
-    """Answer requests, a line each, until there are no more; then end this process at once.
-
-    Whatever threads are still at work then work for a run that is gone.
-    """
-    for line in requests:
-        told = json.dumps(answer(json.loads(line)))
-        try:
-            answers.write(told + "\n")
-            answers.flush()
-        except BrokenPipeError:  # the run was killed
-            os._exit(1)
+Answerer = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-def serve_standard_streams(
-    answer: Callable[[dict[str, Any]], dict[str, Any]], *, needs: str
-) -> None:
-    """Serve the process that started this one, and end with it.
+def serve_standard_streams(answer: Answerer, *, needs: str) -> None:
+    """Answer the process that started this one, and end with it, whatever is at work then.
 
     The module that it `needs` is imported first, while the run that will ask is still loading.
     """
+    # What a library prints must not be taken for an answer.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     # It lives for seconds, and imports half a million objects, none of them garbage.
     gc.disable()
+    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(requests,), daemon=True).start()
     importlib.import_module(needs)
-    # Ctrl-C goes to the whole group; the run itself decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    serve(answer, sys.stdin, sys.stdout)
+    while True:
+        told = json.dumps(_answered(answer, requests.get()))
+        try:
+            answers.write(told + "\n")
+            answers.flush()
+        except BrokenPipeError:
+            os._exit(1)
+
+
+def _listen(requests: "queue.SimpleQueue[str]") -> None:
+    """Take requests until there are no more: then whoever asked has ended, and so do we."""
+    for line in sys.stdin:
+        requests.put(line)
     os._exit(0)
+
+
+def _answered(answer: Answerer, request: str) -> dict[str, Any]:
+    try:
+        return answer(json.loads(request))
+    except Exception as error:  # noqa: BLE001 - the process's edge: told, not lost
+        return {FAULT: f"{type(error).__name__}: {error}"[:500]}

@@ -81,7 +81,7 @@ class MaintenanceRun(EventSteps):
     def open(self, problem: TwsMaintenanceError | None = None) -> None:
         """Open the record and begin to fetch what is wanted. Raises as `RunRecord.open` does."""
         super().open(problem)
-        if self.request.report_id or self.request.backup:
+        if self.request.backup or not self.request.fetches:
             return
         if self.wants(MARKET_EVENTS):
             self.begin_events()

@@ -52,7 +52,8 @@ class RunRequest:
 
     `report_id` is the dry run whose proposals are promoted, `backup` the one that is restored
     ("newest" for the newest); "" where nothing of the kind is asked for. `symbols` are added to
-    those whose events are fetched by default, `days` is how far ahead (1 to 365).
+    those whose events are fetched by default, `days` is how far ahead (1 to 365). `fetches` is
+    False where no step of the run stages anything.
     `only_looked_at` are tasks that stay a dry run beside others that are applied; `lineage` the
     runs that this one executes again.
     """
@@ -69,6 +70,7 @@ class RunRequest:
     symbols: tuple[str, ...] = ()
     days: int = DEFAULT_DAYS
     many_symbols: bool = False
+    fetches: bool = True
     only_looked_at: tuple[str, ...] = ()
     lineage: tuple[str, ...] = ()
 

@@ -32,10 +32,11 @@ def launch(home: Home, spec: "RunSpec", *, verbose: bool = False) -> dict[str, A
     """
     indices = [index for index in INDICES.values() if index.task in spec.tasks]
     fetches = [] if spec.report_id or spec.backup else indices
-    worker = EventsWorker()
-    if MARKET_EVENTS in spec.tasks:
-        worker.prepare()
-    with _without_gc(), _auditing(wanted=bool(indices) and not spec.report_id) as auditor:
+    with (
+        _without_gc(),
+        _asking(wanted=MARKET_EVENTS in spec.tasks) as worker,
+        _auditing(wanted=bool(indices) and not spec.report_id) as auditor,
+    ):
         begun = _begin(home, fetches, auditor, worker)
         if MARKET_EVENTS in spec.tasks:
             _begin_events(home, worker, spec)
@@ -67,6 +68,18 @@ def _auditing(*, wanted: bool) -> Iterator[Auditor]:
         yield auditor
     finally:
         auditor.stop()
+
+
+@contextlib.contextmanager
+def _asking(*, wanted: bool) -> Iterator[EventsWorker]:
+    """Let the process that asks the providers load, too; it ends with the run, or without one."""
+    worker = EventsWorker()
+    if wanted:
+        worker.prepare()
+    try:
+        yield worker
+    finally:
+        worker.stop()
 
 
 def _begin(home: Home, indices: list[Index], auditor: Auditor, worker: EventsWorker) -> "HeadStart":

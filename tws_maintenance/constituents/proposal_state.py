@@ -10,7 +10,7 @@ from tws_maintenance.constituents.proposal import Proposal, proposal_ids, read_p
 from tws_maintenance.constituents.publishing import PROMOTED, read_intent
 from tws_maintenance.errors import ProposalMissing, ProposalUnaudited, UsageError
 from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
+from tws_maintenance.indices import INDICES, MARKET_EVENTS
 from tws_maintenance.receipt import read_receipt
 from tws_maintenance.settings import Settings
 from tws_maintenance.storage.digest import sha256
@@ -47,7 +47,10 @@ class ProposalState:
 
 
 def newest_states(home: Home, settings: Settings, at: datetime) -> list[ProposalState]:
-    """Return every proposal with its state, newest first, also leftovers of runs that died."""
+    """Return every proposal with its state, newest first, also leftovers of runs that died.
+
+    Those of market events are not promoted, so they have no such state.
+    """
     found = [
         state_of(home, one, settings, at) for i in INDICES.values() for one in proposal_ids(home, i)
     ]
@@ -55,7 +58,7 @@ def newest_states(home: Home, settings: Settings, at: datetime) -> list[Proposal
     found += [
         state_of(home, folder.name, settings, at)
         for folder in home.staging.glob("maintenance_*")
-        if folder.is_dir() and folder.name not in known
+        if folder.is_dir() and folder.name not in known and not folder.name.endswith(MARKET_EVENTS)
     ]
     return sorted(found, key=lambda one: one.proposal_id, reverse=True)
 

@@ -4,6 +4,9 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from tws_maintenance.clock import utc_now
 
 # (month, days, is with projections): no real calendar.
 MEETINGS = (
@@ -16,6 +19,11 @@ MEETINGS = (
     ("October", "20-21", False),
     ("December", "8-9", True),
 )
+
+
+def this_year() -> int:
+    """Return the year in Washington, which the Federal Reserve's page goes by."""
+    return utc_now().astimezone(ZoneInfo("America/New_York")).year
 
 
 def fomc_page(years: Iterable[int]) -> bytes:

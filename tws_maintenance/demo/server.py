@@ -9,8 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
-from tws_maintenance.clock import utc_now
-from tws_maintenance.demo.events import as_json, fomc_page, unknown_symbol
+from tws_maintenance.demo.events import as_json, fomc_page, this_year, unknown_symbol
 from tws_maintenance.indices import INDICES
 from tws_maintenance.market_events.fomc import PAGE_PATH
 from tws_maintenance.storage.digest import sha256
@@ -27,7 +26,7 @@ class PageServer:
     """
 
     def __init__(self, pages: dict[str, bytes], latency: float = 0.0) -> None:
-        self.pages = {"fomc": fomc_page([utc_now().year + n for n in (0, 1)]), **pages}
+        self.pages = {"fomc": fomc_page([this_year(), this_year() + 1]), **pages}
         self.symbols: dict[str, tuple[int, bytes]] = {}
         self.crumb = (HTTPStatus.OK.value, b"demo.crumb")
         self.asked: list[str] = []

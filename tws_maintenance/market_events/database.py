@@ -23,7 +23,17 @@ from tws_maintenance.storage.atomic import prove_writable
 
 # PostgreSQL's driver has two names to go by; SQLAlchemy 2.1 alone would take psycopg 3.
 POSTGRES_DRIVER = "postgresql+psycopg2"
-CONNECT_SECONDS = "10"
+# A run ends within 120 s, also where a server stops answering with a lock in our hands. Seconds,
+# but for tcp_user_timeout, which is milliseconds (https://www.postgresql.org/docs/current/
+# libpq-connect.html).
+PATIENCE = {
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
+STATEMENT_MILLISECONDS = 30_000
 # Any number that nobody else locks; from "tws_maintenance" (ASCII) for want of a better one.
 SCHEMA_LOCK = int.from_bytes(b"tws_main")
 
@@ -139,7 +149,7 @@ class Postgres:
     """A database of a PostgreSQL server."""
 
     def __init__(self, url: URL, wait_seconds: float) -> None:
-        query = {"connect_timeout": CONNECT_SECONDS} | dict(url.query)
+        query = PATIENCE | dict(url.query)
         self._url = url.set(drivername=POSTGRES_DRIVER, query=query)
         self._lock_milliseconds = max(1, math.ceil(wait_seconds * 1000))  # 0 would be for ever
         self._engine: Engine | None = None
@@ -191,6 +201,7 @@ class Postgres:
         with self._engine.connect() as connection:
             connection.exec_driver_sql(begin)
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = {self._lock_milliseconds}")
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {STATEMENT_MILLISECONDS}")
             # Without a schema that it may use a user sees no tables, and they may be there.
             if connection.exec_driver_sql("SELECT current_schema()").scalar_one() is None:
                 raise faults.not_allowed(self.place, "permission denied for every schema")

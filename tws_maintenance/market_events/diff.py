@@ -54,12 +54,11 @@ def compare(stored: Iterable[StoredEvent], answer: Answer, window: Window) -> Di
         pairs += found
         new += [event for event in alone if window.holds(event)]
         stale += [one for one in missing if _is_gone(one, answer, window)]
-    changed = [pair for pair in pairs if _is_changed(pair)]
     return Diff(
         new=tuple(sorted(new, key=_order)),
-        changed=tuple(changed),
+        changed=tuple(pair for pair in pairs if _is_changed(pair)),
         stale=tuple(sorted(stale, key=lambda one: _order(one.event))),
-        unchanged=tuple(pair for pair in pairs if pair not in changed),
+        unchanged=tuple(pair for pair in pairs if not _is_changed(pair)),
     )
 
 
@@ -87,15 +86,15 @@ def _match(
 
 
 def _moved_from(event: Event, left: list[StoredEvent], window: Window) -> StoredEvent | None:
-    """Return the stored event that `event` was before it moved; one that is over stays."""
-    if event.is_cancelled:
-        return None
+    """Return the stored event that `event` was before it moved; what has begun stays."""
     today = window.today(event.market_timezone)
+    if event.is_cancelled or event.last_date < today:
+        return None
     near = [
         one
         for one in left
         if one.status != EventStatus.CANCELLED
-        and one.event.last_date >= today
+        and one.event.event_date > today
         and _distance(one.event.event_date, event.event_date) <= MOVES_WITHIN[event.event_type]
     ]
     return min(

@@ -100,8 +100,8 @@ def read_staged(home: Home, proposal_id: str) -> tuple[dict[str, Any], str]:
     return value, sha256(content)
 
 
-def audited(home: Home, proposal_id: str) -> tuple[StagedEvents, Receipt]:
-    """Return what was staged, when its audit has passed exactly these bytes.
+def audited(home: Home, proposal_id: str, expected: str) -> tuple[StagedEvents, Receipt]:
+    """Return what was staged, when its audit has passed exactly the bytes with sha256 `expected`.
 
     Raises:
         ProposalUnaudited: it has not, or the bytes are others now.
@@ -113,10 +113,11 @@ def audited(home: Home, proposal_id: str) -> tuple[StagedEvents, Receipt]:
         raise ProposalUnaudited(
             f"The audit of {proposal_id} has not passed, so nothing is stored of it."
         )
-    if digest != receipt.sha256:
+    if not digest == receipt.sha256 == expected:
         raise ProposalUnaudited(
-            f"{STAGED} of {proposal_id} is not what was audited: its sha256 is {digest[:12]}, the "
-            f"receipt is for {receipt.sha256[:12]}. Nothing was stored. Run it again."
+            f"{STAGED} of {proposal_id} is not what was staged and audited: its sha256 is "
+            f"{digest[:12]}, {expected[:12]} was staged, the receipt is for "
+            f"{receipt.sha256[:12]}. Nothing was stored. Run it again."
         )
     try:
         answers = tuple(_answer(one) for one in value["answers"])

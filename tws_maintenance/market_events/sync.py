@@ -5,7 +5,7 @@ a provider, with what the store holds then; a provider whose transaction fails f
 """
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tws_maintenance.clock import utc_now
@@ -19,6 +19,7 @@ from tws_maintenance.market_events.model import (
     YAHOO,
     Answer,
     Diff,
+    Event,
     StoredEvent,
     Window,
 )
@@ -39,11 +40,15 @@ from tws_maintenance.storage.locks import hold
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one provider: its answer, what that means, and why it was not stored."""
+    """What became of one provider: its answer, what that means, and why it was not stored.
+
+    `is_pending` where its turn to be stored has not come.
+    """
 
     answer: Answer
     diff: Diff
     store_error: str = ""
+    is_pending: bool = False
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -55,6 +60,8 @@ class Outcome:
         """Return `success`, `partial_failure`, `failed` or `skipped`."""
         if self.store_error:
             return "failed"
+        if self.is_pending:
+            return "skipped"
         if self.answer.errors:
             return "partial_failure" if self.answer.covers else "failed"
         if self.answer.provider == YAHOO.name and not self.answer.symbols:
@@ -109,31 +116,42 @@ def stage(
 
 
 def apply(
-    home: Home, store: EventStore, proposal_id: str, mark: RunMark, *, wait_seconds: float
+    home: Home,
+    store: EventStore,
+    staged: Synced,
+    mark: RunMark,
+    *,
+    wait_seconds: float,
+    tell: Callable[[Synced], object] = lambda _: None,
 ) -> tuple[Synced, Receipt]:
-    """Store what the audit of `proposal_id` has passed, a transaction a provider.
+    """Store what was `staged` and its audit has passed, a transaction a provider.
+
+    `tell` is called before the first and after each of them, with what is stored by then.
 
     Raises:
         ProposalUnaudited, ProposalMissing: there is nothing that passed.
         LockHeld: another run is storing events.
         StoreError: the database cannot be made ready; nothing was stored.
     """
-    staged, receipt = audited(home, proposal_id)
+    found, receipt = audited(home, staged.proposal_id, staged.proposal_sha256)
+    pending = [Outcome(answer, Diff(), is_pending=True) for answer in found.answers]
+    tell(replace(staged, outcomes=tuple(pending), after_count=staged.before_count))
     lock = home.locks / f"{MARKET_EVENTS}.lock"
     with hold(lock, wait_seconds=wait_seconds, holder=mark.report_id):
         store.prepare()
-        before = count_upcoming(store.read(), staged.window)
-        outcomes = tuple(_apply(store, answer, staged, mark) for answer in staged.answers)
-        after = count_upcoming(store.read(), staged.window)
-    return (
-        Synced(proposal_id, receipt.sha256, staged.window, outcomes, before, after),
-        receipt,
-    )
+        before = count_upcoming(store.read(), found.window)
+        done = replace(staged, before_count=before, after_count=before)
+        for number, answer in enumerate(found.answers):
+            pending[number] = outcome = _apply(store, answer, found, mark)
+            after = done.after_count + _growth(outcome.diff, found.window)
+            done = replace(done, outcomes=tuple(pending), after_count=after)
+            tell(done)
+    return done, receipt
 
 
 def count_upcoming(stored: Iterable[StoredEvent], window: Window) -> int:
     """Return how many events of the window a robot has to reckon with."""
-    return sum(one.status in UPCOMING_STATUSES and window.holds(one.event) for one in stored)
+    return sum(_was_counted(one, window) for one in stored)
 
 
 def _of(stored: Iterable[StoredEvent], answer: Answer) -> list[StoredEvent]:
@@ -147,22 +165,40 @@ def _kept(answer: Answer, diff: Diff) -> Answer:
 
 
 def _growth(diff: Diff, window: Window) -> int:
-    back = [p for p in diff.changed if p.before.status not in UPCOMING_STATUSES]
-    gone = [one for one in diff.stale if window.holds(one.event)]
-    return sum(not event.is_cancelled for event in diff.new) + len(back) - len(gone)
+    """Return by how many the upcoming events of the window become more."""
+    new = sum(_counts(event, window) for event in diff.new)
+    gone = sum(_was_counted(one, window) for one in diff.stale)
+    moved = sum(_counts(p.after, window) - _was_counted(p.before, window) for p in diff.changed)
+    return new + moved - gone
+
+
+def _counts(event: Event, window: Window) -> bool:
+    return not event.is_cancelled and window.holds(event)
+
+
+def _was_counted(one: StoredEvent, window: Window) -> bool:
+    return one.status in UPCOMING_STATUSES and window.holds(one.event)
 
 
 def _apply(store: EventStore, answer: Answer, staged: StagedEvents, mark: RunMark) -> Outcome:
-    """Store what one provider answered, with the log of it, in one transaction."""
-    at = utc_now()
+    """Store what one provider answered, with the log of it, in one transaction.
+
+    Events bear the time at which they were asked for: an answer is never stored over a later one.
+    """
+    at = staged.window.at
     try:
         with store.transaction() as writer:
-            diff = compare(writer.read(answer.provider), answer, staged.window)
+            stored = writer.read(answer.provider)
+            outcome = Outcome(answer, compare(stored, answer, staged.window))
+            if any(one.last_seen_at > at for one in stored):
+                told = "another run stored later answers meanwhile; these older ones were left out"
+                outcome = Outcome(replace(answer, warnings=(*answer.warnings, told)), Diff())
+            diff = outcome.diff
             writer.insert(answer.provider, diff.new, at, staged.relevant)
             writer.change(diff.changed, at, staged.relevant)
             writer.seen(diff.unchanged, at, staged.relevant)
             writer.retire(diff.stale, at)
-            outcome = Outcome(answer, diff)
+            writer.judge_relevance(answer.provider, staged.relevant)
             writer.log(_log(outcome, staged.window, mark))
     except StoreError as error:
         outcome = Outcome(answer, Diff(), str(error))

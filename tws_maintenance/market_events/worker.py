@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # Beyond the providers' own: starting Python and importing.
 STARTING_SECONDS = 10.0
+AUDIT_SECONDS = 30.0
 
 
 class EventsWorker:
@@ -80,10 +81,15 @@ class EventsWorker:
             "mark": {**vars(mark), "at": utc_text(mark.at)},
         }
         self.prepare()
+        # The process may hang; ended, it answers with its death.
+        watch = threading.Timer(AUDIT_SECONDS, self._helper.stop)
+        watch.start()
         try:
             problem = self._helper.ask({"audit": asked})["problem"]
         except HelperDied as error:
             raise AuditFailed(str(error)) from error
+        finally:
+            watch.cancel()
         if problem:
             raise AuditFailed(problem)
         return read_receipt(home, proposal_id)
@@ -121,8 +127,6 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         )
     except TwsMaintenanceError as error:
         return {"problem": str(error)}
-    except Exception as error:  # noqa: BLE001 - the process's edge: told, not lost
-        return {"problem": f"the audit could not run: {type(error).__name__}: {error}"}
     return {"problem": ""}
 
 

@@ -1,6 +1,6 @@
 """The changes that one transaction makes to the stored events."""
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
@@ -92,6 +92,17 @@ class Writer:
             if now != _beside_the_facts(pair.before.event, is_relevant=was_relevant):
                 rows.append(_row(pair.before) | now)
         self._execute(update(EVENTS).where(_ROW), rows)
+
+    def judge_relevance(self, source: str, relevant: Collection[str]) -> None:
+        """Let every event of a company concern the portfolio, or no more, as `relevant` says."""
+        is_relevant = EVENTS.c.symbol.in_(relevant)
+        with self._telling():
+            self._connection.execute(
+                update(EVENTS)
+                .where(EVENTS.c.source == source, EVENTS.c.symbol.is_not(None))
+                .where(EVENTS.c.is_portfolio_relevant != is_relevant)
+                .values(is_portfolio_relevant=is_relevant)
+            )
 
     def retire(self, stored: Iterable[StoredEvent], at: datetime) -> None:
         """Mark events as no longer listed by their source."""

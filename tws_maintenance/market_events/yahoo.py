@@ -5,9 +5,10 @@ an ex-dividend date is midnight UTC of the date itself. What Yahoo only estimate
 means anything: such earnings are all-day, over the span that Yahoo gives.
 """
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, time
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from tws_maintenance.clock import utc_text
@@ -15,9 +16,11 @@ from tws_maintenance.errors import PageChanged
 from tws_maintenance.indices import Venue
 from tws_maintenance.market_events.model import Confidence, Event, EventType
 
+_T = TypeVar("_T")
 QUOTE_PAGE = "https://finance.yahoo.com/quote/"
 _FIRST_EPOCH = datetime(1970, 1, 2, tzinfo=UTC).timestamp()
 _LAST_EPOCH = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+_KEPT = ("earningsDate", "isEarningsDateEstimate", "earningsCallDate")
 _ESTIMATES = {
     "earningsAverage": "eps_average",
     "earningsLow": "eps_low",
@@ -37,13 +40,9 @@ def parse(symbol: str, venue: Venue, payload: Any) -> tuple[Event, ...]:
         PageChanged: it is not an answer of that kind.
     """
     calendar = _calendar(payload)
-    earnings = calendar.get("earnings") or {}
-    if not isinstance(earnings, Mapping):
-        raise PageChanged(f"Yahoo's earnings are {earnings!r:.80}; expected an object")
+    earnings = _of_type(calendar, "earnings", dict, "an object") or {}
     events = []
-    dates = earnings.get("earningsDate") or []
-    if not isinstance(dates, list):
-        raise PageChanged(f"Yahoo's earningsDate is {dates!r:.80}; expected a list")
+    dates = _of_type(earnings, "earningsDate", list, "a list") or []
     if dates:
         instants = sorted(_instant(value, "earningsDate") for value in dates)
         events.append(_earnings(symbol, venue, earnings, instants))
@@ -53,14 +52,26 @@ def parse(symbol: str, venue: Venue, payload: Any) -> tuple[Event, ...]:
 
 
 def _calendar(payload: Any) -> Mapping[str, Any]:
+    """Return the calendar; one that says nothing of either kind of event is no answer."""
     try:
-        found = payload["quoteSummary"]["result"][0]["calendarEvents"]
-    except (KeyError, IndexError, TypeError):
-        found = None
-    if not isinstance(found, Mapping):
+        summary = payload["quoteSummary"]
+        found, error = summary["result"][0]["calendarEvents"], summary.get("error")
+    except (KeyError, IndexError, TypeError, AttributeError):
+        found, error = None, None
+    if error is not None:
+        raise PageChanged(f"Yahoo's answer says that it failed: {error!r:.120}")
+    if not isinstance(found, Mapping) or not {"earnings", "exDividendDate"} & found.keys():
         raise PageChanged(
             f"Yahoo's answer holds no calendarEvents: {payload!r:.120}. Its format may have changed"
         )
+    return found
+
+
+def _of_type(value: Mapping[str, Any], name: str, kind: type[_T], expected: str) -> _T | None:
+    """Return a member, None where it is absent; "" or {} where a list belongs is no "none"."""
+    found = value.get(name)
+    if found is not None and not isinstance(found, kind):
+        raise PageChanged(f"Yahoo's {name} is {found!r:.80}; expected {expected}")
     return found
 
 
@@ -78,12 +89,12 @@ def _earnings(
     symbol: str, venue: Venue, earnings: Mapping[str, Any], instants: list[datetime]
 ) -> Event:
     zone = ZoneInfo(venue.timezone)
-    first, last = instants[0].astimezone(zone), instants[-1].astimezone(zone)
+    first, last = _local(instants[0], zone), _local(instants[-1], zone)
     is_confirmed = earnings.get("isEarningsDateEstimate") is False and first.date() == last.date()
     timing = _timing(first, venue) if is_confirmed and len(instants) == 1 else "unknown"
     told = f", {timing.replace('_', ' ')}" if timing != "unknown" else ""
     is_timed = timing != "unknown"
-    calls = earnings.get("earningsCallDate")
+    calls = _of_type(earnings, "earningsCallDate", list, "a list") or []
     return Event(
         event_type=EventType.EARNINGS,
         subject=symbol,
@@ -99,23 +110,33 @@ def _earnings(
         detail={
             "timing": timing,
             "venue": venue.code,
-            "call_at_utc": [
-                utc_text(_instant(one, "earningsCallDate"))
-                for one in (calls if isinstance(calls, list) else [])
-            ],
+            "call_at_utc": [utc_text(_instant(one, "earningsCallDate")) for one in calls],
             "estimates": {
                 ours: earnings[theirs]
                 for theirs, ours in _ESTIMATES.items()
-                if earnings.get(theirs) is not None
+                if _is_number(earnings.get(theirs))
             },
         },
-        raw=dict(earnings),
+        raw={name: earnings[name] for name in _KEPT if name in earnings},
     )
 
 
+def _is_number(value: Any) -> bool:
+    """Tell whether JSON can say it again: a finite number, which true is not."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)
+
+
+def _local(at: datetime, zone: ZoneInfo) -> datetime:
+    """Place an instant in the exchange's zone; midnight UTC is a date without a time."""
+    if at.time() == time(0):
+        return datetime.combine(at.date(), time(0), zone)
+    return at.astimezone(zone)
+
+
 def _timing(local: datetime, venue: Venue) -> str:
-    """Return when in the day: midnight, here or in London, is how Yahoo writes "no time"."""
-    if time(0) in (local.time(), local.astimezone(UTC).time()):
+    """Return when in the day; midnight is how Yahoo writes "no time"."""
+    if local.time() == time(0):
         return "unknown"
     if local.time() < venue.opens:
         return "before_open"

@@ -57,13 +57,13 @@ class YahooClient:
         self._http = http
         self._threads = events.threads
         self._until = until
-        session = YahooSession(
+        self._session = YahooSession(
             http.yahoo_url,
             until=until,
             max_requests=events.max_requests,
             timeout=http.connect_timeout + http.read_timeout,
         )
-        self._data = YfData(session=session)
+        self._data = YfData(session=self._session)
         self._stopped = ""
         self._silent = 0
         self._lock = threading.Lock()
@@ -95,16 +95,20 @@ class YahooClient:
             return _Told(symbol, SymbolOutcome.REFUSED, "no symbol of a known market")
         if self._stopped:
             return _Told(symbol, SymbolOutcome.NOT_ASKED, self._stopped)
+        last: list[Exception] = []
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(self._is_worth_another_try),
             stop=tenacity.stop_after_attempt(self._http.attempts),
             wait=tenacity.wait_random_exponential(multiplier=self._http.backoff, max=5),
+            before_sleep=lambda state: last.append(_fault_of(state)),
             reraise=True,
         )
         try:
             told = retrying(self._ask_once, symbol, venue)
         except Exception as error:  # noqa: BLE001 - a symbol's fault is its own
-            told = _told_of(symbol, error)
+            # Asked, and the budget left no second try: the first fault is what happened.
+            was_asked = isinstance(error, BudgetSpent) and last
+            told = _told_of(symbol, last[-1] if was_asked else error)
         self._note(told)
         return told
 
@@ -134,8 +138,8 @@ class YahooClient:
                 return
             if told.outcome == SymbolOutcome.RATE_LIMITED:
                 self._stopped = f"stopped at the first rate limit, of {told.symbol}"
-            elif "crumb" in told.text:
-                self._stopped = f"stopped without a crumb: {told.text}"
+            elif self._session.welcome_fault is not None:
+                self._stopped = f"stopped without a crumb: {self._session.welcome_fault}"
             elif told.outcome == SymbolOutcome.NOT_ASKED:
                 self._stopped = told.text
             elif self._silent >= HOPELESS:
@@ -161,6 +165,13 @@ class _Told:
 
 
 FAILURES = frozenset(SymbolOutcome) - ANSWERED - {SymbolOutcome.UNKNOWN_SYMBOL}
+
+
+def _fault_of(state: tenacity.RetryCallState) -> Exception:
+    assert state.outcome is not None
+    fault = state.outcome.exception()
+    assert isinstance(fault, Exception)
+    return fault
 
 
 def _told_of(symbol: str, error: Exception) -> _Told:

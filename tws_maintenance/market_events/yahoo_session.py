@@ -70,6 +70,9 @@ class YahooSession(Session[Response]):
         until: the `time.monotonic()` after which nothing more is asked.
         max_requests: how many requests may be sent.
         timeout: seconds for one answer.
+
+    Attributes:
+        welcome_fault: why there is no cookie or no crumb, so that nothing can be asked.
     """
 
     def __init__(self, origin: str, *, until: float, max_requests: int, timeout: float) -> None:
@@ -80,7 +83,7 @@ class YahooSession(Session[Response]):
         self._seconds = timeout
         self._count_lock = threading.Lock()
         self._seen: Counter[str] = Counter()
-        self._welcome_fault: SourceError | None = None
+        self.welcome_fault: SourceError | None = None
         # yfinance asks for its cookie before every question unless it may keep it on disk.
         self._cookie_answers: dict[str, Response] = {}
 
@@ -94,8 +97,8 @@ class YahooSession(Session[Response]):
 
     def _limited(self, method: str, url: str, options: dict[str, Any]) -> Response:
         kind = _kind_of(url)
-        if kind != Kind.QUOTE and self._welcome_fault is not None:
-            raise self._welcome_fault
+        if kind != Kind.QUOTE and self.welcome_fault is not None:
+            raise self.welcome_fault
         if method == "GET" and url in self._cookie_answers:
             return self._cookie_answers[url]
         try:
@@ -177,22 +180,22 @@ class YahooSession(Session[Response]):
         with self._count_lock:
             self._seen["welcome"] += 1
             if self._seen["welcome"] >= WELCOME_FAULTS:
-                self._welcome_fault = error
+                self.welcome_fault = error
 
     def _judge_crumb(self, answer: Response) -> None:
         """Raise for anything that is no crumb; yfinance would ask with it."""
         status, text = answer.status_code, answer.text.strip()
         if status == HTTPStatus.TOO_MANY_REQUESTS or "too many requests" in text.casefold():
-            self._welcome_fault = RateLimited("Yahoo gives no crumb: too many requests (HTTP 429)")
+            self.welcome_fault = RateLimited("Yahoo gives no crumb: too many requests (HTTP 429)")
         elif status in TRANSIENT_STATUSES:
             self._note_fault(error := SourceUnreachable(f"Yahoo gives no crumb: HTTP {status}"))
             raise error
         elif status >= HTTPStatus.BAD_REQUEST:
-            self._welcome_fault = SourceRefused(f"Yahoo gives no crumb: HTTP {status}")
+            self.welcome_fault = SourceRefused(f"Yahoo gives no crumb: HTTP {status}")
         elif not _CRUMB.fullmatch(text):
-            self._welcome_fault = BadCrumb(f"Yahoo's crumb is no crumb: {text[:60]!r}")
-        if self._welcome_fault is not None:
-            raise self._welcome_fault
+            self.welcome_fault = BadCrumb(f"Yahoo's crumb is no crumb: {text[:60]!r}")
+        if self.welcome_fault is not None:
+            raise self.welcome_fault
 
     def _judge_quote(self, answer: Response) -> None:
         """Raise for a refusal, before yfinance asks again with another crumb."""

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
-from sqlalchemy.exc import SQLAlchemyError
 
 from tws_maintenance.errors import SettingsError, TwsMaintenanceError, UsageError
 from tws_maintenance.home import Home, find_home
@@ -22,7 +21,7 @@ from tws_maintenance.maintenance import HeadStart, MaintenanceRun, head_start
 from tws_maintenance.pipeline import names
 from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.run_config import CONFIG, misuse_of
-from tws_maintenance.pipeline.run_report import plainly, step_failures
+from tws_maintenance.pipeline.run_report import step_failures
 from tws_maintenance.pipeline.tags import (
     ACTOR_TAG,
     DRY_RUN_TAG,
@@ -136,6 +135,7 @@ def _request(
         only_looked_at=tuple(task for task in asked if task in names.live_steps() - steps),
         lineage=lineage_of(run),
         report_id=report_id,
+        fetches=bool(steps & names.staging_steps()),
         symbols=tuple(config.get("symbols", ())),
         days=config.get("days", DEFAULT_DAYS),
         many_symbols=bool(config.get("many_symbols")),
@@ -186,14 +186,3 @@ def _close(
         if context.log:
             context.log.exception(told)
         raise
-
-
-def _step_failures(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
-    """Return what Dagster knows of failed steps; the report is written also where it is mute.
-
-    On a full disk Dagster's event log fails first, and took the report with it.
-    """
-    try:
-        return step_failures(instance, run_id)
-    except SQLAlchemyError as error:
-        return {"dagster": f"Dagster's event log cannot be read: {plainly(error)}"}

@@ -161,7 +161,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def to_json(value: Any) -> bytes:
     """Return the one JSON form that files of ours have."""
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def sync_folder(folder: Path) -> None:

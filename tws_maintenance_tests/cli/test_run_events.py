@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tws_maintenance.clock import utc_now
-from tws_maintenance.demo.events import as_json, calendar_events, fomc_page
+from tws_maintenance.demo.events import as_json, calendar_events, fomc_page, this_year
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import Home
 from tws_maintenance_tests.cli.conftest import Command
@@ -137,7 +137,7 @@ def test_a_page_with_a_meeting_less_is_a_failure_and_no_empty_calendar(
     command: Command, home: Home, yahoo: PageServer
 ) -> None:
     assert command("run", *APPLY).exit_code == 0
-    page = fomc_page([utc_now().year, utc_now().year + 1])
+    page = fomc_page([this_year(), this_year() + 1])
     start = page.index(b'<div class="row fomc-meeting">')
     yahoo.pages["fomc"] = page[:start] + page[page.index(b"</div></div>", start) + 12 :]
     done = command("run", *APPLY)

@@ -98,6 +98,8 @@ def changed(name: str, to: Any, provider: int = 0) -> Callable[[dict[str, Any]],
         (changed("event_type", "FOMC"), rules.TYPES, "FOMC AAPL"),
         (changed("symbol", "AAPL.XX"), rules.SYMBOLS, "AAPL"),
         (changed("symbol", None), rules.SYMBOLS, "AAPL"),
+        (changed("symbol", "TSLA"), rules.SYMBOLS, "AAPL"),
+        (changed("market_timezone", "Asia/Hong_Kong"), rules.SYMBOLS, "AAPL"),
         (changed("symbol", "SPY", 1), rules.SYMBOLS, "FOMC scheduled"),
         (changed("event_date", "2026-11-28", 2), rules.WEEKDAYS, "MARKET_HOLIDAY XNYS"),
     ],
@@ -134,11 +136,26 @@ def test_an_event_that_is_told_twice_is_named() -> None:
     assert "2 of 5 events" in found.message
 
 
-@pytest.mark.parametrize("count", [0, 7, 9])
+@pytest.mark.parametrize("count", [0, 7])
 def test_a_year_has_eight_scheduled_meetings(count: int) -> None:
     value = staged(**{"2026": count})
     found = result_of(value, rules.FOMC)
     assert (found.outcome, found.measured) == (Outcome.FAILED, count)
+
+
+def test_a_ninth_meeting_is_odd_and_stops_nothing() -> None:
+    assert result_of(staged(**{"2026": 9}), rules.FOMC).outcome == Outcome.WARNED
+
+
+@pytest.mark.parametrize(
+    "change", [changed("market_timezone", "Mars/Olympus"), changed("subject", ["a", "list"])]
+)
+def test_a_rule_that_cannot_run_has_failed(change: Callable[[dict[str, Any]], None]) -> None:
+    value = staged()
+    change(value)
+    failed = [one for one in judge(value) if one.outcome == Outcome.FAILED]
+    assert failed
+    assert any("could not run" in one.message for one in failed)
 
 
 def test_a_calendar_that_was_not_read_is_not_judged_and_that_is_said() -> None:

@@ -108,6 +108,21 @@ def test_the_report_of_the_next_quarter_is_another_event() -> None:
     assert told(diff) == NOTHING | {"new": [str(day(28))], "stale": [str(day(2))]}
 
 
+def test_what_happens_today_does_not_move_away_on_its_day() -> None:
+    """A weekly payer goes ex today, and Yahoo tells the next week already."""
+    kind = EventType.DIVIDEND
+    diff = compare([stored(event(day(0), kind=kind))], answer(event(day(7), kind=kind)), WINDOW)
+    assert told(diff) == NOTHING | {"new": [str(day(7))]}
+    assert told(compare([stored(event(day(0)))], answer(event(day(9))), WINDOW)) == NOTHING | {
+        "new": [str(day(9))]
+    }
+
+
+def test_what_is_to_come_does_not_move_into_the_past() -> None:
+    diff = compare([stored(event(day(10)))], answer(event(day(-3))), WINDOW)
+    assert told(diff) == NOTHING | {"stale": [str(day(10))]}
+
+
 def test_one_that_is_over_is_left_alone() -> None:
     diff = compare([stored(event(day(-3)))], answer(event(day(9))), WINDOW)
     assert told(diff) == NOTHING | {"new": [str(day(9))]}

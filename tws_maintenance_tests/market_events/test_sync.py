@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from tws_maintenance.errors import LockHeld, ProposalUnaudited
 from tws_maintenance.market_events import sync
@@ -41,7 +43,7 @@ def earnings(symbol: str, on: date = SOON) -> Event:
 
 
 def yahoo(*events: Event, failed: tuple[str, ...] = (), silent: tuple[str, ...] = ()) -> Answer:
-    good = {event.subject for event in events} | set(silent)
+    good = {one.subject for one in events} | set(silent)
     return Answer(
         "yahoo",
         "https://query2.finance.yahoo.com",
@@ -57,10 +59,10 @@ def yahoo(*events: Event, failed: tuple[str, ...] = (), silent: tuple[str, ...] 
 
 
 def fed(on: date = date(2026, 12, 9)) -> Answer:
-    event = Event(EventType.FOMC, "scheduled", "FOMC decision", on, NEW_YORK)
+    decision = Event(EventType.FOMC, "scheduled", "FOMC decision", on, NEW_YORK)
     until = date(2027, 12, 31)
     return Answer(
-        "federal_reserve", "fed", (event,), {"scheduled": until}, counts={"2026": 8, "2027": 8}
+        "federal_reserve", "fed", (decision,), {"scheduled": until}, counts={"2026": 8, "2027": 8}
     )
 
 
@@ -84,7 +86,7 @@ class Bench:
         return self.applied(staged, run)
 
     def applied(self, staged: Synced, run: RunMark) -> Synced:
-        done, _ = sync.apply(self.home, self.store, staged.proposal_id, run, wait_seconds=0)
+        done, _ = sync.apply(self.home, self.store, staged, run, wait_seconds=0)
         return done
 
     def held(self) -> dict[str, tuple[str, str]]:
@@ -202,9 +204,84 @@ def test_what_was_altered_after_its_audit_is_not_stored(bench: Bench) -> None:
     staged, run = bench.stage(yahoo(earnings("AAPL")))
     path = bench.home.proposal(staged.proposal_id) / STAGED
     path.write_text(path.read_text().replace("2026-12-01", "2026-12-02"))
-    with pytest.raises(ProposalUnaudited, match="not what was audited"):
+    with pytest.raises(ProposalUnaudited, match="not what was staged and audited"):
         bench.applied(staged, run)
     assert bench.store.read() == []
+
+
+def test_what_was_altered_before_its_audit_is_not_stored_either(bench: Bench) -> None:
+    run = mark(1)
+    answers = [yahoo(earnings("AAPL"))]
+    staged = sync.stage(bench.home, bench.store, answers, WINDOW, [], run)
+    path = bench.home.proposal(staged.proposal_id) / STAGED
+    path.write_text(path.read_text().replace("2026-12-01", "2026-12-02"))
+    assert audit(bench.home, staged.proposal_id, run).has_passed
+    with pytest.raises(ProposalUnaudited, match="not what was staged"):
+        bench.applied(staged, run)
+    assert bench.store.read() == []
+
+
+def test_an_older_answer_is_not_stored_over_a_later_one(bench: Bench) -> None:
+    early, run = bench.stage(yahoo(earnings("AAPL", date(2026, 12, 1))))
+    later = Window(NOW + timedelta(minutes=5), 28)
+    bench.apply(yahoo(earnings("AAPL", date(2026, 12, 3))), window=later)
+    done = bench.applied(early, run)
+    assert bench.held() == {"AAPL": ("2026-12-03", "active")}
+    (outcome,) = done.outcomes
+    assert (outcome.status, outcome.diff.changed) == ("success", ())
+    assert "stored later answers" in outcome.answer.warnings[-1]
+
+
+def test_what_leaves_the_portfolio_concerns_it_no_more(bench: Bench) -> None:
+    bench.apply(yahoo(earnings("AAPL"), earnings("MSFT")))
+    run = mark(9)
+    staged = sync.stage(bench.home, bench.store, [yahoo(earnings("MSFT"))], WINDOW, ["MSFT"], run)
+    audit(bench.home, staged.proposal_id, run)
+    bench.applied(staged, run)
+    assert {one.event.subject: one.is_portfolio_relevant for one in bench.store.read()} == {
+        "AAPL": False,
+        "MSFT": True,
+    }
+
+
+def test_a_cancelled_apply_has_told_what_is_stored_and_no_more(bench: Bench) -> None:
+    staged, run = bench.stage(yahoo(earnings("AAPL")), fed())
+    told: list[Synced] = []
+
+    def tell(done: Synced) -> None:
+        told.append(done)
+        if len(told) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sync.apply(bench.home, bench.store, staged, run, wait_seconds=0, tell=tell)
+    before, last = told
+    assert [one.status for one in before.outcomes] == ["skipped", "skipped"]
+    assert counts(before) == [(0, 0, 0, 0)] * 2
+    assert [one.status for one in last.outcomes] == ["success", "skipped"]
+    assert counts(last) == [(1, 0, 0, 0), (0, 0, 0, 0)]
+    assert last.after_count == 1
+    assert set(bench.held()) == {"AAPL"}
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "expected"),
+    [
+        (date(2026, 12, 15), date(2026, 12, 28), (1, 0)),
+        (date(2026, 12, 15), date(2026, 12, 16), (1, 1)),
+        (date(2026, 12, 15), None, (1, 0)),
+    ],
+)
+def test_the_look_foretells_the_count_that_the_apply_comes_to(
+    bench: Bench, first: date, then: date | None, expected: tuple[int, int]
+) -> None:
+    bench.apply(yahoo(earnings("AAPL", first)))
+    answer = yahoo(earnings("AAPL", then)) if then else yahoo(silent=("AAPL",))
+    staged, run = bench.stage(answer)
+    done = bench.applied(staged, run)
+    assert (staged.before_count, staged.after_count) == expected
+    assert (done.before_count, done.after_count) == expected
+    assert sync.count_upcoming(bench.store.read(), WINDOW) == expected[1]
 
 
 def test_what_did_not_pass_or_was_not_audited_is_not_stored(bench: Bench) -> None:
@@ -249,15 +326,13 @@ def test_every_sync_is_logged_per_provider_failed_ones_too(bench: Bench) -> None
 
 
 def test_one_provider_that_cannot_be_stored_leaves_the_others_stored(bench: Bench) -> None:
-    """Two rows of one key break the unique constraint: only Yahoo's transaction is undone."""
+    """Another source holds the key of AAPL's earnings: only Yahoo's transaction is undone."""
     bench.apply(fed(date(2026, 12, 10)))
-    twice = [
-        Event(EventType.EARNINGS, subject, "AAPL", SOON, NEW_YORK, symbol="AAPL")
-        for subject in ("AAPL", "AAPL-TWIN")
-    ]
-    done = bench.apply(yahoo(*twice), fed())
+    with bench.store.transaction() as writer:
+        writer.insert("another", [earnings("AAPL")], NOW, [])
+    done = bench.apply(yahoo(earnings("AAPL"), earnings("MSFT")), fed())
     assert [one.status for one in done.outcomes] == ["failed", "success"]
-    assert "AAPL" not in bench.held()
+    assert "MSFT" not in bench.held()
     assert bench.held()["scheduled"] == ("2026-12-09", "updated")
     logs = bench.store.sync_logs(report_id=mark(2).report_id)
     assert {(log.provider, log.status, log.upserted_count) for log in logs} == {
@@ -278,8 +353,16 @@ def test_events_json_says_which_events_were_known(bench: Bench) -> None:
 
 def test_five_hundred_symbols_are_one_transaction(bench: Bench) -> None:
     symbols = [f"S{n}" for n in range(500)]
-    done = bench.apply(yahoo(*(earnings(symbol) for symbol in symbols)))
+    commits: list[object] = []
+    note = commits.append
+    event.listen(Engine, "commit", note)
+    try:
+        done = bench.apply(yahoo(*(earnings(symbol) for symbol in symbols)))
+    finally:
+        event.remove(Engine, "commit", note)
     assert counts(done) == [(500, 0, 0, 0)]
+    # Making the tables ready, looking at them, and one transaction for all that is stored.
+    assert len(commits) < 8
     assert len(bench.store.sync_logs()) == 1
     moved = bench.apply(yahoo(*(earnings(symbol, date(2026, 12, 2)) for symbol in symbols)))
     assert counts(moved) == [(0, 500, 0, 0)]

@@ -91,6 +91,8 @@ def test_one_estimated_day_is_all_day_and_so_is_a_confirmed_one_at_midnight() ->
     (guess,) = parse("A", XNYS, payload({"earningsDate": [at], "isEarningsDateEstimate": True}))
     (unsaid,) = parse("A", XNYS, payload({"earningsDate": [at]}))
     (midnight,) = parse("A", XNYS, payload(confirmed(epoch(2025, 4, 30, 4, 0))))
+    (in_utc,) = parse("A", XNYS, payload(confirmed(epoch(2025, 4, 30, 0, 0))))
+    assert (in_utc.event_date, in_utc.start_at_utc) == (date(2025, 4, 30), None)
     assert [(e.event_date, e.end_date, e.start_at_utc) for e in (guess, unsaid, midnight)] == [
         (date(2025, 4, 30), None, None)
     ] * 3
@@ -109,9 +111,18 @@ def test_estimates_are_detail_and_their_change_is_no_change_of_the_event() -> No
     assert before.facts() == after.facts()
 
 
+def test_only_what_json_can_say_again_is_kept_of_an_answer() -> None:
+    odd = {"earningsAverage": float("nan"), "earningsLow": float("inf"), "earningsHigh": True}
+    told = confirmed(epoch(2025, 2, 26, 21, 0)) | odd | {"revenueLow": 1, "note": "\ud800"}
+    (event,) = parse("A", XNYS, payload(told))
+    assert event.detail["estimates"] == {"revenue_low": 1}
+    assert set(event.raw) == {"earningsDate", "isEarningsDateEstimate"}
+    json.dumps(event.to_dict(), allow_nan=False, ensure_ascii=False).encode()
+
+
 def test_a_symbol_without_dates_has_no_event() -> None:
     assert parse("A", XNYS, payload()) == ()
-    assert parse("A", XNYS, payload({})) == ()
+    assert parse("A", XNYS, payload({"earningsDate": None})) == ()
 
 
 @pytest.mark.parametrize(
@@ -128,7 +139,19 @@ def test_a_symbol_without_dates_has_no_event() -> None:
         (payload({"earningsDate": [None]}), "seconds since 1970"),
         (payload({"earningsDate": [1746010740000]}), "no plausible date"),
         (payload({"earningsDate": [0]}), "no plausible date"),
-        (payload(["x"]), "earnings are"),
+        (payload(["x"]), "earnings is"),
+        (
+            {"quoteSummary": {"result": [{"calendarEvents": {}}], "error": None}},
+            "no calendarEvents",
+        ),
+        (
+            payload() | {"quoteSummary": {**payload()["quoteSummary"], "error": {"code": "x"}}},
+            "failed",
+        ),
+        ({"quoteSummary": {"result": [{"calendarEvents": {"earnings": ""}}]}}, "earnings is ''"),
+        (payload({"earningsDate": {}}), "earningsDate is {}"),
+        (payload({"earningsDate": ""}), "earningsDate is ''"),
+        (payload({"earningsDate": [5e9], "earningsCallDate": "soon"}), "no plausible date"),
         (payload(exDividendDate="tomorrow"), "exDividendDate is 'tomorrow'"),
         (payload(exDividendDate=-5), "no plausible date"),
     ],

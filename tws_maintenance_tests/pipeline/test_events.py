@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from tws_maintenance.clock import utc_now
-from tws_maintenance.demo.events import as_json, calendar_events, fomc_page
+from tws_maintenance.demo.events import as_json, calendar_events, fomc_page, this_year
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import Home
 from tws_maintenance.market_events.rules import RULES
@@ -75,7 +75,7 @@ def test_the_store_alone_is_refused_and_the_job_is_named(entered: Home) -> None:
 def test_a_calendar_that_lacks_this_year_is_told_by_its_check_and_the_others_are_stored(
     entered: Home, yahoo: PageServer
 ) -> None:
-    yahoo.pages["fomc"] = fomc_page([utc_now().year - 1])
+    yahoo.pages["fomc"] = fomc_page([this_year() - 1])
     done = run_job(entered, "refresh_market_events", {"symbols": ["AAPL"]})
     assert done.success
     (report,) = reports_of(entered)

@@ -1,13 +1,18 @@
 """What a killed run had done about market events: read from the store's own log of syncs."""
 
+import contextlib
 from typing import Any
 
 from tws_maintenance.clock import parse_utc, utc_now
+from tws_maintenance.errors import ProposalUnaudited
 from tws_maintenance.home import Home
 from tws_maintenance.indices import MARKET_EVENTS
 from tws_maintenance.market_events.model import PROVIDERS
+from tws_maintenance.receipt import read_receipt
 from tws_maintenance.reports.record import TaskResult, TaskStatus, events_details
+from tws_maintenance.reports.results import describe_audit
 from tws_maintenance.settings import load_settings
+from tws_maintenance.verdict import ValidationStatus
 
 
 def settled_events(home: Home, report_id: str, note: dict[str, Any]) -> TaskResult:
@@ -22,6 +27,17 @@ def settled_events(home: Home, report_id: str, note: dict[str, Any]) -> TaskResu
     result.started_at = parse_utc(note["reserved_at"])
     result.finished_at = utc_now()
     result.status = TaskStatus.FAILED
+    proposal_id = f"{report_id}_{MARKET_EVENTS}"
+    with contextlib.suppress(ProposalUnaudited):
+        receipt = read_receipt(home, proposal_id)
+        describe_audit(result, receipt)
+        result.details |= {"proposal_id": proposal_id, "proposal_sha256": receipt.sha256}
+    if result.dry_run:
+        if result.validation_status == ValidationStatus.PASSED:
+            result.status = TaskStatus.SUCCESS
+        else:
+            result.errors.append("the run was killed before its look was complete; run it again")
+        return result
     with EventStore(home, load_settings(home)) as store:
         logs = {log.provider: log for log in store.sync_logs(report_id=report_id)}
     missing = [one.title for name, one in PROVIDERS.items() if name not in logs]
@@ -29,6 +45,8 @@ def settled_events(home: Home, report_id: str, note: dict[str, Any]) -> TaskResu
         result.finished_at = max(log.sync_finished_at for log in logs.values())
         failed = [log for log in logs.values() if log.error_count]
         result.status = TaskStatus.PARTIAL_FAILURE if failed else TaskStatus.SUCCESS
+        if all(log.status == "failed" for log in logs.values()):
+            result.status = TaskStatus.FAILED
         result.errors += [f"{log.provider}: {log.error_message}" for log in failed]
     else:
         stored = [PROVIDERS[name].title for name in PROVIDERS if name in logs]

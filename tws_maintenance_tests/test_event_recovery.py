@@ -9,6 +9,7 @@ from tws_maintenance.event_recovery import settled_events
 from tws_maintenance.home import Home
 from tws_maintenance.market_events.model import PROVIDERS
 from tws_maintenance.market_events.store import EventStore, SyncLog
+from tws_maintenance.receipt import Receipt, write_receipt
 from tws_maintenance.recovery import recover
 from tws_maintenance.reports.store import reserve
 from tws_maintenance.settings import load_settings
@@ -79,6 +80,22 @@ def test_killed_after_all_were_stored_it_is_as_they_said(home: Home) -> None:
     log(home, "maintenance_2", "yahoo", error="rate limited")
     partial = settled_events(home, "maintenance_2", NOTE)
     assert (partial.status, partial.errors) == ("partial_failure", ["yahoo: rate limited"])
+
+
+def test_a_killed_look_had_nothing_to_store(home: Home) -> None:
+    note = NOTE | {"dry_run": True}
+    unfinished = settled_events(home, "maintenance_1", note)
+    assert (unfinished.status, unfinished.errors) == (
+        "failed",
+        ["the run was killed before its look was complete; run it again"],
+    )
+    receipt = Receipt(
+        "maintenance_1_market_events", "maintenance_1", "0" * 64, "passed", "", False, "", {}, ()
+    )
+    home.proposal(receipt.proposal_id).mkdir(parents=True)
+    write_receipt(home, receipt)
+    whole = settled_events(home, "maintenance_1", note)
+    assert (whole.status, whole.errors, whole.validation_status) == ("success", [], "passed")
 
 
 def test_a_store_that_cannot_be_read_is_told_and_other_commands_go_on(home: Home) -> None:

@@ -69,7 +69,7 @@ def test_a_process_that_audits_gives_the_same_receipt_or_says_why_there_is_none(
         assert auditor.audit(home, STI, proposal, limits, Override(), mark()) == expected
         receipt_file(home, proposal.proposal_id).unlink()
         staged_file(home, proposal).write_bytes(b"\xff")
-        with pytest.raises(AuditFailed, match="could not run: UnicodeDecodeError"):
+        with pytest.raises(AuditFailed, match="auditing process failed: UnicodeDecodeError"):
             auditor.audit(home, STI, proposal, limits, Override(), mark())
         assert not receipt_file(home, proposal.proposal_id).exists()
     finally:

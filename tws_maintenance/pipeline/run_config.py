@@ -76,8 +76,10 @@ def _in_vain(
     tasks, days = config.get("tasks") or (), config.get("days", DEFAULT_DAYS)
     if not 1 <= days <= MAX_DAYS:
         yield f"`days` is {days}; expected 1 to {MAX_DAYS}. Nothing was started."
-    if config.get("symbols") and MARKET_EVENTS not in (tasks or planned):
-        yield "`symbols` are for market_events, which this run does not work on."
+    if MARKET_EVENTS not in (tasks or planned):
+        for key, unset in (("symbols", []), ("days", DEFAULT_DAYS), ("many_symbols", False)):
+            if config.get(key, unset) != unset:
+                yield f"`{key}` is for {MARKET_EVENTS}, which this run does not work on."
     elsewhere = [task for task in tasks if task in TASKS and task not in planned]
     if elsewhere:
         yield (

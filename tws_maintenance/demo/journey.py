@@ -26,6 +26,7 @@ from tws_maintenance.reports.store import report_ids
 from tws_maintenance.sources.model import SourceRow, SourceTable
 
 ROWS_LOST = 20
+LISTS = ("--task", "constituents")
 WATCHED = ("AAA", "AAC")
 
 
@@ -52,13 +53,13 @@ def _play(home: Home, server: PageServer) -> int:
     for index in INDICES.values():
         _write_older_list(home, index)
     _say("1. Look: what would change? A run is a dry run unless told otherwise.")
-    looked = _run(home, server, "run")
+    looked = _run(home, server, "run", *LISTS)
     _say("2. Promote exactly that: nothing is fetched again, each file is replaced whole.")
     report_id = report_ids(home)[0]
     promoted = _run(home, server, "promote", report_id, "--reason", "demo")
     _say(f"3. The Hang Seng page loses {ROWS_LOST} rows. Its list is rejected, the others go on.")
     server.pages["hsi"] = page("hsi", companies("hsi")[:-ROWS_LOST])
-    rejected = _run(home, server, "run", "--apply")
+    rejected = _run(home, server, "run", *LISTS, "--apply")
     _say("4. Second thoughts about the STI list: go back to what it was before.")
     restored = _run(home, server, "restore", INDICES["sti"].task, "--apply", "--reason", "demo")
     _say("5. What comes? Earnings and dividends of what you watch, Fed decisions, closed markets.")

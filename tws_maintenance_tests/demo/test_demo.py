@@ -20,7 +20,7 @@ def test_the_demo_plays_to_its_end_and_leaves_nothing_behind(home: Home, tmp_pat
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert [line for line in done.stdout.splitlines() if line.startswith("(exit code")] == [
-        f"(exit code {code})" for code in (0, 0, 3, 0, 0, 0, 0)
+        f"(exit code {code})" for code in (0, 0, 3, 0, 0, 0, 0, 0, 0, 0)
     ]
     assert "Dry run completed. No file was replaced." in done.stdout
     assert "Apply completed. Replaced: S&P 500, STI, HSI." in done.stdout
@@ -30,6 +30,8 @@ def test_the_demo_plays_to_its_end_and_leaves_nothing_behind(home: Home, tmp_pat
         "\nTo apply exactly this:\n  python -m tws_maintenance promote maintenance_" in done.stdout
     )
     assert "  restored from data/backups/constituents/" in done.stdout
+    assert "Apply completed. Events stored: " in done.stdout
+    assert "AAC earnings, after close" in done.stdout
     assert done.stdout.count(" fresh  sound  ") == 3
     assert list(scratch.iterdir()) == []
     assert list(home.root.iterdir()) == []

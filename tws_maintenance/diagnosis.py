@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tws_maintenance.clock import utc_now, utc_text
-from tws_maintenance.errors import SettingsError, SourceError, StoreError, TwsMaintenanceError
+from tws_maintenance.errors import SettingsError, SourceError, StoreError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
 from tws_maintenance.market_events.model import PROVIDERS, Window
@@ -144,10 +144,9 @@ def _events(home: Home, settings: Settings) -> Iterator[Finding]:
             yield Finding("ok", "events", f"{store.describe()}: {count} events")
     except StoreError as error:
         yield Finding("failed", "events", str(error))
-    try:
-        scope = resolve(home, settings, many_symbols=True)
-    except TwsMaintenanceError as error:
-        yield Finding("failed", "symbols", str(error))
+    scope = resolve(home, settings, many_symbols=True)
+    if scope.problem:
+        yield Finding("failed", "symbols", scope.problem)
         return
     for text in scope.ignored:
         yield Finding("note", "symbols", text)

@@ -4,13 +4,14 @@ They are those of a list of members with one difference: what is applied is comp
 store, since a database has other writers than this run.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tws_maintenance.clock import utc_now
-from tws_maintenance.errors import ProposalMissing, TwsMaintenanceError, UsageError
+from tws_maintenance.errors import ProposalMissing
 from tws_maintenance.home import Home
 from tws_maintenance.indices import MARKET_EVENTS
-from tws_maintenance.market_events.model import Window
+from tws_maintenance.market_events.model import YAHOO, Answer, Window
 from tws_maintenance.market_events.providers import Question
 from tws_maintenance.market_events.scope import Scope, resolve
 from tws_maintenance.market_events.worker import EventsWorker
@@ -37,7 +38,6 @@ class EventSteps(RunRecord):
         self.settings = settings
         self._worker = worker
         self._scope: Scope | None = None
-        self._scope_problem: TwsMaintenanceError | None = None
         self._synced: Synced | None = None
 
     def begin_events(self) -> None:
@@ -47,15 +47,9 @@ class EventSteps(RunRecord):
             UsageError: a symbol was asked for that is none, or too many were.
         """
         request = self.request
-        try:
-            self._scope = scope = resolve(
-                self.home, self.settings, request.symbols, many_symbols=request.many_symbols
-            )
-        except UsageError:
-            raise
-        except TwsMaintenanceError as error:  # told in the result; the lists go on
-            self._scope_problem = error
-            return
+        self._scope = scope = resolve(
+            self.home, self.settings, request.symbols, many_symbols=request.many_symbols
+        )
         self._worker.start(question_of(scope, self.settings, request.days))
 
     def stage_events(self) -> "Synced":
@@ -68,11 +62,9 @@ class EventSteps(RunRecord):
         from tws_maintenance.market_events.store import EventStore
 
         with self.step(MARKET_EVENTS) as result:
-            if self._scope_problem is not None:
-                raise self._scope_problem
             assert self._scope is not None, "the run was not opened"
             describe_scope(result, self._scope)
-            answers = self._worker.answers()
+            answers = [_with_scope(one, self._scope) for one in self._worker.answers()]
             window = self._worker.question.window
             with EventStore(self.home, self.settings) as store:
                 self._synced = sync.stage(
@@ -129,6 +121,14 @@ class EventSteps(RunRecord):
                 f"Launch the job {APPLY_JOB}: it fetches, audits and applies."
             )
         return self._synced
+
+
+def _with_scope(answer: Answer, scope: Scope) -> Answer:
+    """Let Yahoo's answer say whom it could not be asked about."""
+    if answer.provider != YAHOO.name:
+        return answer
+    errors = (*answer.errors, scope.problem) if scope.problem else answer.errors
+    return replace(answer, unasked=scope.ignored, errors=errors)
 
 
 def question_of(scope: Scope, settings: Settings, days: int) -> Question:

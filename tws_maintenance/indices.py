@@ -16,6 +16,8 @@ METADATA_VALIDATION = "metadata_validation"
 # How far ahead events are looked for unless told otherwise.
 DEFAULT_DAYS = 28
 MAX_DAYS = 365
+# More need to be asked for.
+DEFAULT_MAX_SYMBOLS = 200
 SATURDAY = 5
 
 # https://www.msci.com/our-solutions/indexes/gics (the structure in force since March 2023)

@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from tws_maintenance.errors import SettingsError
 from tws_maintenance.home import HOME_VARIABLE, Home
-from tws_maintenance.indices import INDICES, Index
+from tws_maintenance.indices import DEFAULT_MAX_SYMBOLS, INDICES, Index
 
 PREFIX = "TWS_MAINTENANCE_"
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
@@ -102,7 +102,7 @@ class EventSettings(_Section):
     database_url: str = ""
     positions: tuple[str, ...] = ()
     strategies: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    max_symbols: int = Field(default=200, ge=1)
+    max_symbols: int = Field(default=DEFAULT_MAX_SYMBOLS, ge=1)
     max_age_days: float = Field(default=3.0, gt=0)
     max_requests: int = Field(default=1000, ge=1, description="to Yahoo, in one run")
     threads: int = Field(default=16, ge=1, le=16)
@@ -216,6 +216,8 @@ def _database_url(value: str) -> str:
     if value and scheme not in {"postgresql", "postgres", "sqlite"}:
         # Not shown whole: it may hold a password.
         raise ValueError(f"must begin with postgresql:// or sqlite:///, not with {scheme[:20]}:")
+    if scheme.startswith("postgres") and value.count("@") > 1:
+        raise ValueError("holds more than one @: write %40 for one in the password, %2F for a /")
     return value
 
 

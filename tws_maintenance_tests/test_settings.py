@@ -234,3 +234,19 @@ def test_an_https_origin_or_this_machine_may_be_asked(address: str, kept: str) -
 def test_any_other_address_is_refused(address: str) -> None:
     with pytest.raises(ValidationError, match="wikipedia_url"):
         HttpSettings(wikipedia_url=address)
+
+
+def test_the_address_of_a_database_is_never_shown_for_it_may_hold_a_password(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "TWS_MAINTENANCE_EVENTS__DATABASE_URL"
+    monkeypatch.setenv(name, "postgresql://u:p@ss/w@host/name")
+    with pytest.raises(SettingsError, match="more than one @") as told:
+        load_settings(home)
+    assert "ss/w" not in str(told.value)
+    monkeypatch.setenv(name, "mysql://u:secret@host/name")
+    with pytest.raises(SettingsError, match="must begin with postgresql") as told:
+        load_settings(home)
+    assert "secret" not in str(told.value)
+    monkeypatch.setenv(name, "postgresql://u:p%40ss@host/name")
+    assert load_settings(home).events.database_url.endswith("@host/name")

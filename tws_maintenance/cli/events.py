@@ -72,6 +72,7 @@ def list_command(
         max_age_days=settings.events.max_age_days,
         event_type=event_type,
         symbol=wanted,
+        listed={one.event.symbol for one in found if one.event.symbol},
     )
     synced = last_sync(logs, warnings)
     if as_json:
@@ -159,7 +160,7 @@ def _when(event: Event) -> str:
 def _flags(one: Upcoming) -> Iterator[str]:
     event = one.event
     is_estimated = event.confidence is Confidence.ESTIMATED
-    if one.is_cancelled:
+    if one.is_cancelled and "cancelled" not in event.title:
         yield "cancelled"
     if is_estimated and "estimated" not in event.title:
         yield "estimated"

@@ -94,18 +94,12 @@ def _begin(home: Home, indices: list[Index], auditor: Auditor, worker: EventsWor
 
 def _begin_events(home: Home, worker: EventsWorker, spec: "RunSpec") -> None:
     """Let the providers be asked as well; what is wrong with the symbols is told at once."""
-    from tws_maintenance.errors import TwsMaintenanceError
     from tws_maintenance.event_steps import question_of
     from tws_maintenance.market_events.scope import resolve
     from tws_maintenance.settings import load_settings
 
     settings = load_settings(home)
-    try:
-        scope = resolve(home, settings, spec.symbols, many_symbols=spec.many_symbols)
-    except UsageError:
-        raise
-    except TwsMaintenanceError:
-        return  # the run meets it again and tells it in its report
+    scope = resolve(home, settings, spec.symbols, many_symbols=spec.many_symbols)
     worker.start(question_of(scope, settings, spec.days))
 
 

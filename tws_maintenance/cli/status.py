@@ -66,9 +66,8 @@ def _print_events(events: dict[str, Any]) -> None:
     refreshed = events["last_refreshed_at"] or "never"
     state = "STALE" if events["needs_refresh"] else "fresh"
     click.echo(f"Market events: last complete sync {refreshed}, {state}")
-    for one in events["providers"]:
-        if one.get("error_message"):
-            click.echo(f"Market events: {one['provider']}: {one['error_message']}")
+    for text in events["doubts"]:
+        click.echo(f"Market events: {text}")
 
 
 def _row(one: dict[str, Any]) -> list[str]:

@@ -71,10 +71,12 @@ def doubts(
     max_age_days: float,
     event_type: EventType | None = None,
     symbol: str | None = None,
+    listed: Iterable[str] = (),
 ) -> list[str]:
     """Return why a list of `days` from `at` may be outdated or incomplete, a sentence each.
 
-    Only what concerns `event_type` and `symbol` is told, where they are given.
+    Only what concerns `event_type` and `symbol` is told, where they are given. `listed` are the
+    symbols whose events are shown: those that were not asked about again are named.
     """
     newest = newest_logs(logs)
     if not newest:
@@ -93,6 +95,8 @@ def doubts(
             continue
         ends.append(log.window_end_utc)
         found += _of_provider(provider, log, logs, what, symbol)
+        if provider is YAHOO and log.status in (_COMPLETE, "partial_failure"):
+            found += _of_scope(log, {*listed} - {symbol}, what)
     # A sync as old as allowed looks that much less far ahead: no reason to warn.
     if ends and at + timedelta(days=days) > min(ends) + max_age:
         found.append(
@@ -144,6 +148,17 @@ def _of_provider(
         )
     else:
         yield from _of_symbols(provider, log, asked, what, symbol)
+
+
+def _of_scope(log: SyncLog, listed: set[str], what: str) -> Iterator[str]:
+    """Tell whom Yahoo could not be asked about, and whom it was not asked about any more."""
+    yield from log.detail.get("unasked") or []
+    asked = log.detail.get("symbols")
+    if isinstance(asked, dict) and (forgotten := sorted(listed - asked.keys())):
+        yield (
+            f"Not asked about at the last sync: {_some(forgotten)}. The {what} shown of "
+            f"{_it(forgotten)} may be outdated."
+        )
 
 
 def _of_symbols(

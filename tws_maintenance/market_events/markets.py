@@ -21,7 +21,7 @@ class Market:
 MARKETS = (
     Market(XSES, r"[A-Z0-9]{2,10}\.SI", "D05.SI"),
     Market(XHKG, r"[0-9]{4,5}\.HK|[A-Z][A-Z0-9]{1,9}\.HK", "0005.HK"),
-    Market(XNYS, r"[A-Z][A-Z0-9]{0,9}(-[A-Z0-9]{1,3})?", "AAPL or BRK-B"),
+    Market(XNYS, r"[A-Z][A-Z0-9]{0,9}(-[A-Z0-9]{1,2})?", "AAPL or BRK-B"),
 )
 
 
@@ -47,7 +47,8 @@ def read_symbol(text: str) -> str:
         symbol = symbol.replace(".", "-")
     if venue_of(symbol) is None:
         known = ", ".join(f"{m.example} ({m.venue.name})" for m in MARKETS)
+        hint = f" Did you mean {read_symbol(f'{symbol}.HK')}?" if symbol.isdecimal() else ""
         raise UsageError(
-            f"{text!r} is not a symbol of a known market. Expected one such as {known}."
+            f"{text!r} is not a symbol of a known market. Expected one such as {known}.{hint}"
         )
     return symbol

@@ -240,8 +240,9 @@ class Answer:
     `covers` says of which subjects the answer is complete, and up to which local date: only there
     may a stored event that is not in it become stale. `errors` are failures (a provider with one
     has not answered fully), `symbols` Yahoo's outcome for each symbol with a word of detail.
-    `counts` is how many of a kind the source listed (scheduled FOMC meetings by year). `raw` are
-    the texts as fetched, by file name.
+    `counts` is how many of a kind the source listed (scheduled FOMC meetings by year), `unasked`
+    says of which symbols of the portfolio it could not be asked. `raw` are the texts as fetched,
+    by file name.
     """
 
     provider: str
@@ -253,6 +254,7 @@ class Answer:
     symbols: dict[str, tuple[SymbolOutcome, str]] = field(default_factory=dict)
     duration_seconds: float = 0.0
     counts: dict[str, int] = field(default_factory=dict)
+    unasked: tuple[str, ...] = ()
     raw: dict[str, str] = field(default_factory=dict, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -263,6 +265,7 @@ class Answer:
             "covers": {subject: until.isoformat() for subject, until in self.covers.items()},
             "errors": list(self.errors),
             "warnings": list(self.warnings),
+            "unasked": list(self.unasked),
             "symbols": {symbol: [one.value, text] for symbol, (one, text) in self.symbols.items()},
         }
 
@@ -276,6 +279,7 @@ class Answer:
                 "covers": {k: date.fromisoformat(v) for k, v in value["covers"].items()},
                 "errors": tuple(value["errors"]),
                 "warnings": tuple(value["warnings"]),
+                "unasked": tuple(value["unasked"]),
                 "symbols": {
                     symbol: (SymbolOutcome(one), text)
                     for symbol, (one, text) in value["symbols"].items()

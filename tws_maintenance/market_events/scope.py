@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from tws_maintenance.errors import UsageError
 from tws_maintenance.home import Home
 from tws_maintenance.market_events.watchlist import (
+    Watchlist,
+    WatchlistError,
     local_codes,
     read_full_symbol,
     read_watchlist,
@@ -29,11 +31,13 @@ class Scope:
     """The symbols with where each came from, and what could not be read as one.
 
     `origins` is {symbol: ("positions", "strategy momentum", "watchlist", "--symbol")}, with
-    "strategies" for a list of them without a name. `ignored` are sentences for the operator.
+    "strategies" for a list of them without a name. `ignored` are sentences for the operator,
+    `problem` says why the watchlist could not be read.
     """
 
     origins: dict[str, tuple[str, ...]] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    problem: str = ""
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -68,12 +72,15 @@ def resolve(
     Raises:
         UsageError: `added` holds an unknown symbol, or there are more than [events] max_symbols
             and not `many_symbols`.
-        WatchlistError: the watchlist cannot be read.
     """
     codes = local_codes(home)
     origins: dict[str, list[str]] = defaultdict(list)
     unread: dict[str, list[str]] = defaultdict(list)
-    watched = read_watchlist(home)
+    watched, problem = Watchlist(), ""
+    try:
+        watched = read_watchlist(home)
+    except WatchlistError as error:  # what is held must be followed all the same
+        problem = str(error)
     watched_texts = ((text, WATCHLIST) for text in (*watched.symbols, *watched.unreadable))
     for text, origin in (*_of_settings(settings.events), *watched_texts):
         symbol, fault = _read(text, codes)
@@ -88,6 +95,7 @@ def resolve(
             f"Not fetched, from {' and '.join(found)}: {fault}"
             for fault, found in sorted(unread.items())
         ),
+        problem,
     )
 
 

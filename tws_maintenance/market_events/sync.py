@@ -96,8 +96,8 @@ def stage(
         OSError: staging could not be written.
     """
     stored = store.read()
-    outcomes = [Outcome(one, compare(_of(stored, one), one, window)) for one in answers]
-    kept = [_kept(one.answer, one.diff) for one in outcomes]
+    outcomes = [_told(one, compare(_of(stored, one), one, window)) for one in answers]
+    kept = [one.answer for one in outcomes]
     known = {
         key_of(pair.after.to_dict())
         for one in outcomes
@@ -158,10 +158,11 @@ def _of(stored: Iterable[StoredEvent], answer: Answer) -> list[StoredEvent]:
     return [one for one in stored if one.source == answer.provider]
 
 
-def _kept(answer: Answer, diff: Diff) -> Answer:
+def _told(answer: Answer, diff: Diff) -> Outcome:
     """Return the answer without events that are neither asked for nor known."""
     pairs = (*diff.changed, *diff.unchanged)
-    return replace(answer, events=(*diff.new, *(pair.after for pair in pairs)))
+    events = (*diff.new, *(pair.after for pair in pairs))
+    return Outcome(replace(answer, events=events), diff)
 
 
 def _growth(diff: Diff, window: Window) -> int:
@@ -230,5 +231,6 @@ def _log(outcome: Outcome, window: Window, mark: RunMark) -> SyncLog:
             "changed": len(diff.changed),
             "unchanged": len(diff.unchanged),
             "symbols": {symbol: one.value for symbol, (one, _) in answer.symbols.items()},
+            "unasked": list(answer.unasked),
         },
     )

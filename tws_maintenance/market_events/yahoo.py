@@ -7,7 +7,7 @@ means anything: such earnings are all-day, over the span that Yahoo gives.
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,10 @@ _T = TypeVar("_T")
 QUOTE_PAGE = "https://finance.yahoo.com/quote/"
 _FIRST_EPOCH = datetime(1970, 1, 2, tzinfo=UTC).timestamp()
 _LAST_EPOCH = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+# How Yahoo writes "no time": midnight, or one minute before 11:00 UTC.
+_NO_TIME = (time(0), time(10, 59))
+# A span longer than this is no estimate of a quarter's report.
+_MAX_SPAN = timedelta(days=45)
 _KEPT = ("earningsDate", "isEarningsDateEstimate", "earningsCallDate")
 _ESTIMATES = {
     "earningsAverage": "eps_average",
@@ -46,7 +50,7 @@ def parse(symbol: str, venue: Venue, payload: Any) -> tuple[Event, ...]:
     if dates:
         instants = sorted(_instant(value, "earningsDate") for value in dates)
         events.append(_earnings(symbol, venue, earnings, instants))
-    if calendar.get("exDividendDate") is not None:
+    if calendar.get("exDividendDate") not in (None, {}):
         events.append(_dividend(symbol, venue, calendar))
     return tuple(events)
 
@@ -85,16 +89,31 @@ def _instant(value: Any, name: str) -> datetime:
     return datetime.fromtimestamp(epoch, UTC)
 
 
+def _detail(value: Any) -> datetime | None:
+    """Return an instant that is only detail: an odd one does not cost the event its date."""
+    try:
+        return _instant(value, "detail")
+    except PageChanged:
+        return None
+
+
+def _some(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def _earnings(
     symbol: str, venue: Venue, earnings: Mapping[str, Any], instants: list[datetime]
 ) -> Event:
     zone = ZoneInfo(venue.timezone)
     first, last = _local(instants[0], zone), _local(instants[-1], zone)
+    if last - first > _MAX_SPAN:
+        raise PageChanged(
+            f"Yahoo's earningsDate spans {first.date()} to {last.date()}, which is no estimate"
+        )
     is_confirmed = earnings.get("isEarningsDateEstimate") is False and first.date() == last.date()
     timing = _timing(first, venue) if is_confirmed and len(instants) == 1 else "unknown"
     told = f", {timing.replace('_', ' ')}" if timing != "unknown" else ""
     is_timed = timing != "unknown"
-    calls = _of_type(earnings, "earningsCallDate", list, "a list") or []
     return Event(
         event_type=EventType.EARNINGS,
         subject=symbol,
@@ -110,7 +129,9 @@ def _earnings(
         detail={
             "timing": timing,
             "venue": venue.code,
-            "call_at_utc": [utc_text(_instant(one, "earningsCallDate")) for one in calls],
+            "call_at_utc": [
+                utc_text(at) for at in map(_detail, _some(earnings.get("earningsCallDate"))) if at
+            ],
             "estimates": {
                 ours: earnings[theirs]
                 for theirs, ours in _ESTIMATES.items()
@@ -128,8 +149,8 @@ def _is_number(value: Any) -> bool:
 
 
 def _local(at: datetime, zone: ZoneInfo) -> datetime:
-    """Place an instant in the exchange's zone; midnight UTC is a date without a time."""
-    if at.time() == time(0):
+    """Place an instant in the exchange's zone; what stands for no time is a date alone."""
+    if at.time() in _NO_TIME:
         return datetime.combine(at.date(), time(0), zone)
     return at.astimezone(zone)
 
@@ -144,7 +165,7 @@ def _timing(local: datetime, venue: Venue) -> str:
 
 
 def _dividend(symbol: str, venue: Venue, calendar: Mapping[str, Any]) -> Event:
-    paid = calendar.get("dividendDate")
+    paid = _detail(calendar.get("dividendDate"))
     return Event(
         event_type=EventType.DIVIDEND,
         subject=symbol,
@@ -155,9 +176,7 @@ def _dividend(symbol: str, venue: Venue, calendar: Mapping[str, Any]) -> Event:
         source_url=f"{QUOTE_PAGE}{symbol}",
         detail={
             "venue": venue.code,
-            "payment_date": (
-                None if paid is None else _instant(paid, "dividendDate").date().isoformat()
-            ),
+            "payment_date": (None if paid is None else paid.date().isoformat()),
         },
         raw={name: calendar.get(name) for name in ("exDividendDate", "dividendDate")},
     )

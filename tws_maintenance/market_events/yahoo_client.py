@@ -29,6 +29,7 @@ from tws_maintenance.market_events.yahoo_session import (
     QuoteMissing,
     RateLimited,
     YahooSession,
+    shown,
 )
 from tws_maintenance.settings import EventSettings, HttpSettings
 
@@ -119,7 +120,7 @@ class YahooClient:
             payload = json.loads(answer.content)
         except (ValueError, RecursionError) as error:
             raise PageChanged(
-                f"Yahoo's answer is not JSON: {bytes(answer.content)[:40]!r}"
+                f"Yahoo's answer is not JSON: {shown(answer.content.decode('utf-8', 'replace'))}"
             ) from error
         events = yahoo.parse(symbol, venue, payload)
         outcome = SymbolOutcome.OK if events else SymbolOutcome.NO_EVENT
@@ -205,7 +206,8 @@ def _summary(failed: Sequence[_Told]) -> tuple[str, ...]:
             names = ", ".join(one.symbol for one in group)
             reasons = sorted({one.text for one in group if one.text})
             told = f": {'; '.join(reasons[:3])}" if reasons else ""
-            sentences.append(f"{outcome.value.replace('_', ' ')}{told} ({names}; events kept)")
+            what = outcome.value.replace("_", " ")
+            sentences.append(f"{what}{told} ({names}; what is stored of them stays)")
     return tuple(sentences)
 
 

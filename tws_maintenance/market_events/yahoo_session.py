@@ -186,14 +186,16 @@ class YahooSession(Session[Response]):
         """Raise for anything that is no crumb; yfinance would ask with it."""
         status, text = answer.status_code, answer.text.strip()
         if status == HTTPStatus.TOO_MANY_REQUESTS or "too many requests" in text.casefold():
-            self.welcome_fault = RateLimited("Yahoo gives no crumb: too many requests (HTTP 429)")
+            self.welcome_fault = RateLimited(
+                "Yahoo gives no crumb: too many requests (HTTP 429). Wait an hour, then run again"
+            )
         elif status in TRANSIENT_STATUSES:
             self._note_fault(error := SourceUnreachable(f"Yahoo gives no crumb: HTTP {status}"))
             raise error
         elif status >= HTTPStatus.BAD_REQUEST:
             self.welcome_fault = SourceRefused(f"Yahoo gives no crumb: HTTP {status}")
         elif not _CRUMB.fullmatch(text):
-            self.welcome_fault = BadCrumb(f"Yahoo's crumb is no crumb: {text[:60]!r}")
+            self.welcome_fault = BadCrumb(f"Yahoo's crumb is no crumb: {shown(text)}")
         if self.welcome_fault is not None:
             raise self.welcome_fault
 
@@ -210,12 +212,19 @@ class YahooSession(Session[Response]):
                     return
         said = f"HTTP {status}"
         if status == HTTPStatus.TOO_MANY_REQUESTS:
-            raise RateLimited(f"{said}: too many requests")
+            raise RateLimited(f"{said}: too many requests. Wait an hour, then run again")
         if status == HTTPStatus.NOT_FOUND:
             raise QuoteMissing(said, answer.content)
         if status in TRANSIENT_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise SourceUnreachable(said)
-        raise SourceRefused(f"refused with {said}")
+        raise SourceRefused(said)
+
+
+def shown(text: str) -> str:
+    """Return the beginning of an unexpected text, if a person can read it."""
+    if not text:
+        return "it is empty"
+    return repr(text[:60]) if text[:60].isprintable() else "bytes that are no text"
 
 
 def _kind_of(url: str) -> Kind:
@@ -227,5 +236,7 @@ def _kind_of(url: str) -> Kind:
 
 def _plain(error: BaseException) -> str:
     """Return libcurl's words without its numbers and the link to its manual."""
+    if "timed out" in str(error):
+        return "no answer in time"
     text = re.sub(r"^Failed to perform, curl: \(\d+\) |\. See https?://\S+.*$", "", str(error))
     return f"the connection failed: {text.strip() or type(error).__name__}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tws_maintenance.indices import DEFAULT_DAYS, MARKET_EVENTS
+from tws_maintenance.indices import DEFAULT_DAYS, DEFAULT_MAX_SYMBOLS, MARKET_EVENTS
 from tws_maintenance.market_events.model import PROVIDERS
 
 
@@ -42,6 +42,8 @@ def apply_events_command(report: dict[str, Any]) -> str:
     options = [f"--symbol {symbol}" for symbol in added]
     if result["window"]["days"] != DEFAULT_DAYS:
         options.append(f"--days {result['window']['days']}")
+    if len(result["symbols"]) > DEFAULT_MAX_SYMBOLS:
+        options.append("--many-symbols")
     return " ".join(["python -m tws_maintenance run --apply --task", MARKET_EVENTS, *options])
 
 

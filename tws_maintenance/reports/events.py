@@ -1,8 +1,17 @@
 """Filling in the result of market events from what the providers answered and the store holds."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from tws_maintenance.market_events.model import PROVIDERS, YAHOO, Diff, Pair, SymbolOutcome
+from tws_maintenance.market_events.model import (
+    PROVIDERS,
+    YAHOO,
+    Confidence,
+    Diff,
+    EventStatus,
+    Pair,
+    SymbolOutcome,
+)
 from tws_maintenance.market_events.scope import Scope
 from tws_maintenance.reports.record import TaskResult, TaskStatus
 
@@ -39,6 +48,7 @@ def describe_sync(result: TaskResult, synced: "Synced") -> None:
     for one in outcomes:
         told = [f"{PROVIDERS[one.answer.provider].title}: {text}" for text in one.answer.warnings]
         result.warnings += [text for text in told if text not in result.warnings]
+        result.warnings += [text for text in _surprises(one.diff) if text not in result.warnings]
         for symbol, (outcome, text) in one.answer.symbols.items():
             if symbol in result.details["symbols"]:
                 result.details["symbols"][symbol] |= _told(outcome, text)
@@ -64,6 +74,18 @@ def settle_providers(result: TaskResult) -> None:
     result.errors += [
         f"{PROVIDERS[one['provider']].title}: {one['error_message']}" for one in failed
     ]
+
+
+def _surprises(diff: Diff) -> Iterator[str]:
+    """Yield what an operator should look at although every answer was good."""
+    for one in diff.stale:
+        if one.event.confidence == Confidence.CONFIRMED:
+            named = f"{one.event.title} on {one.event.event_date}"
+            yield f"{named} was confirmed and is no longer listed: it becomes stale"
+    for pair in diff.unchanged:
+        if pair.before.status == EventStatus.CANCELLED and not pair.after.is_cancelled:
+            named = f"{pair.after.title} on {pair.after.event_date}"
+            yield f"{named} is stored as cancelled and stays so, and its source lists it again"
 
 
 def _told(outcome: SymbolOutcome, text: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from tws_maintenance.clock import utc_now, utc_text
 from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.errors import ProposalUnaudited, UsageError
 from tws_maintenance.home import Home
-from tws_maintenance.indices import CONSTITUENT_TASKS, Index
+from tws_maintenance.indices import CONSTITUENT_TASKS, MARKET_EVENTS, Index
 from tws_maintenance.receipt import Receipt
 from tws_maintenance.reports.record import RunStatus, TaskResult
 from tws_maintenance.reports.store import read_report, results_of
@@ -108,6 +108,12 @@ def promotable_tasks(home: Home, report_id: str, chosen: tuple[str, ...] = ()) -
     staged = [one["task"] for one in results_of(report) if one.get("proposal_id")]
     tasks = tuple(t for t in CONSTITUENT_TASKS if t in staged and (not chosen or t in chosen))
     missing = [task for task in chosen if task not in tasks]
+    if not tasks and staged == [MARKET_EVENTS]:
+        raise UsageError(
+            f"The report {report_id} staged market events alone, which are not promoted: an apply "
+            f"stores what it fetches itself. Use: python -m tws_maintenance run --task "
+            f"{MARKET_EVENTS} --apply"
+        )
     if missing or not tasks:
         raise UsageError(
             f"The report {report_id} staged nothing of {', '.join(missing) or 'any list'}; it "

@@ -6,9 +6,12 @@ from typing import Any
 from tws_maintenance.constituents.drift import find_drift
 from tws_maintenance.constituents.rules import FRESH, NOT_EDITED
 from tws_maintenance.constituents.validation import validate_live
+from tws_maintenance.errors import StoreError
 from tws_maintenance.freshness import is_older, is_stale
 from tws_maintenance.home import Home
 from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES, MARKET_EVENTS, Index
+from tws_maintenance.market_events.last_sync import LOGS_READ, doubts
+from tws_maintenance.market_events.store import EventStore
 from tws_maintenance.reports.store import last_refreshed, newest_reports, results_of
 from tws_maintenance.settings import Settings
 from tws_maintenance.verdict import Outcome
@@ -115,8 +118,22 @@ def _events_status(
         "errors": total("errors"),
         "providers": providers,
         "status": result.get("status"),
+        "doubts": _doubts(home, settings, result, at),
         "needs_refresh": is_older(refreshed_at, settings.events.max_age_days, at),
     }
+
+
+def _doubts(home: Home, settings: Settings, result: dict[str, Any], at: datetime) -> list[str]:
+    """Return why what is stored may not be all that comes, a sentence each."""
+    failed = result.get("errors") if result.get("status") == "failed" else None
+    told = [f"The last sync failed: {text}" for text in failed or []]
+    try:
+        with EventStore(home, settings) as store:
+            logs = store.sync_logs(limit=LOGS_READ)
+    except StoreError as error:
+        return [*told, str(error)]
+    max_age = settings.events.max_age_days
+    return told + doubts(logs, at, days=0, max_age_days=max_age)
 
 
 def _last_validation(home: Home, index: Index) -> tuple[str | None, dict[str, Any]]:

@@ -88,7 +88,8 @@ def synced(
             for name in PROVIDERS:
                 writer.insert(name, events.get(name, []), at, {"AAPL"})
                 status = "failed" if name == failed else "success"
-                detail = {"symbols": dict.fromkeys(asked, "ok")}
+                told = {event.symbol for event in events.get(name, []) if event.symbol}
+                detail = {"symbols": dict.fromkeys({*asked, *told}, "ok")}
                 end = at + timedelta(days=28)
                 writer.log(SyncLog(name, "", at, at, at, end, status, detail=detail))
 

@@ -133,6 +133,40 @@ def test_an_unknown_symbol_alone_is_a_warning(command: Command, home: Home) -> N
     assert any("NOSUCH" in text for text in result["warnings"])
 
 
+@pytest.mark.usefixtures("yahoo")
+def test_an_unreadable_watchlist_is_a_failure_beside_what_is_stored(
+    command: Command, home: Home
+) -> None:
+    home.data.mkdir()
+    home.watchlist.write_bytes(b"\xff\xfe\x00bad")
+    done = command("run", *APPLY)
+    assert done.exit_code == 3
+    assert "Failed: Yahoo Finance (in part)." in done.output
+    assert any("watchlist.csv" in text for text in reports_of(home)[-1]["errors"])
+    assert ("EARNINGS", "AAPL") in stored(home)
+
+
+def test_what_was_confirmed_and_disappears_is_a_warning(
+    command: Command, home: Home, yahoo: PageServer
+) -> None:
+    assert command("run", *APPLY).exit_code == 0
+    yahoo.symbols["MSFT"] = (200, as_json(calendar_events()))
+    done = command("run", *APPLY)
+    assert done.exit_code == 0
+    named = f"MSFT earnings, after close on {in_days(7)} was confirmed and is no longer listed"
+    assert any(named in text for text in result_of(home)["warnings"])
+    assert stored(home)["EARNINGS", "MSFT"] == (str(in_days(7)), "stale")
+
+
+def test_a_dry_run_of_events_alone_is_not_promoted_and_the_way_is_named(
+    command: Command, home: Home, yahoo: PageServer
+) -> None:
+    assert yahoo.symbols
+    assert command("run", *TASK, "--symbol", "AAPL").exit_code == 0
+    done = command("promote", reports_of(home)[-1]["report_id"])
+    assert (done.exit_code, "run --task market_events --apply" in done.output) == (2, True)
+
+
 def test_a_page_with_a_meeting_less_is_a_failure_and_no_empty_calendar(
     command: Command, home: Home, yahoo: PageServer
 ) -> None:
@@ -155,6 +189,8 @@ def test_a_page_with_a_meeting_less_is_a_failure_and_no_empty_calendar(
     ("arguments", "told"),
     [
         ((*TASK, "--symbol", "not a symbol!"), "is not a symbol of a known market"),
+        ((*TASK, "--symbol", "5"), "Did you mean 0005.HK?"),
+        ((*TASK, "--symbol", "BTC-USD"), "is not a symbol of a known market"),
         ((*TASK, "--days", "0"), "0 is not in the range 1<=x<=365"),
         ((*TASK, "--days", "366"), "366 is not in the range 1<=x<=365"),
         (("--task", "constituents", "--symbol", "AAPL"), "are for the task market_events"),

@@ -1,5 +1,6 @@
 """Why a list of events may not be all that comes: every reason is told, and none without cause."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -43,6 +44,22 @@ def test_a_fresh_complete_sync_leaves_no_doubt() -> None:
     assert told(sync()) == []
     assert told(sync(age=timedelta(days=3))) == []
     assert told(sync(), symbol="AAPL") == []
+
+
+def test_what_could_not_be_asked_about_is_told_after_the_run_too() -> None:
+    yahoo, *others = sync()
+    detail = yahoo.detail | {"unasked": ["Not fetched, from positions: 'ES' is no symbol"]}
+    assert told([replace(yahoo, detail=detail), *others]) == detail["unasked"]
+
+
+def test_listed_symbols_that_are_not_asked_about_any_more_are_named() -> None:
+    found = doubts(sync(), AT, days=28, max_age_days=3.0, listed=["AAPL", "TSLA", "NVDA"])
+    assert found == [
+        (
+            "Not asked about at the last sync: NVDA, TSLA. The earnings and dividends shown of them "
+            "may be outdated."
+        )
+    ]
 
 
 def test_without_a_sync_nothing_is_known() -> None:

@@ -9,7 +9,7 @@ from tws_maintenance.errors import UsageError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
 from tws_maintenance.market_events.scope import Scope, resolve
-from tws_maintenance.market_events.watchlist import WatchlistError, add
+from tws_maintenance.market_events.watchlist import add
 from tws_maintenance.settings import load_settings
 from tws_maintenance_tests.support import write_live
 
@@ -132,8 +132,9 @@ def test_more_symbols_than_the_limit_are_refused_with_both_ways_out(home: Home) 
     assert len(scope_of(home, toml, "D", "E", many_symbols=True).symbols) == 5
 
 
-def test_an_unreadable_watchlist_is_an_error_and_never_a_smaller_scope(home: Home) -> None:
+def test_an_unreadable_watchlist_is_a_problem_and_what_is_held_is_followed(home: Home) -> None:
     home.data.mkdir()
     home.watchlist.write_text("AAPL\n")
-    with pytest.raises(WatchlistError, match="has no header"):
-        scope_of(home, '[events]\npositions = ["MSFT"]\n')
+    scope = scope_of(home, '[events]\npositions = ["MSFT"]\n')
+    assert scope.symbols == ("MSFT",)
+    assert "has no header" in scope.problem

@@ -103,6 +103,26 @@ def test_one_estimated_day_is_all_day_and_so_is_a_confirmed_one_at_midnight() ->
     ]
 
 
+def test_one_minute_before_eleven_is_no_time_either() -> None:
+    """Recorded of CMCOM.AS and THYAO.IS, whose calls were in the morning and in the afternoon."""
+    (event,) = parse("A", XNYS, payload(confirmed(epoch(2025, 2, 13, 10, 59))))
+    assert (event.event_date, event.start_at_utc) == (date(2025, 2, 13), None)
+    assert event.detail["timing"] == "unknown"
+
+
+def test_a_span_of_a_year_is_no_estimate() -> None:
+    days = [epoch(2025, 1, 5, 21, 0), epoch(2026, 1, 5, 21, 0)]
+    with pytest.raises(PageChanged, match="spans 2025-01-05 to 2026-01-05"):
+        parse("A", XNYS, payload({"earningsDate": days, "isEarningsDateEstimate": True}))
+
+
+def test_odd_details_do_not_cost_an_event_its_date() -> None:
+    told = confirmed(epoch(2025, 2, 26, 21, 0)) | {"earningsCallDate": [{}]}
+    first, second = parse("A", XNYS, payload(told, exDividendDate=1739145600, dividendDate={}))
+    assert (first.detail["call_at_utc"], second.detail["payment_date"]) == ([], None)
+    assert len(parse("A", XNYS, payload(told, exDividendDate={}))) == 1
+
+
 def test_estimates_are_detail_and_their_change_is_no_change_of_the_event() -> None:
     at = confirmed(epoch(2025, 2, 26, 21, 0))
     before = parse("A", XNYS, payload(at | {"earningsAverage": 1.0}))[0]
@@ -151,7 +171,6 @@ def test_a_symbol_without_dates_has_no_event() -> None:
         ({"quoteSummary": {"result": [{"calendarEvents": {"earnings": ""}}]}}, "earnings is ''"),
         (payload({"earningsDate": {}}), "earningsDate is {}"),
         (payload({"earningsDate": ""}), "earningsDate is ''"),
-        (payload({"earningsDate": [5e9], "earningsCallDate": "soon"}), "no plausible date"),
         (payload(exDividendDate="tomorrow"), "exDividendDate is 'tomorrow'"),
         (payload(exDividendDate=-5), "no plausible date"),
     ],

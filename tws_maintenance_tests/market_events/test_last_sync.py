@@ -53,13 +53,8 @@ def test_what_could_not_be_asked_about_is_told_after_the_run_too() -> None:
 
 
 def test_listed_symbols_that_are_not_asked_about_any_more_are_named() -> None:
-    found = doubts(sync(), AT, days=28, max_age_days=3.0, listed=["AAPL", "TSLA", "NVDA"])
-    assert found == [
-        (
-            "Not asked about at the last sync: NVDA, TSLA. The earnings and dividends shown of them "
-            "may be outdated."
-        )
-    ]
+    (found,) = doubts(sync(), AT, days=28, max_age_days=3.0, listed=["AAPL", "TSLA", "NVDA"])
+    assert found.startswith("Not asked about at the last sync: NVDA, TSLA. The earnings and ")
 
 
 def test_without_a_sync_nothing_is_known() -> None:

@@ -89,7 +89,7 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
         commands = Commands(Program(Home(root), web_environment(server)))
         execute = ("job", "execute", "-m", LOCATION, "-j")
         dry_run = commands(*execute, "dry_run_all")
-        applied = commands(*execute, "apply_all", DAGSTER_HOME=str(mine))
+        applied = commands(*execute, "apply_constituents", DAGSTER_HOME=str(mine))
         own = Home(root).dagster
         own.mkdir(exist_ok=True)
         server.pages["hsi"] = page("hsi", companies("hsi")[:-3])
@@ -99,7 +99,7 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
         rejected = commands.materialize(f"staged/{HSI.task}")
         refused = commands.materialize(HSI.task)
         (root / "maintenance.toml").write_text("[http]\ndeadlin = 3\n")
-        mistaken = commands(*execute, "dry_run_all")
+        mistaken = commands(*execute, "dry_run_constituents")
         yield Journey(dry_run, applied, staged, promoted, rejected, refused, mistaken, folder)
 
 
@@ -188,7 +188,7 @@ def test_a_mistake_in_the_settings_fails_the_job_with_a_report_that_names_it(
     assert step.done.returncode == 1
     assert step.summary == ("dagster_cli", USER, True, "failed")
     assert "http.deadlin: there is no such setting" in step.report["errors"][0]
-    assert [one["status"] for one in step.report["results"]] == ["skipped"] * 4
+    assert [one["status"] for one in step.report["results"]] == ["skipped"] * 3
     assert step.live == journey.promoted.live
 
 
@@ -212,7 +212,7 @@ def test_dg_launch_in_the_checkout_leaves_a_report(program: Program) -> None:
     if dg is None:
         pytest.skip("the dg command is not installed here (package dagster-dg-cli)")
     done = subprocess.run(
-        [dg, "launch", "--job", "dry_run_all"],
+        [dg, "launch", "--job", "dry_run_constituents"],
         env=program.full_environment(),
         cwd=REPOSITORY,
         capture_output=True,

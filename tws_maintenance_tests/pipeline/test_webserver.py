@@ -160,7 +160,7 @@ def test_materialize_of_one_list_is_its_dry_run(ui: DagsterUI) -> None:
 
 def test_a_run_that_is_terminated_says_so_and_leaves_the_live_files_alone(ui: DagsterUI) -> None:
     before = live_bytes(ui.home)
-    run_id = ui.launch("apply_all")
+    run_id = ui.launch("apply_constituents")
     # Two lists are staged, the third waits for its page.
     until(lambda: bool(list(ui.home.staging.glob("*_sp500/proposal.json"))), "the run at work")
     assert ui.ask(TERMINATE, run=run_id)["terminateRun"]["__typename"] == "TerminateRunSuccess"

@@ -76,10 +76,13 @@ class SqliteFile:
 
     password = None
 
-    def __init__(self, path: Path, place: str, wait_seconds: float) -> None:
+    def __init__(
+        self, path: Path, place: str, wait_seconds: float, *, makes_its_folder: bool
+    ) -> None:
         # Of a symbolic link SQLite takes the target; journal and folder are beside that.
         self._path = Path(os.path.realpath(path))
         self._wait_seconds = wait_seconds
+        self._makes_its_folder = makes_its_folder
         self._engines: dict[str, Engine] = {}
         self.place = place
 
@@ -89,6 +92,11 @@ class SqliteFile:
 
     def make_room(self) -> None:
         """Make the folder and prove that a journal can be written in it; OSError, StoreError."""
+        if not (self._makes_its_folder or self._path.parent.is_dir()):
+            raise StoreError(
+                f"[events] database_url names {self._path}, and there is no folder "
+                f"{self._path.parent}. Correct the address, or make the folder."
+            )
         prove_writable(self._path.parent)
         # Asked of the system: SQLite begins a transaction on a read-only file without a word, and
         # opening the file ourselves would, when it is closed again, free every lock that another
@@ -238,4 +246,5 @@ def open_database(home: Home, database_url: str, wait_seconds: float) -> Databas
 
 def _file(home: Home, path: Path, wait_seconds: float) -> SqliteFile:
     is_inside = path.is_relative_to(home.root)
-    return SqliteFile(path, home.relative(path) if is_inside else str(path), wait_seconds)
+    place = home.relative(path) if is_inside else str(path)
+    return SqliteFile(path, place, wait_seconds, makes_its_folder=is_inside)

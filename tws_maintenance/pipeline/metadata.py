@@ -65,7 +65,10 @@ def events_metadata(home: Home, result: dict[str, Any]) -> dict[str, dg.Metadata
         for kind in ("new", "changed", "stale")
         for event in diff[kind]
     ]
-    providers = [{key: str(one[key]) for key in _PROVIDER_COLUMNS} for one in result["providers"]]
+    providers = [
+        {key: "" if one[key] is None else str(one[key]) for key in _PROVIDER_COLUMNS}
+        for one in result["providers"]
+    ]
     return {
         "dagster/row_count": dg.MetadataValue.int(result["after_count"] or 0),
         "rows_before": dg.MetadataValue.int(result["before_count"] or 0),

@@ -402,6 +402,14 @@ def test_every_name_of_postgresql_will_do(postgres_database: EventDatabase, sche
     assert store.read() == []
 
 
+def test_a_mistyped_path_makes_no_folder_outside_the_home(home: Home) -> None:
+    missing = home.root.parent / "no such folder"
+    store = EventStore(home, settings_with(f"sqlite:///{missing}/events.db"))
+    with pytest.raises(StoreError, match="there is no folder"):
+        store.prepare()
+    assert not missing.exists()
+
+
 def test_a_file_may_lie_elsewhere(home: Home) -> None:
     inside = EventStore(home, settings_with("sqlite:///kept/events of 100%.db"))
     outside = EventStore(home, settings_with(f"sqlite:///{home.root.parent}/events.db"))

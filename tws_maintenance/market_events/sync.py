@@ -7,6 +7,7 @@ a provider, with what the store holds then; a provider whose transaction fails f
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from tws_maintenance.clock import utc_now
 from tws_maintenance.errors import StoreError
@@ -190,10 +191,8 @@ def _apply(store: EventStore, answer: Answer, staged: StagedEvents, mark: RunMar
     try:
         with store.transaction() as writer:
             stored = writer.read(answer.provider)
+            answer = _without_older(answer, stored, at)
             outcome = Outcome(answer, compare(stored, answer, staged.window))
-            if any(one.last_seen_at > at for one in stored):
-                told = "another run stored later answers meanwhile; these older ones were left out"
-                outcome = Outcome(replace(answer, warnings=(*answer.warnings, told)), Diff())
             diff = outcome.diff
             writer.insert(answer.provider, diff.new, at, staged.relevant)
             writer.change(diff.changed, at, staged.relevant)
@@ -207,6 +206,18 @@ def _apply(store: EventStore, answer: Answer, staged: StagedEvents, mark: RunMar
         with contextlib.suppress(StoreError), store.transaction() as writer:
             writer.log(_log(outcome, staged.window, mark))
     return outcome
+
+
+def _without_older(answer: Answer, stored: Sequence[StoredEvent], at: datetime) -> Answer:
+    """Leave out what was asked `at` about subjects of which a later answer is stored."""
+    later = {one.event.subject for one in stored if one.last_seen_at > at}
+    events = tuple(event for event in answer.events if event.subject not in later)
+    covers = {subject: until for subject, until in answer.covers.items() if subject not in later}
+    left_out = sorted(answer.covers.keys() - covers.keys())
+    if not left_out:
+        return answer
+    told = f"another run stored later answers about {', '.join(left_out)}; older ones were left out"
+    return replace(answer, events=events, covers=covers, warnings=(*answer.warnings, told))
 
 
 def _log(outcome: Outcome, window: Window, mark: RunMark) -> SyncLog:

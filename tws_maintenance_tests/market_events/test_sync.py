@@ -222,14 +222,14 @@ def test_what_was_altered_before_its_audit_is_not_stored_either(bench: Bench) ->
 
 
 def test_an_older_answer_is_not_stored_over_a_later_one(bench: Bench) -> None:
-    early, run = bench.stage(yahoo(earnings("AAPL", date(2026, 12, 1))))
+    early, run = bench.stage(yahoo(earnings("AAPL", date(2026, 12, 1)), earnings("MSFT")))
     later = Window(NOW + timedelta(minutes=5), 28)
     bench.apply(yahoo(earnings("AAPL", date(2026, 12, 3))), window=later)
     done = bench.applied(early, run)
-    assert bench.held() == {"AAPL": ("2026-12-03", "active")}
+    assert bench.held() == {"AAPL": ("2026-12-03", "active"), "MSFT": ("2026-12-01", "active")}
     (outcome,) = done.outcomes
     assert (outcome.status, outcome.diff.changed) == ("success", ())
-    assert "stored later answers" in outcome.answer.warnings[-1]
+    assert "stored later answers about AAPL;" in outcome.answer.warnings[-1]
 
 
 def test_what_leaves_the_portfolio_concerns_it_no_more(bench: Bench) -> None:

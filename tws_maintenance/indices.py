@@ -61,7 +61,7 @@ class Venue:
     closes_early: time
 
     def may_be_open(self, at: datetime) -> bool:
-        """Tell whether `at` (aware) falls into a regular session; a holiday counts as open."""
+        """Tell whether `at` (aware) falls into a weekday's session; a holiday counts as open."""
         local = at.astimezone(ZoneInfo(self.timezone))
         return local.weekday() < SATURDAY and self.opens <= local.time() < self.closes
 

@@ -24,6 +24,7 @@ from tws_maintenance.event_steps import EventSteps
 from tws_maintenance.freshness import is_stale
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES, MARKET_EVENTS, METADATA_VALIDATION, Index
+from tws_maintenance.market_events.calendars import may_be_open
 from tws_maintenance.market_events.worker import EventsWorker
 from tws_maintenance.receipt import Override, Receipt, read_receipt
 from tws_maintenance.reports import store
@@ -149,7 +150,7 @@ class MaintenanceRun(EventSteps):
             result.details["proposal_id"] = proposal_id
             if index.key not in self._staged:
                 describe(result, read_proposal(self.home, proposal_id))
-            if index.venue.may_be_open(utc_now()):
+            if may_be_open(index.venue, utc_now()):
                 result.warnings.append(
                     f"{index.venue.name} ({index.venue.code}) may be open now: a robot that is "
                     "trading sees the list change under it. Off-peak is better."

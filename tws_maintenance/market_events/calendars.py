@@ -132,6 +132,19 @@ def is_closed_day(venue: Venue, day: date, *, at: datetime | None = None) -> boo
     return day in days and days[day].closes is None
 
 
+def may_be_open(venue: Venue, at: datetime) -> bool:
+    """Tell whether `at` (aware) falls into a session; a day of which nothing is known may be one.
+
+    Early closes are left out: whoever asks wants to know when to be careful.
+    """
+    if not venue.may_be_open(at):
+        return False
+    try:
+        return is_closed_day(venue, at.astimezone(ZoneInfo(venue.timezone)).date()) is not True
+    except SourceError:
+        return True
+
+
 def compare(
     venue: Venue, first: dict[date, Day], second: SecondOpinion, until: date
 ) -> tuple[tuple[Event, ...], tuple[str, ...]]:

@@ -18,6 +18,7 @@ from tws_maintenance.market_events.calendars import (
     compare,
     is_closed_day,
     known_until,
+    may_be_open,
 )
 from tws_maintenance.market_events.model import Confidence, Event, EventType, Window
 
@@ -467,3 +468,20 @@ def test_without_the_first_package_there_is_no_answer() -> None:
         is_closed_day(unknown, date(2026, 11, 25), at=NOW)
     with pytest.raises(SourceError, match="Nowhere"):
         known_until(unknown, date(2026, 11, 25))
+
+
+@pytest.mark.parametrize(
+    ("at", "is_open"),
+    [
+        (datetime(2026, 11, 25, 15, 0, tzinfo=UTC), True),
+        (datetime(2026, 11, 25, 22, 0, tzinfo=UTC), False),
+        # Thanksgiving, in the middle of what would be the session.
+        (datetime(2026, 11, 26, 15, 0, tzinfo=UTC), False),
+        # Nothing is known of that year's holidays.
+        (datetime(2060, 12, 24, 15, 0, tzinfo=UTC), True),
+    ],
+)
+def test_a_market_may_be_open_in_its_session_unless_it_is_a_holiday(
+    at: datetime, is_open: bool
+) -> None:
+    assert may_be_open(XNYS, at) is is_open

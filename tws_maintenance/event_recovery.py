@@ -21,8 +21,6 @@ def settled_events(home: Home, report_id: str, note: dict[str, Any]) -> TaskResu
     Raises:
         StoreError, SettingsError: the store cannot be read, so it cannot be told.
     """
-    from tws_maintenance.market_events.store import EventStore
-
     result = TaskResult(task=MARKET_EVENTS, dry_run=bool(note["dry_run"]), details=events_details())
     result.started_at = parse_utc(note["reserved_at"])
     result.finished_at = utc_now()
@@ -32,27 +30,31 @@ def settled_events(home: Home, report_id: str, note: dict[str, Any]) -> TaskResu
         receipt = read_receipt(home, proposal_id)
         describe_audit(result, receipt)
         result.details |= {"proposal_id": proposal_id, "proposal_sha256": receipt.sha256}
-    if result.dry_run:
-        if result.validation_status == ValidationStatus.PASSED:
-            result.status = TaskStatus.SUCCESS
-        else:
-            result.errors.append("the run was killed before its look was complete; run it again")
-        return result
+    if not result.dry_run:
+        _tell_what_was_stored(home, report_id, result)
+    elif result.validation_status == ValidationStatus.PASSED:
+        result.status = TaskStatus.SUCCESS
+    else:
+        result.errors.append("the run was killed before its look was complete; run it again")
+    return result
+
+
+def _tell_what_was_stored(home: Home, report_id: str, result: TaskResult) -> None:
+    from tws_maintenance.market_events.store import EventStore
+
     with EventStore(home, load_settings(home)) as store:
         logs = {log.provider: log for log in store.sync_logs(report_id=report_id)}
     missing = [one.title for name, one in PROVIDERS.items() if name not in logs]
-    if not missing:
-        result.finished_at = max(log.sync_finished_at for log in logs.values())
-        failed = [log for log in logs.values() if log.error_count]
-        result.status = TaskStatus.PARTIAL_FAILURE if failed else TaskStatus.SUCCESS
-        if all(log.status == "failed" for log in logs.values()):
-            result.status = TaskStatus.FAILED
-        result.errors += [f"{log.provider}: {log.error_message}" for log in failed]
-    else:
+    if missing:
         stored = [PROVIDERS[name].title for name in PROVIDERS if name in logs]
         done = f"{', '.join(stored)} had been stored" if stored else "nothing had been stored"
         result.errors.append(
             f"the run was killed before it had stored what {', '.join(missing)} answered; {done}. "
             "Each is stored whole or not at all. Run it again."
         )
-    return result
+        return
+    result.finished_at = max(log.sync_finished_at for log in logs.values())
+    failed = [log for log in logs.values() if log.error_count]
+    result.errors += [f"{log.provider}: {log.error_message}" for log in failed]
+    if any(log.status != "failed" for log in logs.values()):
+        result.status = TaskStatus.PARTIAL_FAILURE if failed else TaskStatus.SUCCESS

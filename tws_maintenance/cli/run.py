@@ -70,12 +70,8 @@ def run(
     if dry_run and apply:
         raise click.UsageError("--dry-run and --apply exclude each other.")
     tasks = tasks_of(chosen or ("all",))
-    is_given = ctx.get_parameter_source("days") == click.core.ParameterSource.COMMANDLINE
-    if MARKET_EVENTS not in tasks and (symbols or many_symbols or is_given):
-        raise click.UsageError(
-            f"--symbol, --days and --many-symbols are for the task {MARKET_EVENTS}, which is not "
-            "among the tasks of this run."
-        )
+    if MARKET_EVENTS not in tasks:
+        _refuse_options_of_events(ctx)
     from tws_maintenance.cli.launch import launch
     from tws_maintenance.run_spec import RunSpec
 
@@ -90,6 +86,17 @@ def run(
     )
     report = launch(home, spec, verbose=verbose)
     finish(ctx, report, as_json=as_json)
+
+
+def _refuse_options_of_events(ctx: click.Context) -> None:
+    """Refuse what would be ignored without a word."""
+    given = click.core.ParameterSource.COMMANDLINE
+    options = ("symbols", "days", "many_symbols")
+    if any(ctx.get_parameter_source(name) == given for name in options):
+        raise click.UsageError(
+            f"--symbol, --days and --many-symbols are for the task {MARKET_EVENTS}, which is not "
+            "among the tasks of this run."
+        )
 
 
 def tasks_of(chosen: tuple[str, ...]) -> tuple[str, ...]:

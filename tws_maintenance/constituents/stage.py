@@ -35,6 +35,13 @@ def stage(home: Home, index: Index, gathered: Gathered, mark: RunMark) -> Propos
     normalised = normalise(table, index, live)
     staged = to_csv(normalised.columns, list(normalised.rows))
     changes = compare(live.rows if live else (), normalised.rows)
+    warnings = [
+        *_fallback_warnings(gathered, chosen),
+        *table.notes,
+        *_carried_warnings(index, normalised),
+        *_lost_notes(index, live, changes),
+        *_live_notes(home, index, live),
+    ]
     proposal = Proposal(
         **mark.identity(index.key),
         index=index.key,
@@ -52,13 +59,7 @@ def stage(home: Home, index: Index, gathered: Gathered, mark: RunMark) -> Propos
         revision=table.revision,
         revised_at=utc_text(table.revised_at) if table.revised_at else None,
         last_modified=chosen.raw.last_modified if chosen.raw else None,
-        warnings=(
-            *_fallback_warnings(gathered, chosen),
-            *table.notes,
-            *_carried_warnings(index, normalised),
-            *_lost_notes(index, live, changes),
-            *_live_notes(home, index, live),
-        ),
+        warnings=tuple(warnings),
     )
     write_proposal(home, proposal, staged)
     return proposal

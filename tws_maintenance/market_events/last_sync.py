@@ -95,8 +95,7 @@ def doubts(
             continue
         ends.append(log.window_end_utc)
         found += _of_provider(provider, log, logs, what, symbol)
-        if provider is YAHOO and log.status in (_COMPLETE, "partial_failure"):
-            found += _of_scope(log, {*listed} - {symbol}, what)
+        found += _of_scope(log, {*listed} - {symbol}, what)
     # A sync as old as allowed looks that much less far ahead: no reason to warn.
     if ends and at + timedelta(days=days) > min(ends) + max_age:
         found.append(
@@ -152,6 +151,8 @@ def _of_provider(
 
 def _of_scope(log: SyncLog, listed: set[str], what: str) -> Iterator[str]:
     """Tell whom Yahoo could not be asked about, and whom it was not asked about any more."""
+    if log.provider != YAHOO.name or log.status not in (_COMPLETE, "partial_failure"):
+        return
     yield from log.detail.get("unasked") or []
     asked = log.detail.get("symbols")
     if isinstance(asked, dict) and (forgotten := sorted(listed - asked.keys())):

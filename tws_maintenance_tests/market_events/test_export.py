@@ -1,8 +1,5 @@
 """The calendar as another program reads it back."""
 
-import os
-import time as system_time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -68,17 +65,8 @@ def only(event: StoredEvent, at: datetime = AT) -> icalendar.Event:
     return found
 
 
-@pytest.fixture(params=["UTC", "Asia/Singapore", NEW_YORK], autouse=True)
-def _host_zone(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Every test here holds in each of these zones."""
-    before = os.environ.get("TZ")
-    os.environ["TZ"] = request.param
-    system_time.tzset()
-    yield
-    os.environ.pop("TZ")
-    if before is not None:
-        os.environ["TZ"] = before
-    system_time.tzset()
+# Every test here holds in each of the hosts' zones.
+pytestmark = pytest.mark.usefixtures("host_zone")
 
 
 def test_an_empty_store_is_an_empty_calendar() -> None:

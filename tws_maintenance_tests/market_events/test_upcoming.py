@@ -1,8 +1,5 @@
 """What comes, told by the calendar of each market, wherever this machine stands."""
 
-import os
-import time as system_time
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -22,18 +19,8 @@ HONG_KONG = "Asia/Hong_Kong"
 SINGAPORE = "Asia/Singapore"
 THANKSGIVING = date(2026, 11, 26)
 
-
-@pytest.fixture(params=["UTC", SINGAPORE, NEW_YORK], autouse=True)
-def _host_zone(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Every test here holds in each of these zones."""
-    before = os.environ.get("TZ")
-    os.environ["TZ"] = request.param
-    system_time.tzset()
-    yield
-    os.environ.pop("TZ")
-    if before is not None:
-        os.environ["TZ"] = before
-    system_time.tzset()
+# Every test here holds in each of the hosts' zones.
+pytestmark = pytest.mark.usefixtures("host_zone")
 
 
 def local(zone: str, year: int, month: int, day: int, hour: int, minute: int = 0) -> datetime:

@@ -1,9 +1,6 @@
 """Yahoo's calendar of one symbol: dates in the exchange's zone, spans, times, and odd answers."""
 
 import json
-import os
-import time as clock
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -30,17 +27,7 @@ def confirmed(at: int) -> dict[str, Any]:
     return {"earningsDate": [at], "isEarningsDateEstimate": False}
 
 
-@pytest.fixture(params=["Asia/Singapore", "America/New_York", "UTC"])
-def _host_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", request.param)
-    clock.tzset()
-    yield
-    monkeypatch.undo()
-    os.environ.pop("TZ", None)
-    clock.tzset()
-
-
-@pytest.mark.usefixtures("_host_zone")
+@pytest.mark.usefixtures("host_zone")
 @pytest.mark.parametrize(
     ("venue", "at", "day", "local", "timing"),
     [
@@ -68,7 +55,7 @@ def test_a_confirmed_date_is_placed_in_the_exchanges_zone_whatever_the_hosts(
     assert event.title == f"AAA earnings, {timing.replace('_', ' ')}"
 
 
-@pytest.mark.usefixtures("_host_zone")
+@pytest.mark.usefixtures("host_zone")
 def test_an_ex_dividend_date_is_the_utc_date_of_its_midnight() -> None:
     """In New York's zone it would be the day before, a day too late to sell."""
     (event,) = parse("AAPL", XNYS, payload(exDividendDate=1739145600, dividendDate=1739404800))

@@ -36,9 +36,7 @@ def stage(home: Home, index: Index, gathered: Gathered, mark: RunMark) -> Propos
     staged = to_csv(normalised.columns, list(normalised.rows))
     changes = compare(live.rows if live else (), normalised.rows)
     warnings = [
-        *_fallback_warnings(gathered, chosen),
-        *table.notes,
-        *_carried_warnings(index, normalised),
+        *_source_warnings(index, gathered, chosen, normalised),
         *_lost_notes(index, live, changes),
         *_live_notes(home, index, live),
     ]
@@ -130,6 +128,15 @@ def _keep_raw(home: Home, proposal_id: str, number: int, attempt: Attempt) -> So
         etag=raw.etag,
         last_modified=raw.last_modified,
     )
+
+
+def _source_warnings(
+    index: Index, gathered: Gathered, chosen: Attempt, normalised: Normalised
+) -> list[str]:
+    """Return what is odd about the sources and what they gave."""
+    notes = chosen.table.notes if chosen.table else ()
+    fallbacks = _fallback_warnings(gathered, chosen)
+    return [*fallbacks, *notes, *_carried_warnings(index, normalised)]
 
 
 def _fallback_warnings(gathered: Gathered, chosen: Attempt) -> list[str]:

@@ -53,6 +53,11 @@ class Home:
         return self.dagster / "locks"
 
     @property
+    def logs(self) -> Path:
+        """What processes of runs that the console started had to say, one file a run."""
+        return self.dagster / "logs"
+
+    @property
     def settings_file(self) -> Path:
         """Optional, only read."""
         return self.root / "maintenance.toml"

@@ -11,7 +11,15 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import pydantic_settings
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from tws_maintenance.errors import SettingsError
@@ -132,6 +140,28 @@ class RetentionSettings(_Section):
     backups_max_age_days: float = Field(default=90.0, ge=0)
 
 
+class ConsoleSettings(_Section):
+    """Where the console listens, and where it sends people for Dagster's own pages.
+
+    The password comes from the environment alone; any address but this machine's demands it.
+    `allowed_hosts` are further names under which browsers reach the console.
+    """
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=5080, ge=1, le=65535)
+    dagster_url: str = "http://127.0.0.1:3000"
+    allowed_hosts: tuple[str, ...] = ()
+    password: SecretStr | None = Field(default=None, min_length=8)
+
+    @field_validator("dagster_url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be an address such as http://127.0.0.1:3000")
+        return value.rstrip("/")
+
+
 class Settings(BaseSettings):
     """All settings of a home, from the environment first, then maintenance.toml."""
 
@@ -145,6 +175,7 @@ class Settings(BaseSettings):
     events: EventSettings = EventSettings()
     locks: LockSettings = LockSettings()
     retention: RetentionSettings = RetentionSettings()
+    console: ConsoleSettings = ConsoleSettings()
 
     @field_validator("indices")
     @classmethod
@@ -179,6 +210,7 @@ def load_settings(home: Home) -> Settings:
         SettingsError: for an unreadable file, an unknown key or a bad value, naming each.
     """
     values = _read_toml(home.settings_file)
+    _refuse_written_secrets(values, home.settings_file)
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     for variable in os.environ:
         name = variable.upper()  # pydantic reads them in any case
@@ -209,6 +241,16 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(
             f"{path.name} cannot be read: {error}. Correct it, or move it away to use the defaults."
         ) from error
+
+
+def _refuse_written_secrets(values: dict[str, Any], path: Path) -> None:
+    """Refuse a password in a file that is copied, shown and put under version control."""
+    for section, content in values.items():
+        if isinstance(content, dict) and "password" in content:
+            raise SettingsError(
+                f"{path.name} holds [{section}] password. A password comes from the environment "
+                f"only: remove it there and set {PREFIX}{section.upper()}__PASSWORD."
+            )
 
 
 def _database_url(value: str) -> str:

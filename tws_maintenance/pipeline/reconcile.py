@@ -20,6 +20,7 @@ from tws_maintenance.pipeline.tags import (
     ACTOR_TAG,
     HOME_TAG,
     HOST_TAG,
+    PROCESS_TAG,
     REPORT_ID_TAG,
     UNKNOWN_UI_USER,
     entry_point_of,
@@ -66,12 +67,12 @@ def _dead(home: Home, instance: dg.DagsterInstance) -> list[tuple[dg.RunRecord, 
     found = [
         (record, "the run's process is gone, and it had not begun")
         for record in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED))
-        if _is_ours(home, record.dagster_run) and not _may_be_alive(home, instance, record)
+        if is_ours(home, record.dagster_run) and not may_be_alive(home, instance, record)
     ]
     recent = dg.RunsFilter(statuses=ENDED_BADLY, updated_after=utc_now() - LOOK_BACK)
     for record in instance.get_run_records(recent):
         run = record.dagster_run
-        if own_tag(run, REPORT_ID_TAG) is None and _is_ours(home, run):
+        if own_tag(run, REPORT_ID_TAG) is None and is_ours(home, run):
             text = f"the run ended as {run.status.value.lower()} before it could begin"
             found.append((record, text))
     return found
@@ -124,7 +125,7 @@ def _close(instance: dg.DagsterInstance, run: dg.DagsterRun, text: str) -> None:
         instance.report_run_failed(run, message=text)
 
 
-def _is_ours(home: Home, run: dg.DagsterRun) -> bool:
+def is_ours(home: Home, run: dg.DagsterRun) -> bool:
     """Tell whether a run works on this home: one Dagster may serve several homes and projects."""
     report_id = own_tag(run, REPORT_ID_TAG)
     if report_id is not None:
@@ -146,22 +147,26 @@ def _has_report(home: Home, run: dg.DagsterRun) -> bool:
     return report_id is not None and is_written(home, report_id)
 
 
-def _may_be_alive(home: Home, instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
+def may_be_alive(home: Home, instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
+    """Tell whether an unfinished run may still have a process that works on it."""
     run = record.dagster_run
     if _is_locked(home, run.run_id):
         return True
     last = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
     event = last[0].event_log_entry if last else None
     pid = event.dagster_event.pid if event and event.dagster_event else None
-    if event is None or pid is None or run.tags.get(HOST_TAG) != host_id():
+    touched = record.update_timestamp.replace(tzinfo=UTC)
+    seen_at = event.timestamp if event and pid else touched.timestamp()
+    if pid is None and PROCESS_TAG in run.tags:
+        pid = int(run.tags[PROCESS_TAG])
+    if pid is None or run.tags.get(HOST_TAG) != host_id():
         # Another host or container has process ids of its own.
-        touched = record.update_timestamp.replace(tzinfo=UTC)
         return datetime.now(UTC) - touched < UNTOUCHED_LIMIT
     import psutil
 
     try:
         # A process that began after the event was written is another one with the same number.
-        return psutil.Process(pid).create_time() <= event.timestamp + CLOCK_TICKS
+        return psutil.Process(pid).create_time() <= seen_at + CLOCK_TICKS
     except psutil.NoSuchProcess:
         return False
     except psutil.Error:

@@ -47,17 +47,39 @@ class Executed:
     problem: str
 
 
+def create_run(
+    home: Home,
+    instance: dg.DagsterInstance,
+    definitions: dg.Definitions,
+    spec: RunSpec,
+    log_level: str = "CRITICAL",
+) -> dg.DagsterRun:
+    """Create the run of `spec` without executing it; its id is known from here on."""
+    return instance.create_run_for_job(
+        job_def=_job(definitions, spec),
+        run_config=_run_config(spec, log_level),
+        tags={
+            ENTRY_POINT_TAG: spec.entry_point.value,
+            ACTOR_TAG: spec.actor or operating_system_user(),
+            HOME_TAG: str(home.root),
+            HOST_TAG: host_id(),
+        },
+    )
+
+
 def execute(
     home: Home,
     spec: RunSpec,
     *,
+    run_id: str = "",
     begun: HeadStart | None = None,
     on_step: Progress | None = None,
     log_level: str = "CRITICAL",
 ) -> Executed:
-    """Create the run of `spec` in the instance of `home` and execute it here.
+    """Execute the run of `spec` here, in the instance of `home`.
 
-    `on_step` is called with a task and `started`, `done` or `failed` as its steps go by.
+    `run_id` is that run where it was created before, "" for a new one. `on_step` is called with
+    a task and `started`, `done` or `failed` as its steps go by.
 
     Raises:
         HomeError: Dagster's storage fails; what the run did is told by the next command.
@@ -65,19 +87,12 @@ def execute(
     definitions = build_definitions(begun or head_start(home, load_settings(home)))
     with _storage_faults_told(), open_instance(home) as instance:
         reconcile(home, instance)
-        job = _job(definitions, spec)
-        run = instance.create_run_for_job(
-            job_def=job,
-            run_config=_run_config(spec, log_level),
-            tags={
-                ENTRY_POINT_TAG: spec.entry_point.value,
-                ACTOR_TAG: spec.actor or operating_system_user(),
-                HOME_TAG: str(home.root),
-                HOST_TAG: host_id(),
-            },
-        )
+        created = instance.get_run_by_id(run_id) if run_id else None
+        if created is not None and created.is_finished:
+            return Executed(run_id, created.tags.get(REPORT_ID_TAG), "the run has ended already")
+        run = created or create_run(home, instance, definitions, spec, log_level)
         problem = ""
-        for event in execute_run_iterator(InMemoryJob(job), run, instance):
+        for event in execute_run_iterator(InMemoryJob(_job(definitions, spec)), run, instance):
             problem = _failure(event) or problem
             if on_step:
                 _tell(event, on_step)

@@ -17,6 +17,8 @@ DRY_RUN_TAG = "tws/dry_run"
 # On runs that a command of ours creates: which home, and which machine's process ids.
 HOME_TAG = "tws/home"
 HOST_TAG = "tws/host"
+# On runs that were given a process of their own before their first event.
+PROCESS_TAG = "tws/process"
 UNKNOWN_UI_USER = "unknown (Dagster UI)"
 
 

@@ -1,0 +1,283 @@
+"""What Dagster's history tells of our runs, as plain records: for pages and cards.
+
+Reads straight from the instance, which takes milliseconds however many runs there are. Nothing is
+written here; runs that died are closed by `tws_maintenance.pipeline.reconcile`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from tws_maintenance.clock import utc_text
+from tws_maintenance.home import Home
+from tws_maintenance.indices import INDICES, MARKET_EVENTS, TASKS
+from tws_maintenance.pipeline import names
+from tws_maintenance.pipeline.checks import staged_check_keys
+from tws_maintenance.pipeline.reconcile import UNFINISHED, is_ours, may_be_alive
+from tws_maintenance.pipeline.tags import (
+    ACTOR_TAG,
+    REPORT_ID_TAG,
+    UNKNOWN_UI_USER,
+    entry_point_of,
+    own_tag,
+    planned_steps,
+    report_config,
+)
+from tws_maintenance.reports.record import EntryPoint
+
+IN_PROGRESS = [*UNFINISHED, dg.DagsterRunStatus.QUEUED]
+_QUEUED = frozenset(
+    {dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING}
+)
+_STEP_EVENTS = {
+    dg.DagsterEventType.STEP_START: "running",
+    dg.DagsterEventType.STEP_SUCCESS: "done",
+    dg.DagsterEventType.STEP_FAILURE: "failed",
+    dg.DagsterEventType.STEP_SKIPPED: "skipped",
+}
+# Restores are looked past when the last refresh is wanted.
+MATERIALIZATIONS_READ = 20
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run as Dagster has it: `state` is queued, running, finished, failed or interrupted.
+
+    `report_id` is known from the run's start on; times are UTC texts.
+    """
+
+    run_id: str
+    report_id: str | None
+    job: str
+    state: str
+    tasks: tuple[str, ...]
+    dry_run: bool
+    entry_point: str
+    actor: str
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+
+    @property
+    def is_in_progress(self) -> bool:
+        """Whether it has not ended."""
+        return self.state in {"queued", "running"}
+
+
+@dataclass
+class StepView:
+    """One step of a run: `state` is waiting, running, done, failed or skipped."""
+
+    step: str
+    task: str
+    state: str = "waiting"
+    started_at: str | None = None
+    finished_at: str | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class CheckView:
+    """How one asset check came out: `outcome` is passed, warned or failed."""
+
+    task: str
+    name: str
+    outcome: str
+    message: str
+    asset: str
+
+
+@dataclass(frozen=True)
+class Materialized:
+    """The newest refresh of a live asset: `result` is its task result."""
+
+    run_id: str
+    result: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Audited:
+    """The newest audit of what was staged of an index, all of it by one run."""
+
+    run_id: str
+    finished_at: str
+    checks: tuple[CheckView, ...]
+
+
+def runs_in_progress(home: Home, instance: dg.DagsterInstance) -> list[RunView]:
+    """Return the runs of `home` that have not ended, oldest first, from whatever entry point."""
+    records = instance.get_run_records(dg.RunsFilter(statuses=IN_PROGRESS))
+    return [_view(instance, one) for one in reversed(records) if is_ours(home, one.dagster_run)]
+
+
+def has_dead_runs(home: Home, instance: dg.DagsterInstance) -> bool:
+    """Tell whether a run that has not ended has no process any more."""
+    return any(
+        is_ours(home, one.dagster_run) and not may_be_alive(home, instance, one)
+        for one in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED))
+    )
+
+
+def run_view(home: Home, instance: dg.DagsterInstance, run_id: str) -> RunView | None:
+    """Return one run of `home`, None where Dagster has none of that id."""
+    record = instance.get_run_record_by_id(run_id)
+    if record is None or not is_ours(home, record.dagster_run):
+        return None
+    return _view(instance, record)
+
+
+def progress_of(
+    instance: dg.DagsterInstance, run_id: str
+) -> tuple[list[StepView], list[CheckView]]:
+    """Return the steps of a run in the order of the plan, and its checks as they came out."""
+    run = instance.get_run_by_id(run_id)
+    if run is None:
+        return [], []
+    steps = {step: StepView(step, task) for step, task in _planned(run, instance)}
+    kinds = {*_STEP_EVENTS, dg.DagsterEventType.ASSET_CHECK_EVALUATION}
+    checks = []
+    for record in instance.get_records_for_run(run_id, of_type=kinds).records:
+        event = record.event_log_entry.dagster_event
+        if event is None:
+            continue
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            checks.append(_check(event.asset_check_evaluation_data))
+        elif step := steps.get(event.step_key or ""):
+            _follow(step, event, _text_of(record.event_log_entry.timestamp))
+    return list(steps.values()), checks
+
+
+def refreshes(
+    instance: dg.DagsterInstance, is_refresh: Callable[[dict[str, Any]], bool]
+) -> dict[str, Materialized]:
+    """Return the newest materialization of each live asset, by task, that is a refresh.
+
+    `is_refresh` judges a task result.
+    """
+    keys = {names.live_key(index): index.task for index in INDICES.values()}
+    keys[names.EVENTS] = MARKET_EVENTS
+    newest = instance.get_latest_materialization_events(keys)
+    found = {}
+    for key, task in keys.items():
+        entry = newest.get(key)
+        if entry is None:
+            continue
+        one = _materialized(entry)
+        if one is None or not is_refresh(one.result):
+            records = instance.fetch_materializations(key, limit=MATERIALIZATIONS_READ).records
+            older = (_materialized(record.event_log_entry) for record in records)
+            one = next((other for other in older if other and is_refresh(other.result)), None)
+        if one is not None:
+            found[task] = one
+    return found
+
+
+def audits(instance: dg.DagsterInstance) -> dict[str, Audited]:
+    """Return the newest audit of each index, by task, from the asset checks of its proposal."""
+    keys = {key: index for index in INDICES.values() for key in staged_check_keys(index)}
+    records = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys))
+    found: dict[str, list[tuple[str, float, CheckView]]] = {}
+    for key, record in records.items():
+        event = record.event.dagster_event if record.event else None
+        if record.event is None or event is None:
+            continue  # planned only: its run has not come so far, or never did
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            view = _check(event.asset_check_evaluation_data)
+            told = (record.run_id, record.event.timestamp, view)
+            found.setdefault(keys[key].task, []).append(told)
+    return {task: _audited(told) for task, told in found.items()}
+
+
+def _audited(told: list[tuple[str, float, CheckView]]) -> Audited:
+    run_id, last, _ = max(told, key=lambda one: one[1])
+    checks = tuple(view for of, _, view in told if of == run_id)
+    return Audited(run_id, _text_of(last), checks)
+
+
+def _materialized(entry: dg.EventLogEntry) -> Materialized | None:
+    materialization = entry.asset_materialization
+    value = materialization.metadata.get("task_result") if materialization else None
+    result = getattr(value, "data", None)
+    return Materialized(entry.run_id, result) if isinstance(result, dict) else None
+
+
+def _view(instance: dg.DagsterInstance, record: dg.RunRecord) -> RunView:
+    run = record.dagster_run
+    entry_point = entry_point_of(run)
+    unknown = UNKNOWN_UI_USER if entry_point == EntryPoint.DAGSTER_UI else "unknown"
+    steps = planned_steps(run, instance)
+    planned = {task for task in map(names.task_of_step, steps) if task}
+    wanted = report_config(run).get("tasks") or planned
+    return RunView(
+        run_id=run.run_id,
+        report_id=own_tag(run, REPORT_ID_TAG),
+        job=run.job_name,
+        state=_state(run.status),
+        tasks=tuple(task for task in TASKS if task in wanted),
+        dry_run=not steps & names.live_steps(),
+        entry_point=entry_point.value,
+        actor=own_tag(run, ACTOR_TAG) or unknown,
+        created_at=utc_text(record.create_timestamp.replace(tzinfo=UTC)),
+        started_at=_text_of(record.start_time) if record.start_time else None,
+        finished_at=_text_of(record.end_time) if record.end_time else None,
+    )
+
+
+def _state(status: dg.DagsterRunStatus) -> str:
+    if status in _QUEUED:
+        return "queued"
+    return {
+        dg.DagsterRunStatus.SUCCESS: "finished",
+        dg.DagsterRunStatus.FAILURE: "failed",
+        dg.DagsterRunStatus.CANCELED: "interrupted",
+    }.get(status, "running")
+
+
+def _planned(run: dg.DagsterRun, instance: dg.DagsterInstance) -> Iterator[tuple[str, str]]:
+    """Yield (step, task) in the order in which a person reads them: by task, then by verb."""
+    steps = planned_steps(run, instance)
+    wanted = set(report_config(run).get("tasks") or TASKS)
+    for task in TASKS:
+        for step in _in_order(steps, task):
+            if task in wanted:
+                yield step, task
+
+
+def _in_order(steps: Iterable[str], task: str) -> list[str]:
+    def verb(step: str) -> int:
+        return 0 if step.startswith(names.STAGED_PREFIX) else 1 if step.startswith("audit") else 2
+
+    own = [step for step in steps if names.task_of_step(step) == task]
+    places = {names.validate_step(index): n for n, index in enumerate(INDICES.values())}
+    return sorted(own, key=lambda step: (verb(step), places.get(step, 0)))
+
+
+def _follow(step: StepView, event: dg.DagsterEvent, at: str) -> None:
+    step.state = _STEP_EVENTS[event.event_type]
+    if event.event_type == dg.DagsterEventType.STEP_START:
+        step.started_at = at
+        return
+    step.finished_at = at
+    if event.event_type == dg.DagsterEventType.STEP_FAILURE:
+        error = event.step_failure_data.error
+        described = event.step_failure_data.user_failure_data
+        told = described.description if described else None
+        step.message = (told or (error.message if error else "") or "").strip()
+
+
+def _check(evaluation: dg.AssetCheckEvaluation) -> CheckView:
+    warns = evaluation.severity == dg.AssetCheckSeverity.WARN
+    outcome = "passed" if evaluation.passed else "warned" if warns else "failed"
+    asset = evaluation.asset_key
+    task = asset.path[-1]
+    return CheckView(
+        task, evaluation.check_name, outcome, evaluation.description or "", asset.to_user_string()
+    )
+
+
+def _text_of(timestamp: float) -> str:
+    return utc_text(datetime.fromtimestamp(timestamp, UTC))
+

@@ -1,7 +1,7 @@
 """`events`: what comes, and the same as a calendar."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import click
 
@@ -10,10 +10,8 @@ from tws_maintenance.cli.output import print_json
 from tws_maintenance.home import Home
 from tws_maintenance.indices import DEFAULT_DAYS, MAX_DAYS, VENUES
 from tws_maintenance.market_events.model import Confidence, Event, EventType
-from tws_maintenance.market_events.upcoming import Upcoming, upcoming
+from tws_maintenance.market_events.upcoming import Upcoming
 
-# Zones reach a day around UTC: what is over everywhere by then is not read.
-READ_BACK = timedelta(days=2)
 TYPE_WORDS = {
     EventType.EARNINGS: "earnings",
     EventType.DIVIDEND: "ex-dividend",
@@ -53,28 +51,15 @@ def list_command(
 ) -> None:
     """List what comes, by the calendar of each market, and how far the list can be trusted."""
     from tws_maintenance.clock import utc_now
-    from tws_maintenance.market_events.last_sync import LOGS_READ, doubts, last_sync
-    from tws_maintenance.market_events.store import EventStore
+    from tws_maintenance.market_events.agenda import read_agenda
     from tws_maintenance.market_events.watchlist import local_codes, read_full_symbol
     from tws_maintenance.settings import load_settings
 
     settings, at = load_settings(home), utc_now()
     event_type = EventType(type_name.upper()) if type_name else None
     wanted = read_full_symbol(symbol, local_codes(home)) if symbol is not None else None
-    with EventStore(home, settings) as store:
-        stored = store.read(not_before=(at - READ_BACK).date())
-        logs = store.sync_logs(limit=LOGS_READ)
-    found = upcoming(stored, at, days=days, event_type=event_type, symbol=wanted)
-    warnings = doubts(
-        logs,
-        at,
-        days=days,
-        max_age_days=settings.events.max_age_days,
-        event_type=event_type,
-        symbol=wanted,
-        listed={one.event.symbol for one in found if one.event.symbol},
-    )
-    synced = last_sync(logs, warnings)
+    agenda = read_agenda(home, settings, at, days=days, event_type=event_type, symbol=wanted)
+    found, synced = agenda.events, agenda.last_sync
     if as_json:
         value = [one.to_dict() for one in found]
         print_json({"events": value, "count": len(value), "last_sync": synced})
@@ -83,7 +68,8 @@ def list_command(
         _print(found, at)
     else:
         click.echo(_nothing(days, event_type, wanted))
-    _print_sync(synced["finished_at"] if synced else None, warnings, is_empty=not found)
+    finished_at = synced["finished_at"] if synced else None
+    _print_sync(finished_at, agenda.warnings, is_empty=not found)
 
 
 @events.command("export")
@@ -93,18 +79,13 @@ def export_command(home: Home, ics: bool) -> None:
     """Write every stored event to come to stdout, for a program that keeps calendars."""
     from tws_maintenance.clock import utc_now
     from tws_maintenance.errors import UsageError
-    from tws_maintenance.market_events.export import to_icalendar
-    from tws_maintenance.market_events.last_sync import LOGS_READ, doubts
-    from tws_maintenance.market_events.store import EventStore
+    from tws_maintenance.market_events.agenda import read_calendar
     from tws_maintenance.settings import load_settings
 
     if not ics:
         raise UsageError("Name the format: python -m tws_maintenance events export --ics")
-    settings, at = load_settings(home), utc_now()
-    with EventStore(home, settings) as store:
-        content = to_icalendar(store.read(not_before=(at - READ_BACK).date()), at)
-        logs = store.sync_logs(limit=LOGS_READ)
-    for text in doubts(logs, at, days=0, max_age_days=settings.events.max_age_days):
+    content, warnings = read_calendar(home, load_settings(home), utc_now())
+    for text in warnings:
         click.echo(f"Warning: {text}", err=True)
     # As bytes: a text stream may turn the line ends of RFC 5545 into the system's own.
     click.echo(content, nl=False)

@@ -1,0 +1,72 @@
+"""What comes, read from the store in one go, with how far it can be trusted."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from tws_maintenance.home import Home
+from tws_maintenance.indices import DEFAULT_DAYS
+from tws_maintenance.market_events.last_sync import LOGS_READ, doubts, last_sync
+from tws_maintenance.market_events.model import EventType
+from tws_maintenance.market_events.store import EventStore
+from tws_maintenance.market_events.upcoming import Upcoming, upcoming
+from tws_maintenance.settings import Settings
+
+# Zones reach a day around UTC: what is over everywhere by then is not read.
+READ_BACK = timedelta(days=2)
+
+
+@dataclass(frozen=True)
+class Agenda:
+    """The events to come; `last_sync` is {finished_at, providers[], warnings[]}, None for none.
+
+    `warnings` say why it may be outdated or incomplete.
+    """
+
+    events: list[Upcoming]
+    last_sync: dict[str, Any] | None
+    warnings: list[str]
+
+
+def read_agenda(
+    home: Home,
+    settings: Settings,
+    at: datetime,
+    *,
+    days: int = DEFAULT_DAYS,
+    event_type: EventType | None = None,
+    symbol: str | None = None,
+) -> Agenda:
+    """Return the events of today and `days` more at `at` (aware).
+
+    Raises:
+        StoreError: the database cannot be read, or is not ours.
+    """
+    with EventStore(home, settings) as store:
+        stored = store.read(not_before=(at - READ_BACK).date())
+        logs = store.sync_logs(limit=LOGS_READ)
+    found = upcoming(stored, at, days=days, event_type=event_type, symbol=symbol)
+    warnings = doubts(
+        logs,
+        at,
+        days=days,
+        max_age_days=settings.events.max_age_days,
+        event_type=event_type,
+        symbol=symbol,
+        listed={one.event.symbol for one in found if one.event.symbol},
+    )
+    return Agenda(found, last_sync(logs, warnings), warnings)
+
+
+def read_calendar(home: Home, settings: Settings, at: datetime) -> tuple[bytes, list[str]]:
+    """Return every stored event to come as an iCalendar file, and why it may be incomplete.
+
+    Raises:
+        StoreError: as `read_agenda`.
+    """
+    from tws_maintenance.market_events.export import to_icalendar
+
+    with EventStore(home, settings) as store:
+        content = to_icalendar(store.read(not_before=(at - READ_BACK).date()), at)
+        logs = store.sync_logs(limit=LOGS_READ)
+    return content, doubts(logs, at, days=0, max_age_days=settings.events.max_age_days)

@@ -50,7 +50,7 @@ class Role(StrEnum):
 class Venue:
     """A stock exchange with its regular session in local time, holidays left out.
 
-    `closes_early` is when it closes on a half day.
+    `closes_early` is when it closes on a half day, `lunch` when it pauses on any other.
     """
 
     code: str
@@ -59,6 +59,7 @@ class Venue:
     opens: time
     closes: time
     closes_early: time
+    lunch: tuple[time, time] | None = None
 
     def may_be_open(self, at: datetime) -> bool:
         """Tell whether `at` (aware) falls into a weekday's session; a holiday counts as open."""
@@ -142,9 +143,14 @@ def _hong_kong_symbol(ticker: str) -> str:
     return f"{digits.zfill(4) if ticker.isdecimal() else ticker}.HK"
 
 
+NOON_TO_ONE = (time(12, 0), time(13, 0))
 XNYS = Venue("XNYS", "New York", "America/New_York", time(9, 30), time(16, 0), time(13, 0))
-XSES = Venue("XSES", "Singapore", "Asia/Singapore", time(9, 0), time(17, 0), time(12, 0))
-XHKG = Venue("XHKG", "Hong Kong", "Asia/Hong_Kong", time(9, 30), time(16, 0), time(12, 0))
+XSES = Venue(
+    "XSES", "Singapore", "Asia/Singapore", time(9, 0), time(17, 0), time(12, 0), NOON_TO_ONE
+)
+XHKG = Venue(
+    "XHKG", "Hong Kong", "Asia/Hong_Kong", time(9, 30), time(16, 0), time(12, 0), NOON_TO_ONE
+)
 
 
 def _wikipedia(title: str) -> tuple[SourceSpec, ...]:

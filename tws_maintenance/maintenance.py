@@ -25,6 +25,7 @@ from tws_maintenance.freshness import is_stale
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES, MARKET_EVENTS, METADATA_VALIDATION, Index
 from tws_maintenance.market_events.calendars import may_be_open
+from tws_maintenance.market_events.scope import Scope, resolve
 from tws_maintenance.market_events.worker import EventsWorker
 from tws_maintenance.receipt import Override, Receipt, read_receipt
 from tws_maintenance.reports import store
@@ -32,6 +33,7 @@ from tws_maintenance.reports.record import TaskResult, TaskStatus
 from tws_maintenance.reports.results import (
     describe,
     describe_audit,
+    describe_impact,
     describe_sources,
     reported_proposal,
 )
@@ -78,6 +80,7 @@ class MaintenanceRun(EventSteps):
         self._gathering = begun.gathering
         self._auditor = begun.auditor
         self._staged: dict[str, Proposal] = {}
+        self._portfolio: Scope | None = None
 
     def open(self, problem: TwsMaintenanceError | None = None) -> None:
         """Open the record and begin to fetch what is wanted. Raises as `RunRecord.open` does."""
@@ -108,7 +111,7 @@ class MaintenanceRun(EventSteps):
                 describe_sources(result, gathered)
                 proposal = stage(self.home, index, gathered, self.mark())
             self._staged[index.key] = proposal
-            describe(result, proposal)
+            self._describe(result, proposal)
             return proposal
         raise AssertionError("unreachable")
 
@@ -149,7 +152,7 @@ class MaintenanceRun(EventSteps):
             proposal_id, expected = self._chosen(index)
             result.details["proposal_id"] = proposal_id
             if index.key not in self._staged:
-                describe(result, read_proposal(self.home, proposal_id))
+                self._describe(result, read_proposal(self.home, proposal_id))
             if may_be_open(index.venue, utc_now()):
                 result.warnings.append(
                     f"{index.venue.name} ({index.venue.code}) may be open now: a robot that is "
@@ -164,6 +167,14 @@ class MaintenanceRun(EventSteps):
             result.status = TaskStatus.SUCCESS
             return done
         raise AssertionError("unreachable")
+
+    def _describe(self, result: TaskResult, proposal: Proposal) -> None:
+        """Fill in what a proposal says and whom it concerns, by one reading of the portfolio."""
+        if self._portfolio is None:
+            # The limit is on what is fetched, and nothing is fetched by this.
+            self._portfolio = resolve(self.home, self.settings, many_symbols=True)
+        describe(result, proposal)
+        describe_impact(result, proposal.changes, self._portfolio)
 
     @contextlib.contextmanager
     def _telling_what_was_published(

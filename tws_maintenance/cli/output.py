@@ -160,6 +160,9 @@ def _changes(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "new list", f"{result['after_count']} members; there was no file before"
     elif result["before_count"] is not None:
         yield from change_lines(result["changes"])
+        for whom, names in result["impact"].items():
+            if names:
+                yield "concerns", f"{whom}: {_some(names, NAMES_SHOWN)}"
 
 
 def _events(result: dict[str, Any]) -> Iterator[tuple[str, str]]:

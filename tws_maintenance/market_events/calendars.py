@@ -77,7 +77,7 @@ def answer(venue: Venue, window: Window) -> VenueCalendar:
         told.append(f"{venue.name}'s holidays are known until {until}; what comes after is unknown")
     first: dict[date, Day] = {}
     for year in range(today.year, last.year + 1):
-        days = _days_of(venue, year) or {}
+        days = days_of(venue, year) or {}
         first |= {day: one for day, one in days.items() if today <= day <= last}
     try:
         second = _second_opinion(venue, today, last)
@@ -115,6 +115,41 @@ def known_until(venue: Venue, today: date) -> date:
     return date(year, 12, 31)
 
 
+def days_of(venue: Venue, year: int) -> dict[date, Day] | None:
+    """Return what `holidays` says of a year's weekdays; None for a year that it does not know.
+
+    A weekday that is not among them is open as usual, if it lies up to `known_until`.
+
+    Raises:
+        SourceError: the holidays cannot be told.
+    """
+    try:
+        import holidays
+
+        half_days, full = (
+            holidays.financial_holidays(
+                venue.code, years=year, categories=(category,), language=LANGUAGE
+            )
+            for category in ("half_day", "public")
+        )
+    # Whatever it raises must not pass for a year without holidays.
+    except Exception as error:
+        raise SourceError(
+            f"the holidays of {venue.name} ({venue.code}) in {year} cannot be told: the package "
+            f"{FIRST} failed with {type(error).__name__}: {error}. Reinstall or update it."
+        ) from error
+    if not full.start_year <= year <= full.end_year:
+        return None
+    if not full:
+        raise SourceError(
+            f"the package {FIRST} knows no holiday of {venue.name} ({venue.code}) in {year}, "
+            "which cannot be. Reinstall or update it."
+        )
+    days = {day: _day(text, venue.closes_early) for day, text in half_days.items()}
+    days |= {day: _day(text, None) for day, text in full.items()}
+    return {day: one for day, one in days.items() if day.weekday() < SATURDAY}
+
+
 def is_closed_day(venue: Venue, day: date, *, at: datetime | None = None) -> bool | None:
     """Tell whether `venue` is closed all of `day` (local): True, False, or None for unknown.
 
@@ -126,7 +161,7 @@ def is_closed_day(venue: Venue, day: date, *, at: datetime | None = None) -> boo
     if day.weekday() >= SATURDAY:
         return True
     today = (at or utc_now()).astimezone(ZoneInfo(venue.timezone)).date()
-    days = _days_of(venue, day.year)
+    days = days_of(venue, day.year)
     if days is None or day > known_until(venue, today):
         return None
     return day in days and days[day].closes is None
@@ -209,37 +244,8 @@ def _event(venue: Venue, day: date, said: dict[str, Day | None], words: dict[str
 
 
 def _is_announced(venue: Venue, year: int) -> bool:
-    days = _days_of(venue, year)
+    days = days_of(venue, year)
     return days is not None and not any(one.is_estimated for one in days.values())
-
-
-def _days_of(venue: Venue, year: int) -> dict[date, Day] | None:
-    """Return what `holidays` says of a year's weekdays; None for a year that it does not know."""
-    try:
-        import holidays
-
-        half_days, full = (
-            holidays.financial_holidays(
-                venue.code, years=year, categories=(category,), language=LANGUAGE
-            )
-            for category in ("half_day", "public")
-        )
-    # Whatever it raises must not pass for a year without holidays.
-    except Exception as error:
-        raise SourceError(
-            f"the holidays of {venue.name} ({venue.code}) in {year} cannot be told: the package "
-            f"{FIRST} failed with {type(error).__name__}: {error}. Reinstall or update it."
-        ) from error
-    if not full.start_year <= year <= full.end_year:
-        return None
-    if not full:
-        raise SourceError(
-            f"the package {FIRST} knows no holiday of {venue.name} ({venue.code}) in {year}, "
-            "which cannot be. Reinstall or update it."
-        )
-    days = {day: _day(text, venue.closes_early) for day, text in half_days.items()}
-    days |= {day: _day(text, None) for day, text in full.items()}
-    return {day: one for day, one in days.items() if day.weekday() < SATURDAY}
 
 
 def _day(text: str, closes: time | None) -> Day:

@@ -63,6 +63,15 @@ class Scope:
                     found[STRATEGIES].add(origin.removeprefix(_STRATEGY))
         return {key: sorted(names) for key, names in found.items()}
 
+    def held_or_traded(self, symbol: str) -> str:
+        """Return "held (positions)", "traded (strategy momentum)", both of them, or ""."""
+        found = self.origins.get(symbol, ())
+        traded = [one for one in found if one == STRATEGIES or one.startswith(_STRATEGY)]
+        told = [f"held ({POSITIONS})"] if POSITIONS in found else []
+        if traded:
+            told.append(f"traded ({', '.join(traded)})")
+        return " and ".join(told)
+
 
 def resolve(
     home: Home, settings: Settings, added: Sequence[str] = (), *, many_symbols: bool = False

@@ -208,6 +208,9 @@ def _changes(result: dict[str, Any]) -> Iterator[str]:
     for one in changes["updated"]:
         before, after = (escape(one[k]) or "(blank)" for k in ("before", "after"))
         yield f"- **changed:** {escape(one['symbol'])} {one['field']}: {before} → {after}"
+    told = [f"{whom} {', '.join(names)}" for whom, names in result["impact"].items() if names]
+    if told:
+        yield f"- **concerns:** {escape('; '.join(told))}"
 
 
 def _files(files: dict[str, Any]) -> Iterator[str]:

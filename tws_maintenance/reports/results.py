@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from tws_maintenance.clock import utc_now, utc_text
+from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.errors import ProposalUnaudited, UsageError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import CONSTITUENT_TASKS, MARKET_EVENTS, Index
+from tws_maintenance.market_events.scope import Scope
 from tws_maintenance.receipt import Receipt
 from tws_maintenance.reports.record import RunStatus, TaskResult
 from tws_maintenance.reports.store import read_report, results_of
@@ -33,6 +35,28 @@ def describe(result: TaskResult, proposal: Proposal) -> None:
         "rows_dropped": list(proposal.rows_dropped),
         "carried_forward": proposal.carried_forward,
     }
+
+
+def describe_impact(result: TaskResult, changes: Changes, scope: Scope) -> None:
+    """Fill in whom the members concern that leave, change their ticker or their description.
+
+    One that leaves or is renamed while it is held or traded is a warning. So is what could not be
+    read of the portfolio, where anything changes: an empty impact would pass for "holds nothing".
+    """
+    renamed = {one.from_symbol: one.to_symbol for one in changes.renamed}
+    left = [one.symbol for one in changes.removed]
+    updated = [one.symbol for one in changes.updated]
+    concerned = {*left, *renamed.values(), *updated}
+    result.details["impact"] = scope.impact(concerned)
+    for symbol in left:
+        if told := scope.held_or_traded(symbol):
+            how = f"becomes {renamed[symbol]}" if symbol in renamed else "leaves the list"
+            result.warnings.append(f"{symbol}, which {how}, is {told}")
+    unread = [*scope.ignored, *([scope.problem] if scope.problem else [])]
+    if concerned and unread:
+        result.warnings.append(
+            f"Whom these changes concern is not known in full. {' '.join(unread)}"
+        )
 
 
 def _kept_sources(proposal: Proposal) -> list[dict[str, Any]]:

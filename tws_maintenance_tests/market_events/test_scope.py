@@ -53,6 +53,27 @@ def test_every_symbol_knows_where_it_came_from(home: Home) -> None:
     assert scope.ignored == ()
 
 
+def test_what_is_held_or_traded_is_told_with_its_origin(home: Home) -> None:
+    add(home, ["D05.SI", "AAPL"], AT)
+    toml = """
+        [events]
+        positions = ["AAPL", "BRK-B"]
+        [events.strategies]
+        momentum = ["AAPL", "MSFT"]
+        "mean reversion" = ["MSFT"]
+    """
+    scope = scope_of(home, toml, "NVDA")
+    symbols = ("AAPL", "BRK-B", "MSFT", "D05.SI", "NVDA", "IBM")
+    assert [scope.held_or_traded(symbol) for symbol in symbols] == [
+        "held (positions) and traded (strategy momentum)",
+        "held (positions)",
+        "traded (strategy mean reversion, strategy momentum)",
+        "",
+        "",
+        "",
+    ]
+
+
 def test_the_impact_names_positions_strategies_and_watchlist(home: Home) -> None:
     add(home, ["D05.SI", "AAPL"], AT)
     toml = """

@@ -83,6 +83,14 @@ def test_changes_are_told_by_name_and_a_rename_only_once() -> None:
     assert "| STI | nothing to change | not run | 30 | 30 | 1 | 1 | 1 | 1 |" in told
 
 
+def test_whom_the_changes_concern_is_one_line_where_there_is_anybody() -> None:
+    impact = {"positions": ["FROM.SI", "OLD.SI"], "strategies": [HOSTILE], "watchlist": []}
+    told = lines(report(result(changes=CHANGES, impact=impact)))
+    (line,) = [line for line in told if "concerns" in line]
+    assert line.startswith("- **concerns:** positions FROM.SI, OLD.SI; strategies &lt;img")
+    assert "**concerns:**" not in render(report(result(changes=CHANGES)))
+
+
 def test_a_first_list_is_not_told_member_by_member() -> None:
     added = [{"symbol": one.ticker, "security": one.name} for one in companies("sti")]
     changes = {"added": added, "removed": [], "renamed": [], "updated": []}

@@ -1,0 +1,138 @@
+"""The venues' clocks, for a status page: open, at lunch or closed, and until when.
+
+Holidays and half days are those of `tws_maintenance.market_events.calendars`, by the package
+`holidays` alone: the second opinion brings pandas, and this runs in a process that stays small.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tws_maintenance.clock import utc_text
+from tws_maintenance.errors import SourceError
+from tws_maintenance.indices import SATURDAY, VENUES, Venue
+from tws_maintenance.market_events.calendars import Day, days_of, known_until
+
+# A part of a session, from its first instant to the one after its last (UTC).
+Span = tuple[datetime, datetime]
+
+
+class VenueState(StrEnum):
+    """What a venue is doing; unknown is a weekday's session that may be a holiday."""
+
+    OPEN = "open"
+    LUNCH = "lunch"
+    CLOSED = "closed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class VenueClock:
+    """What a venue is doing at an instant, until when (UTC), and its own time.
+
+    `until` is the end of the session or the part of it, and for a closed venue its next opening:
+    None where that would fall on a day of which it is not known whether it is a holiday.
+    """
+
+    venue: str
+    name: str
+    timezone: str
+    state: VenueState
+    until: datetime | None
+    local_time: datetime
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON; the local time is such as "Fri 16:05"."""
+        return {
+            "venue": self.venue,
+            "name": self.name,
+            "state": self.state.value,
+            "until": utc_text(self.until) if self.until else None,
+            "timezone": self.timezone,
+            "local_time": f"{self.local_time:%a %H:%M}",
+        }
+
+
+@dataclass(frozen=True)
+class _Sessions:
+    """A venue's sessions: `days` are the irregular weekdays, all of them up to `known_until`."""
+
+    venue: Venue
+    days: dict[date, Day]
+    known_until: date
+
+    def regular(self, day: date) -> Span:
+        """Return the session of a day that is neither a holiday nor a half day."""
+        return self._span(day, self.venue.opens, self.venue.closes)
+
+    def parts(self, day: date) -> tuple[Span, ...] | None:
+        """Return the parts of a day's session: none where it is closed, None where unknown."""
+        if day.weekday() >= SATURDAY:
+            return ()
+        if day > self.known_until:
+            return None
+        closes = self.days[day].closes if day in self.days else self.venue.closes
+        if closes is None:
+            return ()
+        if self.venue.lunch is None:
+            return (self._span(day, self.venue.opens, closes),)
+        begins, ends = self.venue.lunch
+        morning = self._span(day, self.venue.opens, min(begins, closes))
+        return (morning, self._span(day, ends, closes)) if closes > ends else (morning,)
+
+    def next_opening(self, at: datetime, today: date) -> datetime | None:
+        """Return when a session next begins after `at`, None where that is unknown."""
+        day = today
+        while (parts := self.parts(day)) is not None:
+            if parts and parts[0][0] > at:
+                return parts[0][0]
+            day += timedelta(days=1)
+        return None
+
+    def _span(self, day: date, begins: time, ends: time) -> Span:
+        # Instants, since two local times of one zone are compared by the hands of the clock.
+        zone = ZoneInfo(self.venue.timezone)
+        first, last = (datetime.combine(day, one, zone).astimezone(UTC) for one in (begins, ends))
+        return first, last
+
+
+def clocks(at: datetime) -> list[VenueClock]:
+    """Return what each venue is doing at `at` (aware)."""
+    return [clock(venue, at) for venue in VENUES]
+
+
+def clock(venue: Venue, at: datetime) -> VenueClock:
+    """Return what `venue` is doing at `at` (aware), by what is known of holidays at that time."""
+    local = at.astimezone(ZoneInfo(venue.timezone))
+    state, until = _state(_sessions(venue, local.date()), at, local.date())
+    return VenueClock(venue.code, venue.name, venue.timezone, state, until, local)
+
+
+def _sessions(venue: Venue, today: date) -> _Sessions:
+    """Return the sessions from `today` on; where the holidays cannot be told, none is known."""
+    days: dict[date, Day] = {}
+    try:
+        until = known_until(venue, today)
+        for year in range(today.year, until.year + 1):
+            days |= days_of(venue, year) or {}
+    except SourceError:
+        return _Sessions(venue, {}, date.min)
+    return _Sessions(venue, days, until)
+
+
+def _state(sessions: _Sessions, at: datetime, today: date) -> tuple[VenueState, datetime | None]:
+    parts = sessions.parts(today)
+    if parts is None:
+        opens, closes = sessions.regular(today)
+        if opens <= at < closes:
+            return VenueState.UNKNOWN, closes
+        # Every weekday from here on is as unknown as this one.
+        return VenueState.CLOSED, None
+    for number, (begins, ends) in enumerate(parts):
+        if begins <= at < ends:
+            return VenueState.OPEN, ends
+        if number and at < begins and at >= parts[0][1]:
+            return VenueState.LUNCH, begins
+    return VenueState.CLOSED, sessions.next_opening(at, today)

@@ -11,6 +11,7 @@ Dates are UTC. A member that was in the list before the first recorded promotion
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
@@ -120,6 +121,24 @@ def to_csv(stays: Iterable[Stay]) -> bytes:
 def members_on(stays: Iterable[Stay], day: date) -> list[Stay]:
     """Return who was a member at the end of `day`, by symbol."""
     return sorted((stay for stay in stays if stay.covers(day)), key=lambda stay: stay.symbol)
+
+
+def member_counts(stays: Iterable[Stay]) -> list[tuple[str, int]]:
+    """Return (day, members at its end) for each day on which something changed, oldest first.
+
+    Who came nobody knows when is counted from the first day on.
+    """
+    moves: Counter[str] = Counter()
+    for stay in stays:
+        moves[stay.from_date] += 1
+        if stay.to_date:
+            moves[stay.to_date] -= 1
+    counts = []
+    members = moves.pop("", 0)
+    for day in sorted(moves):
+        members += moves[day]
+        counts.append((day, members))
+    return counts
 
 
 @dataclass(frozen=True)

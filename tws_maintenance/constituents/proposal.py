@@ -6,7 +6,7 @@ is read back from there is compared before it is trusted: files get edited.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -111,12 +111,19 @@ def read_proposal(home: Home, proposal_id: str) -> Proposal:
 
 def proposal_ids(home: Home, index: Index) -> Iterator[str]:
     """Yield the ids of the proposals of `index`, newest first."""
+    folders = newest_first((path.name for path in home.staging.glob(f"*_{index.key}")), index)
+    yield from (folder for folder in folders if is_staged(home, folder))
+
+
+def newest_first(names: Iterable[str], index: Index) -> list[str]:
+    """Return the ids of proposals of `index` among the names of folders, newest first."""
     real = re.compile(rf"maintenance_\d{{8}}_\d{{6}}(_\d+)?_{index.key}")
-    named = [path for path in home.staging.glob(f"*_{index.key}") if real.fullmatch(path.name)]
-    folders = sorted(named, key=_age_key, reverse=True)
-    for folder in folders:
-        if (folder / RECORD).exists():
-            yield folder.name
+    return sorted((name for name in names if real.fullmatch(name)), key=_age_key, reverse=True)
+
+
+def is_staged(home: Home, proposal_id: str) -> bool:
+    """Tell whether a folder holds the record that makes it a proposal."""
+    return (home.proposal(proposal_id) / RECORD).exists()
 
 
 def last_copy(home: Home, index: Index, url: str) -> KnownCopy | None:
@@ -142,7 +149,7 @@ def _read_raw(path: Path, expected: str) -> bytes | None:
     return content if sha256(content) == expected else None
 
 
-def _age_key(folder: Path) -> tuple[str, int]:
+def _age_key(proposal_id: str) -> tuple[str, int]:
     """Sort maintenance_20261122_183000_2_sp500 after maintenance_20261122_183000_sp500."""
-    _, day, time, *rest = [*folder.name.split("_"), "", ""]
+    _, day, time, *rest = [*proposal_id.split("_"), "", ""]
     return f"{day}_{time}", int(rest[0]) if rest[0].isdecimal() else 1

@@ -4,15 +4,22 @@ from datetime import datetime
 from typing import Any
 
 from tws_maintenance.constituents.drift import find_drift
+from tws_maintenance.constituents.live import read_live
 from tws_maintenance.constituents.rules import FRESH, NOT_EDITED
-from tws_maintenance.constituents.validation import validate_live
-from tws_maintenance.errors import StoreError
+from tws_maintenance.errors import LiveFileError, StoreError, UsageError
 from tws_maintenance.freshness import is_older, is_stale
 from tws_maintenance.home import Home
-from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES, MARKET_EVENTS, Index
+from tws_maintenance.indices import (
+    CONSTITUENT_TASKS,
+    INDICES,
+    MARKET_EVENTS,
+    Index,
+    index_of_task,
+)
 from tws_maintenance.market_events.last_sync import LOGS_READ, doubts
 from tws_maintenance.market_events.store import EventStore
-from tws_maintenance.reports.store import last_refreshed, newest_reports, results_of
+from tws_maintenance.reports.shelf import Refreshed, ReportShelf
+from tws_maintenance.reports.store import read_report, results_of
 from tws_maintenance.settings import Settings
 from tws_maintenance.verdict import Outcome
 
@@ -22,23 +29,32 @@ _NOT_RUN: dict[str, Any] = {"status": "not_run", "warnings": [], "errors": []}
 
 
 def status(home: Home, settings: Settings, at: datetime) -> dict[str, Any]:
-    """Return {constituents[], market_events, latest_report}, as the console's API gives it."""
-    refreshed = last_refreshed(home, (*CONSTITUENT_TASKS, MARKET_EVENTS))
-    latest = next(newest_reports(home), None)
+    """Return `overview` with an audit of each live file as it lies, which takes pandera a while."""
+    from tws_maintenance.constituents.validation import validate_live
+
+    value = overview(home, settings, at, ReportShelf(home))
+    for one in value["constituents"]:
+        index = index_of_task(one["task"])
+        limits, refreshed_at = settings.of(index), one["last_refreshed_at"]
+        audit = validate_live(home, index, limits, refreshed_at, at)
+        one["file_audit"] = {
+            "status": audit.status.value,
+            "warnings": audit.messages(Outcome.WARNED, but=SHOWN_APART),
+            "errors": audit.messages(Outcome.FAILED),
+        }
+    return value
+
+
+def overview(home: Home, settings: Settings, at: datetime, shelf: ReportShelf) -> dict[str, Any]:
+    """Return {constituents[], market_events, latest_report}, from the files and the reports."""
+    refreshed = shelf.last_refreshed((*CONSTITUENT_TASKS, MARKET_EVENTS))
     return {
         "constituents": [
-            _index_status(home, settings, index, refreshed.get(index.task), at)
+            _index_status(home, settings, index, shelf, refreshed.get(index.task), at)
             for index in INDICES.values()
         ],
-        "market_events": _events_status(home, settings, refreshed.get(MARKET_EVENTS), at),
-        "latest_report": latest
-        and {
-            "report_id": latest.get("report_id"),
-            "finished_at": latest.get("finished_at"),
-            "status": latest.get("status"),
-            "warnings": latest.get("warnings") or [],
-            "errors": latest.get("errors") or [],
-        },
+        "market_events": _events_status(home, settings, shelf, refreshed.get(MARKET_EVENTS), at),
+        "latest_report": _latest(home, shelf),
     }
 
 
@@ -55,56 +71,75 @@ def needs_attention(value: dict[str, Any]) -> bool:
     )
 
 
+def _latest(home: Home, shelf: ReportShelf) -> dict[str, Any] | None:
+    latest = shelf.latest()
+    report = _report(home, latest.report_id) if latest else None
+    return report and {
+        "report_id": report.get("report_id"),
+        "finished_at": report.get("finished_at"),
+        "status": report.get("status"),
+        "warnings": report.get("warnings") or [],
+        "errors": report.get("errors") or [],
+        "run_id": report.get("run_id"),
+    }
+
+
 def _index_status(
     home: Home,
     settings: Settings,
     index: Index,
-    refreshed: tuple[str, str | None] | None,
+    shelf: ReportShelf,
+    refreshed: Refreshed | None,
     at: datetime,
 ) -> dict[str, Any]:
-    refreshed_at, source = refreshed or (None, None)
-    limits = settings.of(index)
-    audit = validate_live(home, index, limits, refreshed_at, at)
-    drift = find_drift(home, index, audit.content) if audit.content else None
-    run_id, validation = _last_validation(home, index)
+    refreshed_at = refreshed.finished_at if refreshed else None
+    row_count, drift, problem = _file(home, index, settings)
+    last = shelf.last_result(index.task)
     return {
         "task": index.task,
         "name": index.name,
         "file": home.relative(home.live_file(index.key)),
         "last_refreshed_at": refreshed_at,
-        "row_count": audit.row_count,
-        "source": source,
-        "validation": validation,
-        "stale": is_stale(refreshed_at, limits, at),
-        "drift": drift.text if drift else None,
-        "file_audit": {
-            "status": audit.status.value,
-            "warnings": audit.messages(Outcome.WARNED, but=SHOWN_APART),
-            "errors": audit.messages(Outcome.FAILED),
-        },
-        "run_id": run_id,
+        "row_count": row_count,
+        "source": refreshed.source if refreshed else None,
+        "validation": _validation(home, index, last[0].report_id) if last else dict(_NOT_RUN),
+        "stale": is_stale(refreshed_at, settings.of(index), at),
+        "drift": drift,
+        "file_problem": problem,
+        "run_id": last[0].run_id if last else None,
     }
 
 
+def _file(
+    home: Home, index: Index, settings: Settings
+) -> tuple[int | None, str | None, str | None]:
+    """Return rows, drift and what is plainly wrong with the live file, None for none of each."""
+    try:
+        live = read_live(home, index)
+    except LiveFileError as error:
+        return None, None, str(error)
+    if live is None:
+        return None, None, f"{home.relative(home.live_file(index.key))} is missing."
+    drift = find_drift(home, index, live.content)
+    rows, minimum = len(live.rows), settings.of(index).min_rows or 0
+    problem = f"It has {rows} rows, at least {minimum} are expected." if rows < minimum else None
+    return rows, drift.text if drift else None, problem
+
+
 def _events_status(
-    home: Home, settings: Settings, refreshed: tuple[str, str | None] | None, at: datetime
+    home: Home,
+    settings: Settings,
+    shelf: ReportShelf,
+    refreshed: Refreshed | None,
+    at: datetime,
 ) -> dict[str, Any]:
     """Return what the last sync came to, and whether the last complete one is too old.
 
     A sync that failed in part has not refreshed the events.
     """
-    refreshed_at, _ = refreshed or (None, None)
-    result = next(
-        (
-            one
-            for report in newest_reports(home)
-            for one in results_of(report)
-            if one.get("task") == MARKET_EVENTS
-            and one.get("dry_run") is False
-            and one.get("status") != "skipped"
-        ),
-        {},
-    )
+    refreshed_at = refreshed.finished_at if refreshed else None
+    last = shelf.last_apply(MARKET_EVENTS)
+    result = _result(home, last[0].report_id, MARKET_EVENTS) if last else {}
     providers = [one for one in result.get("providers") or [] if isinstance(one, dict)]
 
     def total(*keys: str) -> int:
@@ -118,6 +153,7 @@ def _events_status(
         "errors": total("errors"),
         "providers": providers,
         "status": result.get("status"),
+        "run_id": last[0].run_id if last else None,
         "doubts": _doubts(home, settings, result, at),
         "needs_refresh": is_older(refreshed_at, settings.events.max_age_days, at),
     }
@@ -136,16 +172,22 @@ def _doubts(home: Home, settings: Settings, result: dict[str, Any], at: datetime
     return told + doubts(logs, at, days=0, max_age_days=max_age)
 
 
-def _last_validation(home: Home, index: Index) -> tuple[str | None, dict[str, Any]]:
-    """Return the run and the audit of the newest report that worked on `index`."""
-    for report in newest_reports(home):
-        for result in results_of(report):
-            # A refusal says something of the proposal, nothing of the list.
-            is_told = result.get("status") != "skipped" and not result.get("refusal")
-            if result.get("task") == index.task and is_told:
-                told = result.get("validation")
-                validation = dict(told) if isinstance(told, dict) else dict(_NOT_RUN)
-                if result.get("status") == "failed":
-                    validation = {**validation, "status": "failed"}
-                return report.get("run_id"), validation
-    return None, dict(_NOT_RUN)
+def _validation(home: Home, index: Index, report_id: str) -> dict[str, Any]:
+    """Return what a report says of the audit of `index`; a failed task has not passed."""
+    result = _result(home, report_id, index.task)
+    told = result.get("validation")
+    validation = dict(told) if isinstance(told, dict) else dict(_NOT_RUN)
+    return {**validation, "status": "failed"} if result.get("status") == "failed" else validation
+
+
+def _result(home: Home, report_id: str, task: str) -> dict[str, Any]:
+    report = _report(home, report_id) or {}
+    return next((one for one in results_of(report) if one.get("task") == task), {})
+
+
+def _report(home: Home, report_id: str) -> dict[str, Any] | None:
+    """Return a report, None where it was damaged or removed since it was listed."""
+    try:
+        return read_report(home, report_id)
+    except (OSError, ValueError, UsageError):
+        return None

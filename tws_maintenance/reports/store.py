@@ -2,8 +2,9 @@
 
 import contextlib
 import json
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -155,7 +156,21 @@ def read_report(home: Home, report_id: str) -> dict[str, Any]:
 
 def report_ids(home: Home) -> list[str]:
     """Return the ids of all reports, newest first; those of an older form come last."""
-    stems = [path.stem for path in home.reports.glob("*.json") if not path.name.startswith(".")]
+    return newest_first(names_in(home.reports))
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the names in a folder in no order; none where it cannot be listed."""
+    try:
+        with os.scandir(folder) as found:
+            return [one.name for one in found]
+    except OSError:
+        return []
+
+
+def newest_first(names: Iterable[str]) -> list[str]:
+    """Return the ids of the reports among the names of files, as `report_ids` sorts them."""
+    stems = [name.removesuffix(".json") for name in names if name.endswith(".json")]
     ours = sorted((s for s in stems if _STAMP.fullmatch(s)), key=stamp_key, reverse=True)
     older = sorted((s for s in stems if _OLDER_FORM.fullmatch(s)), reverse=True)
     return [f"{PREFIX}{stem}" for stem in ours] + older
@@ -206,25 +221,28 @@ def last_refreshed(home: Home, tasks: tuple[str, ...]) -> dict[str, tuple[str, s
     for report in newest_reports(home):
         for result in results_of(report):
             task = result.get("task")
-            if (
-                task in tasks
-                and task not in found
-                and result.get("dry_run") is False
-                and result.get("status") == TaskStatus.SUCCESS
-                # A restore brings an older list back: it is no refresh.
-                and not str(result.get("source")).startswith(BACKUP_SOURCE)
-                and _is_instant(result.get("finished_at"))
-            ):
+            if task in tasks and task not in found and is_refresh(result):
                 found[task] = (result["finished_at"], result.get("source"))
         if len(found) == len(tasks):
             break
     return found
 
 
+def is_refresh(result: dict[str, Any]) -> bool:
+    """Tell whether a task result is a successful apply that brought what its source says now."""
+    return (
+        result.get("dry_run") is False
+        and result.get("status") == TaskStatus.SUCCESS
+        # A restore brings an older list back: it is no refresh.
+        and not str(result.get("source")).startswith(BACKUP_SOURCE)
+        and _is_instant(result.get("finished_at"))
+    )
+
+
 def _is_instant(value: Any) -> bool:
     try:
         parse_utc(value)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return False
     return True
 

@@ -9,6 +9,7 @@ from tws_maintenance.constituents.history import (
     Change,
     Stay,
     changes_of,
+    member_counts,
     members_on,
     read_history,
     settled,
@@ -161,3 +162,25 @@ def test_every_promotion_and_every_restore_adds_to_it(home: Home) -> None:
         ("183200", "removed", "Z901.SI"),
         ("183200", "removed", "Z902.SI"),
     ]
+
+
+def test_how_many_there_were_is_told_for_each_day_that_changed_something() -> None:
+    stays = settled([], rows("A", "B"), rows("A", "B", "C"), "report-1", FIRST)
+    stays = settled(stays, rows("A", "B", "C"), rows("A", "D"), "report-2", SECOND)
+    stays = settled(stays, rows("A", "D"), rows("A", "E"), "report-3", THIRD)
+    assert member_counts(stays) == [("2026-11-22", 3), ("2026-11-25", 2), ("2026-12-01", 2)]
+    assert member_counts(stays) == [
+        (day.isoformat(), len(members_on(stays, day))) for day in (FIRST, SECOND, THIRD)
+    ]
+
+
+def test_who_came_and_went_within_a_day_is_not_counted_at_its_end() -> None:
+    stays = settled([], [], rows("A"), "report-1", FIRST)
+    stays = settled(stays, rows("A"), rows("A", "B"), "report-2", SECOND)
+    stays = settled(stays, rows("A", "B"), rows("A"), "report-3", SECOND)
+    assert member_counts(stays) == [("2026-11-22", 1), ("2026-11-25", 1)]
+
+
+def test_a_history_in_which_nothing_happened_has_no_counts() -> None:
+    assert member_counts([]) == []
+    assert member_counts([Stay("A", "A Company", "", "", "")]) == []

@@ -56,6 +56,7 @@ def test_after_an_apply_everything_is_fresh(home: Home) -> None:
         "status": "completed",
         "warnings": [],
         "errors": [],
+        "run_id": "run-1",
     }
 
 

@@ -161,6 +161,13 @@ class ConsoleSettings(_Section):
             raise ValueError("must be an address such as http://127.0.0.1:3000")
         return value.rstrip("/")
 
+    def placed(
+        self, host: str | None = None, port: int | None = None, dagster_url: str | None = None
+    ) -> Self:
+        """Return these settings with what a command line says instead."""
+        named = {"host": host, "port": port, "dagster_url": dagster_url}
+        return self.model_copy(update={key: one for key, one in named.items() if one is not None})
+
 
 class Settings(BaseSettings):
     """All settings of a home, from the environment first, then maintenance.toml."""

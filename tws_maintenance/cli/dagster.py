@@ -1,8 +1,12 @@
 """`dagster`: Dagster's own commands on this home."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -10,6 +14,8 @@ import click
 from tws_maintenance.cli.context import pass_home
 from tws_maintenance.home import Home
 
+# Its webserver, daemon and code server end one after the other.
+ENDING_SECONDS = 30.0
 CODE_LOCATION = ("-m", "tws_maintenance.definitions")
 # The commands that load a code location, by how many words name them.
 LOADING = {
@@ -60,6 +66,46 @@ def dagster(home: Home, ctx: click.Context, args: tuple[str, ...]) -> None:
         # In our place, so that a signal for us reaches it.
         os.execv(sys.executable, command)  # noqa: S606 - a list of our own making
     ctx.exit(subprocess.run(command, env=os.environ, check=False).returncode)
+
+
+@contextlib.contextmanager
+def running_ui(home: Home, port: int) -> Iterator[None]:
+    """Run Dagster's webserver and daemon beside this process, and end them with it.
+
+    In a session of its own, so that Ctrl-C reaches it once, from here: interrupted twice, its
+    processes leave the code server behind. If it ends by itself, so does this process.
+    """
+    from tws_maintenance.pipeline.instance import prepare
+
+    prepare(home)
+    command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
+    command += [*CODE_LOCATION, "--log-level", "warning"]
+    environment = {**os.environ}
+    environment.pop("TWS_MAINTENANCE_CONSOLE__PASSWORD", None)
+    process = subprocess.Popen(command, env=environment, cwd=home.root, start_new_session=True)
+    is_over = threading.Event()
+
+    def follow() -> None:
+        code = process.wait()
+        if not is_over.is_set():
+            click.echo(f"The Dagster UI ended by itself (exit code {code}).", err=True)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=follow, daemon=True).start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(ENDING_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def with_code_location(args: tuple[str, ...], folder: Path) -> list[str]:

@@ -8,6 +8,7 @@ import click
 
 from tws_maintenance.cli import (
     backups,
+    console,
     dagster,
     demo,
     doctor,
@@ -84,6 +85,8 @@ for command in (
     reports.reports,
     events.events,
     watchlist.watchlist,
+    console.console,
+    console.dev,
     dagster.dagster,
     doctor.doctor,
     demo.demo,

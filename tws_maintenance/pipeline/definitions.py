@@ -10,6 +10,9 @@ from tws_maintenance.pipeline.events import build_event_assets, build_event_chec
 from tws_maintenance.pipeline.jobs import build_jobs
 from tws_maintenance.pipeline.report_resource import build_report_resource
 
+# For who reaches Dagster through the pipeline alone.
+Definitions = dg.Definitions
+
 
 def build_definitions(begun: HeadStart | None = None) -> dg.Definitions:
     """Return the definitions; `begun` is what a caller began before importing Dagster."""

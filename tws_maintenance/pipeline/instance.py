@@ -17,6 +17,8 @@ from tws_maintenance.recovery import recover
 from tws_maintenance.storage.atomic import write_whole
 from tws_maintenance.storage.locks import hold
 
+# For who reaches Dagster through the pipeline alone.
+Instance = dg.DagsterInstance
 VARIABLE = "DAGSTER_HOME"
 INIT_WAIT_SECONDS = 60.0
 READY_MARK = "dagster_home.ready"

@@ -47,9 +47,7 @@ def launch(
             _begin_events(home, worker, spec)
         from tws_maintenance.pipeline.runs import execute
 
-        return execute(
-            home, spec, run_id=run_id, begun=begun, on_step=on_step, log_level=log_level
-        )
+        return execute(home, spec, run_id=run_id, begun=begun, on_step=on_step, log_level=log_level)
 
 
 @contextlib.contextmanager

@@ -280,4 +280,3 @@ def _check(evaluation: dg.AssetCheckEvaluation) -> CheckView:
 
 def _text_of(timestamp: float) -> str:
     return utc_text(datetime.fromtimestamp(timestamp, UTC))
-

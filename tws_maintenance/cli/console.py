@@ -1,0 +1,56 @@
+"""`console` and `dev`: the page, alone or together with Dagster's own."""
+
+import click
+
+from tws_maintenance.cli.context import pass_home
+from tws_maintenance.home import Home
+
+host_option = click.option(
+    "--host", metavar="ADDRESS", help="Where to listen [default: [console] host, 127.0.0.1]."
+)
+port_option = click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="The console's port [default: [console] port, 5080].",
+)
+
+
+@click.command()
+@host_option
+@port_option
+@pass_home
+def console(home: Home, host: str | None, port: int | None) -> None:
+    """Serve the maintenance page and its API until interrupted.
+
+    Any address but this machine's own demands a password, as TWS_MAINTENANCE_CONSOLE__PASSWORD.
+    Runs that were started on the page go on when the console ends.
+    """
+    from tws_maintenance.console.serve import serve
+    from tws_maintenance.settings import load_settings
+
+    settings = load_settings(home).console.placed(host, port)
+    serve(home, settings, lambda address: click.echo(f"Console: {address}  (Ctrl-C ends it)"))
+
+
+@click.command()
+@host_option
+@port_option
+@click.option(
+    "--dagster-port",
+    type=click.IntRange(1, 65535),
+    default=3000,
+    show_default=True,
+    help="The port of Dagster's UI, which listens on this machine only.",
+)
+@pass_home
+def dev(home: Home, host: str | None, port: int | None, dagster_port: int) -> None:
+    """Serve the console and the Dagster UI together; one Ctrl-C ends both."""
+    from tws_maintenance.cli.dagster import running_ui
+    from tws_maintenance.console.serve import serve
+    from tws_maintenance.settings import load_settings
+
+    dagster_url = f"http://127.0.0.1:{dagster_port}"
+    settings = load_settings(home).console.placed(host, port, dagster_url)
+    with running_ui(home, dagster_port):
+        click.echo(f"Dagster UI: {dagster_url}  (ready in a few seconds)")
+        serve(home, settings, lambda address: click.echo(f"Console: {address}  (Ctrl-C ends both)"))

@@ -1,0 +1,203 @@
+"""`/api/maintenance`: the same as the page, for programs. Types are strict, errors have one shape.
+
+Handlers translate: a body into a run that is wanted, what the backend says into JSON. The
+description in `openapi` is made of the same models.
+"""
+
+from typing import Any, TypeVar
+
+from flask import Blueprint, Response, jsonify, request, url_for
+from pydantic import BaseModel
+
+from tws_maintenance.console import bodies
+from tws_maintenance.console.backend import Backend
+from tws_maintenance.console.problems import Problem
+from tws_maintenance.console.wishes import promote_spec, restore_spec, run_spec
+from tws_maintenance.constituents.generation import read_generation
+from tws_maintenance.errors import UsageError
+from tws_maintenance.indices import INDICES
+from tws_maintenance.reports.entry import Entry
+from tws_maintenance.reports.markdown import render
+from tws_maintenance.reports.store import read_report, report_path
+
+PREFIX = "/api/maintenance"
+DAMAGED_BYTES_SHOWN = 20_000
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def body_as(model: type[Model]) -> Model:
+    """Return the JSON body of the request.
+
+    Raises:
+        Problem: 415 where it is not JSON by its own word, 400 where it is wrong.
+    """
+    if not request.is_json:
+        raise Problem(415, "unsupported_media_type", "Send JSON, as Content-Type application/json.")
+    return bodies.read_body(model, request.get_data())
+
+
+def query_as(model: type[Model]) -> Model:
+    """Return the parameters of the request's address. Raises Problem 400 where one is wrong."""
+    return bodies.read_query(model, request.args.to_dict(flat=False))
+
+
+def add_api(blueprint: Blueprint, backend: Backend) -> None:
+    """Add the API to the blueprint of the console."""
+    _add_reading(blueprint, backend)
+    _add_reports(blueprint, backend)
+    _add_starting(blueprint, backend)
+
+
+def answer_for(backend: Backend, run_id: str, wait: float) -> tuple[Response, int]:
+    """Return 200 with the report of a run that ended within `wait` seconds, else 202."""
+    backend.launcher.wait(run_id, wait)
+    report = backend.report_of_run(run_id) if wait > 0 else None
+    if report is not None:
+        return jsonify(report), 200
+    address = url_for("maintenance.api_run", run_id=run_id)
+    return jsonify({"run_id": run_id, "status_url": address}), 202
+
+
+def _add_reading(blueprint: Blueprint, backend: Backend) -> None:
+    @blueprint.get(f"{PREFIX}/status")
+    def api_status() -> Response:
+        query_as(bodies.NoQuery)
+        return jsonify(backend.status())
+
+    @blueprint.get(f"{PREFIX}/runs/<run_id>")
+    def api_run(run_id: str) -> Response:
+        query_as(bodies.NoQuery)
+        return jsonify(backend.run(run_id))
+
+    @blueprint.get(f"{PREFIX}/caches")
+    def api_caches() -> Response:
+        query_as(bodies.NoQuery)
+        generations = []
+        for index in INDICES.values():
+            found = read_generation(backend.home, index)
+            generations.append(
+                {
+                    "index": index.key,
+                    "task": index.task,
+                    "generation": found and found.generation,
+                    "report_id": found and found.report_id,
+                    "promoted_at": found and found.promoted_at,
+                    "sha256": found and found.sha256,
+                }
+            )
+        return jsonify({"generations": generations})
+
+    @blueprint.get(f"{PREFIX}/badge")
+    def api_badge() -> Response:
+        query_as(bodies.NoQuery)
+        return jsonify(badge(backend.status()))
+
+
+def badge(status: dict[str, Any]) -> dict[str, Any]:
+    """Return what shields.io shows: https://shields.io/badges/endpoint-badge."""
+    stale = [one["name"] for one in status["constituents"] if one["stale"]]
+    failed = [
+        one["name"]
+        for one in status["constituents"]
+        if one["file_problem"] or one["validation"]["status"] == "failed"
+    ]
+    events = status["market_events"]
+    if events["status"] in {"failed", "partial_failure"}:
+        failed.append("events")
+    if events["needs_refresh"]:
+        stale.append("events")
+    told = [f"{', '.join(failed)} failed"] if failed else []
+    told += [f"{', '.join(stale)} stale"] if stale else []
+    colour = "red" if failed else "orange" if stale else "brightgreen"
+    return {
+        "schemaVersion": 1,
+        "label": "maintenance",
+        "message": "; ".join(told) or "fresh",
+        "color": colour,
+        "isError": bool(failed),
+    }
+
+
+def _add_reports(blueprint: Blueprint, backend: Backend) -> None:
+    @blueprint.get(f"{PREFIX}/reports")
+    def api_reports() -> Response:
+        query = query_as(bodies.ReportsQuery)
+        entries, total = backend.shelf.page(
+            limit=query.limit, offset=query.offset, status=query.status, task=query.task
+        )
+        return jsonify({"reports": [_line(entry) for entry in entries], "total": total})
+
+    @blueprint.get(f"{PREFIX}/reports/<report_id>")
+    def api_report(report_id: str) -> Response:
+        query = query_as(bodies.FormatQuery)
+        report = report_or_damaged(backend, report_id)
+        if query.format == "md":
+            return Response(markdown_of(report), mimetype="text/markdown")
+        return jsonify(report)
+
+
+def report_or_damaged(backend: Backend, report_id: str) -> dict[str, Any]:
+    """Return a report; of a damaged one {report_id, damaged: true, problem, text}.
+
+    Raises:
+        Problem: 404, there is none of that id.
+    """
+    try:
+        report = read_report(backend.home, report_id)
+        render(report)
+    except UsageError as error:
+        raise Problem(404, "not_found", f"There is no report {report_id}.") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return {
+            "report_id": report_id,
+            "damaged": True,
+            "problem": f"It cannot be read as a report: {type(error).__name__}.",
+            "text": _text_of(backend, report_id),
+        }
+    return report
+
+
+def markdown_of(report: dict[str, Any]) -> str:
+    """Return a report as Markdown; a damaged one as the block of text that is left of it."""
+    if not report.get("damaged"):
+        return render(report)
+    text = str(report["text"]).replace("```", "'''")
+    return f"# Damaged report {report['report_id']}\n\n{report['problem']}\n\n```\n{text}\n```\n"
+
+
+def _text_of(backend: Backend, report_id: str) -> str:
+    try:
+        content = report_path(backend.home, report_id).read_bytes()[:DAMAGED_BYTES_SHOWN]
+    except OSError:
+        return ""
+    return content.decode("utf-8", "replace")
+
+
+def _line(entry: Entry) -> dict[str, Any]:
+    return {
+        "report_id": entry.report_id,
+        "run_id": entry.run_id,
+        "status": entry.status,
+        "dry_run": entry.dry_run,
+        "finished_at": entry.finished_at,
+        "warnings": entry.warnings,
+        "errors": entry.errors,
+        "damaged": entry.damaged,
+    }
+
+
+def _add_starting(blueprint: Blueprint, backend: Backend) -> None:
+    @blueprint.post(f"{PREFIX}/run")
+    def api_start() -> tuple[Response, int]:
+        body = body_as(bodies.RunBody)
+        return answer_for(backend, backend.start(run_spec(body)), body.wait)
+
+    @blueprint.post(f"{PREFIX}/promote")
+    def api_promote() -> tuple[Response, int]:
+        body = body_as(bodies.PromoteBody)
+        return answer_for(backend, backend.start(promote_spec(backend, body)), body.wait)
+
+    @blueprint.post(f"{PREFIX}/restore")
+    def api_restore() -> tuple[Response, int]:
+        body = body_as(bodies.RestoreBody)
+        return answer_for(backend, backend.start(restore_spec(backend, body)), body.wait)

@@ -1,0 +1,70 @@
+"""The standalone application: the blueprint, the events' API, health, security and errors."""
+
+import secrets
+from typing import Any
+
+from flask import Flask, Response, jsonify, redirect, url_for
+from flask_wtf.csrf import CSRFProtect
+
+from tws_maintenance.console import security
+from tws_maintenance.console.answering import add_errors
+from tws_maintenance.console.backend import Backend
+from tws_maintenance.console.blueprint import build_blueprint
+from tws_maintenance.console.events_api import build_events_blueprint
+from tws_maintenance.console.health import build_health_blueprint
+from tws_maintenance.console.login import demand_password
+from tws_maintenance.console.openapi import describe
+from tws_maintenance.errors import SettingsError
+from tws_maintenance.home import Home
+from tws_maintenance.settings import ConsoleSettings, load_settings
+
+
+def create_app(home: Home, settings: ConsoleSettings | None = None) -> Flask:
+    """Return the console of `home`.
+
+    Raises:
+        SettingsError: it would be reachable from elsewhere without a password.
+        HomeError: Dagster's storage in the home cannot be opened.
+    """
+    settings = settings or load_settings(home).console
+    if settings.password is None and not security.is_loopback(settings.host):
+        raise SettingsError(
+            f"The console would listen on {settings.host}, where others can reach it, without a "
+            "password. Set TWS_MAINTENANCE_CONSOLE__PASSWORD, or use --host 127.0.0.1."
+        )
+    app = Flask(__name__, static_folder=None)
+    app.config.from_mapping(
+        # New at every start: nothing secret is written down. Open pages are told to reload.
+        SECRET_KEY=secrets.token_bytes(32),
+        SESSION_COOKIE_NAME="tws_maintenance",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Strict",
+        MAX_CONTENT_LENGTH=security.MAX_REQUEST_BYTES,
+        MAX_FORM_MEMORY_SIZE=security.MAX_REQUEST_BYTES,
+        WTF_CSRF_TIME_LIMIT=security.TOKEN_SECONDS,
+        # The check of the Referer is for https; the token is what counts.
+        WTF_CSRF_SSL_STRICT=False,
+    )
+    security.check_hosts(app, settings)
+    backend = Backend(home, settings.dagster_url)
+    if settings.password is not None:
+        demand_password(app, settings.password.get_secret_value())
+    CSRFProtect(app)
+    app.after_request(security.with_headers)
+    app.register_blueprint(build_blueprint(backend))
+    app.register_blueprint(build_events_blueprint(backend))
+    app.register_blueprint(build_health_blueprint(backend))
+    _add_root(app)
+    add_errors(app)
+    app.extensions["tws_maintenance"] = backend
+    return app
+
+
+def _add_root(app: Flask) -> None:
+    @app.get("/")
+    def root() -> Any:
+        return redirect(url_for("maintenance.overview"))
+
+    @app.get("/api/openapi.json")
+    def openapi() -> Response:
+        return jsonify(describe())

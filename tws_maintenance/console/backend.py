@@ -1,0 +1,292 @@
+"""What pages and API share: the home, Dagster's instance, the reports, and the state of it all.
+
+Knows no Flask. Settings are read again for every request, so that a corrected maintenance.toml
+needs no restart; what is expensive (reports, Dagster's instance) is kept.
+"""
+
+import threading
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from tws_maintenance.clock import utc_now
+from tws_maintenance.console.launcher import Launcher, run_line
+from tws_maintenance.console.problems import Problem
+from tws_maintenance.constituents.backups import read_backup
+from tws_maintenance.constituents.readiness import ProposalShelf, Readiness, readiness
+from tws_maintenance.errors import BackupDamaged, UsageError
+from tws_maintenance.home import Home
+from tws_maintenance.indices import MARKET_EVENTS, index_of_task
+from tws_maintenance.market_events.clocks import clocks
+from tws_maintenance.market_events.scope import resolve
+from tws_maintenance.pipeline import observe
+from tws_maintenance.pipeline.instance import open_instance
+from tws_maintenance.pipeline.observe import RunView
+from tws_maintenance.pipeline.reconcile import reconcile
+from tws_maintenance.reports.results import promotable_tasks
+from tws_maintenance.reports.shelf import ReportShelf
+from tws_maintenance.reports.status import overview
+from tws_maintenance.reports.store import is_refresh, read_report, results_of
+from tws_maintenance.run_spec import RunSpec
+from tws_maintenance.settings import Settings, load_settings
+from tws_maintenance.verdict import ValidationStatus
+
+
+class Backend:
+    """One home as the console sees it, for any number of threads.
+
+    Raises:
+        HomeError: Dagster's storage cannot be opened.
+    """
+
+    def __init__(self, home: Home, dagster_url: str) -> None:
+        self.home = home
+        self.dagster_url = dagster_url
+        self.instance = open_instance(home)
+        self.launcher = Launcher(home, self.instance)
+        self.shelf = ReportShelf(home)
+        self.proposals = ProposalShelf(home)
+        reconcile(home, self.instance)
+        threading.Thread(target=self._warm, daemon=True).start()
+
+    def close(self) -> None:
+        """Let go of Dagster's storage; runs go on."""
+        self.instance.dispose()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the home as they are now. Raises SettingsError."""
+        return load_settings(self.home)
+
+    def run_url(self, run_id: str | None) -> str | None:
+        """Return where Dagster's own page of a run is."""
+        return f"{self.dagster_url}/runs/{run_id}" if run_id else None
+
+    def status(self, at: datetime | None = None) -> dict[str, Any]:
+        """Return {constituents[], market_events, latest_report, venues[], running[]}.
+
+        From the reports and files, unless Dagster knows of something newer: a run that is at work
+        just now, or whose report was lost.
+        """
+        at, settings = at or utc_now(), self.settings
+        value = overview(self.home, settings, at, self.shelf)
+        refreshed = observe.refreshes(self.instance, is_refresh)
+        audits = observe.audits(self.instance)
+        for one in value["constituents"]:
+            self._add_dagster(one, refreshed, audits)
+            one["proposal"] = self._proposal(one["task"], settings, at)
+            one["run_url"] = self.run_url(one["run_id"])
+        events = value["market_events"]
+        events["run_url"] = self.run_url(events["run_id"])
+        if value["latest_report"]:
+            latest = value["latest_report"]
+            latest["run_url"] = self.run_url(latest["run_id"])
+        return {
+            **value,
+            "venues": [one.to_dict() for one in clocks(at)],
+            "running": self.running(),
+        }
+
+    def _add_dagster(
+        self,
+        one: dict[str, Any],
+        refreshed: dict[str, observe.Materialized],
+        audits: dict[str, observe.Audited],
+    ) -> None:
+        """Let what Dagster recorded win where it is newer than any report."""
+        newest = refreshed.get(one["task"])
+        if newest and str(newest.result["finished_at"]) > (one["last_refreshed_at"] or ""):
+            one["last_refreshed_at"] = newest.result["finished_at"]
+            one["source"] = newest.result["source"]
+        audited = audits.get(one["task"])
+        if audited is None or audited.run_id == one["run_id"]:
+            return
+        if self.shelf.of_run(audited.run_id) is None:
+            one["validation"] = _validation_of(audited)
+            one["run_id"] = audited.run_id
+
+    def _proposal(self, task: str, settings: Settings, at: datetime) -> dict[str, Any] | None:
+        """Return the newest proposal of a list with its state, None where there is none."""
+        state = self.proposals.newest_state(index_of_task(task), settings, at)
+        if state is None or state.proposal is None:
+            return None
+        changes = state.proposal.changes
+        return {
+            "proposal_id": state.proposal_id,
+            "report_id": state.proposal.report_id,
+            "state": state.state.value,
+            "why": state.why,
+            "created_at": state.proposal.created_at,
+            "before_count": state.proposal.before_count,
+            "after_count": state.proposal.after_count,
+            "added": len(changes.added),
+            "removed": len(changes.removed),
+            "updated": len(changes.updated),
+        }
+
+    def running(self) -> list[dict[str, Any]]:
+        """Return the runs in progress, whoever started them, oldest first."""
+        return [self._line(view) for view in self.launcher.running()]
+
+    def _line(self, view: RunView) -> dict[str, Any]:
+        return {**run_line(view), "run_url": self.run_url(view.run_id)}
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        """Return a run with its steps and checks; once it has ended, as its report tells it.
+
+        Raises:
+            Problem: 404, there is no such run of this home.
+        """
+        view = observe.run_view(self.home, self.instance, run_id)
+        if view is not None and view.is_in_progress:
+            self.launcher.running()  # closes it if it died
+            view = observe.run_view(self.home, self.instance, run_id)
+        report_id = (view and view.report_id) or self.shelf.of_run(run_id)
+        if view is None and report_id is None:
+            raise Problem(404, "not_found", "There is no run of that id in this home.")
+        steps, checks = observe.progress_of(self.instance, run_id)
+        line = self._line(view) if view else self._line_of_report(run_id, str(report_id))
+        is_over = view is None or not view.is_in_progress
+        report = self.report(report_id) if is_over and report_id else None
+        return {
+            **line,
+            "report_id": report_id,
+            "state": _state(view, report),
+            "steps": [asdict(step) for step in steps],
+            "checks": [asdict(check) for check in checks],
+            "finished_at": view.finished_at if view else (report or {}).get("finished_at"),
+            "status": report and report.get("status"),
+        }
+
+    def _line_of_report(self, run_id: str, report_id: str) -> dict[str, Any]:
+        """Return what a report says of a run that Dagster no longer has."""
+        entry = self.shelf.entry(report_id)
+        return {
+            "run_id": run_id,
+            "report_id": report_id,
+            "state": "finished",
+            "tasks": [line.task for line in entry.results],
+            "dry_run": bool(entry.dry_run),
+            "job": None,
+            "entry_point": entry.entry_point,
+            "actor": entry.actor,
+            "created_at": entry.started_at,
+            "started_at": entry.started_at,
+            "run_url": None,
+        }
+
+    def report(self, report_id: str) -> dict[str, Any] | None:
+        """Return a report, None where there is no readable one of that id."""
+        try:
+            return read_report(self.home, report_id)
+        except (OSError, ValueError, UsageError):
+            return None
+
+    def report_of_run(self, run_id: str) -> dict[str, Any] | None:
+        """Return the report of a run that has ended, None where it has none, or a damaged one."""
+        view = observe.run_view(self.home, self.instance, run_id)
+        if view is not None and view.is_in_progress:
+            return None
+        report_id = (view and view.report_id) or self.shelf.of_run(run_id)
+        return self.report(report_id) if report_id else None
+
+    def last_result(self, task: str) -> dict[str, Any]:
+        """Return the newest result that says something of a task, {} where there is none."""
+        last = self.shelf.last_result(task)
+        report = self.report(last[0].report_id) if last else None
+        return next((one for one in results_of(report or {}) if one.get("task") == task), {})
+
+    def readiness(self, report: dict[str, Any], at: datetime | None = None) -> Readiness:
+        """Return which lists of a dry run can be applied, and why the others cannot."""
+        return readiness(self.home, self.settings, report, at or utc_now())
+
+    def start(self, spec: RunSpec) -> str:
+        """Start a run and return its id.
+
+        Raises:
+            Problem: 400 for symbols that are none or too many, 409 where a run is in progress.
+        """
+        settings = self.settings
+        if MARKET_EVENTS in spec.tasks:
+            try:
+                resolve(self.home, settings, spec.symbols, many_symbols=spec.many_symbols)
+            except UsageError as error:
+                raise Problem(400, "invalid_symbols", str(error)) from error
+        return self.launcher.start(spec)
+
+    def promotion(self, report_id: str, tasks: tuple[str, ...] | None) -> tuple[str, ...]:
+        """Return the tasks that promoting a dry run would publish.
+
+        Raises:
+            Problem: 404 without such a report, 409 where nothing of it can be promoted.
+        """
+        report = self.report(report_id)
+        if report is None:
+            raise Problem(404, "not_found", f"There is no readable report {report_id}.")
+        try:
+            wanted = promotable_tasks(self.home, report_id, tuple(tasks or ()))
+        except UsageError as error:
+            raise Problem(409, "nothing_staged", str(error)) from error
+        ready = self.readiness(report)
+        if not set(wanted) & set(ready.tasks_to_apply):
+            lists = [one for one in ready.lists if one.task in wanted]
+            told = "; ".join(f"{one.task}: {one.why}" for one in lists)
+            raise Problem(
+                409,
+                str(lists[0].state.value) if lists else "nothing_staged",
+                f"Nothing of {report_id} can be promoted now. {told}. Nothing was started. Run a "
+                "dry run, look at it, and apply that.",
+                {"proposals": [_ready_line(one) for one in lists]},
+            )
+        return wanted
+
+    def backup(self, task: str, backup: str) -> str:
+        """Return the id of the backup that a restore would take.
+
+        Raises:
+            Problem: 404 where there is none of that id, 409 where it is damaged.
+        """
+        try:
+            named = None if backup == "newest" else backup
+            chosen, _ = read_backup(self.home, index_of_task(task), named)
+        except BackupDamaged as error:
+            is_missing = str(error).startswith("There is no")
+            status, code = (404, "not_found") if is_missing else (409, "damaged")
+            raise Problem(status, code, str(error)) from error
+        return chosen
+
+    def _warm(self) -> None:
+        """Read what the first requests would otherwise wait for."""
+        self.shelf.warm()
+        self.launcher.warm()
+
+
+def _ready_line(one: Any) -> dict[str, Any]:
+    return {"task": one.task, "state": one.state.value, "why": one.why}
+
+
+def _state(view: RunView | None, report: dict[str, Any] | None) -> str:
+    """Return queued, running, finished, failed or interrupted.
+
+    The report decides once there is one: checks of live files do not turn a run red in Dagster,
+    and a run that was killed is a failed one to it.
+    """
+    if view is not None and view.is_in_progress:
+        return view.state
+    status = (report or {}).get("status")
+    if status == "interrupted":
+        return "interrupted"
+    if status == "completed":
+        return "finished"
+    if status is not None:
+        return "failed"
+    return view.state if view else "interrupted"
+
+
+def _validation_of(audited: observe.Audited) -> dict[str, Any]:
+    told = {
+        outcome: [f"{c.name}: {c.message}" for c in audited.checks if c.outcome == outcome]
+        for outcome in ("warned", "failed")
+    }
+    status = ValidationStatus.FAILED if told["failed"] else ValidationStatus.PASSED
+    return {"status": status.value, "warnings": told["warned"], "errors": told["failed"]}

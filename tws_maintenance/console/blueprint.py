@@ -1,0 +1,46 @@
+"""The blueprint of the console: `/maintenance` and `/api/maintenance`, and nothing else.
+
+It can be mounted in another Flask application, which then brings its own login and its own
+CSRF protection; without the latter it refuses to be mounted.
+"""
+
+from flask import Blueprint, Response
+from flask.blueprints import BlueprintSetupState
+
+from tws_maintenance.console import security
+from tws_maintenance.console.answering import add_errors
+from tws_maintenance.console.api import add_api
+from tws_maintenance.console.backend import Backend
+from tws_maintenance.console.pages import add_pages
+from tws_maintenance.console.presenting import add_filters
+
+
+def build_blueprint(backend: Backend) -> Blueprint:
+    """Return the blueprint that shows and maintains the home of `backend`."""
+    blueprint = Blueprint(
+        "maintenance",
+        __name__,
+        template_folder="templates",
+        static_folder="static",
+        static_url_path="/maintenance/static",
+    )
+    blueprint.record_once(_demand_csrf)
+    blueprint.before_request(security.limit_request)
+    blueprint.after_request(_with_headers)
+    add_errors(blueprint)
+    add_filters(blueprint)
+    add_api(blueprint, backend)
+    add_pages(blueprint, backend)
+    return blueprint
+
+
+def _with_headers(response: Response) -> Response:
+    return security.with_headers(response)
+
+
+def _demand_csrf(state: BlueprintSetupState) -> None:
+    if "csrf" not in state.app.extensions:
+        raise RuntimeError(
+            "The maintenance console starts runs by POST, and this application does not protect "
+            "against cross-site requests. Add flask_wtf.CSRFProtect(app) before registering it."
+        )

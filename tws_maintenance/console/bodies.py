@@ -1,0 +1,239 @@
+"""What the API takes: strict types, unknown fields refused, defaults that change nothing.
+
+`"false"` is not false and `[]` is not "all". The OpenAPI description is made from these models, so
+what it says of a request is what is enforced.
+"""
+
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tws_maintenance.console.problems import Problem
+from tws_maintenance.indices import (
+    CONSTITUENT_TASKS,
+    DEFAULT_DAYS,
+    MARKET_EVENTS,
+    MAX_DAYS,
+    TASK_GROUPS,
+    TASKS,
+)
+
+MAX_WAIT_SECONDS = 120
+DEFAULT_WAIT_SECONDS = 30
+REPORT_ID_PATTERN = r"^maintenance_[0-9]{8}_[0-9]{6}(_[0-9]{1,4})?$"
+BACKUP_PATTERN = r"^(newest|[0-9]{8}_[0-9]{6}(_[0-9]{1,4})?)$"
+# One line of plain text: it goes into reports, logs and a terminal.
+PLAIN_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+# As `tws_maintenance.market_events.markets` reads them, in their canonical form only.
+SYMBOL_PATTERN = (
+    r"^([A-Z][A-Z0-9]{0,9}(-[A-Z0-9]{1,2})?|[A-Z0-9]{2,10}\.SI"
+    r"|[0-9]{4,5}\.HK|[A-Z][A-Z0-9]{1,9}\.HK)$"
+)
+MAX_SYMBOLS = 100
+
+# Literal over the declared tasks: a new index needs no line here.
+TaskName = Literal[*TASKS, *TASK_GROUPS]  # type: ignore[valid-type]
+PromotableTask = Literal[*CONSTITUENT_TASKS]  # type: ignore[valid-type]
+Symbol = Annotated[str, Field(pattern=SYMBOL_PATTERN, examples=["AAPL", "D05.SI", "0005.HK"])]
+Wait = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=MAX_WAIT_SECONDS,
+        allow_inf_nan=False,
+        description="Seconds to wait for the run's end; 0 answers at once.",
+    ),
+]
+Reason = Annotated[
+    str,
+    Field(max_length=500, pattern=PLAIN_LINE, description="Why; kept in the report."),
+]
+Days = Annotated[int, Field(ge=1, le=MAX_DAYS, description="How far ahead events are looked for.")]
+Symbols = Annotated[
+    list[Symbol],
+    Field(max_length=MAX_SYMBOLS, description="Also fetch the events of these symbols."),
+]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+# What only market events take must not be ignored without a word.
+_EVENTS_FIELDS_NEED_EVENTS: dict[str, Any] = {
+    "if": {"anyOf": [{"required": ["symbols"]}, {"required": ["days"]}]},
+    "then": {
+        "anyOf": [
+            {"not": {"required": ["tasks"]}},
+            {"properties": {"tasks": {"contains": {"enum": [MARKET_EVENTS, "all"]}}}},
+        ]
+    },
+}
+
+
+class RunBody(_Body):
+    """Start a run: a dry run of everything unless told otherwise."""
+
+    model_config = ConfigDict(json_schema_extra=_EVENTS_FIELDS_NEED_EVENTS)
+
+    tasks: Annotated[
+        list[TaskName], Field(min_length=1, description="Tasks or groups of tasks.")
+    ] = ["all"]
+    dry_run: bool = True
+    symbols: Symbols = []
+    days: Days = DEFAULT_DAYS
+    allow_large_change: bool = False
+    reason: Reason = ""
+    wait: Wait = DEFAULT_WAIT_SECONDS
+
+    @model_validator(mode="after")
+    def _events_fields_need_events(self) -> Self:
+        given = {"symbols", "days"} & self.model_fields_set
+        if given and MARKET_EVENTS not in self.wanted:
+            raise ValueError(
+                f"{' and '.join(sorted(given))} concern {MARKET_EVENTS}, which is not among the "
+                "tasks of this run"
+            )
+        return self
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The tasks, groups written out, in their declared order."""
+        chosen = {task for name in self.tasks for task in TASK_GROUPS.get(name, (name,))}
+        return tuple(task for task in TASKS if task in chosen)
+
+
+class PromoteBody(_Body):
+    """Publish exactly what a dry run staged; all its lists unless `tasks` names some."""
+
+    report_id: Annotated[str, Field(pattern=REPORT_ID_PATTERN)]
+    tasks: Annotated[list[PromotableTask], Field(min_length=1)] | None = None
+    reason: Reason = ""
+    wait: Wait = DEFAULT_WAIT_SECONDS
+
+
+class RestoreBody(_Body):
+    """Show, or with `dry_run: false` do, what going back to a backup changes."""
+
+    task: PromotableTask
+    backup: Annotated[str, Field(pattern=BACKUP_PATTERN)] = "newest"
+    dry_run: bool = True
+    allow_large_change: bool = False
+    reason: Reason = ""
+    wait: Wait = DEFAULT_WAIT_SECONDS
+
+
+class RefreshBody(_Body):
+    """Fetch, audit and store market events."""
+
+    symbols: Symbols = []
+    days: Days = DEFAULT_DAYS
+    wait: Wait = DEFAULT_WAIT_SECONDS
+
+
+class WatchlistBody(_Body):
+    """One symbol to watch, or to watch no longer."""
+
+    symbol: Symbol
+
+
+class ReportsQuery(BaseModel):
+    """Which page of which reports."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[int, Field(ge=1, le=200)] = 20
+    offset: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    status: Literal["completed", "partial_failure", "failed", "interrupted", "damaged"] | None = (
+        None
+    )
+    task: Literal[*TASKS] | None = None  # type: ignore[valid-type]
+
+
+class UpcomingQuery(BaseModel):
+    """Which events to come."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    days: Days = DEFAULT_DAYS
+    type: Literal["EARNINGS", "DIVIDEND", "FOMC", "MARKET_HOLIDAY", "MARKET_EARLY_CLOSE"] | None = (
+        None
+    )
+    symbol: Symbol | None = None
+
+
+class SyncLogQuery(BaseModel):
+    """Which part of the log of syncs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[int, Field(ge=1, le=200)] = 20
+    offset: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+
+
+class FormatQuery(BaseModel):
+    """In which form a report is wanted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal["json", "md"] = "json"
+
+
+class NoQuery(BaseModel):
+    """An address that takes no parameter."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_body(model: type[Model], content: bytes) -> Model:
+    """Return the JSON body as `model`.
+
+    Raises:
+        Problem: 400, naming each field that is wrong.
+    """
+    try:
+        return model.model_validate_json(content)
+    except ValidationError as error:
+        raise _refused(error, "body") from None
+
+
+def read_values(model: type[Model], values: dict[str, Any]) -> Model:
+    """Return the values of a form as `model`.
+
+    Raises:
+        Problem: 400, naming each field that is wrong.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise _refused(error, "body") from None
+
+
+def read_query(model: type[Model], values: dict[str, list[str]]) -> Model:
+    """Return the parameters of an address as `model`; each may be given once.
+
+    Raises:
+        Problem: 400, naming each parameter that is wrong.
+    """
+    twice = sorted(name for name, given in values.items() if len(given) > 1)
+    if twice:
+        raise Problem(400, "invalid_query", f"Given more than once: {', '.join(twice)}.")
+    try:
+        return model.model_validate({name: given[0] for name, given in values.items()})
+    except ValidationError as error:
+        raise _refused(error, "query") from None
+
+
+def _refused(error: ValidationError, what: str) -> Problem:
+    fields = [
+        {
+            "field": ".".join(str(part) for part in one["loc"]) or what,
+            "message": str(one["msg"]).removeprefix("Value error, "),
+        }
+        for one in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    told = "; ".join(f"{one['field']}: {one['message']}" for one in fields)
+    return Problem(400, f"invalid_{what}", f"{told}. Nothing was started.", {"fields": fields})

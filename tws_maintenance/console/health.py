@@ -1,0 +1,77 @@
+"""`/metrics`, in the text format of Prometheus.
+
+https://prometheus.io/docs/instrumenting/exposition_formats/
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Blueprint, Response
+
+from tws_maintenance.clock import parse_utc, utc_now
+from tws_maintenance.console import bodies
+from tws_maintenance.console.api import query_as
+from tws_maintenance.console.backend import Backend
+from tws_maintenance.indices import MARKET_EVENTS
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+# As numbers, so that an alert can say "below 1".
+LAST_STATUS = {"success": 1.0, "partial_failure": 0.5, "failed": 0.0}
+_HELP = {
+    "age_seconds": "Seconds since the last successful apply; absent before the first.",
+    "rows": "Members in the live file, or events of the last sync.",
+    "last_status": "1 the last run of the task succeeded, 0.5 in part, 0 failed.",
+    "warnings": "Warnings of the last run of the task.",
+    "duration_seconds": "How long the last run of the task took.",
+}
+
+
+def build_health_blueprint(backend: Backend) -> Blueprint:
+    """Return what monitoring asks for."""
+    health = Blueprint("health", __name__)
+
+    @health.get("/metrics")
+    def metrics() -> Response:
+        query_as(bodies.NoQuery)
+        return Response("\n".join([*_lines(backend), ""]), content_type=CONTENT_TYPE)
+
+    return health
+
+
+def _lines(backend: Backend) -> Iterator[str]:
+    samples = dict(_samples(backend))
+    for name, text in _HELP.items():
+        yield f"# HELP tws_maintenance_{name} {text}"
+        yield f"# TYPE tws_maintenance_{name} gauge"
+        for task, values in samples.items():
+            if values.get(name) is not None:
+                yield f'tws_maintenance_{name}{{task="{task}"}} {values[name]!r}'
+
+
+def _samples(backend: Backend) -> Iterator[tuple[str, dict[str, float | None]]]:
+    status = backend.status()
+    for one in status["constituents"]:
+        yield one["task"], _sample(backend, one["task"], one["last_refreshed_at"], one["row_count"])
+    events = status["market_events"]
+    yield (
+        MARKET_EVENTS,
+        _sample(backend, MARKET_EVENTS, events["last_refreshed_at"], events["fetched"]),
+    )
+
+
+def _sample(
+    backend: Backend, task: str, refreshed_at: str | None, rows: int | None
+) -> dict[str, float | None]:
+    age = (utc_now() - parse_utc(refreshed_at)).total_seconds() if refreshed_at else None
+    result = backend.last_result(task)
+    return {
+        "age_seconds": None if age is None else round(age, 1),
+        "rows": rows,
+        "last_status": LAST_STATUS.get(str(result.get("status"))),
+        "warnings": float(_warnings(result)) if result else None,
+        "duration_seconds": result.get("duration_seconds"),
+    }
+
+
+def _warnings(result: dict[str, Any]) -> int:
+    return len(result["warnings"]) + len(result["validation"]["warnings"])

@@ -1,0 +1,129 @@
+"""Starting runs from the console: create the run, give it a process, wait for it if wanted.
+
+The run is created in Dagster before its process is started, so its id is known at once, and two
+that are wanted at the same time see each other. The process outlives the console; what it did is
+read back from Dagster and from its report, never from memory here.
+"""
+
+import logging
+import subprocess
+import threading
+from dataclasses import replace
+from functools import cached_property
+
+from tws_maintenance.console.problems import Busy
+from tws_maintenance.home import Home
+from tws_maintenance.pipeline import observe
+from tws_maintenance.pipeline.definitions import Definitions, build_definitions
+from tws_maintenance.pipeline.instance import Instance
+from tws_maintenance.pipeline.observe import RunView
+from tws_maintenance.pipeline.reconcile import reconcile
+from tws_maintenance.pipeline.run_process import start_process
+from tws_maintenance.pipeline.runs import create_run
+from tws_maintenance.pipeline.tags import PROCESS_TAG
+from tws_maintenance.reports.record import EntryPoint
+from tws_maintenance.run_spec import RunSpec
+from tws_maintenance.storage.locks import hold
+
+LOCK_SECONDS = 10.0
+# Requests that may wait at the same time; further ones are answered at once.
+WAITING_ALLOWED = 6
+logger = logging.getLogger(__name__)
+
+
+class Launcher:
+    """Starts runs of one home in one Dagster instance."""
+
+    def __init__(self, home: Home, instance: Instance) -> None:
+        self._home = home
+        self._instance = instance
+        self._ends: dict[str, threading.Event] = {}
+        self._waiting = threading.BoundedSemaphore(WAITING_ALLOWED)
+
+    @cached_property
+    def _definitions(self) -> Definitions:
+        return build_definitions()
+
+    def warm(self) -> None:
+        """Build what the first start of a run needs."""
+        self._definitions.resolve_all_job_defs()
+
+    def start(self, spec: RunSpec) -> str:
+        """Create the run of `spec`, start its process and return its id.
+
+        Raises:
+            Busy: a run of one of its tasks is in progress.
+            LockHeld: another console is starting runs, and does not come to an end.
+            OSError: the process could not be started; the run is closed as failed.
+        """
+        wanted = replace(spec, entry_point=EntryPoint.CONSOLE)
+        lock = self._home.locks / "launch.lock"
+        with hold(lock, wait_seconds=LOCK_SECONDS, holder="a console"):
+            self.refuse_if_busy(wanted.tasks)
+            run = create_run(self._home, self._instance, self._definitions, wanted)
+        try:
+            process = start_process(self._home, run.run_id, wanted)
+        except OSError as error:
+            told = f"its process could not be started: {error.strerror or error}"
+            self._instance.report_run_failed(run, message=told)
+            reconcile(self._home, self._instance)
+            raise
+        self._ends[run.run_id] = threading.Event()
+        self._instance.add_run_tags(run.run_id, {PROCESS_TAG: str(process.pid)})
+        threading.Thread(target=self._reap, args=(run.run_id, process), daemon=True).start()
+        return run.run_id
+
+    def running(self) -> list[RunView]:
+        """Return the runs in progress; those whose process is gone are closed and reported."""
+        if observe.has_dead_runs(self._home, self._instance):
+            reconcile(self._home, self._instance)
+        return observe.runs_in_progress(self._home, self._instance)
+
+    def refuse_if_busy(self, tasks: tuple[str, ...]) -> None:
+        """Refuse to start what another run is at work on.
+
+        Raises:
+            Busy: it names the run.
+        """
+        for view in self.running():
+            shared = [task for task in tasks if task in view.tasks]
+            if shared:
+                raise Busy(run_line(view), shared)
+
+    def wait(self, run_id: str, seconds: float) -> None:
+        """Wait for the end of a run that this console started, at most `seconds`."""
+        ended = self._ends.get(run_id)
+        if ended is None or seconds <= 0 or not self._waiting.acquire(blocking=False):
+            return
+        try:
+            ended.wait(seconds)
+        finally:
+            self._waiting.release()
+
+    def _reap(self, run_id: str, process: subprocess.Popen[bytes]) -> None:
+        """Wait for the process; one that died without a word leaves a run to be closed."""
+        code = process.wait()
+        try:
+            if code != 0:
+                logger.warning("the process of run %s ended with %s", run_id, code)
+                reconcile(self._home, self._instance)
+        except Exception:  # a thread of its own: whatever it is, the next look meets it again
+            logger.exception("run %s could not be closed", run_id)
+        finally:
+            self._ends.pop(run_id).set()
+
+
+def run_line(view: RunView) -> dict[str, object]:
+    """Return a run in progress as `running[]` shows it."""
+    return {
+        "run_id": view.run_id,
+        "report_id": view.report_id,
+        "state": view.state,
+        "tasks": list(view.tasks),
+        "dry_run": view.dry_run,
+        "job": view.job,
+        "entry_point": view.entry_point,
+        "actor": view.actor,
+        "created_at": view.created_at,
+        "started_at": view.started_at,
+    }

@@ -1,0 +1,5 @@
+"""x"""
+
+
+def describe() -> dict[str, object]:
+    return {}

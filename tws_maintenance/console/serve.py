@@ -1,0 +1,61 @@
+"""Serving the console with waitress: a real server, in this process, until it is interrupted."""
+
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+from waitress.server import create_server
+
+from tws_maintenance.console.app import create_app
+from tws_maintenance.console.security import MAX_REQUEST_BYTES
+from tws_maintenance.errors import HomeError
+from tws_maintenance.home import Home
+from tws_maintenance.settings import ConsoleSettings
+
+# More than may wait for runs at the same time (`launcher.WAITING_ALLOWED`), so that the page is
+# always answered.
+THREADS = 12
+
+
+def serve(home: Home, settings: ConsoleSettings, on_ready: Callable[[str], None]) -> None:
+    """Serve the console of `home` until SIGINT or SIGTERM; `on_ready` gets its address.
+
+    Raises:
+        SettingsError: others could reach it, and there is no password.
+        HomeError: the port is taken, or Dagster's storage cannot be opened.
+    """
+    app = create_app(home, settings)
+    try:
+        server = create_server(
+            app,
+            host=settings.host,
+            port=settings.port,
+            threads=THREADS,
+            max_request_body_size=MAX_REQUEST_BYTES,
+            ident=None,
+            clear_untrusted_proxy_headers=True,
+        )
+    except (OSError, socket.gaierror) as error:
+        raise HomeError(
+            f"The console cannot listen on {settings.host} port {settings.port}: "
+            f"{error.strerror or error}. Stop what listens there, or name another with --port."
+        ) from error
+    signal.signal(signal.SIGTERM, _interrupted)
+    on_ready(address_of(settings))
+    try:
+        server.run()
+    finally:
+        server.close()
+        app.extensions["tws_maintenance"].close()
+
+
+def address_of(settings: ConsoleSettings) -> str:
+    """Return where the page is."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}/maintenance"
+
+
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(0)

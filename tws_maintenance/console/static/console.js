@@ -1,0 +1,119 @@
+// Keeps what is shown up to date, and opens the apply dialog. Everything is rendered by the
+// server, so that no text of a source is ever put together to markup here.
+"use strict";
+
+(() => {
+  const offline = document.getElementById("offline");
+
+  // ---- live parts: fetched whole, swapped where they differ -------------------------------
+
+  const withoutToken = (html) => html.replace(/(name="csrf_token" value=)"[^"]*"/g, "$1");
+
+  // What the operator is busy with stays: a dialog that is open, a field that was typed into.
+  const isInUse = (part) => {
+    if (part.querySelector("dialog[open]")) return true;
+    const focused = document.activeElement;
+    const typed = [...part.querySelectorAll("input:not([type=hidden]), select, textarea")].some(
+      (field) => field.value !== (field.defaultValue ?? field.value),
+    );
+    return typed || (part.contains(focused) && focused.matches("input, select, textarea"));
+  };
+
+  // A button that has the focus is another element after the swap; find it by what it is.
+  const keyOf = (element) =>
+    element && (element.id || element.getAttribute("href") || element.textContent.trim());
+
+  const swap = (old, fresh) => {
+    const focused = old.contains(document.activeElement) ? keyOf(document.activeElement) : null;
+    const open = new Set(
+      [...old.querySelectorAll("details[open] > summary")].map((one) => one.textContent),
+    );
+    old.replaceWith(fresh);
+    for (const summary of fresh.querySelectorAll("details > summary")) {
+      if (open.has(summary.textContent)) summary.parentElement.open = true;
+    }
+    if (focused) {
+      [...fresh.querySelectorAll("a, button, summary")]
+        .find((one) => keyOf(one) === focused)
+        ?.focus({ preventScroll: true });
+    }
+  };
+
+  const update = (container, html) => {
+    const fresh = new DOMParser().parseFromString(html, "text/html");
+    for (const part of [...fresh.querySelectorAll("[data-part]")]) {
+      const old = container.querySelector(`[data-part="${part.dataset.part}"]`);
+      if (!old || isInUse(old)) continue;
+      if (old.served !== withoutToken(part.outerHTML)) {
+        const served = withoutToken(part.outerHTML);
+        swap(old, document.adoptNode(part));
+        part.served = served;
+      } else {
+        renew(old, part);
+      }
+    }
+  };
+
+  // A page that stays open over night keeps tokens that are valid.
+  const renew = (old, fresh) => {
+    const token = fresh.querySelector("input[name=csrf_token]")?.value;
+    if (!token) return;
+    for (const field of old.querySelectorAll("input[name=csrf_token]")) field.value = token;
+  };
+
+  const watch = (container) => {
+    for (const part of container.querySelectorAll("[data-part]")) {
+      part.served = withoutToken(part.outerHTML);
+    }
+    const every = Number(container.dataset.every);
+    const goesOn = () =>
+      !container.dataset.while || container.querySelector(container.dataset.while) !== null;
+    const look = async () => {
+      if (!document.hidden) {
+        try {
+          const answer = await fetch(container.dataset.live, {
+            credentials: "same-origin",
+            redirect: "manual",
+          });
+          if (answer.type === "opaqueredirect") return void location.reload(); // logged out
+          if (!answer.ok) throw new Error(String(answer.status));
+          update(container, await answer.text());
+          offline.hidden = true;
+        } catch {
+          offline.hidden = false;
+        }
+      }
+      if (goesOn()) setTimeout(look, every);
+    };
+    if (goesOn()) setTimeout(look, every);
+  };
+
+  document.querySelectorAll("[data-live]").forEach(watch);
+
+  // ---- the dialog, and buttons that start something only once -------------------------------
+
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-opens]");
+    const dialog = opener && document.getElementById(opener.dataset.opens);
+    if (dialog) {
+      event.preventDefault();
+      dialog.showModal();
+      return;
+    }
+    const closer = event.target.closest("[data-closes]");
+    if (closer) {
+      const own = closer.closest("dialog");
+      if (own) own.close();
+      else history.back();
+    }
+  });
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post") return;
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "yes";
+    // Coming back to this page by the browser's own button, everything can be started again.
+    addEventListener("pageshow", () => delete form.dataset.sent, { once: true });
+  });
+})();

@@ -4,6 +4,7 @@ Handlers translate: a body into a run that is wanted, what the backend says into
 description in `openapi` is made of the same models.
 """
 
+import re
 from typing import Any, TypeVar
 
 from flask import Blueprint, Response, jsonify, request, url_for
@@ -142,6 +143,8 @@ def report_or_damaged(backend: Backend, report_id: str) -> dict[str, Any]:
     Raises:
         Problem: 404, there is none of that id.
     """
+    if not re.fullmatch(bodies.ANY_REPORT_ID_PATTERN, report_id):
+        raise Problem(404, "not_found", "That is not the id of a report.")
     try:
         report = read_report(backend.home, report_id)
         render(report)

@@ -45,6 +45,7 @@ def create_app(home: Home, settings: ConsoleSettings | None = None) -> Flask:
         # The check of the Referer is for https; the token is what counts.
         WTF_CSRF_SSL_STRICT=False,
     )
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the order is for reading
     security.check_hosts(app, settings)
     backend = Backend(home, settings.dagster_url)
     if settings.password is not None:

@@ -7,36 +7,57 @@ fetched in between.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from tws_maintenance.console.backend import Backend
+from tws_maintenance.constituents.proposal_state import State
 from tws_maintenance.constituents.readiness import ListReadiness, Readiness
 from tws_maintenance.indices import CONSTITUENT_TASKS, MARKET_EVENTS, index_of_task
 from tws_maintenance.market_events.calendars import may_be_open
 from tws_maintenance.reports.entry import Entry
 from tws_maintenance.reports.event_words import failed_providers
+from tws_maintenance.reports.markdown import task_name
 from tws_maintenance.reports.store import results_of
+
+
+class Outcome(StrEnum):
+    """What applying does to a list.
+
+    A list that the live file equals already is confirmed: its date of refresh is what changes.
+    """
+
+    REPLACE = "replace"
+    CONFIRM = "confirm"
+    DONE = "done"
+    REFUSE = "refuse"
 
 
 @dataclass(frozen=True)
 class ListToApply:
-    """One list of a dry run with its result, and what became of its proposal.
+    """One list of a dry run with its result, and what applying would do to it.
 
     `ready` is None where nothing was staged: its source failed, or it was never tried.
     """
 
     result: dict[str, Any]
     ready: ListReadiness | None
+    outcome: Outcome
 
     @property
-    def can_apply(self) -> bool:
-        """Whether it would be published."""
-        return self.ready is not None and self.ready.can_apply
+    def name(self) -> str:
+        """What people call the list."""
+        return task_name(self.result["task"])
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether applying works on it."""
+        return self.outcome in {Outcome.REPLACE, Outcome.CONFIRM}
 
     @property
     def problems(self) -> list[str]:
-        """Why it cannot be applied, in sentences; none where it can."""
-        if self.can_apply:
+        """Why it cannot be applied, in sentences; none where it can, or was."""
+        if self.outcome != Outcome.REFUSE:
             return []
         told = [*self.result["errors"], *self.result["validation"]["errors"]]
         return told or [self.ready.why if self.ready else "Nothing was staged."]
@@ -58,28 +79,37 @@ class ToApply:
 
     @property
     def can_apply(self) -> bool:
-        """Whether the button is enabled: something passed, is fresh, and changes something."""
-        return self.readiness.can_apply and self.readiness.changes_something
+        """Whether the button is enabled: something passed its audit, is fresh, and not done."""
+        return bool(self.tasks)
 
     @property
     def tasks(self) -> tuple[str, ...]:
         """What the button promotes."""
-        return self.readiness.tasks_to_apply
+        return tuple(one.result["task"] for one in self.lists if one.is_wanted)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all of it was applied."""
+        return all(one.outcome == Outcome.DONE for one in self.lists)
+
+    def named(self, outcome: str) -> str:
+        """Return the lists of one outcome by name, "" where there are none."""
+        return ", ".join(one.name for one in self.lists if one.outcome == outcome)
 
     @property
     def why_not(self) -> str:
-        """Why the button is not enabled."""
+        """Why the button is not enabled, "" where it is."""
         if self.can_apply:
             return ""
-        if self.readiness.can_apply:
-            return "Nothing would change: the files are these lists already."
-        told = [f"{one.result['task']}: {' '.join(one.problems)}" for one in self.lists]
-        return " ".join(told) or "This report staged no list."
+        if self.is_done:
+            return "This dry run was applied."
+        told = (f"{one.name}: {one.problems[0]}" for one in self.lists if one.problems)
+        return " ".join(told)
 
     @property
     def expires_at(self) -> str | None:
         """When the first of its proposals gets too old."""
-        times = [one.ready.expires_at for one in self.lists if one.ready and one.can_apply]
+        times = [one.ready.expires_at for one in self.lists if one.ready and one.is_wanted]
         return min((at for at in times if at), default=None)
 
 
@@ -96,14 +126,30 @@ def to_apply(backend: Backend, report_id: str, at: datetime) -> ToApply | None:
         return None
     ready = backend.readiness(report, at)
     by_task = {one.task: one for one in ready.lists}
-    lists = [
-        ListToApply(result, by_task.get(result["task"]))
-        for result in results_of(report)
-        if result.get("task") in CONSTITUENT_TASKS
-    ]
+    refreshed = backend.shelf.last_refreshed(tuple(by_task))
+    lists = []
+    for result in results_of(report):
+        if result.get("task") not in CONSTITUENT_TASKS:
+            continue
+        one, last = by_task.get(result["task"]), refreshed.get(result["task"])
+        is_newer = last is not None and last.finished_at > str(result["finished_at"])
+        lists.append(ListToApply(result, one, _outcome(one, is_refreshed_since=is_newer)))
     if not lists:
         return None
     return ToApply(report, ready, lists, list(_cautions(backend, report, ready, at)))
+
+
+def _outcome(one: ListReadiness | None, *, is_refreshed_since: bool) -> Outcome:
+    if one is None:
+        return Outcome.REFUSE
+    if one.state is State.PROMOTED and one.is_live:
+        return Outcome.DONE
+    if not one.can_apply:
+        return Outcome.REFUSE
+    if not one.is_live:
+        return Outcome.REPLACE
+    # Confirming a restore would make an older list look fresh.
+    return Outcome.DONE if is_refreshed_since or one.is_restore else Outcome.CONFIRM
 
 
 def _stages_lists(entry: Entry) -> bool:
@@ -115,7 +161,8 @@ def _stages_lists(entry: Entry) -> bool:
 def _cautions(
     backend: Backend, report: dict[str, Any], ready: Readiness, at: datetime
 ) -> Iterator[str]:
-    venues = {index_of_task(task).venue for task in ready.tasks_to_apply}
+    replaced = (one.task for one in ready.lists if one.can_apply and not one.is_live)
+    venues = {index_of_task(task).venue for task in replaced}
     for venue in sorted(venues, key=lambda one: one.code):
         if may_be_open(venue, at):
             yield (

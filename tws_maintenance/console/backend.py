@@ -4,12 +4,14 @@ Knows no Flask. Settings are read again for every request, so that a corrected m
 needs no restart; what is expensive (reports, Dagster's instance) is kept.
 """
 
+import re
 import threading
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from tws_maintenance.clock import utc_now
+from tws_maintenance.console import bodies
 from tws_maintenance.console.launcher import Launcher, run_line
 from tws_maintenance.console.problems import Problem
 from tws_maintenance.constituents.backups import read_backup
@@ -119,8 +121,9 @@ class Backend:
             "created_at": state.proposal.created_at,
             "before_count": state.proposal.before_count,
             "after_count": state.proposal.after_count,
-            "added": len(changes.added),
-            "removed": len(changes.removed),
+            "added": len(changes.added) - len(changes.renamed),
+            "removed": len(changes.removed) - len(changes.renamed),
+            "renamed": len(changes.renamed),
             "updated": len(changes.updated),
         }
 
@@ -137,6 +140,8 @@ class Backend:
         Raises:
             Problem: 404, there is no such run of this home.
         """
+        if not re.fullmatch(bodies.RUN_ID_PATTERN, run_id):
+            raise Problem(404, "not_found", "That is not the id of a run.")
         view = observe.run_view(self.home, self.instance, run_id)
         if view is not None and view.is_in_progress:
             self.launcher.running()  # closes it if it died

@@ -21,6 +21,9 @@ from tws_maintenance.indices import (
 MAX_WAIT_SECONDS = 120
 DEFAULT_WAIT_SECONDS = 30
 REPORT_ID_PATTERN = r"^maintenance_[0-9]{8}_[0-9]{6}(_[0-9]{1,4})?$"
+# Also of the older form, whose reports are listed and shown.
+ANY_REPORT_ID_PATTERN = r"^maintenance_[A-Za-z0-9_.-]{1,100}$"
+RUN_ID_PATTERN = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 BACKUP_PATTERN = r"^(newest|[0-9]{8}_[0-9]{6}(_[0-9]{1,4})?)$"
 # One line of plain text: it goes into reports, logs and a terminal.
 PLAIN_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"

@@ -92,9 +92,11 @@ def _run(backend: Backend, run_id: str) -> dict[str, Any]:
     found = backend.run(run_id)
     report = backend.report(found["report_id"]) if found["status"] else None
     apply = to_apply(backend, found["report_id"], utc_now()) if report else None
-    checks: dict[str, list[dict[str, Any]]] = {}
-    for check in found["checks"]:
-        checks.setdefault(check["task"], []).append(check)
+    checks = {
+        task: own
+        for task in TASKS
+        if (own := [check for check in found["checks"] if check["task"] == task])
+    }
     return {"run": found, "report": report, "apply": apply, "checks": checks}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, render_template
 from markdown_it import MarkdownIt
@@ -15,7 +16,7 @@ from markupsafe import Markup
 
 from tws_maintenance.clock import parse_utc, utc_now
 from tws_maintenance.console.actor import operator_name
-from tws_maintenance.indices import TASK_GROUPS
+from tws_maintenance.indices import MARKET_EVENTS, METADATA_VALIDATION, TASK_GROUPS
 from tws_maintenance.reports.markdown import (
     audit_of,
     counted,
@@ -29,6 +30,7 @@ from tws_maintenance.reports.markdown import (
 CURVE_WIDTH = 160
 CURVE_HEIGHT = 36
 _EDGE = 3
+STEP_VERBS = {"staged": "fetch and stage", "audit": "audit", "validate": "audit the live file"}
 MINUTE, HOUR, DAY = 60, 3600, 86400
 TONES = {
     "completed": "good",
@@ -37,6 +39,9 @@ TONES = {
     "passed": "good",
     "done": "good",
     "waiting": "good",
+    "replace": "good",
+    "confirm": "good",
+    "refuse": "bad",
     "partial_failure": "warn",
     "warned": "warn",
     "interrupted": "bad",
@@ -117,6 +122,22 @@ def moment(text: str | datetime | None) -> str:
     return f"{at.day} {at:%b %Y, %H:%M} UTC"
 
 
+def there(text: str, timezone: str) -> str:
+    """Return an instant by the clock of a place, such as `Fri 27 Nov, 09:30`."""
+    at = parse_utc(text).astimezone(ZoneInfo(timezone))
+    return f"{at:%a} {at.day} {at:%b, %H:%M}"
+
+
+def step_name(step: dict[str, Any]) -> str:
+    """Return what a step does, in the verbs of this project."""
+    is_events = step["task"] == MARKET_EVENTS
+    verb = STEP_VERBS.get(step["step"].split("_")[0], "store" if is_events else "promote")
+    subject = task_name(step["task"])
+    if step["task"] == METADATA_VALIDATION:
+        subject = task_name(step["step"].removeprefix("validate_"))
+    return f"{subject}: {verb}"
+
+
 def tone(word: str | None) -> str:
     """Return good, warn, bad or plain for a status: the class that colours it."""
     return TONES.get(str(word), "plain")
@@ -181,6 +202,9 @@ def add_filters(blueprint: Blueprint) -> None:
         "audit_of": audit_of,
         "verdict": verdict,
         "from_markdown": from_markdown,
+        "there": there,
+        "step": step_name,
+        "zip": zip,
         "concerns": concerns,
         "json": as_json,
         "unreadable": unreadable,

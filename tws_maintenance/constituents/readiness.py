@@ -36,6 +36,7 @@ NOT_REPORTED = f"What is staged is not what the report shows: one was changed si
 class ListReadiness:
     """One list of a dry run: whether it can be applied, and in `why` what to know before.
 
+    `is_live` tells that the live file is this list already, byte for byte.
     `failed_rules` are the rules its audit failed; `yields_to_override` tells that a dry run with
     the override for a large change would pass them all. `expires_at` is a UTC text, None where
     nothing readable was staged.
@@ -47,6 +48,7 @@ class ListReadiness:
     why: str
     changes_something: bool = False
     can_apply: bool = False
+    is_live: bool = False
     is_restore: bool = False
     yields_to_override: bool = False
     failed_rules: tuple[str, ...] = ()
@@ -145,7 +147,10 @@ def _list_readiness(
     failed = _failed_rules(home, proposal_id) if found.state is State.REJECTED else ()
     expires_at = _expires_at(proposal, settings)
     is_reported = result.get("proposal_sha256") == proposal.sha256
-    why = f"Its audit failed: {found.why}" if failed else _why(home, index, found, expires_at, at)
+    is_live = _live_sha256(home, index) == proposal.sha256
+    why = _why(found, expires_at, at, is_live=is_live)
+    if failed:
+        why = f"Its audit failed: {found.why}"
     return ListReadiness(
         task=index.task,
         proposal_id=proposal_id,
@@ -153,6 +158,7 @@ def _list_readiness(
         why=NOT_REPORTED if found.state is State.WAITING and not is_reported else why,
         changes_something=_changes_something(proposal),
         can_apply=found.state is State.WAITING and is_reported,
+        is_live=is_live,
         is_restore=proposal.from_backup is not None,
         yields_to_override=bool(failed) and YIELDING.issuperset(failed),
         failed_rules=failed,
@@ -186,12 +192,12 @@ def _is(proposal: Proposal, proposal_id: str, index: Index) -> bool:
 
 
 def _why(  # noqa: PLR0911 - one line a state
-    home: Home, index: Index, found: ProposalState, expires_at: str | None, at: datetime
+    found: ProposalState, expires_at: str | None, at: datetime, *, is_live: bool
 ) -> str:
     """Return in a sentence or two what an operator is to know before, or why it is too late."""
     assert found.proposal is not None, "of nothing there is nothing to tell"
     match found.state:
-        case State.WAITING if _live_sha256(home, index) == found.proposal.sha256:
+        case State.WAITING if is_live:
             return "Nothing to change: the live file is this list already."
         case State.WAITING:
             return f"Can be applied until {expires_at}."

@@ -39,12 +39,14 @@ from tws_maintenance.reports.results import (
 )
 from tws_maintenance.run_record import RunRequest
 from tws_maintenance.settings import Settings
-from tws_maintenance.sources.gather import Gathering
 from tws_maintenance.verdict import Outcome
 
 if TYPE_CHECKING:
     # Brings pandas and pandera: imported where a list is really judged.
     from tws_maintenance.constituents.validation import LiveAudit
+
+    # Brings lxml and requests, which a console that only creates runs has no use for.
+    from tws_maintenance.sources.gather import Gathering
 
 NEWEST = "newest"
 
@@ -54,7 +56,7 @@ class HeadStart:
     """What a caller began before the run, for which home: the fetches, a process that audits."""
 
     home: Home
-    gathering: Gathering
+    gathering: "Gathering"
     auditor: Auditor
     worker: EventsWorker
 
@@ -66,6 +68,8 @@ def head_start(
     worker: EventsWorker | None = None,
 ) -> HeadStart:
     """Return what a run of `home` needs; nothing is begun by this."""
+    from tws_maintenance.sources.gather import Gathering
+
     gathering = Gathering(settings, lambda index, url: last_copy(home, index, url))
     return HeadStart(home, gathering, auditor or Auditor(), worker or EventsWorker())
 

@@ -1,14 +1,17 @@
 """Every error in one form: JSON for programs, a page for people, never a stack trace."""
 
+import logging
 from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from tws_maintenance.console.problems import Problem, problem_of
+from tws_maintenance.console.problems import Problem, problem_of, storage_problem
 from tws_maintenance.errors import TwsMaintenanceError
 
+logger = logging.getLogger(__name__)
 PAGES = ("/maintenance", "/login")
 CODES = {
     400: "bad_request",
@@ -32,6 +35,12 @@ def add_errors(target: Flask | Blueprint) -> None:
     @target.errorhandler(TwsMaintenanceError)
     def domain(error: TwsMaintenanceError) -> Response:
         return _answer(problem_of(error))
+
+    @target.errorhandler(OSError)
+    @target.errorhandler(SQLAlchemyError)
+    def storage(error: OSError | SQLAlchemyError) -> Response:
+        logger.error("the home or its database failed", exc_info=error)
+        return _answer(storage_problem(error))
 
     @target.errorhandler(CSRFError)
     def expired(error: CSRFError) -> Response:

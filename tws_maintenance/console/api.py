@@ -12,14 +12,16 @@ from pydantic import BaseModel
 
 from tws_maintenance.console import bodies
 from tws_maintenance.console.backend import Backend
+from tws_maintenance.console.presenting import as_json
 from tws_maintenance.console.problems import Problem
 from tws_maintenance.console.wishes import promote_spec, restore_spec, run_spec
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.errors import UsageError
 from tws_maintenance.indices import INDICES
 from tws_maintenance.reports.entry import Entry
+from tws_maintenance.reports.form import fault_of, is_whole
 from tws_maintenance.reports.markdown import render
-from tws_maintenance.reports.store import read_report, report_path
+from tws_maintenance.reports.store import is_ours, read_report, report_path
 
 PREFIX = "/api/maintenance"
 DAMAGED_BYTES_SHOWN = 20_000
@@ -133,12 +135,14 @@ def _add_reports(blueprint: Blueprint, backend: Backend) -> None:
         query = query_as(bodies.FormatQuery)
         report = report_or_damaged(backend, report_id)
         if query.format == "md":
-            return Response(markdown_of(report), mimetype="text/markdown")
+            return Response(markdown_of(report, report_id), mimetype="text/markdown")
         return jsonify(report)
 
 
 def report_or_damaged(backend: Backend, report_id: str) -> dict[str, Any]:
     """Return a report; of a damaged one {report_id, damaged: true, problem, text}.
+
+    One of an older form is whatever object it is.
 
     Raises:
         Problem: 404, there is none of that id.
@@ -147,25 +151,35 @@ def report_or_damaged(backend: Backend, report_id: str) -> dict[str, Any]:
         raise Problem(404, "not_found", "That is not the id of a report.")
     try:
         report = read_report(backend.home, report_id)
-        render(report)
     except UsageError as error:
         raise Problem(404, "not_found", f"There is no report {report_id}.") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return {
-            "report_id": report_id,
-            "damaged": True,
-            "problem": f"It cannot be read as a report: {type(error).__name__}.",
-            "text": _text_of(backend, report_id),
-        }
+    except (OSError, ValueError) as error:
+        return _damaged(backend, report_id, type(error).__name__)
+    fault = fault_of(report)
+    # One of an older form is told as it is; what it lacks was never in it.
+    if fault and is_ours(report_path(backend.home, report_id).stem):
+        return _damaged(backend, report_id, fault)
     return report
 
 
-def markdown_of(report: dict[str, Any]) -> str:
-    """Return a report as Markdown; a damaged one as the block of text that is left of it."""
-    if not report.get("damaged"):
+def _damaged(backend: Backend, report_id: str, fault: str) -> dict[str, Any]:
+    return {
+        "report_id": report_id,
+        "damaged": True,
+        "problem": f"It cannot be read as a report: {fault}.",
+        "text": _text_of(backend, report_id),
+    }
+
+
+def markdown_of(report: dict[str, Any], report_id: str) -> str:
+    """Return a report as Markdown; one that is not whole as the block of text that it is."""
+    if is_whole(report):
         return render(report)
-    text = str(report["text"]).replace("```", "'''")
-    return f"# Damaged report {report['report_id']}\n\n{report['problem']}\n\n```\n{text}\n```\n"
+    if report.get("damaged") is True:
+        head, text = f"# Damaged report {report_id}\n\n{report['problem']}", str(report["text"])
+    else:
+        head, text = f"# Report {report_id}, of an older form", as_json(report)
+    return f"{head}\n\n```\n{text.replace('```', chr(39) * 3)}\n```\n"
 
 
 def _text_of(backend: Backend, report_id: str) -> str:

@@ -12,7 +12,6 @@ from tws_maintenance.console.backend import Backend
 from tws_maintenance.console.blueprint import build_blueprint
 from tws_maintenance.console.events_api import build_events_blueprint
 from tws_maintenance.console.health import build_health_blueprint
-from tws_maintenance.console.login import demand_password
 from tws_maintenance.console.openapi import describe
 from tws_maintenance.errors import SettingsError
 from tws_maintenance.home import Home
@@ -49,6 +48,9 @@ def create_app(home: Home, settings: ConsoleSettings | None = None) -> Flask:
     security.check_hosts(app, settings)
     backend = Backend(home, settings.dagster_url)
     if settings.password is not None:
+        # Brings a rate limiter, which the usual console on loopback has no use for.
+        from tws_maintenance.console.login import demand_password
+
         demand_password(app, settings.password.get_secret_value())
     CSRFProtect(app)
     app.after_request(security.with_headers)

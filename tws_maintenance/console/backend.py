@@ -25,10 +25,11 @@ from tws_maintenance.pipeline import observe
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.observe import RunView
 from tws_maintenance.pipeline.reconcile import reconcile
+from tws_maintenance.reports.form import is_whole
 from tws_maintenance.reports.results import promotable_tasks
 from tws_maintenance.reports.shelf import ReportShelf
 from tws_maintenance.reports.status import overview
-from tws_maintenance.reports.store import is_refresh, read_report, results_of
+from tws_maintenance.reports.store import is_refresh, is_written, read_report, results_of
 from tws_maintenance.run_spec import RunSpec
 from tws_maintenance.settings import Settings, load_settings
 from tws_maintenance.verdict import ValidationStatus
@@ -103,7 +104,9 @@ class Backend:
         audited = audits.get(one["task"])
         if audited is None or audited.run_id == one["run_id"]:
             return
-        if self.shelf.of_run(audited.run_id) is None:
+        # By the run's own tag: looking for its report would read them all where there is none.
+        view = observe.run_view(self.home, self.instance, audited.run_id)
+        if view and not (view.report_id and is_written(self.home, view.report_id)):
             one["validation"] = _validation_of(audited)
             one["run_id"] = audited.run_id
 
@@ -181,11 +184,12 @@ class Backend:
         }
 
     def report(self, report_id: str) -> dict[str, Any] | None:
-        """Return a report, None where there is no readable one of that id."""
+        """Return a report, None where there is no whole one of that id."""
         try:
-            return read_report(self.home, report_id)
+            report = read_report(self.home, report_id)
         except (OSError, ValueError, UsageError):
             return None
+        return report if is_whole(report) else None
 
     def report_of_run(self, run_id: str) -> dict[str, Any] | None:
         """Return the report of a run that has ended, None where it has none, or a damaged one."""
@@ -262,8 +266,9 @@ class Backend:
 
     def _warm(self) -> None:
         """Read what the first requests would otherwise wait for."""
-        self.shelf.warm()
+        self.status()
         self.launcher.warm()
+        self.shelf.warm()
 
 
 def _ready_line(one: Any) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from tws_maintenance.constituents.history import member_counts, read_history
 from tws_maintenance.errors import HistoryError, StoreError
 from tws_maintenance.indices import INDICES, TASKS
 from tws_maintenance.market_events.agenda import read_agenda
+from tws_maintenance.reports.form import is_whole
 
 PAGE_SIZE = 25
 
@@ -123,8 +124,14 @@ def _add_reports(blueprint: Blueprint, backend: Backend) -> None:
     def report(report_id: str) -> str:
         query_as(bodies.NoQuery)
         found = report_or_damaged(backend, report_id)
-        apply = None if found.get("damaged") else to_apply(backend, report_id, utc_now())
-        return page("report", report=found, markdown=markdown_of(found), apply=apply)
+        return page(
+            "report",
+            report=found,
+            report_id=report_id,
+            is_whole=is_whole(found),
+            markdown=markdown_of(found, report_id),
+            apply=to_apply(backend, report_id, utc_now()),
+        )
 
     @blueprint.get("/maintenance/apply/<report_id>")
     def confirm(report_id: str) -> str:

@@ -71,7 +71,7 @@ def curve(counts: Sequence[tuple[str, int]], today: date, name: str) -> Curve | 
     if not counts:
         return None
     days = [date.fromisoformat(day) for day, _ in counts]
-    span = max((today - days[0]).days, 1)
+    span = max((max(today, days[-1]) - days[0]).days, 1)
     values = [count for _, count in counts]
     low, high = min(values), max(values)
     room = CURVE_HEIGHT - 2 * _EDGE
@@ -88,7 +88,8 @@ def curve(counts: Sequence[tuple[str, int]], today: date, name: str) -> Curve | 
         if places:
             places.append((x(day), places[-1][1]))
         places.append((x(day), y(value)))
-    places.append((x(max(today, days[-1])), places[-1][1]))
+    # Also where all of it is of today, so that there is a line to see.
+    places.append((CURVE_WIDTH - _EDGE, places[-1][1]))
     changed = f", between {low} and {high}" if high > low else ""
     text = f"{name}: {values[0]} members on {days[0]}, {values[-1]} now{changed}"
     return Curve(" ".join(f"{left},{top}" for left, top in places), text)
@@ -150,7 +151,13 @@ def words(text: str | None) -> str:
 
 def from_markdown(text: str) -> Markup:
     """Return Markdown as HTML; markup in it stays text, and so do links to scripts."""
-    rendered = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = markdown.parse(text)
+    for token in tokens:
+        # The page's policy allows no inline style: cells of numbers are aligned by their class.
+        if token.attrs.pop("style", None) == "text-align:right":
+            token.attrs["class"] = "n"
+    rendered = markdown.renderer.render(tokens, markdown.options, {})
     return Markup(rendered)  # noqa: S704 - html is off: the renderer escapes whatever it is given
 
 

@@ -1,6 +1,9 @@
 """What the console answers when it cannot do what was asked: one exception, one JSON shape."""
 
+from pathlib import Path
 from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from tws_maintenance.errors import LockHeld, SettingsError, TwsMaintenanceError, UsageError
 
@@ -45,3 +48,18 @@ def problem_of(error: TwsMaintenanceError) -> Problem:
         return Problem(409, error.code, str(error))
     # The home, its settings or its database: nothing that the client could ask otherwise.
     return Problem(503, "unavailable", str(error))
+
+
+def storage_problem(error: OSError | SQLAlchemyError) -> Problem:
+    """Return what to answer for a fault of the disk or of a database, in its own words."""
+    if isinstance(error, OSError):
+        name = f" ({Path(str(error.filename)).name})" if error.filename else ""
+        told = f"{error.strerror or type(error).__name__}{name}"
+    else:
+        told = str(getattr(error, "orig", None) or type(error).__name__)
+    return Problem(
+        503,
+        "unavailable",
+        f"The home or one of its databases cannot be read or written: {told}. The lists are "
+        "whole. Free some space, make the home writable, then try again: `doctor` looks at it.",
+    )

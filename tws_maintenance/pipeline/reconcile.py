@@ -31,7 +31,7 @@ from tws_maintenance.pipeline.tags import (
 )
 from tws_maintenance.recovery import Recovered, alone, recover, report_unstarted, run_lock
 from tws_maintenance.reports.record import EntryPoint
-from tws_maintenance.reports.store import is_written, report_of_run
+from tws_maintenance.reports.store import is_reserved, is_written, report_of_run
 
 UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -67,7 +67,9 @@ def _dead(home: Home, instance: dg.DagsterInstance) -> list[tuple[dg.RunRecord, 
     found = [
         (record, "the run's process is gone, and it had not begun")
         for record in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED))
-        if is_ours(home, record.dagster_run) and not may_be_alive(home, instance, record)
+        if is_ours(home, record.dagster_run)
+        and not _has_reserved(home, record.dagster_run)
+        and not may_be_alive(home, instance, record)
     ]
     recent = dg.RunsFilter(statuses=ENDED_BADLY, updated_after=utc_now() - LOOK_BACK)
     for record in instance.get_run_records(recent):
@@ -129,7 +131,8 @@ def is_ours(home: Home, run: dg.DagsterRun) -> bool:
     """Tell whether a run works on this home: one Dagster may serve several homes and projects."""
     report_id = own_tag(run, REPORT_ID_TAG)
     if report_id is not None:
-        return is_written(home, report_id)
+        # In this order: the reservation goes when the report is there.
+        return is_reserved(home, report_id) or is_written(home, report_id)
     if HOME_TAG in run.tags:
         return run.tags[HOME_TAG] == str(home.root)
     if Path(os.environ.get("DAGSTER_HOME", "")) != home.dagster:
@@ -140,6 +143,12 @@ def is_ours(home: Home, run: dg.DagsterRun) -> bool:
         selected = {*(run.asset_selection or ()), *checked}
         return bool(selected) and selected <= ours
     return run.job_name in {job.name for job in build_jobs()}
+
+
+def _has_reserved(home: Home, run: dg.DagsterRun) -> bool:
+    """Tell whether `recover` is the one to judge it, now or at the next start."""
+    report_id = own_tag(run, REPORT_ID_TAG)
+    return report_id is not None and is_reserved(home, report_id)
 
 
 def _has_report(home: Home, run: dg.DagsterRun) -> bool:

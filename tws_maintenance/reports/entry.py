@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from sys import intern
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from tws_maintenance.clock import parse_utc
 from tws_maintenance.reports.record import TaskStatus
-from tws_maintenance.reports.store import is_ours, is_refresh, results_of
+from tws_maintenance.reports.store import is_ours, is_refresh, refuse_constant, results_of
 
 T = TypeVar("T")
 DAMAGED = "damaged"
@@ -80,7 +80,7 @@ def read_entry(path: Path, report_id: str) -> Entry:
         # Opening a pipe would wait for whoever writes to it.
         if not stat.S_ISREG(path.stat().st_mode):
             return Entry(report_id, damaged=True)
-        report = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+        report = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse_constant)
         fields = _Fields(report, is_strict=is_ours(path.stem))
         run_id = fields.text("run_id")
         return _entry_of(report_id, fields)
@@ -192,7 +192,3 @@ class _Fields:
     def count(self, key: str) -> int:
         """Return how many a list holds."""
         return len(self.get(key, list) or ())
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")

@@ -20,6 +20,7 @@ T = TypeVar("T")
 Mark = tuple[int, int, int, int]
 # The coarsest times of a file system in use (FAT's): two changes within it look like one.
 TICK_NS = 2_000_000_000
+PAUSE_SECONDS = 0.0005
 
 
 class Listing(Generic[T]):
@@ -83,9 +84,12 @@ class ReportShelf:
         self._of_run: dict[str, str] = {}
 
     def warm(self) -> None:
-        """Read every report, so that nobody waits for it later."""
+        """Read every report, so that nobody waits for it later; whoever asks meanwhile goes first.
+
+        Without the pauses this thread kept the interpreter to itself: a request took a second.
+        """
         for _ in self._entries():
-            pass
+            time.sleep(PAUSE_SECONDS)
 
     def entry(self, report_id: str) -> Entry:
         """Return what a report says, as its file is now.

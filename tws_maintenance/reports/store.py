@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tws_maintenance.clock import parse_utc, utc_text
 from tws_maintenance.errors import UsageError
@@ -85,6 +85,12 @@ def is_written(home: Home, report_id: str) -> bool:
         return False
 
 
+def is_reserved(home: Home, report_id: str) -> bool:
+    """Tell whether a run of this home holds that id and has not written its report yet."""
+    stamp = report_id.removeprefix(PREFIX)
+    return is_ours(stamp) and (home.reports / f".{stamp}.reserved").exists()
+
+
 def is_ours(stem: str) -> bool:
     """Tell a report of ours from one of an older form, by its file's name."""
     return _STAMP.fullmatch(stem) is not None
@@ -143,7 +149,13 @@ def read_report(home: Home, report_id: str) -> dict[str, Any]:
     """
     path = report_path(home, report_id)
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        value = json.loads(text, parse_constant=refuse_constant)
+        if r"\ud" in text.casefold():
+            # Half a surrogate pair is a text to Python that cannot be written or sent.
+            json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise ValueError(f"{path.name} is nested too deeply for a report") from error
     except FileNotFoundError:
         raise UsageError(
             f"There is no report {report_id} in {home.relative(home.reports)}. "
@@ -152,6 +164,11 @@ def read_report(home: Home, report_id: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"{path.name} is not a report")  # noqa: TRY004 - damaged, not misused
     return value
+
+
+def refuse_constant(constant: str) -> NoReturn:
+    """Refuse NaN and Infinity, which Python reads though they are no JSON."""
+    raise ValueError(f"{constant} is no JSON")
 
 
 def report_ids(home: Home) -> list[str]:

@@ -19,24 +19,41 @@
     return typed || (part.contains(focused) && focused.matches("input, select, textarea"));
   };
 
-  // A button that has the focus is another element after the swap; find it by what it is.
+  // What has the focus, or is folded open, is another element after the swap: find it by what it
+  // says, and by its place among those that say the same.
+  const FOCUSABLE = "a, button, summary, [tabindex]";
   const keyOf = (element) =>
-    element && (element.id || element.getAttribute("href") || element.textContent.trim());
+    element.id || element.getAttribute("href") || element.textContent.trim();
+
+  const placeOf = (part, selector, element) => {
+    const key = keyOf(element);
+    const same = [...part.querySelectorAll(selector)].filter((one) => keyOf(one) === key);
+    return [key, same.indexOf(element)];
+  };
+
+  const findPlace = (part, selector, [key, place]) =>
+    [...part.querySelectorAll(selector)].filter((one) => keyOf(one) === key)[place];
 
   const swap = (old, fresh) => {
-    const focused = old.contains(document.activeElement) ? keyOf(document.activeElement) : null;
-    const open = new Set(
-      [...old.querySelectorAll("details[open] > summary")].map((one) => one.textContent),
-    );
+    const focused = document.activeElement;
+    const hadFocus = old.contains(focused);
+    const place = hadFocus && old !== focused && placeOf(old, FOCUSABLE, focused);
+    const folds = [...old.querySelectorAll("details > summary")].map((one) => [
+      placeOf(old, "summary", one),
+      one.parentElement.open,
+    ]);
     old.replaceWith(fresh);
-    for (const summary of fresh.querySelectorAll("details > summary")) {
-      if (open.has(summary.textContent)) summary.parentElement.open = true;
+    for (const [where, isOpen] of folds) {
+      const summary = findPlace(fresh, "summary", where);
+      if (summary) summary.parentElement.open = isOpen;
     }
-    if (focused) {
-      [...fresh.querySelectorAll("a, button, summary")]
-        .find((one) => keyOf(one) === focused)
-        ?.focus({ preventScroll: true });
-    }
+    if (!hadFocus) return;
+    const again = place && findPlace(fresh, FOCUSABLE, place);
+    again?.focus({ preventScroll: true });
+    if (document.activeElement !== document.body) return;
+    // Gone, or not to be pressed for now: go on from here, not from the top of the page.
+    fresh.tabIndex = -1;
+    fresh.focus({ preventScroll: true });
   };
 
   const update = (container, html) => {
@@ -107,6 +124,16 @@
       else history.back();
     }
   });
+
+  // The button that opened a dialog may have been swapped meanwhile, and then gets no focus back.
+  document.addEventListener(
+    "close",
+    (event) => {
+      const opener = document.querySelector(`[data-opens="${event.target.id}"]`);
+      if (document.activeElement === document.body) opener?.focus({ preventScroll: true });
+    },
+    true,
+  );
 
   document.addEventListener("submit", (event) => {
     const form = event.target;

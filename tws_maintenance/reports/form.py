@@ -1,0 +1,196 @@
+"""The form of a report: what whoever shows one can rely on.
+
+A file that is JSON may still hold anything: a report of an older form, one that was edited, one
+of another program. What belongs here: telling ours, whole, from all of that.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from tws_maintenance.clock import parse_utc
+from tws_maintenance.market_events.model import PROVIDERS
+
+
+def _instant(text: str) -> str:
+    parse_utc(text)
+    return text
+
+
+def _provider(text: str) -> str:
+    if text not in PROVIDERS:
+        raise ValueError(f"no provider of events: {text}")
+    return text
+
+
+Instant = Annotated[str, AfterValidator(_instant)]
+Count = Annotated[int, Field(ge=0)]
+Texts = list[str]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
+
+
+class _Validation(_Part):
+    status: str
+    warnings: Texts
+    errors: Texts
+
+
+class _Member(_Part):
+    symbol: str
+    security: str | None = None
+
+
+class _Renamed(_Part):
+    from_symbol: str
+    to_symbol: str
+    security: str
+
+
+class _Updated(_Part):
+    symbol: str
+    field: str
+    before: str
+    after: str
+
+
+class _Changes(_Part):
+    added: list[_Member]
+    removed: list[_Member]
+    renamed: list[_Renamed]
+    updated: list[_Updated]
+
+
+class _Source(_Part):
+    url: str
+    sha256: str | None
+    status: Any
+    bytes: Any
+    fetched_at: Any
+
+
+class _Dropped(_Part):
+    row: str
+    reason: str
+
+
+class _Result(_Part):
+    task: str
+    status: str
+    dry_run: bool
+    source: str | None
+    started_at: Instant | None
+    finished_at: Instant | None
+    duration_seconds: float | None
+    before_count: Count | None
+    after_count: Count | None
+    added: Texts
+    removed: Texts
+    validation: _Validation
+    warnings: Texts
+    errors: Texts
+    refusal: str | None = None
+
+
+class _ListResult(_Result):
+    changes: _Changes
+    impact: dict[str, Texts]
+    sources: list[_Source]
+    rows_dropped: list[_Dropped]
+    changed: bool
+    proposal_id: str | None
+    output_path: str | None
+    backup_path: str | None
+
+
+class _Event(_Part):
+    date: str
+    title: str
+
+
+class _Diff(_Part):
+    new: list[_Event]
+    changed: list[_Event]
+    stale: list[_Event]
+    unchanged: list[_Event]
+
+
+class _Provider(_Part):
+    provider: Annotated[str, AfterValidator(_provider)]
+    status: str
+    fetched: Count
+    new: Count
+    changed: Count
+    stale: Count
+    unchanged: Count
+    error_message: str | None
+
+
+class _Asked(_Part):
+    came_from: Annotated[Texts, Field(alias="from")]
+    outcome: str | None
+
+
+class _ChangedField(_Part):
+    symbol: str | None
+    event_type: str
+    field: str
+    before: str | None
+    after: str | None
+
+
+class _EventsResult(_Result):
+    diff: _Diff
+    providers: list[_Provider]
+    symbols: dict[str, _Asked]
+    window: dict[str, Any]
+    changed_fields: list[_ChangedField]
+
+
+class _File(_Part):
+    row_count: Count | None
+    last_refreshed_at: Instant | None
+    stale: bool
+    validation: _Validation
+
+
+class _AuditResult(_Result):
+    files: dict[str, _File]
+
+
+class _Report(_Part):
+    report_id: str
+    run_id: str
+    entry_point: str
+    actor: str
+    reason: str
+    status: str
+    dry_run: bool
+    overrides: dict[str, bool]
+    started_at: Instant
+    finished_at: Instant
+    duration_seconds: float
+    results: list[_ListResult | _EventsResult | _AuditResult]
+    warnings: Texts
+    errors: Texts
+
+
+_REPORT = TypeAdapter(_Report)
+
+
+def fault_of(report: dict[str, Any]) -> str:
+    """Return what keeps a report from being one of ours, "" where nothing does."""
+    try:
+        _REPORT.validate_python(report)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"] if not str(part).startswith("_"))
+        return f"{place}: {first['msg']}"
+    return ""
+
+
+def is_whole(report: dict[str, Any]) -> bool:
+    """Tell whether a report has all that a report of ours has, of the right types."""
+    return not fault_of(report)

@@ -1,0 +1,1 @@
+"""The console as programs and browsers meet it: API, runs, security, pages."""

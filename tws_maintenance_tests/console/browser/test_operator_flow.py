@@ -1,0 +1,146 @@
+"""The operator's whole journey on the real pages: look, apply, read, go back."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tws_maintenance.home import Home
+from tws_maintenance.indices import INDICES
+from tws_maintenance.storage.digest import sha256
+from tws_maintenance_tests.console.browser.older import write_older_lists
+from tws_maintenance_tests.console.browser.support import (
+    Console,
+    Visits,
+    press,
+    recorded_web,
+    running_console,
+    see_end,
+)
+from tws_maintenance_tests.pipeline.support import quiet_environment
+from tws_maintenance_tests.support import live_bytes, reports_of, result_of
+
+TASK = INDICES["sp500"].task
+# Of a run; the dialog repeats them.
+RESULTS = "[data-part=result] > .result"
+REASON = "quarterly rebalance"
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """A home whose S&P 500 is an older one, held by an operator of META; the recorded pages."""
+    home = Home(tmp_path_factory.mktemp("flow") / "home")
+    with quiet_environment(), recorded_web() as environment:
+        write_older_lists(home)
+        home.settings_file.write_text('[events]\npositions = ["META"]\n')
+        with running_console(home, environment) as running:
+            yield running
+
+
+def changes_are_named(page: Page, scope: str) -> None:
+    """Expect the difference between the older list and the page's, by name, within `scope`."""
+    part = page.locator(scope).filter(has_text="S&P 500").first
+    expect(part).to_contain_text("502 rows before, 503 after")
+    for told in ("AMCR (Amcor)", "XYL (Xylem Inc.)", "ZZZ (Zed Industries)"):
+        expect(part).to_contain_text(told)
+    expect(part).to_contain_text("FB is now META (Meta Platforms)")
+    expect(part).to_contain_text("You hold: META")
+
+
+def test_the_operator_looks_applies_reads_and_goes_back(console: Console, visits: Visits) -> None:
+    before = live_bytes(console.home)
+    page = visits.open(console)
+    expect(page.get_by_role("button", name="Apply Constituents Refresh")).to_be_disabled()
+
+    press(page, "Dry Run All")
+    page.wait_for_url("**/maintenance/runs/*")
+    expect(page.locator(".steps li")).to_have_count(8)
+    expect(page.locator(".steps .done")).to_have_count(8)
+    see_end(page, "Dry run completed. No file was replaced.")
+    changes_are_named(page, RESULTS)
+    results = page.locator(RESULTS)
+    expect(results.filter(has_text="HSI")).to_contain_text(
+        "the page says 88 members and its table has 85"
+    )
+    expect(results.filter(has_text="Federal Reserve")).to_contain_text("FOMC")
+    assert live_bytes(console.home) == before
+
+    page.get_by_role("link", name="Maintenance", exact=True).click()
+    expect(page.locator("#card-sp500_constituents")).to_contain_text("+2 −1, 1 renamed")
+    expect(page.locator("#card-sti_constituents")).to_contain_text("nothing differs")
+    press(page, "Apply Constituents Refresh")
+    dialog = page.get_by_role("dialog", name="Apply constituents refresh")
+    expect(dialog).to_contain_text("Nothing is fetched again: exactly this is published.")
+    changes_are_named(page, "dialog .result")
+    expect(dialog).to_contain_text("the page says 88 members and its table has 85")
+    dialog.get_by_label("Reason").fill(REASON)
+    dialog.get_by_role("button", name="Replace S&P 500, confirm STI, HSI").click()
+    see_end(page, "Apply completed. Replaced: S&P 500.")
+    after = live_bytes(console.home)
+    assert (after["sti"], after["hsi"]) == (before["sti"], before["hsi"])
+    looked, applied = reports_of(console.home)
+    proposal = result_of(looked, TASK)
+    assert sha256(after["sp500"] or b"") == proposal["proposal_sha256"]
+    assert (applied["reason"], applied["entry_point"]) == (REASON, "console")
+    assert result_of(applied, TASK)["proposal_id"] == proposal["proposal_id"]
+
+    the_report_can_be_read(page, applied["report_id"])
+    going_back_gives_the_former_bytes(page, console, before)
+    the_timeline_tells_of_both(page)
+
+
+def the_report_can_be_read(page: Page, report_id: str) -> None:
+    """Expect the report of the apply as a page, as Markdown, as JSON and as two files."""
+    page.get_by_role("link", name=report_id).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(report_id)
+    expect(page.locator("main")).to_contain_text(f"Reason: {REASON}")
+    page.get_by_text("As Markdown, rendered").click()
+    rendered = page.locator(".markdown")
+    expect(rendered.get_by_role("heading", level=1)).to_have_text(
+        "Apply completed. Replaced: S&P 500."
+    )
+    expect(rendered.get_by_role("row").nth(1).get_by_role("cell").nth(4)).to_have_text("503")
+    page.get_by_text("As JSON").click()
+    expect(page.locator("pre")).to_contain_text(f'"report_id": "{report_id}"')
+    for label, ending, beginning in (
+        ("Download JSON", "json", "{"),
+        ("Download Markdown", "md", "# Apply completed."),
+    ):
+        with page.expect_download() as waiting:
+            page.get_by_role("link", name=label).click()
+        assert waiting.value.suggested_filename == f"{report_id}.{ending}"
+        assert waiting.value.path().read_text().startswith(beginning)
+
+
+def going_back_gives_the_former_bytes(
+    page: Page, console: Console, before: dict[str, bytes | None]
+) -> None:
+    """Restore the only backup, by way of its preview."""
+    page.get_by_role("link", name="Backups").click()
+    row = page.get_by_role("row").filter(has_text="S&P 500")
+    expect(row).to_contain_text("as it was kept")
+    row.get_by_role("button", name="Preview restore of S&P 500").click()
+    see_end(page, "Dry run completed. No file was replaced.")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Preview of a restore of S&P 500")
+    expect(page.locator(RESULTS).first).to_contain_text("META is now FB (Meta Platforms)")
+    press(page, "Apply Constituents Refresh")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Goes back to a backup: data/backups/constituents/")
+    dialog.get_by_role("button", name="Replace S&P 500", exact=True).click()
+    see_end(page, "Apply completed. Replaced: S&P 500.")
+    assert live_bytes(console.home) == before
+
+
+def the_timeline_tells_of_both(page: Page) -> None:
+    """Expect the rename and its undoing, and the members of today."""
+    page.get_by_role("link", name="Members").click()
+    entries = page.locator(".timeline > li")
+    expect(entries).to_have_count(2)
+    expect(entries.first).to_contain_text("META → FB Meta Platforms")
+    expect(entries.last).to_contain_text("FB → META Meta Platforms")
+    expect(entries.last.locator(".added").filter(has_text="AMCR")).to_contain_text("added")
+    today = (page.locator(".timeline h2").first.text_content() or "").split()[0]
+    page.get_by_role("textbox", name="Members on").fill(today)
+    press(page, "Show")
+    expect(page.get_by_role("heading", level=2)).to_contain_text("502 members at the end of")
+    expect(page.locator(".members")).to_contain_text("FB Meta Platforms")

@@ -1,0 +1,43 @@
+"""One console for all tests of a file: its home, its sources, its runs are real."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tws_maintenance.demo.server import PageServer
+from tws_maintenance.home import Home
+from tws_maintenance.pipeline.instance import VARIABLE
+from tws_maintenance_tests.console.support import Console, consoled, opened, point_to
+from tws_maintenance_tests.pipeline.support import good_pages
+
+
+@pytest.fixture(scope="module")
+def web() -> Iterator[PageServer]:
+    """The pages of invented companies, for all tests of a file."""
+    with PageServer(good_pages()) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shared_console(web: PageServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """One console for all tests of a file; ask for `console` instead."""
+    with consoled(tmp_path_factory.mktemp("console"), web) as console:
+        yield console
+
+
+@pytest.fixture
+def console(shared_console: Console, monkeypatch: pytest.MonkeyPatch) -> Console:
+    """The console of this file, in the environment that it made for itself."""
+    monkeypatch.setenv(VARIABLE, str(shared_console.home.dagster))
+    return shared_console
+
+
+@pytest.fixture
+def fresh(
+    home: Home, server: PageServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Console]:
+    """A console on an empty home of its own."""
+    point_to(home, server)
+    monkeypatch.setenv(VARIABLE, str(home.dagster))
+    with opened(home) as console:
+        yield console

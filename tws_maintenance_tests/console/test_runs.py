@@ -1,0 +1,305 @@
+"""Runs of the console: processes of their own that anybody sees and that outlive whoever asked."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from werkzeug.test import TestResponse
+
+from tws_maintenance.home import Home
+from tws_maintenance.pipeline.report_resource import operating_system_user
+from tws_maintenance.pipeline.run_process import SECRET_OF_THE_CONSOLE
+from tws_maintenance.pipeline.tags import PROCESS_TAG
+from tws_maintenance_tests.console.support import (
+    API,
+    HSI,
+    SP500,
+    STI,
+    Console,
+    consoled,
+    error_of,
+    opened,
+    report_of,
+    until,
+)
+from tws_maintenance_tests.pipeline.support import HeldServer, good_pages, run_job
+from tws_maintenance_tests.support import Program, live_bytes, reports_of, result_of
+
+ON_ITS_WAY = {"queued", "running"}
+
+
+@pytest.fixture
+def held() -> Iterator[HeldServer]:
+    """The pages, of which STI's is answered only after `release`."""
+    with HeldServer(good_pages(), "sti") as server:
+        yield server
+        server.release()
+
+
+@pytest.fixture
+def waiting(held: HeldServer, tmp_path: Path) -> Iterator[Console]:
+    """A console whose runs of STI stay at work until they are released."""
+    with consoled(tmp_path, held) as console:
+        yield console
+        held.release()
+
+
+def start(console: Console, *tasks: str, **body: object) -> str:
+    """Start a run without waiting for it and return its id."""
+    answer = console.post(f"{API}/run", {"tasks": tasks, "wait": 0, **body})
+    assert answer.status_code == 202, answer.text
+    assert answer.json is not None
+    run_id: str = answer.json["run_id"]
+    assert {"run_id": run_id, "status_url": f"{API}/runs/{run_id}"} == answer.json
+    return run_id
+
+
+def until_at_work(console: Console, run_id: str) -> None:
+    """Wait until a run stands before the page that is held back."""
+    path = f"{API}/runs/{run_id}"
+    until(lambda: console.json(path)["state"] == "running", "a run at work")
+
+
+def process_of(console: Console, run_id: str) -> int:
+    """Return the process that works on a run of this console."""
+    return int(console.backend.instance.get_run_by_id(run_id).tags[PROCESS_TAG])
+
+
+def test_a_run_is_followed_from_its_id_to_its_report(console: Console) -> None:
+    run_id = start(console, STI, reason="a look")
+    (line,) = [one for one in console.running if one["run_id"] == run_id]
+    assert line["run_url"] == f"http://127.0.0.1:3000/runs/{run_id}"
+    assert (line["tasks"], line["dry_run"]) == ([STI], True)
+    assert (line["entry_point"], line["actor"]) == ("console", operating_system_user())
+    assert line["state"] in ON_ITS_WAY
+
+    run = console.follow(run_id)
+    assert (run["run_id"], run["state"], run["status"]) == (run_id, "finished", "completed")
+    assert [(one["step"], one["state"]) for one in run["steps"]] == [
+        ("staged__sti_constituents", "done"),
+        ("audit_sti_constituents", "done"),
+    ]
+    assert all(one["started_at"] <= one["finished_at"] for one in run["steps"])
+    assert {one["outcome"] for one in run["checks"]} == {"passed"}
+    assert "symbols_are_unique" in {one["name"] for one in run["checks"]}
+    assert {(one["task"], one["asset"]) for one in run["checks"]} == {(STI, f"staged/{STI}")}
+
+    report = console.json(f"{API}/reports/{run['report_id']}")
+    assert report["run_id"] == run_id
+    assert (report["entry_point"], report["actor"]) == ("console", operating_system_user())
+    assert (report["dry_run"], report["reason"]) == (True, "a look")
+    assert console.running == []
+
+
+def test_a_run_that_is_waited_for_is_answered_with_its_report(console: Console) -> None:
+    report = console.run("constituents")
+    assert [one["task"] for one in report["results"]] == [SP500, STI, HSI]
+    assert report == console.json(f"{API}/reports/{report['report_id']}")
+    # What it said beside its report was nothing, and leaves nothing.
+    assert list(console.home.logs.glob("run_*")) == []
+
+
+def test_a_run_that_takes_longer_than_the_wait_goes_on(
+    waiting: Console, held: HeldServer
+) -> None:
+    answer = waiting.post(f"{API}/run", {"tasks": [STI], "wait": 0.01})
+    assert answer.status_code == 202
+    assert answer.json is not None
+    assert list(answer.json) == ["run_id", "status_url"]
+    held.release()
+    assert waiting.follow(answer.json["run_id"])["state"] == "finished"
+
+
+def test_a_run_in_progress_is_seen_by_every_console_and_refuses_its_like(
+    waiting: Console, held: HeldServer
+) -> None:
+    run_id = start(waiting, STI, HSI)
+    until_at_work(waiting, run_id)
+    run = waiting.json(f"{API}/runs/{run_id}")
+    assert {one["step"]: one["state"] for one in run["steps"]}[f"staged__{STI}"] == "running"
+    assert run["finished_at"] is run["status"] is None
+
+    refused = waiting.post(f"{API}/run", {"tasks": [STI], "dry_run": False})
+    assert error_of(refused) == (409, "run_in_progress")
+    assert refused.json is not None
+    named = refused.json["error"]["detail"]["running"]
+    assert (named["run_id"], named["actor"]) == (run_id, operating_system_user())
+    assert run_id in refused.json["error"]["message"]
+    assert error_of(waiting.post(f"{API}/run", {})) == (409, "run_in_progress")
+    # What the other does not touch is not held up by it.
+    assert waiting.run(SP500)["status"] == "completed"
+
+    with opened(waiting.home) as restarted:
+        assert [one["run_id"] for one in restarted.running] == [run_id]
+        assert error_of(restarted.post(f"{API}/run", {"tasks": [HSI]}))[0] == 409
+        page = restarted.get("/maintenance").text
+        assert f"/maintenance/runs/{run_id}" in page
+        held.release()
+        assert restarted.follow(run_id)["state"] == "finished"
+        assert restarted.running == waiting.running == []
+    assert len(reports_of(waiting.home)) == 2
+
+
+def test_of_two_at_once_exactly_one_starts(console: Console) -> None:
+    ready = threading.Barrier(4)
+    tokens = [console.token_of() for _ in range(4)]
+
+    def ask(token: str) -> TestResponse:
+        client = console.app.test_client()
+        # Each is an operator with a page of his own.
+        client.set_cookie("tws_maintenance", cookie)
+        ready.wait()
+        body = {"tasks": [HSI], "wait": 0}
+        return client.post(f"{API}/run", json=body, headers={"X-CSRFToken": token})
+
+    found = console.client.get_cookie("tws_maintenance")
+    assert found is not None
+    cookie = found.value
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(ask, tokens))
+    assert sorted(one.status_code for one in answers) == [202, 409, 409, 409]
+    (started,) = [one.json["run_id"] for one in answers if one.status_code == 202 and one.json]
+    for answer in answers:
+        if answer.status_code == 409:
+            assert answer.json is not None
+            assert answer.json["error"]["detail"]["running"]["run_id"] == started
+    console.follow(started)
+
+
+def test_a_run_of_the_command_line_is_seen_and_refuses_its_like(
+    waiting: Console, held: HeldServer
+) -> None:
+    command = [sys.executable, "-m", "tws_maintenance", "run", "--task", STI]
+    environment = Program(waiting.home).full_environment()
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as cli:
+        until(lambda: [one["state"] for one in waiting.running] == ["running"], "the CLI's run")
+        (line,) = waiting.running
+        assert (line["entry_point"], line["tasks"]) == ("cli", [STI])
+        assert error_of(waiting.post(f"{API}/run", {"tasks": [STI]})) == (409, "run_in_progress")
+        held.release()
+    assert waiting.running == []
+    assert waiting.follow(line["run_id"])["state"] == "finished"
+    assert waiting.json(f"{API}/status")["latest_report"]["run_id"] == line["run_id"]
+
+
+def test_a_run_that_dagster_started_appears_moves_and_ends(
+    waiting: Console, held: HeldServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWS_MAINTENANCE_HOME", str(waiting.home.root))
+    with ThreadPoolExecutor(1) as pool:
+        job = pool.submit(run_job, waiting.home, "dry_run_constituents", {"tasks": [STI]})
+        until(lambda: [one["state"] for one in waiting.running] == ["running"], "Dagster's run")
+        (line,) = waiting.running
+        assert (line["job"], line["tasks"]) == ("dry_run_constituents", [STI])
+        assert line["entry_point"] == "dagster_cli"
+        held.release()
+        assert job.result().success
+    assert waiting.running == []
+    assert waiting.list_of(STI)["run_id"] == line["run_id"]
+    assert waiting.list_of(STI)["proposal"]["state"] == "waiting"
+
+
+def test_a_run_that_is_killed_is_told_by_the_next_look(waiting: Console) -> None:
+    run_id = start(waiting, STI, dry_run=False)
+    until_at_work(waiting, run_id)
+    os.kill(process_of(waiting, run_id), signal.SIGKILL)
+    until(lambda: waiting.running == [], "the look that finds it dead")
+    run = waiting.json(f"{API}/runs/{run_id}")
+    assert (run["state"], run["status"]) == ("interrupted", "interrupted")
+    (report,) = waiting.json(f"{API}/reports")["reports"]
+    assert (report["run_id"], report["status"]) == (run_id, "interrupted")
+    assert live_bytes(waiting.home) == {"sp500": None, "sti": None, "hsi": None}
+
+
+def test_a_run_whose_console_is_gone_too_is_closed_by_the_next_console(
+    waiting: Console,
+) -> None:
+    command = [sys.executable, "-m", "tws_maintenance", "run", "--task", STI]
+    environment = Program(waiting.home).full_environment()
+    with subprocess.Popen(command, env=environment) as cli:
+        until(lambda: [one["state"] for one in waiting.running] == ["running"], "the CLI's run")
+        (line,) = waiting.running
+        cli.kill()
+    with opened(waiting.home) as restarted:
+        assert restarted.running == []
+        run = restarted.json(f"{API}/runs/{line['run_id']}")
+        assert (run["state"], run["entry_point"]) == ("interrupted", "cli")
+
+
+def test_a_run_outlives_the_console_that_started_it(held: HeldServer, tmp_path: Path) -> None:
+    """The console is the real program on a real port, and ends by SIGTERM."""
+    with consoled(tmp_path, held) as witness:
+        home = witness.home
+        port = free_port()
+        command = [sys.executable, "-m", "tws_maintenance", "console", "--port", str(port)]
+        environment = Program(home).full_environment(**{SECRET_OF_THE_CONSOLE: "not told to runs"})
+        served = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        assert served.stdout is not None
+        assert served.stdout.readline().startswith(f"Console: http://127.0.0.1:{port}/maintenance")
+        run_id = started_over_http(port, "not told to runs")
+        until_at_work(witness, run_id)
+        told = Path(f"/proc/{process_of(witness, run_id)}/environ").read_bytes()
+        assert b"TWS_MAINTENANCE_HOME=" in told
+        assert b"not told to runs" not in told
+        served.terminate()
+        served.communicate(timeout=30)
+
+        assert [one["run_id"] for one in witness.running] == [run_id]
+        held.release()
+        assert witness.follow(run_id)["state"] == "finished"
+        assert reports_of(home)[-1]["actor"] == "ada"
+
+
+def free_port() -> int:
+    """Return a port of this machine on which nobody listens just now."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port: int = found.getsockname()[1]
+        return port
+
+
+def started_over_http(port: int, password: str) -> str:
+    """Start a run of STI as a program would, with the password as HTTP Basic."""
+    import re
+
+    import requests
+
+    with requests.Session() as session:
+        session.auth = ("ada", password)
+        origin = f"http://127.0.0.1:{port}"
+        page = session.get(f"{origin}/maintenance", timeout=30).text
+        token = re.findall(r'csrf-token" content="([^"]+)', page)[0]
+        answer = session.post(
+            f"{origin}{API}/run",
+            json={"tasks": [STI], "wait": 0},
+            headers={"X-CSRFToken": token},
+            timeout=30,
+        )
+    assert answer.status_code == 202, answer.text
+    run_id: str = answer.json()["run_id"]
+    return run_id
+
+
+def test_what_cannot_be_started_is_told_and_reported_not_left_waiting(fresh: Console) -> None:
+    fresh.home.logs.rmdir() if fresh.home.logs.exists() else None
+    fresh.home.logs.write_text("a file where a folder should be")
+    answer = fresh.post(f"{API}/run", {"tasks": [STI]})
+    assert error_of(answer) == (503, "unavailable")
+    assert fresh.running == []
+    fresh.home.logs.unlink()
+    assert result_of(fresh.run(STI), STI)["status"] == "success"
+
+
+def test_a_run_of_nothing_we_know_is_not_found(console: Console, home: Home) -> None:
+    assert home.root.is_dir()
+    for run_id in ("0" * 8, "00000000-0000-0000-0000-000000000000", "..%2F..%2Fetc", "A" * 300):
+        answer = console.get(f"{API}/runs/{run_id}")
+        assert error_of(answer) == (404, "not_found")
+        assert console.get(f"/maintenance/runs/{run_id}").status_code == 404
+    assert report_of(console.get(f"{API}/reports"))["total"] >= 0

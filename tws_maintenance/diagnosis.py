@@ -25,7 +25,7 @@ from tws_maintenance.sources.web import WebClient
 
 PACKAGES = (
     *("dagster", "dagster-webserver", "pandas", "pandera", "requests", "lxml"),
-    *("SQLAlchemy", "yfinance", "holidays", "exchange_calendars"),
+    *("SQLAlchemy", "yfinance", "holidays", "exchange_calendars", "Flask", "waitress"),
 )
 # Yahoo is asked about something that it surely knows.
 KNOWN_SYMBOL = "AAPL"

@@ -64,9 +64,19 @@ def test_only_the_pipeline_and_the_code_location_import_dagster() -> None:
     assert {name for name in found if not name.startswith("pipeline/")} <= {"definitions.py"}
 
 
+@pytest.mark.parametrize("library", ["flask", "flask_login", "flask_wtf", "waitress"])
+def test_only_the_console_imports_what_it_is_made_of(library: str) -> None:
+    found = importers_of(library)
+    assert found
+    assert {name for name in found if not name.startswith("console/")} == set()
+
+
 @pytest.mark.parametrize(
     "coat",
-    ["dagster", "flask", "click", *(f"tws_maintenance.{one}" for one in ("pipeline", "cli"))],
+    [
+        *("dagster", "flask", "click"),
+        *(f"tws_maintenance.{one}" for one in ("pipeline", "console", "cli")),
+    ],
 )
 def test_the_domain_knows_none_of_its_coats(coat: str) -> None:
     assert {name for name in importers_of(coat) if is_domain(name)} == set()
@@ -115,5 +125,5 @@ def test_every_command_and_every_option_has_help() -> None:
 
 def test_the_documented_commands_are_all_there() -> None:
     names = {name for name, _ in commands(cli)}
-    alone = {"run", "validate", "status", "dagster", "doctor", "demo"}
+    alone = {"run", "validate", "status", "console", "dev", "dagster", "doctor", "demo"}
     assert alone | {"reports", "reports list", "reports show"} <= names

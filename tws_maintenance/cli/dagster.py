@@ -78,7 +78,8 @@ def running_ui(home: Home, port: int) -> Iterator[None]:
     from tws_maintenance.pipeline.instance import prepare
 
     prepare(home)
-    command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
+    # Quiet: it advises on its own command line, which nobody typed.
+    command = [sys.executable, "-W", "ignore", "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
     command += [*CODE_LOCATION, "--log-level", "warning"]
     environment = {**os.environ}
     environment.pop("TWS_MAINTENANCE_CONSOLE__PASSWORD", None)

@@ -27,3 +27,8 @@ def operator_name() -> str | None:
         return None
     user: Any = current_user
     return str(user.id) if user.is_authenticated else None
+
+
+def is_stranger() -> bool:
+    """Tell whether our own login is demanded, and whoever asks has not passed it."""
+    return LOGIN in current_app.extensions and operator_name() is None

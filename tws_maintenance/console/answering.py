@@ -24,6 +24,8 @@ CODES = {
     429: "too_many_requests",
 }
 
+TOLD = {429: "Too many failed attempts to log in came from here. Wait, then try again."}
+
 
 def add_errors(target: Flask | Blueprint) -> None:
     """Let `target` answer its errors: the whole application, or one blueprint in another's."""
@@ -59,7 +61,8 @@ def _answer_http(error: HTTPException) -> Any:
         # Flask has logged it, with its stack; the client needs to know only that it happened.
         told = "The console met a fault of its own; its log says more."
         return _answer(Problem(500, "internal_error", told))
-    answer = _answer(Problem(code, CODES.get(code, "error"), error.description or error.name))
+    told = TOLD.get(code) or error.description or error.name
+    answer = _answer(Problem(code, CODES.get(code, "error"), told))
     # Such as Allow for 405, Retry-After for 429.
     for name, value in error.get_headers():
         if name not in {"Content-Type", "Content-Length"}:

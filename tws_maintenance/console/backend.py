@@ -29,7 +29,7 @@ from tws_maintenance.reports.form import is_whole
 from tws_maintenance.reports.results import promotable_tasks
 from tws_maintenance.reports.shelf import ReportShelf
 from tws_maintenance.reports.status import overview
-from tws_maintenance.reports.store import is_refresh, is_written, read_report, results_of
+from tws_maintenance.reports.store import is_refresh, read_report, results_of
 from tws_maintenance.run_spec import RunSpec
 from tws_maintenance.settings import Settings, load_settings
 from tws_maintenance.verdict import ValidationStatus
@@ -49,6 +49,7 @@ class Backend:
         self.launcher = Launcher(home, self.instance)
         self.shelf = ReportShelf(home)
         self.proposals = ProposalShelf(home)
+        self._clocks: tuple[datetime, list[dict[str, Any]]] | None = None
         reconcile(home, self.instance)
         threading.Thread(target=self._warm, daemon=True).start()
 
@@ -86,9 +87,17 @@ class Backend:
             latest["run_url"] = self.run_url(latest["run_id"])
         return {
             **value,
-            "venues": [one.to_dict() for one in clocks(at)],
+            "venues": self._venues(at),
             "running": self.running(),
         }
+
+    def _venues(self, at: datetime) -> list[dict[str, Any]]:
+        """Return the venues' clocks; they show minutes, so that they are read once a minute."""
+        minute = at.replace(second=0, microsecond=0)
+        kept = self._clocks
+        if kept is None or kept[0] != minute:
+            kept = self._clocks = (minute, [one.to_dict() for one in clocks(at)])
+        return kept[1]
 
     def _add_dagster(
         self,
@@ -104,9 +113,8 @@ class Backend:
         audited = audits.get(one["task"])
         if audited is None or audited.run_id == one["run_id"]:
             return
-        # By the run's own tag: looking for its report would read them all where there is none.
-        view = observe.run_view(self.home, self.instance, audited.run_id)
-        if view and not (view.report_id and is_written(self.home, view.report_id)):
+        last = self.shelf.last_result(one["task"])
+        if last is None or (last[1].finished_at or "") < audited.finished_at:
             one["validation"] = _validation_of(audited)
             one["run_id"] = audited.run_id
 

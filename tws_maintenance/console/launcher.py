@@ -75,9 +75,11 @@ class Launcher:
 
     def running(self) -> list[RunView]:
         """Return the runs in progress; those whose process is gone are closed and reported."""
-        if observe.has_dead_runs(self._home, self._instance):
+        views, has_dead = observe.runs_in_progress(self._home, self._instance)
+        if has_dead:
             reconcile(self._home, self._instance)
-        return observe.runs_in_progress(self._home, self._instance)
+            views, _ = observe.runs_in_progress(self._home, self._instance)
+        return views
 
     def refuse_if_busy(self, tasks: tuple[str, ...]) -> None:
         """Refuse to start what another run is at work on.

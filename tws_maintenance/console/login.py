@@ -6,10 +6,10 @@ that reports tell two operators apart.
 """
 
 import hmac
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, flash, redirect, render_template, request, session, url_for
 from flask_limiter import Limiter
@@ -24,6 +24,8 @@ from tws_maintenance.console.problems import Problem
 FAILURES_ALLOWED = "10 per minute; 60 per hour"
 MAX_NAME = 60
 DEFAULT_NAME = "operator"
+# As `request.full_path` writes them: what a browser would read otherwise is in none of them.
+OUR_PAGES = re.compile(r"/maintenance(/[A-Za-z0-9_.,~/-]*)?(\?[A-Za-z0-9_.,~%&=+/:-]*)?")
 OPEN_ENDPOINTS = frozenset({"login.show", "login.enter", "maintenance.static"})
 
 
@@ -71,6 +73,8 @@ def _limit(app: Flask) -> None:
         app=app,
         application_limits=[FAILURES_ALLOWED],
         application_limits_deduct_when=_is_failed_attempt,
+        application_limits_exempt_when=_is_in,
+        headers_enabled=True,
         storage_uri="memory://",
     )
 
@@ -81,10 +85,16 @@ def _is_failed_attempt(response: Response) -> bool:
     return sent and response.status_code == HTTPStatus.UNAUTHORIZED
 
 
+def _is_in() -> bool:
+    """Tell whether a login of before is shown: somebody's guesses must not lock its owner out."""
+    return "Authorization" not in request.headers and bool(current_user.is_authenticated)
+
+
 def _refuse_strangers() -> Response | None:
     if request.endpoint in OPEN_ENDPOINTS or current_user.is_authenticated:
         return None
-    if request.path.startswith("/maintenance") and request.method == "GET":
+    is_page = request.path == "/" or request.path.startswith("/maintenance")
+    if is_page and request.method == "GET":
         return redirect(url_for("login.show", next=request.full_path.rstrip("?")))
     raise Problem(
         401,
@@ -123,8 +133,7 @@ def _blueprint(is_right: Callable[[str], bool]) -> Blueprint:
 def _next(values: Any) -> str:
     """Return where to go after the login: a page of ours, never another site."""
     wanted = str(values.get("next", ""))
-    parts = urlsplit(wanted)
-    is_ours = not parts.scheme and not parts.netloc and parts.path.startswith("/maintenance")
+    is_ours = OUR_PAGES.fullmatch(wanted) is not None
     return wanted if is_ours else url_for("maintenance.overview")
 
 

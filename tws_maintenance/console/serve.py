@@ -5,7 +5,9 @@ import socket
 import sys
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
+from flask import Flask
 from waitress.server import create_server
 
 from tws_maintenance.console.app import create_app
@@ -17,6 +19,8 @@ from tws_maintenance.settings import ConsoleSettings
 # More than may wait for runs at the same time (`launcher.WAITING_ALLOWED`), so that the page is
 # always answered.
 THREADS = 12
+# Waitress refuses in plain text what is larger; up to here the application does, in its own words.
+READ_BYTES = 32 * MAX_REQUEST_BYTES
 
 
 def serve(home: Home, settings: ConsoleSettings, on_ready: Callable[[str], None]) -> None:
@@ -28,15 +32,7 @@ def serve(home: Home, settings: ConsoleSettings, on_ready: Callable[[str], None]
     """
     app = create_app(home, settings)
     try:
-        server = create_server(
-            app,
-            host=settings.host,
-            port=settings.port,
-            threads=THREADS,
-            max_request_body_size=MAX_REQUEST_BYTES,
-            ident=None,
-            clear_untrusted_proxy_headers=True,
-        )
+        server = listen(app, settings.host, settings.port)
     except (OSError, socket.gaierror) as error:
         raise HomeError(
             f"The console cannot listen on {settings.host} port {settings.port}: "
@@ -49,6 +45,23 @@ def serve(home: Home, settings: ConsoleSettings, on_ready: Callable[[str], None]
     finally:
         server.close()
         app.extensions["tws_maintenance"].close()
+
+
+def listen(app: Flask, host: str, port: int) -> Any:
+    """Return a server of `app` that listens, and serves when it is run.
+
+    Raises:
+        OSError: it cannot listen there.
+    """
+    return create_server(
+        app,
+        host=host,
+        port=port,
+        threads=THREADS,
+        max_request_body_size=READ_BYTES,
+        ident=None,
+        clear_untrusted_proxy_headers=True,
+    )
 
 
 def address_of(settings: ConsoleSettings) -> str:

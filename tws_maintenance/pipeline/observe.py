@@ -107,18 +107,18 @@ class Audited:
     checks: tuple[CheckView, ...]
 
 
-def runs_in_progress(home: Home, instance: dg.DagsterInstance) -> list[RunView]:
-    """Return the runs of `home` that have not ended, oldest first, from whatever entry point."""
-    records = instance.get_run_records(dg.RunsFilter(statuses=IN_PROGRESS))
-    return [_view(instance, one) for one in reversed(records) if is_ours(home, one.dagster_run)]
+def runs_in_progress(home: Home, instance: dg.DagsterInstance) -> tuple[list[RunView], bool]:
+    """Return the runs of `home` that have not ended, oldest first, from whatever entry point.
 
-
-def has_dead_runs(home: Home, instance: dg.DagsterInstance) -> bool:
-    """Tell whether a run that has not ended has no process any more."""
-    return any(
-        is_ours(home, one.dagster_run) and not may_be_alive(home, instance, one)
-        for one in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED))
+    The second value tells whether one of them has no process any more: it is to be reconciled.
+    """
+    found = instance.get_run_records(dg.RunsFilter(statuses=IN_PROGRESS))
+    records = [one for one in reversed(found) if is_ours(home, one.dagster_run)]
+    has_dead = any(
+        one.dagster_run.status in UNFINISHED and not may_be_alive(home, instance, one)
+        for one in records
     )
+    return [_view(instance, one) for one in records], has_dead
 
 
 def run_view(home: Home, instance: dg.DagsterInstance, run_id: str) -> RunView | None:

@@ -36,12 +36,6 @@ def started(browser_page: Page, button: str) -> Page:
     return browser_page
 
 
-def list_of(browser_page: Page, scope: str, name: str) -> object:
-    """Return the section of one list within `scope`."""
-    heading = browser_page.get_by_role("heading", level=3, name=name)
-    return browser_page.locator(scope).filter(has=heading)
-
-
 def test_a_failed_source_is_told_and_the_other_lists_can_be_applied(
     console: Console, pages: Pages, visits: Visits
 ) -> None:
@@ -145,6 +139,8 @@ def test_a_hostile_name_in_a_live_file_is_text_wherever_it_is_shown(
     console: Console, visits: Visits
 ) -> None:
     write_live(console.home, HSI, [*companies("hsi"), Company("9999", HOSTILE, "Finance")])
+    # Whoever was in the file before the first entry is in the history.
+    console.home.membership(HSI.key).unlink(missing_ok=True)
     console.home.watchlist.write_text(f'symbol,added_at\n"{HOSTILE}",2026-11-01T00:00:00Z\n')
     window = visits.open(console)
     started(window, "Dry run HSI")

@@ -1,0 +1,117 @@
+"""`console` and `dev` as processes: what they say, what they refuse, how they end."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from urllib.error import URLError
+
+import psutil
+import pytest
+
+from tws_maintenance_tests.pipeline.support import until
+from tws_maintenance_tests.support import TIMEOUT_SECONDS, Program
+
+PASSWORD = "TWS_MAINTENANCE_CONSOLE__PASSWORD"  # noqa: S105 - the variable's name
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 - our own http
+            return bool(answer.status == 200)
+    except (URLError, OSError):
+        return False
+
+
+@contextmanager
+def started(program: Program, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tws_maintenance", *arguments],
+        env=program.full_environment(),
+        cwd=program.home.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def told(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.read()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_console_says_its_address_and_ends_at_a_signal(
+    program: Program, number: signal.Signals
+) -> None:
+    port = free_port()
+    with started(program, "console", "--port", str(port)) as process:
+        until(lambda: answers(f"http://127.0.0.1:{port}/maintenance"), "the console")
+        process.send_signal(number)
+        assert process.wait(TIMEOUT_SECONDS) == 0
+        assert told(process) == (
+            f"Console: http://127.0.0.1:{port}/maintenance  (Ctrl-C ends it)\n"
+        )
+
+
+def test_a_port_that_is_taken_is_named(program: Program) -> None:
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = program("console", "--port", str(port))
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1 port {port}" in done.stderr
+    assert "--port" in done.stderr
+
+
+def test_an_address_that_others_reach_demands_a_password(program: Program) -> None:
+    done = program("console", "--host", "0.0.0.0", "--port", str(free_port()))  # noqa: S104
+    assert done.returncode == 2
+    assert PASSWORD in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_password_in_the_settings_file_is_refused(program: Program) -> None:
+    program.home.settings_file.write_text('[console]\npassword = "correct horse"\n')
+    done = program("console", "--port", str(free_port()))
+    assert done.returncode == 2
+    assert PASSWORD in done.stderr
+    assert "correct horse" not in done.stderr
+
+
+def test_one_interrupt_ends_the_console_and_the_dagster_ui(program: Program) -> None:
+    port, dagster_port = free_port(), free_port()
+    arguments = ("--port", str(port), "--dagster-port", str(dagster_port))
+    with started(program, "dev", *arguments) as process:
+        until(lambda: answers(f"http://127.0.0.1:{dagster_port}/server_info"), "the Dagster UI")
+        until(lambda: answers(f"http://127.0.0.1:{port}/maintenance"), "the console")
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert children
+        os.kill(process.pid, signal.SIGINT)
+        assert process.wait(TIMEOUT_SECONDS) == 0
+        assert told(process).splitlines() == [
+            f"Dagster UI: http://127.0.0.1:{dagster_port}  (ready in a few seconds)",
+            f"Console: http://127.0.0.1:{port}/maintenance  (Ctrl-C ends both)",
+        ]
+    _, alive = psutil.wait_procs(children, timeout=TIMEOUT_SECONDS)
+    assert alive == []

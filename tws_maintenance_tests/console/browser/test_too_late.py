@@ -1,0 +1,136 @@
+"""Pages that were open for too long: an old dry run, another live file, a console that restarted."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tws_maintenance.demo.pages import companies
+from tws_maintenance.indices import INDICES
+from tws_maintenance_tests.console.browser.support import (
+    OVERVIEW,
+    Console,
+    Visits,
+    press,
+    see_end,
+)
+from tws_maintenance_tests.support import live_bytes, reports_of, write_live
+
+STI = INDICES["sti"]
+# Less than the time between the dry run and the question.
+NO_TIME = "[proposals]\nmax_age_hours = 0.0000001\n"
+REFUSED = "status of 409"
+
+
+@pytest.fixture(scope="module")
+def looked_at(console: Console) -> str:
+    """A dry run of a list that lacks a member; returns its report's id."""
+    write_live(console.home, STI, companies("sti")[1:])
+    ended = console.program("run", "--task", STI.task)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return str(reports_of(console.home)[-1]["report_id"])
+
+
+@pytest.fixture
+def no_time_left(console: Console) -> Iterator[None]:
+    """Dry runs that expired, by the settings, once the test asks for it by `expire`."""
+    yield
+    console.home.settings_file.unlink(missing_ok=True)
+
+
+def dialog_of(page: Page) -> Locator:
+    """Open the dialog and return it."""
+    press(page, "Apply Constituents Refresh")
+    return page.get_by_role("dialog")
+
+
+def expect_refusal(page: Page, why: str) -> None:
+    """Expect the page that says that nothing was started, and why, with a way on that works."""
+    alert = page.get_by_role("alert").filter(visible=True)
+    expect(alert).to_contain_text(why)
+    expect(alert).to_contain_text("Nothing was started.")
+    page.get_by_role("link", name="To the overview").click()
+    expect(page.get_by_role("button", name="Dry Run All")).to_be_enabled()
+
+
+@pytest.mark.usefixtures("looked_at", "no_time_left")
+def test_a_dry_run_that_expires_under_an_open_dialog_is_not_applied(
+    console: Console, visits: Visits
+) -> None:
+    before = live_bytes(console.home)
+    page = visits.open(console)
+    dialog = dialog_of(page)
+    console.home.settings_file.write_text(NO_TIME)
+
+    visits.expect_problem(REFUSED)
+    dialog.get_by_role("button", name="Replace STI").click()
+    expect_refusal(page, "Expired at")
+    assert live_bytes(console.home) == before
+    expect(page.get_by_role("button", name="Apply Constituents Refresh")).to_be_disabled()
+    expect(page.locator(".actions")).to_contain_text("Nothing to apply: STI: Expired at")
+    expect(page.locator("[data-part=waiting]")).to_contain_text("cannot be applied")
+
+
+@pytest.mark.usefixtures("looked_at", "no_time_left")
+def test_an_open_overview_notices_that_the_dry_run_expires(
+    console: Console, visits: Visits
+) -> None:
+    page = visits.open(console)
+    expect(page.get_by_role("button", name="Apply Constituents Refresh")).to_be_enabled()
+    console.home.settings_file.write_text(NO_TIME)
+    expect(page.get_by_role("button", name="Apply Constituents Refresh")).to_be_disabled()
+    expect(page.locator(".actions")).to_contain_text("Run a dry run again.")
+
+
+def test_a_live_file_that_changed_since_the_dry_run_is_left_alone(
+    console: Console, looked_at: str, visits: Visits
+) -> None:
+    page = visits.open(console)
+    dialog = dialog_of(page)
+    edited = write_live(console.home, STI, companies("sti")[2:])
+
+    visits.expect_problem(REFUSED)
+    dialog.get_by_role("button", name="Replace STI").click()
+    expect_refusal(page, "The live file was changed since this dry run.")
+    assert console.home.live_file("sti").read_bytes() == edited
+    expect(page.get_by_role("button", name="Apply Constituents Refresh")).to_be_disabled()
+    page.goto(f"/maintenance/apply/{looked_at}")
+    expect(page.locator(".verdict")).to_contain_text("The live file was changed since")
+    expect(page.get_by_role("button")).to_have_count(0)
+
+
+def test_a_page_from_before_a_restart_says_that_it_expired(
+    console: Console, visits: Visits
+) -> None:
+    page = visits.open(console, "/maintenance/watchlist")
+    console.stop()
+    console.start()
+    page.get_by_label("Add").fill("AAPL")
+    visits.expect_problem("status of 403")
+    press(page, "Watch")
+    expect(page.get_by_role("heading", level=1)).to_have_text("This page had expired")
+    expect(page.get_by_role("alert").filter(visible=True)).to_contain_text("Nothing was started")
+
+    page.get_by_role("link", name="Load the overview again").click()
+    press(page, "Dry run STI")
+    page.wait_for_url("**/maintenance/runs/*")
+    see_end(page, "Dry run completed.")
+
+
+def test_the_overview_says_that_the_console_is_away_and_heals_when_it_is_back(
+    console: Console, visits: Visits
+) -> None:
+    page = visits.open(console)
+    banner = page.get_by_text("The console does not answer. What you see may be old.")
+    expect(banner).to_be_hidden()
+    visits.expect_problem("ERR_CONNECTION_REFUSED")
+    console.stop()
+    expect(banner).to_be_visible()
+    with page.expect_response(lambda answer: answer.ok and answer.url.endswith("/live")):
+        console.start()
+    expect(banner).to_be_hidden()
+    # Its buttons carry what the new console gave out, without a reload.
+    press(page, "Validate Metadata Only")
+    page.wait_for_url("**/maintenance/runs/*")
+    see_end(page, "Validation")
+    expect(page).not_to_have_url(OVERVIEW)

@@ -1,5 +1,6 @@
 """What the buttons do: each starts a run and leads to its page, whatever becomes of it."""
 
+import re
 from typing import Any
 
 from flask import Blueprint, redirect, request, url_for
@@ -14,6 +15,8 @@ from tws_maintenance.market_events.watchlist import local_codes, read_full_symbo
 from tws_maintenance.run_spec import RunSpec
 
 SEE_OTHER = 303
+# Python refuses to read a number of thousands of digits, with an error of its own.
+NUMBER = re.compile("[0-9]{1,9}")
 
 
 def add_actions(blueprint: Blueprint, backend: Backend) -> None:
@@ -76,7 +79,7 @@ def _started(backend: Backend, spec: RunSpec) -> Any:
 
 def _number(text: str) -> int | str:
     """Return a whole number; other text as it is, for the model to refuse by its name."""
-    return int(text) if text.strip().isdecimal() else text
+    return int(text) if NUMBER.fullmatch(text.strip()) else text
 
 
 def _symbols(backend: Backend, text: str) -> list[str]:

@@ -4,9 +4,18 @@
 what it says of a request is what is enforced.
 """
 
+import json
+import re
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from tws_maintenance.console.problems import Problem
 from tws_maintenance.indices import (
@@ -140,13 +149,23 @@ class WatchlistBody(_Body):
     symbol: Symbol
 
 
+def _whole_number(text: str) -> int:
+    """Read the digits of an address; Python would take `1_0` and ` 1` for numbers, too."""
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise ValueError("must be a whole number")
+    return int(text)
+
+
+_Number = BeforeValidator(_whole_number)
+
+
 class ReportsQuery(BaseModel):
     """Which page of which reports."""
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: Annotated[int, Field(ge=1, le=200)] = 20
-    offset: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    limit: Annotated[int, _Number, Field(ge=1, le=200)] = 20
+    offset: Annotated[int, _Number, Field(ge=0, le=10_000_000)] = 0
     status: Literal["completed", "partial_failure", "failed", "interrupted", "damaged"] | None = (
         None
     )
@@ -158,7 +177,7 @@ class UpcomingQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    days: Days = DEFAULT_DAYS
+    days: Annotated[Days, _Number] = DEFAULT_DAYS
     type: Literal["EARNINGS", "DIVIDEND", "FOMC", "MARKET_HOLIDAY", "MARKET_EARLY_CLOSE"] | None = (
         None
     )
@@ -170,8 +189,8 @@ class SyncLogQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: Annotated[int, Field(ge=1, le=200)] = 20
-    offset: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    limit: Annotated[int, _Number, Field(ge=1, le=200)] = 20
+    offset: Annotated[int, _Number, Field(ge=0, le=10_000_000)] = 0
 
 
 class FormatQuery(BaseModel):
@@ -198,9 +217,20 @@ def read_body(model: type[Model], content: bytes) -> Model:
         Problem: 400, naming each field that is wrong.
     """
     try:
-        return model.model_validate_json(content)
+        found = model.model_validate_json(content)
     except ValidationError as error:
         raise _refused(error, "body") from None
+    # Only now: what is valid is flat, and Python's own reader can take it.
+    names = [name for name, _ in json.loads(content, object_pairs_hook=list)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise Problem(
+            400,
+            "invalid_body",
+            f"Given more than once: {', '.join(twice)}. Nothing was started.",
+            {"fields": [{"field": name, "message": "given more than once"} for name in twice]},
+        )
+    return found
 
 
 def read_values(model: type[Model], values: dict[str, Any]) -> Model:

@@ -99,7 +99,10 @@ def ago(text: str | None) -> str:
     """Return how long ago a UTC text was, in the one unit that a person would use."""
     if not text:
         return "never"
-    seconds = (utc_now() - parse_utc(text)).total_seconds()
+    at = _instant(text)
+    if at is None:
+        return "whenever that is"
+    seconds = (utc_now() - at).total_seconds()
     if seconds < 0:
         return f"in {_span(-seconds)}"
     return "just now" if seconds < MINUTE else f"{_span(seconds)} ago"
@@ -119,8 +122,16 @@ def moment(text: str | datetime | None) -> str:
     """Return an instant as people read it, such as `26 Nov 2026, 01:12 UTC`."""
     if not text:
         return "never"
-    at = parse_utc(text) if isinstance(text, str) else text
-    return f"{at.day} {at:%b %Y, %H:%M} UTC"
+    at = _instant(text) if isinstance(text, str) else text
+    return str(text) if at is None else f"{at.day} {at:%b %Y, %H:%M} UTC"
+
+
+def _instant(text: str) -> datetime | None:
+    """Return an instant, None for what somebody wrote by hand and that is none."""
+    try:
+        return parse_utc(text)
+    except (ValueError, OverflowError):
+        return None
 
 
 def there(text: str, timezone: str) -> str:

@@ -6,10 +6,10 @@ has one script and one style sheet, both its own files.
 """
 
 import ipaddress
+import re
 import socket
 
 from flask import Flask, Response, request
-from werkzeug.sansio.utils import host_is_trusted
 
 from tws_maintenance.console.problems import Problem
 from tws_maintenance.settings import LOOPBACK_HOSTS, ConsoleSettings
@@ -29,6 +29,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+
+_HOST = re.compile(r"(\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(:[0-9]{1,5})?")
 
 
 def is_loopback(host: str) -> bool:
@@ -58,16 +60,17 @@ def limit_request() -> None:
 
 def check_hosts(app: Flask, settings: ConsoleSettings) -> None:
     """Answer only under names that are this console's."""
-    trusted = [*LOOPBACK_HOSTS, "[::1]", *settings.allowed_hosts]
+    names = [*LOOPBACK_HOSTS, settings.host, *settings.allowed_hosts]
     listens_elsewhere = not is_loopback(settings.host)
     if listens_elsewhere:
-        trusted += [settings.host, socket.gethostname(), socket.getfqdn()]
+        names += [socket.gethostname(), socket.getfqdn()]
+    trusted = {name.lower() for name in names}
 
     @app.before_request
     def refuse_other_hosts() -> None:
-        host = request.environ.get("HTTP_HOST", "")
+        host = _name_in(request.environ.get("HTTP_HOST", ""))
         # Rebinding needs a name; an address cannot be made to point elsewhere.
-        if host_is_trusted(host, trusted) or (listens_elsewhere and _is_address(host)):
+        if host in trusted or (listens_elsewhere and _is_address(host)):
             return
         raise Problem(
             400,
@@ -77,10 +80,15 @@ def check_hosts(app: Flask, settings: ConsoleSettings) -> None:
         )
 
 
+def _name_in(header: str) -> str:
+    """Return the name or address of a Host header, without port and brackets; "" for no such."""
+    found = _HOST.fullmatch(header)
+    return (found["address"] or found["name"]).lower() if found else ""
+
+
 def _is_address(host: str) -> bool:
-    bare = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
     try:
-        ipaddress.ip_address(bare)
+        ipaddress.ip_address(host)
     except ValueError:
         return False
     return True

@@ -22,7 +22,13 @@ from tws_maintenance.constituents.history import (
 from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES, Index, index_of_task
 from tws_maintenance.market_events.agenda import read_agenda
 from tws_maintenance.market_events.model import EventType
-from tws_maintenance.market_events.watchlist import add, read_watchlist, remove
+from tws_maintenance.market_events.watchlist import (
+    add,
+    local_codes,
+    read_full_symbol,
+    read_watchlist,
+    remove,
+)
 
 SEE_OTHER = 303
 BACKUPS_SHOWN = 50
@@ -92,6 +98,8 @@ def _add_events(blueprint: Blueprint, backend: Backend) -> None:
     @blueprint.get("/maintenance/events")
     def events() -> str:
         given = {name: [value] for name, value in request.args.items() if value}
+        if typed := request.args.get("symbol", "").strip():
+            given["symbol"] = [read_full_symbol(typed, local_codes(backend.home))]
         query = bodies.read_query(bodies.UpcomingQuery, given)
         at = utc_now()
         agenda = read_agenda(

@@ -13,6 +13,7 @@ from sys import intern
 from typing import Any, TypeVar
 
 from tws_maintenance.clock import parse_utc
+from tws_maintenance.reports.form import is_whole
 from tws_maintenance.reports.record import TaskStatus
 from tws_maintenance.reports.store import is_ours, is_refresh, refuse_constant, results_of
 
@@ -83,6 +84,8 @@ def read_entry(path: Path, report_id: str) -> Entry:
         report = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse_constant)
         fields = _Fields(report, is_strict=is_ours(path.stem))
         run_id = fields.text("run_id")
+        if fields.is_strict and not is_whole(report):
+            return Entry(report_id, run_id=run_id, damaged=True)
         return _entry_of(report_id, fields)
     except (OSError, ValueError, TypeError, OverflowError, RecursionError):
         return Entry(report_id, run_id=run_id, damaged=True)

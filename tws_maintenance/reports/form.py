@@ -4,16 +4,27 @@ A file that is JSON may still hold anything: a report of an older form, one that
 of another program. What belongs here: telling ours, whole, from all of that.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from tws_maintenance.clock import parse_utc
 from tws_maintenance.market_events.model import PROVIDERS
 
 
 def _instant(text: str) -> str:
-    parse_utc(text)
+    try:
+        parse_utc(text)
+    except OverflowError as error:
+        raise ValueError(f"{text} is out of range") from error
     return text
 
 
@@ -147,6 +158,12 @@ class _EventsResult(_Result):
     symbols: dict[str, _Asked]
     window: dict[str, Any]
     changed_fields: list[_ChangedField]
+
+    @model_validator(mode="after")
+    def _what_came_has_a_window(self) -> Self:
+        if (self.diff.new or self.diff.changed or self.diff.stale) and "days" not in self.window:
+            raise ValueError("there are events, and no window that they were looked for in")
+        return self
 
 
 class _File(_Part):

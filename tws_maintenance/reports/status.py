@@ -18,6 +18,7 @@ from tws_maintenance.indices import (
 )
 from tws_maintenance.market_events.last_sync import LOGS_READ, doubts
 from tws_maintenance.market_events.store import EventStore
+from tws_maintenance.reports.form import is_whole
 from tws_maintenance.reports.shelf import Refreshed, ReportShelf
 from tws_maintenance.reports.store import read_report, results_of
 from tws_maintenance.settings import Settings
@@ -74,14 +75,21 @@ def needs_attention(value: dict[str, Any]) -> bool:
 def _latest(home: Home, shelf: ReportShelf) -> dict[str, Any] | None:
     latest = shelf.latest()
     report = _report(home, latest.report_id) if latest else None
-    return report and {
-        "report_id": report.get("report_id"),
-        "finished_at": report.get("finished_at"),
-        "status": report.get("status"),
-        "warnings": report.get("warnings") or [],
-        "errors": report.get("errors") or [],
-        "run_id": report.get("run_id"),
+    if latest is None or report is None:
+        return None
+    return {
+        "report_id": latest.report_id,
+        "finished_at": latest.finished_at,
+        "status": latest.status,
+        "warnings": _texts(report.get("warnings")),
+        "errors": _texts(report.get("errors")),
+        "run_id": latest.run_id,
     }
+
+
+def _texts(value: Any) -> list[str]:
+    """Return the texts in a list, none where a report of an older form holds something else."""
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
 def _index_status(
@@ -181,7 +189,9 @@ def _validation(home: Home, index: Index, report_id: str) -> dict[str, Any]:
 
 
 def _result(home: Home, report_id: str, task: str) -> dict[str, Any]:
-    report = _report(home, report_id) or {}
+    report = _report(home, report_id)
+    if report is None or not is_whole(report):
+        return {}  # of an older form, or edited since it was listed
     return next((one for one in results_of(report) if one.get("task") == task), {})
 
 

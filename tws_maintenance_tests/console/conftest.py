@@ -33,9 +33,7 @@ def console(shared_console: Console, monkeypatch: pytest.MonkeyPatch) -> Console
 
 
 @pytest.fixture
-def fresh(
-    home: Home, server: PageServer, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Console]:
+def fresh(home: Home, server: PageServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
     """A console on an empty home of its own."""
     point_to(home, server)
     monkeypatch.setenv(VARIABLE, str(home.dagster))

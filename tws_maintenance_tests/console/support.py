@@ -158,6 +158,17 @@ def consoled(folder: Path, server: PageServer, more: str = "") -> Iterator[Conso
 
 
 __all__ = [
-    "API", "DEADLINE_SECONDS", "ENOUGH", "HSI", "SP500", "STI", "Console", "consoled", "error_of",
-    "opened", "point_to", "report_of", "until",
+    "API",
+    "DEADLINE_SECONDS",
+    "ENOUGH",
+    "HSI",
+    "SP500",
+    "STI",
+    "Console",
+    "consoled",
+    "error_of",
+    "opened",
+    "point_to",
+    "report_of",
+    "until",
 ]

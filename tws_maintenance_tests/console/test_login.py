@@ -24,7 +24,7 @@ from tws_maintenance_tests.console.support import (
     report_of,
 )
 
-PASSWORD = "correct horse battery"
+PASSWORD = "correct horse battery"  # noqa: S105 - of this test
 OUTSIDE = ConsoleSettings(host="0.0.0.0", password=SecretStr(PASSWORD))  # noqa: S104 - the point
 
 

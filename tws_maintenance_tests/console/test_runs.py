@@ -106,9 +106,7 @@ def test_a_run_that_is_waited_for_is_answered_with_its_report(console: Console) 
     assert list(console.home.logs.glob("run_*")) == []
 
 
-def test_a_run_that_takes_longer_than_the_wait_goes_on(
-    waiting: Console, held: HeldServer
-) -> None:
+def test_a_run_that_takes_longer_than_the_wait_goes_on(waiting: Console, held: HeldServer) -> None:
     answer = waiting.post(f"{API}/run", {"tasks": [STI], "wait": 0.01})
     assert answer.status_code == 202
     assert answer.json is not None
@@ -178,7 +176,7 @@ def test_a_run_of_the_command_line_is_seen_and_refuses_its_like(
 ) -> None:
     command = [sys.executable, "-m", "tws_maintenance", "run", "--task", STI]
     environment = Program(waiting.home).full_environment()
-    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as cli:
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL):
         until(lambda: [one["state"] for one in waiting.running] == ["running"], "the CLI's run")
         (line,) = waiting.running
         assert (line["entry_point"], line["tasks"]) == ("cli", [STI])

@@ -129,8 +129,12 @@
   document.addEventListener(
     "close",
     (event) => {
-      const opener = document.querySelector(`[data-opens="${event.target.id}"]`);
-      if (document.activeElement === document.body) opener?.focus({ preventScroll: true });
+      const dialog = event.target;
+      const focused = document.activeElement;
+      if (dialog.open || (focused !== document.body && !dialog.contains(focused))) return;
+      document
+        .querySelector(`[data-opens="${dialog.id}"]`)
+        ?.focus({ preventScroll: true });
     },
     true,
   );

@@ -100,7 +100,7 @@ def recorded_web(*options: str) -> Iterator[dict[str, str]]:
     )
     assert process.stdout is not None
     try:
-        environment = {}
+        environment: dict[str, str] = {}
         while not environment.get("CURL_CA_BUNDLE"):  # the last that it prints
             name, _, value = process.stdout.readline().removeprefix("export ").partition("=")
             assert name, "recorded-web did not start"

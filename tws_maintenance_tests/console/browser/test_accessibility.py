@@ -1,0 +1,113 @@
+"""axe-core finds no grave fault on any page, and no page is wider than a phone."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tws_maintenance.demo.pages import companies
+from tws_maintenance.indices import INDICES
+from tws_maintenance_tests.console.browser.looking import faults_of
+from tws_maintenance_tests.console.browser.support import Console, Pages, Visits, press
+from tws_maintenance_tests.support import reports_of, write_live
+
+UNFOLD = "document.querySelectorAll('details').forEach(one => { one.open = true })"
+DAMAGED = "maintenance_20260101_000000"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A home in which everything that a page may show is to be seen, and its two runs."""
+
+    console: Console
+    applied: dict[str, Any]
+    looked: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def shown(console: Console, pages: Pages) -> Shown:
+    """Make an apply, then a dry run that warns, and in which a source fails; damage a report."""
+    home = console.home
+    write_live(home, INDICES["sti"], companies("sti")[:26])
+    applied = console.program("run", "--apply", "--task", "all")
+    assert applied.returncode == 0, applied.stdout + applied.stderr
+    write_live(home, INDICES["sti"], companies("sti")[:26])
+    write_live(home, INDICES["hsi"], companies("hsi")[:75])
+    home.settings_file.write_text('[events]\npositions = ["0001.HK"]\n')
+    home.watchlist.write_text("symbol,added_at\nAAPL,2026-11-01T00:00:00Z\n?,\n")
+    pages.refused["sp500"] = 403
+    looked = console.program("run")
+    assert looked.returncode == 3, looked.stdout + looked.stderr
+    reports = reports_of(home)
+    (home.reports / f"{DAMAGED.removeprefix('maintenance_')}.json").write_text('{"report_id": "m')
+    return Shown(console, *reports)
+
+
+def test_the_overview_of_an_empty_home_is_accessible(console: Console, visits: Visits) -> None:
+    page = visits.open(console)
+    expect(page.locator("main")).to_contain_text("No run yet. Begin with Dry Run All.")
+    assert faults_of(page) == []
+
+
+def test_the_overview_with_something_to_apply_is_accessible(shown: Shown, visits: Visits) -> None:
+    page = visits.open(shown.console)
+    expect(page.locator(".panel .notes.error")).to_contain_text("403")
+    page.locator("summary").filter(has_text="of the last audit").first.click()
+    assert faults_of(page) == []
+
+
+def test_the_apply_dialog_is_accessible(shown: Shown, visits: Visits) -> None:
+    page = visits.open(shown.console)
+    press(page, "Apply Constituents Refresh")
+    expect(page.get_by_role("dialog")).to_contain_text("Replace STI, HSI")
+    assert faults_of(page) == []
+
+
+def test_the_pages_of_runs_and_reports_are_accessible(shown: Shown, visits: Visits) -> None:
+    page = visits.open(shown.console)
+    for report in (shown.applied, shown.looked):
+        page.goto(f"/maintenance/runs/{report['run_id']}")
+        page.evaluate(UNFOLD)
+        assert faults_of(page) == [], page.url
+        page.goto(f"/maintenance/reports/{report['report_id']}")
+        page.evaluate(UNFOLD)
+        assert faults_of(page) == [], page.url
+    page.goto(f"/maintenance/apply/{shown.looked['report_id']}")
+    assert faults_of(page) == []
+
+
+def test_a_damaged_report_is_shown_as_such_and_accessible(shown: Shown, visits: Visits) -> None:
+    page = visits.open(shown.console, "/maintenance/reports")
+    row = page.get_by_role("row").filter(has_text=DAMAGED)
+    expect(row).to_contain_text("damaged")
+    row.get_by_role("link").click()
+    expect(page.locator(".verdict")).to_contain_text("This report is damaged.")
+    expect(page.locator("pre")).to_have_text('{"report_id": "m')
+    assert faults_of(page) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/maintenance/reports", DAMAGED),
+        ("/maintenance/backups", "Preview restore"),
+        ("/maintenance/history/sti_constituents", "added"),
+        ("/maintenance/history/sti_constituents?on=2026-11-01", "The history begins on"),
+        ("/maintenance/events?days=365", "FOMC"),
+        ("/maintenance/watchlist", "is of no known market"),
+    ],
+)
+def test_what_is_kept_is_shown_accessibly(
+    shown: Shown, visits: Visits, path: str, told: str
+) -> None:
+    page = visits.open(shown.console, path)
+    expect(page.locator("main")).to_contain_text(told)
+    assert faults_of(page) == []
+
+
+def test_the_page_of_a_problem_is_accessible(shown: Shown, visits: Visits) -> None:
+    visits.expect_problem("status of 404")
+    page = visits.open(shown.console, "/maintenance/reports/maintenance_20200101_000000")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Not found")
+    assert faults_of(page) == []

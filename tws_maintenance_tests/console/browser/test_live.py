@@ -1,0 +1,168 @@
+"""Runs of others, as they go: from a terminal, from the Dagster UI, from a second operator."""
+
+import contextlib
+import getpass
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+import requests
+from playwright.sync_api import Page, expect
+
+from tws_maintenance.indices import INDICES
+from tws_maintenance_tests.console.browser.support import (
+    OVERVIEW,
+    Console,
+    Pages,
+    Visits,
+    free_port,
+    press,
+    see_end,
+)
+from tws_maintenance_tests.pipeline.support import LOCATION, until
+from tws_maintenance_tests.pipeline.test_webserver import LAUNCH
+from tws_maintenance_tests.support import reports_of
+
+STI = INDICES["sti"]
+RUNNING = "[data-part=running]"
+
+
+@pytest.fixture
+def held(pages: Pages) -> Iterator[Pages]:
+    """The page of the STI waits until `release`."""
+    pages.hold("sti")
+    yield pages
+    pages.release()
+
+
+@contextlib.contextmanager
+def in_a_terminal(console: Console, *arguments: str) -> Iterator[None]:
+    """Run a command beside the console; it must end well."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tws_maintenance", *arguments],
+        env=console.program.full_environment(),
+        cwd=console.home.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield
+    finally:
+        told, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, told
+
+
+@contextlib.contextmanager
+def dagster_ui(console: Console) -> Iterator[str]:
+    """Serve Dagster's own pages on the same home; yields the address."""
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dagster_webserver", "-p", str(port), "-m", LOCATION],
+        env=console.program.full_environment(DAGSTER_HOME=str(console.home.dagster)),
+        cwd=console.home.root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+    def answers() -> bool:
+        with contextlib.suppress(requests.ConnectionError):
+            return requests.get(f"{url}/server_info", timeout=10).ok
+        return False
+
+    try:
+        until(answers, "Dagster's webserver")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def launch(url: str, job: str) -> str:
+    """Press Launch Run on a job with its defaults and return the run's id."""
+    selector = {
+        "repositoryLocationName": LOCATION,
+        "repositoryName": "__repository__",
+        "jobName": job,
+    }
+    params = {"selector": selector, "runConfigData": "{}", "mode": "default"}
+    body = {"query": LAUNCH, "variables": {"params": params}}
+    launched = requests.post(f"{url}/graphql", json=body, timeout=60).json()
+    return str(launched["data"]["launchPipelineExecution"]["run"]["runId"])
+
+
+def ended_on(page: Page) -> None:
+    """Expect the overview, which was never reloaded, to tell of the run's end."""
+    expect(page.locator(RUNNING)).to_have_text("")
+    expect(page.get_by_role("button", name="Dry run STI")).to_be_enabled()
+    expect(page.locator("#card-latest")).to_contain_text("completed")
+
+
+def test_a_run_of_the_command_line_appears_moves_and_ends_on_the_open_page(
+    console: Console, held: Pages, visits: Visits
+) -> None:
+    overview = visits.open(console)
+    with in_a_terminal(console, "run", "--task", STI.task):
+        line = overview.locator(RUNNING)
+        expect(line).to_contain_text(f"Dry run of STI is running, started by {getpass.getuser()}")
+        expect(line).to_contain_text("(cli)")
+        expect(overview.get_by_role("button", name="Dry run STI")).to_be_disabled()
+        expect(overview.get_by_role("button", name="Dry Run All")).to_be_disabled()
+        expect(overview.get_by_role("button", name="Dry run HSI")).to_be_enabled()
+
+        run = visits.open(console)
+        run.locator(RUNNING).get_by_role("link", name="Dry run of STI").click()
+        for _ in ("as it is opened", "and in the middle of the run, loaded again"):
+            expect(run.get_by_text("At work.")).to_be_visible()
+            expect(run.locator(".steps .running")).to_contain_text("STI: fetch and stage")
+            expect(run.locator(".steps .waiting")).to_contain_text("STI: audit")
+            run.reload()
+        held.release()
+        see_end(run, "Dry run completed.")
+        expect(run.locator(".steps .done")).to_have_count(2)
+    ended_on(overview)
+
+
+def test_a_run_launched_in_the_dagster_ui_appears_and_ends_on_the_open_page(
+    console: Console, held: Pages, visits: Visits
+) -> None:
+    overview = visits.open(console)
+    with dagster_ui(console) as url:
+        run_id = launch(url, "dry_run_constituents")
+        line = overview.locator(RUNNING)
+        expect(line).to_contain_text("Dry run of S&P 500, STI, HSI is running")
+        expect(line).to_contain_text("started by unknown (Dagster UI) (dagster ui)")
+        run = visits.open(console, f"/maintenance/runs/{run_id}")
+        expect(run.locator(".steps .done")).to_have_count(2)
+        held.release()
+        see_end(run, "Dry run completed.")
+    ended_on(overview)
+    assert reports_of(console.home)[-1]["run_id"] == run_id
+
+
+def test_two_operators_see_each_other_and_the_later_one_is_led_to_the_run(
+    console: Console, held: Pages, visits: Visits
+) -> None:
+    first, second, onlooker = (visits.open(console) for _ in range(3))
+    # What the second sees stays as it was, as on a slow network.
+    second.route("**/maintenance/live", lambda _route: None)
+    press(first, "Dry run STI")
+    first.wait_for_url("**/maintenance/runs/*")
+    expect(onlooker.locator(RUNNING)).to_contain_text("Dry run of STI")
+
+    visits.expect_problem("status of 409")
+    press(second, "Dry Run All")
+    expect(second.get_by_role("heading", level=1)).to_have_text("Busy")
+    alert = second.get_by_role("alert").filter(visible=True)
+    expect(alert).to_contain_text(f"is at work on {STI.task}")
+    expect(alert).to_contain_text("Nothing was started.")
+    second.get_by_role("link", name="Look at the run in progress").click()
+    expect(second).to_have_url(first.url)
+
+    held.release()
+    for page in (first, second):
+        see_end(page, "Dry run completed.")
+    second.unroute("**/maintenance/live")
+    second.goto(OVERVIEW)
+    ended_on(second)

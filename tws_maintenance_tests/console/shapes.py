@@ -1,0 +1,15 @@
+"""Comparing an answer with what the OpenAPI description promises of it."""
+
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from tws_maintenance.console.openapi import describe
+
+
+def faults_of(name: str, value: Any) -> list[str]:
+    """Return where `value` is not what the schema of that name says."""
+    components = {"components": describe()["components"]}
+    schema = {"$ref": f"#/components/schemas/{name}", **components}
+    checked = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    return [f"{one.json_path}: {one.message}" for one in checked.iter_errors(value)]

@@ -140,6 +140,19 @@ class RetentionSettings(_Section):
     backups_max_age_days: float = Field(default=90.0, ge=0)
 
 
+class AutomationSettings(_Section):
+    """What schedules and sensors may start by themselves, once an operator switched them on.
+
+    `retry_hours` is how long after an attempt the next one may come. `auto_apply` lets a dry run
+    that no rule had a word about be promoted unread, up to `auto_apply_max_turnover`, a share of
+    the rows before.
+    """
+
+    retry_hours: float = Field(default=6.0, gt=0, le=168)
+    auto_apply: bool = False
+    auto_apply_max_turnover: float = Field(default=0.02, ge=0, le=0.10)
+
+
 class ConsoleSettings(_Section):
     """Where the console listens, and where it sends people for Dagster's own pages.
 
@@ -183,6 +196,7 @@ class Settings(BaseSettings):
     locks: LockSettings = LockSettings()
     retention: RetentionSettings = RetentionSettings()
     console: ConsoleSettings = ConsoleSettings()
+    automation: AutomationSettings = AutomationSettings()
 
     @field_validator("indices")
     @classmethod

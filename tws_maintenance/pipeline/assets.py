@@ -5,6 +5,7 @@ No asset returns a value: the files are the data, Dagster keeps what is said abo
 
 import contextlib
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import cast
 
 import dagster as dg
@@ -19,9 +20,14 @@ from tws_maintenance.run_record import StepFailed
 NO_VALUE = cast("dg.DagsterType", dg.Nothing)
 
 
-def build_assets(index: Index) -> list[dg.AssetsDefinition]:
-    """Return the staged and the live asset of `index`."""
-    return [_staged_asset(index), _live_asset(index)]
+def build_assets(index: Index, max_age_days: float) -> list[dg.AssetsDefinition]:
+    """Return the staged and the live asset of `index`, which is fresh for `max_age_days`."""
+    return [_staged_asset(index), _live_asset(index, fresh_for(max_age_days))]
+
+
+def fresh_for(days: float) -> dg.FreshnessPolicy:
+    """Return the policy that Dagster's daemon watches: the limit that `status` goes by as well."""
+    return dg.FreshnessPolicy.time_window(fail_window=timedelta(days=days))
 
 
 def _staged_asset(index: Index) -> dg.AssetsDefinition:
@@ -47,7 +53,7 @@ def _staged_asset(index: Index) -> dg.AssetsDefinition:
     return staged
 
 
-def _live_asset(index: Index) -> dg.AssetsDefinition:
+def _live_asset(index: Index, freshness: dg.FreshnessPolicy) -> dg.AssetsDefinition:
     @dg.asset(
         key=names.live_key(index),
         deps=[names.staged_key(index)],
@@ -60,6 +66,7 @@ def _live_asset(index: Index) -> dg.AssetsDefinition:
             "what this run staged or, alone, the newest proposal; only one whose audit passed."
         ),
         metadata={"file": dg.MetadataValue.path(f"data/{index.task}.csv")},
+        freshness_policy=freshness,
     )
     def live(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.MaterializeResult[None]]:
         if report.wants(index.task):

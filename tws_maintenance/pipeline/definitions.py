@@ -2,13 +2,17 @@
 
 import dagster as dg
 
+from tws_maintenance.errors import SettingsError
+from tws_maintenance.home import find_home
 from tws_maintenance.indices import INDICES
 from tws_maintenance.maintenance import HeadStart
 from tws_maintenance.pipeline.assets import build_assets
+from tws_maintenance.pipeline.automation import build_schedules, build_sensors
 from tws_maintenance.pipeline.checks import build_checks
 from tws_maintenance.pipeline.events import build_event_assets, build_event_checks
 from tws_maintenance.pipeline.jobs import build_jobs
 from tws_maintenance.pipeline.report_resource import build_report_resource
+from tws_maintenance.settings import Settings, load_settings
 
 # For who reaches Dagster through the pipeline alone.
 Definitions = dg.Definitions
@@ -16,17 +20,32 @@ Definitions = dg.Definitions
 
 def build_definitions(begun: HeadStart | None = None) -> dg.Definitions:
     """Return the definitions; `begun` is what a caller began before importing Dagster."""
+    jobs, limits = build_jobs(), _settings(begun)
     return dg.Definitions(
         assets=[
-            *(asset for index in INDICES.values() for asset in build_assets(index)),
-            *build_event_assets(),
+            *(
+                asset
+                for index in INDICES.values()
+                for asset in build_assets(index, limits.of(index).max_age_days)
+            ),
+            *build_event_assets(limits.events.max_age_days),
         ],
         asset_checks=[
             *(check for index in INDICES.values() for check in build_checks(index)),
             build_event_checks(),
         ],
-        jobs=build_jobs(),
+        jobs=jobs,
+        schedules=build_schedules(jobs),
+        sensors=build_sensors(jobs),
         resources={"report": build_report_resource(begun)},
         # The steps take milliseconds: a process each would cost four times the whole run.
         executor=dg.in_process_executor,
     )
+
+
+def _settings(begun: HeadStart | None) -> Settings:
+    """Return the settings that the definitions show; a mistake in them is told by every run."""
+    try:
+        return load_settings(begun.home if begun else find_home())
+    except SettingsError:
+        return Settings.model_construct()

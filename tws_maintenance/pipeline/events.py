@@ -9,14 +9,14 @@ from tws_maintenance.indices import MARKET_EVENTS
 from tws_maintenance.maintenance import MaintenanceRun
 from tws_maintenance.market_events.rules import RULES
 from tws_maintenance.pipeline import names
-from tws_maintenance.pipeline.assets import NO_VALUE, failing_plainly
+from tws_maintenance.pipeline.assets import NO_VALUE, failing_plainly, fresh_for
 from tws_maintenance.pipeline.checks import check_result, check_spec
 from tws_maintenance.pipeline.metadata import events_metadata
 
 
-def build_event_assets() -> list[dg.AssetsDefinition]:
-    """Return the staged asset and the one that the store is."""
-    return [_staged_asset(), _live_asset()]
+def build_event_assets(max_age_days: float) -> list[dg.AssetsDefinition]:
+    """Return the staged asset and the one that the store is, fresh for `max_age_days`."""
+    return [_staged_asset(), _live_asset(fresh_for(max_age_days))]
 
 
 def event_check_keys() -> list[dg.AssetCheckKey]:
@@ -64,12 +64,13 @@ def _staged_asset() -> dg.AssetsDefinition:
     return staged
 
 
-def _live_asset() -> dg.AssetsDefinition:
+def _live_asset(freshness: dg.FreshnessPolicy) -> dg.AssetsDefinition:
     @dg.asset(
         key=names.EVENTS,
         deps=[names.STAGED_EVENTS],
         group_name=names.EVENTS_GROUP,
         kinds={"sqlalchemy"},
+        freshness_policy=freshness,
         output_required=False,
         dagster_type=NO_VALUE,
         description=(

@@ -4,6 +4,7 @@ Reads straight from the instance, which takes milliseconds however many runs the
 written here; runs that died are closed by `tws_maintenance.pipeline.reconcile`.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -38,6 +39,8 @@ _STEP_EVENTS = {
     dg.DagsterEventType.STEP_FAILURE: "failed",
     dg.DagsterEventType.STEP_SKIPPED: "skipped",
 }
+# What an operator is told needs no module of Dagster's.
+_DAGSTER_ERROR = re.compile(r"^dagster\.[\w.]+: ")
 # Restores are looked past when the last refresh is wanted.
 MATERIALIZATIONS_READ = 20
 
@@ -265,7 +268,8 @@ def _follow(step: StepView, event: dg.DagsterEvent, at: str) -> None:
         error = event.step_failure_data.error
         described = event.step_failure_data.user_failure_data
         told = described.description if described else None
-        step.message = (told or (error.message if error else "") or "").strip()
+        message = _DAGSTER_ERROR.sub("", error.message) if error else ""
+        step.message = (told or message).strip()
 
 
 def _check(evaluation: dg.AssetCheckEvaluation) -> CheckView:

@@ -1,0 +1,203 @@
+"""Schedules and sensors: what runs by itself, once an operator has switched it on.
+
+All of them ship stopped. What may be started is decided by `tws_maintenance.offpeak`; here it
+becomes a run request or a reason to skip that the UI shows.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from tws_maintenance.clock import utc_now
+from tws_maintenance.home import Home, find_home
+from tws_maintenance.indices import INDICES, MARKET_EVENTS, VENUES, XNYS, Venue
+from tws_maintenance.offpeak import Decision, Situation, decide, decide_promotions
+from tws_maintenance.pipeline.jobs import PROMOTE, job_name, selection_of
+from tws_maintenance.pipeline.observe import runs_in_progress
+from tws_maintenance.pipeline.reconcile import reconcile
+from tws_maintenance.reports.markdown import task_name
+from tws_maintenance.reports.shelf import ReportShelf
+from tws_maintenance.settings import load_settings
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import (
+        UnresolvedAssetJobDefinition as AnyJob,
+    )
+
+ANY_DAY = date(2000, 1, 1)
+AFTER_CLOSE = timedelta(hours=2)
+OFFPEAK_SECONDS = 900
+RECONCILE_SECONDS = 120
+
+
+def build_schedules(jobs: "Iterable[AnyJob]") -> list[dg.ScheduleDefinition]:
+    """Return a daily dry run a venue, after its close, and a daily refresh of the events."""
+    by_name = {job.name: job for job in jobs}
+    return [
+        *(_venue_schedule(venue, by_name["dry_run_constituents"]) for venue in VENUES),
+        _events_schedule(by_name["refresh_market_events"]),
+    ]
+
+
+def build_sensors(jobs: "Iterable[AnyJob]") -> list[dg.SensorDefinition]:
+    """Return the sensors that start runs, and the one that closes those that died."""
+    wanted = ("dry_run_all", "dry_run_constituents", PROMOTE)
+    return [_offpeak_sensor([job for job in jobs if job.name in wanted]), _reconcile_sensor()]
+
+
+def _venue_schedule(venue: Venue, job: "AnyJob") -> dg.ScheduleDefinition:
+    tasks = tuple(index.task for index in INDICES.values() if index.venue is venue)
+
+    @dg.schedule(
+        name=f"{venue.code.lower()}_dry_run_schedule",
+        job=job,
+        cron_schedule=_daily(venue),
+        execution_timezone=venue.timezone,
+        description=(
+            f"A dry run of {', '.join(map(task_name, tasks))} every day after {venue.name}'s close."
+        ),
+    )
+    def schedule(
+        context: dg.ScheduleEvaluationContext,
+    ) -> dg.RunRequest | dg.SkipReason:
+        return _scheduled(context, tasks, dry_run=True)
+
+    return schedule
+
+
+def _events_schedule(job: "AnyJob") -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name="market_events_refresh_schedule",
+        job=job,
+        cron_schedule=_daily(XNYS),
+        execution_timezone=XNYS.timezone,
+        description="Fetches, audits and stores market events every day after New York's close.",
+    )
+    def schedule(
+        context: dg.ScheduleEvaluationContext,
+    ) -> dg.RunRequest | dg.SkipReason:
+        return _scheduled(context, (MARKET_EVENTS,), dry_run=False)
+
+    return schedule
+
+
+def _daily(venue: Venue) -> str:
+    at = datetime.combine(ANY_DAY, venue.closes) + AFTER_CLOSE
+    return f"{at.minute} {at.hour} * * *"
+
+
+def _scheduled(
+    context: dg.ScheduleEvaluationContext, tasks: tuple[str, ...], *, dry_run: bool
+) -> dg.RunRequest | dg.SkipReason:
+    busy = _busy(find_home(), context.instance)
+    shared = [task_name(task) for task in tasks if task in busy]
+    if shared:
+        return dg.SkipReason(f"A run of {', '.join(shared)} is in progress.")
+    # The day as key: a schedule that fires twice for it starts one run.
+    key = f"{context.scheduled_execution_time:%Y-%m-%d}"
+    return _request(tasks, dry_run=dry_run, reason="scheduled", run_key=key)
+
+
+def _offpeak_sensor(jobs: "list[AnyJob]") -> dg.SensorDefinition:
+    @dg.sensor(
+        name="offpeak_refresh_sensor",
+        jobs=jobs,
+        minimum_interval_seconds=OFFPEAK_SECONDS,
+        description=(
+            "Starts a dry run of what is older than its limit while its market is closed. With "
+            "[automation] auto_apply it also promotes dry runs that no rule had a word about."
+        ),
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        return offpeak_tick(find_home(), context.instance, utc_now())
+
+    return sensor
+
+
+def offpeak_tick(home: Home, instance: dg.DagsterInstance, at: datetime) -> dg.SensorResult:
+    """Return what to start at this instant, or why nothing is.
+
+    Raises:
+        SettingsError: the settings of the home hold a mistake; the tick fails with it.
+    """
+    settings = load_settings(home)
+    now = Situation(home, settings, at, _shelf(home), frozenset(_busy(home, instance)))
+    decisions = decide(now)
+    promotions = decide_promotions(now)
+    requests = [*_dry_runs(decisions), *_promotions(promotions)]
+    told = [f"{task_name(one.task)}: {one.why}" for one in (*decisions, *promotions)]
+    if requests:
+        return dg.SensorResult(run_requests=requests)
+    return dg.SensorResult(skip_reason=". ".join(told) + ".")
+
+
+def _dry_runs(decisions: list[Decision]) -> Iterator[dg.RunRequest]:
+    due = [one for one in decisions if one.starts]
+    if due:
+        reason = "; ".join(f"{task_name(one.task)}: {one.why}" for one in due)
+        yield _request(tuple(one.task for one in due), dry_run=True, reason=reason)
+
+
+def _promotions(decisions: list[Decision]) -> Iterator[dg.RunRequest]:
+    due = [one for one in decisions if one.starts]
+    for report_id in dict.fromkeys(one.report_id for one in due):
+        own = [one for one in due if one.report_id == report_id]
+        yield _request(
+            tuple(one.task for one in own),
+            dry_run=False,
+            reason=f"applied by itself ([automation] auto_apply): {own[0].why}",
+            report_id=report_id,
+            run_key=" ".join([report_id, *(one.task for one in own)]),
+        )
+
+
+def _request(
+    tasks: tuple[str, ...],
+    *,
+    dry_run: bool,
+    reason: str,
+    report_id: str = "",
+    run_key: str | None = None,
+) -> dg.RunRequest:
+    promotes = bool(report_id)
+    assets, checks = selection_of(tasks, dry_run=dry_run, promotes=promotes)
+    config = {"tasks": list(tasks), "reason": reason, "report_id": report_id}
+    return dg.RunRequest(
+        run_key=run_key,
+        job_name=job_name(tasks, dry_run=dry_run, promotes=promotes),
+        run_config={"resources": {"report": {"config": config}}},
+        asset_selection=sorted(assets),
+        asset_check_keys=sorted(checks),
+    )
+
+
+def _reconcile_sensor() -> dg.SensorDefinition:
+    @dg.sensor(
+        name="reconcile_sensor",
+        minimum_interval_seconds=RECONCILE_SECONDS,
+        description="Closes and reports the runs whose process died, without anyone looking.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        closed = reconcile(find_home(), context.instance)
+        told = [f"{one.report_id}: {one.text}" for one in closed]
+        return dg.SkipReason(f"Closed {'; '.join(told)}." if told else "No run has died.")
+
+    return sensor
+
+
+def _busy(home: Home, instance: dg.DagsterInstance) -> set[str]:
+    """Return the tasks at work; a run that died is closed first, so that it holds nothing up."""
+    views, has_dead = runs_in_progress(home, instance)
+    if has_dead:
+        reconcile(home, instance)
+        views, _ = runs_in_progress(home, instance)
+    return {task for view in views for task in view.tasks}
+
+
+@cache
+def _shelf(home: Home) -> ReportShelf:
+    """Return the shelf that the ticks of this process share."""
+    return ReportShelf(home)

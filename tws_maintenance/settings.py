@@ -5,9 +5,10 @@ wherever it stands: a threshold with a typing error must not silently be the def
 """
 
 import os
+import re
 import tomllib
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 import pydantic_settings
@@ -27,6 +28,7 @@ from tws_maintenance.home import HOME_VARIABLE, Home
 from tws_maintenance.indices import DEFAULT_MAX_SYMBOLS, INDICES, Index
 
 PREFIX = "TWS_MAINTENANCE_"
+SECRETS = frozenset({"password", "smtp_password", "webhook_url"})
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
@@ -134,10 +136,17 @@ class LockSettings(_Section):
 
 
 class RetentionSettings(_Section):
-    """Which backups `backups prune` lets go: those beyond both limits, never the newest."""
+    """What the job `clean_up` lets go, and of backups also `backups prune`; reports never.
+
+    Backups go beyond both of their limits, never the newest; the others by their age in days.
+    """
 
     backups_keep: int = Field(default=30, ge=1)
     backups_max_age_days: float = Field(default=90.0, ge=0)
+    raw_days: float = Field(default=30.0, ge=1)
+    proposals_days: float = Field(default=90.0, ge=1)
+    runs_days: float = Field(default=90.0, ge=1)
+    logs_days: float = Field(default=30.0, ge=1)
 
 
 class AutomationSettings(_Section):
@@ -151,6 +160,63 @@ class AutomationSettings(_Section):
     retry_hours: float = Field(default=6.0, gt=0, le=168)
     auto_apply: bool = False
     auto_apply_max_turnover: float = Field(default=0.02, ge=0, le=0.10)
+
+
+NoticeKind = Literal["failed", "broken", "stale", "drifted", "waiting"]
+
+
+class NoticeSettings(_Section):
+    """Who hears of what: by mail, by a webhook, into a file; nobody unless something is set.
+
+    The password and the webhook's address, which is a secret itself, come from the environment
+    alone.
+    """
+
+    kinds: tuple[NoticeKind, ...] = get_args(NoticeKind)
+    file: bool = False
+    smtp_host: str = ""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str = ""
+    smtp_password: SecretStr | None = None
+    sender: str = ""
+    recipients: tuple[str, ...] = ()
+    webhook_url: SecretStr | None = None
+
+    @field_validator("sender", "smtp_user")
+    @classmethod
+    def _is_one_line(cls, value: str) -> str:
+        if any(not character.isprintable() for character in value):
+            raise ValueError("must be one line of plain text")
+        return value
+
+    @field_validator("recipients")
+    @classmethod
+    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            if not re.fullmatch(r"[^@\s,]+@[^@\s,]+", one):
+                raise ValueError(f"{one!r} is not a mail address")
+        return value
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _is_a_webhook(cls, value: SecretStr | None) -> SecretStr | None:
+        parts = urlsplit(value.get_secret_value()) if value else None
+        if parts and not (
+            parts.hostname
+            and (
+                parts.scheme == "https"
+                or (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS)
+            )
+        ):
+            raise ValueError("must be https (plain http is allowed for this machine only)")
+        return value
+
+    @model_validator(mode="after")
+    def _mail_has_both_ends(self) -> Self:
+        if self.smtp_host and not (self.sender and self.recipients):
+            raise ValueError("smtp_host needs sender and recipients as well")
+        return self
 
 
 class ConsoleSettings(_Section):
@@ -197,6 +263,7 @@ class Settings(BaseSettings):
     retention: RetentionSettings = RetentionSettings()
     console: ConsoleSettings = ConsoleSettings()
     automation: AutomationSettings = AutomationSettings()
+    notices: NoticeSettings = NoticeSettings()
 
     @field_validator("indices")
     @classmethod
@@ -265,12 +332,12 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _refuse_written_secrets(values: dict[str, Any], path: Path) -> None:
-    """Refuse a password in a file that is copied, shown and put under version control."""
+    """Refuse a secret in a file that is copied, shown and put under version control."""
     for section, content in values.items():
-        if isinstance(content, dict) and "password" in content:
+        for key in SECRETS & set(content if isinstance(content, dict) else ()):
             raise SettingsError(
-                f"{path.name} holds [{section}] password. A password comes from the environment "
-                f"only: remove it there and set {PREFIX}{section.upper()}__PASSWORD."
+                f"{path.name} holds [{section}] {key}. A secret comes from the environment only: "
+                f"remove it there and set {PREFIX}{section.upper()}__{key.upper()}."
             )
 
 
@@ -292,7 +359,9 @@ def _explain(error: ValidationError, path: Path) -> str:
             lines.append(f"  {where}: there is no such setting (see docs/operations.md)")
         else:
             # An address of a database may hold a password.
-            is_secret = where.endswith(("database_url", "password"))
-            found = "" if is_secret else f" (found {problem['input']!r})"
+            # So may a section that is wrong as a whole.
+            is_secret = where.endswith(("database_url", *SECRETS))
+            is_shown = not is_secret and not isinstance(problem["input"], dict)
+            found = "" if not is_shown else f" (found {problem['input']!r})"
             lines.append(f"  {where}: {problem['msg']}{found}")
     return "\n".join(lines)

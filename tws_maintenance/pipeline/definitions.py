@@ -9,8 +9,10 @@ from tws_maintenance.maintenance import HeadStart
 from tws_maintenance.pipeline.assets import build_assets
 from tws_maintenance.pipeline.automation import build_schedules, build_sensors
 from tws_maintenance.pipeline.checks import build_checks
+from tws_maintenance.pipeline.cleaning import build_cleaning_job, build_cleaning_schedule
 from tws_maintenance.pipeline.events import build_event_assets, build_event_checks
 from tws_maintenance.pipeline.jobs import build_jobs
+from tws_maintenance.pipeline.notifying import build_notice_sensors
 from tws_maintenance.pipeline.report_resource import build_report_resource
 from tws_maintenance.settings import Settings, load_settings
 
@@ -20,7 +22,7 @@ Definitions = dg.Definitions
 
 def build_definitions(begun: HeadStart | None = None) -> dg.Definitions:
     """Return the definitions; `begun` is what a caller began before importing Dagster."""
-    jobs, limits = build_jobs(), _settings(begun)
+    jobs, cleaning, limits = build_jobs(), build_cleaning_job(), _settings(begun)
     return dg.Definitions(
         assets=[
             *(
@@ -34,9 +36,9 @@ def build_definitions(begun: HeadStart | None = None) -> dg.Definitions:
             *(check for index in INDICES.values() for check in build_checks(index)),
             build_event_checks(),
         ],
-        jobs=jobs,
-        schedules=build_schedules(jobs),
-        sensors=build_sensors(jobs),
+        jobs=[*jobs, cleaning],
+        schedules=[*build_schedules(jobs), build_cleaning_schedule(cleaning)],
+        sensors=[*build_sensors(jobs), *build_notice_sensors()],
         resources={"report": build_report_resource(begun)},
         # The steps take milliseconds: a process each would cost four times the whole run.
         executor=dg.in_process_executor,

@@ -1,0 +1,1 @@
+"""Telling somebody: what is wrong or waits, once, by mail, webhook or file."""

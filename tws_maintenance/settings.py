@@ -149,6 +149,19 @@ class RetentionSettings(_Section):
     logs_days: float = Field(default=30.0, ge=1)
 
 
+class StorageSettings(_Section):
+    """Where Dagster keeps its runs, and the events with them: PostgreSQL, or files in the home."""
+
+    database_url: str = ""
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, value: str) -> str:
+        if value and not value.startswith(("postgresql:", "postgres:", "postgresql+psycopg2:")):
+            raise ValueError("must begin with postgresql://")
+        return _database_url(value)
+
+
 class AutomationSettings(_Section):
     """What schedules and sensors may start by themselves, once an operator switched them on.
 
@@ -259,6 +272,7 @@ class Settings(BaseSettings):
     proposals: ProposalSettings = ProposalSettings()
     http: HttpSettings = HttpSettings()
     events: EventSettings = EventSettings()
+    storage: StorageSettings = StorageSettings()
     locks: LockSettings = LockSettings()
     retention: RetentionSettings = RetentionSettings()
     console: ConsoleSettings = ConsoleSettings()
@@ -284,6 +298,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let the environment win over what `load_settings` read from the file."""
         return (env_settings, init_settings)
+
+    @property
+    def events_url(self) -> str:
+        """The database of events: its own, else Dagster's; "" for the file in the home."""
+        return self.events.database_url or self.storage.database_url
 
     def of(self, index: Index) -> IndexSettings:
         """Return the thresholds of `index`, with its declared minimum where none is set."""

@@ -27,7 +27,7 @@ __all__ = ["EventStore", "SyncLog", "Writer"]
 
 
 class EventStore:
-    """The events of a home: in its own SQLite file, or where `[events] database_url` says.
+    """The events of a home: in its own SQLite file, or where a `database_url` says.
 
     Opens nothing before it is asked for something. May be shared between threads.
     """
@@ -38,7 +38,7 @@ class EventStore:
         Raises:
             StoreError: `[events] database_url` is not an address of a database.
         """
-        self._database = open_database(home, settings.events.database_url, wait_seconds)
+        self._database = open_database(home, settings.events_url, wait_seconds)
 
     def __enter__(self) -> Self:
         return self

@@ -4,16 +4,20 @@ An operator's own DAGSTER_HOME (set in the environment) is used as it is and nev
 us; ours lies in the home as `.dagster`.
 """
 
+import contextlib
 import logging
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import dagster as dg
 
 from tws_maintenance.errors import HomeError, TwsMaintenanceError
 from tws_maintenance.home import Home, find_home
+from tws_maintenance.pipeline.database_faults import opening_errors, reason_of
 from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.recovery import recover
+from tws_maintenance.settings import load_settings
 from tws_maintenance.storage.atomic import write_whole
 from tws_maintenance.storage.locks import hold
 
@@ -23,8 +27,10 @@ VARIABLE = "DAGSTER_HOME"
 INIT_WAIT_SECONDS = 60.0
 READY_MARK = "dagster_home.ready"
 
-# `{env: DAGSTER_HOME}` keeps the folder movable: no path of this machine is written down.
-CONFIGURATION = """\
+# The variable is read by Dagster: no file holds the password that may be in it.
+STORAGE_VARIABLE = "TWS_MAINTENANCE_STORAGE__DATABASE_URL"
+DRIVER = "postgresql+psycopg2"
+_COMMON = """\
 # Written once by tws_maintenance; change it as you like, it is not written again.
 telemetry:
   enabled: false
@@ -33,23 +39,36 @@ nux:
 run_coordinator:
   module: dagster._core.run_coordinator
   class: DefaultRunCoordinator
-event_log_storage:
+"""
+_NO_COMPUTE_LOGS = """\
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+"""
+# `{env: DAGSTER_HOME}` keeps the folder movable: no path of this machine is written down.
+CONFIGURATION = f"""\
+{_COMMON}event_log_storage:
   module: tws_maintenance.pipeline.event_log
   class: SqliteEventLog
   config:
     base_dir:
       env: DAGSTER_HOME
-compute_logs:
-  module: dagster._core.storage.noop_compute_log_manager
-  class: NoOpComputeLogManager
-"""
+{_NO_COMPUTE_LOGS}"""
+POSTGRES_CONFIGURATION = f"""\
+{_COMMON}storage:
+  postgres:
+    postgres_url:
+      env: {STORAGE_VARIABLE}
+{_NO_COMPUTE_LOGS}"""
 
 
 def prepare(home: Home) -> Path:
     """Make the DAGSTER_HOME of `home` ready, set the variable, and return the folder.
 
     Raises:
-        HomeError: it cannot be written.
+        HomeError: it cannot be written, its storage cannot be reached, or its dagster.yaml says
+            something else than `[storage]`.
+        SettingsError: the settings hold a mistake.
         LockHeld: another process has been at it for a minute.
     """
     named = os.environ.get(VARIABLE)
@@ -61,18 +80,20 @@ def prepare(home: Home) -> Path:
             )
         return Path(named)
     os.environ[VARIABLE] = str(home.dagster)
-    if (home.locks / READY_MARK).exists():
-        return home.dagster
+    place = _name_storage(home)
+    mark = home.locks / READY_MARK
+    with contextlib.suppress(OSError):
+        if mark.read_text(encoding="utf-8") == place:
+            return home.dagster
     try:
         home.locks.mkdir(parents=True, exist_ok=True)
         # Several first openings at once corrupted one home in three: one at a time.
         lock = home.locks / "dagster_home.lock"
         with hold(lock, wait_seconds=INIT_WAIT_SECONDS, holder="the first opening"):
-            if not (home.dagster / "dagster.yaml").exists():
-                write_whole(home.dagster / "dagster.yaml", CONFIGURATION.encode())
-            with dg.DagsterInstance.get() as instance:
+            _configure(home, POSTGRES_CONFIGURATION if place else CONFIGURATION)
+            with _opened() as instance:
                 instance.get_runs(limit=1)
-            write_whole(home.locks / READY_MARK, b"")
+            write_whole(mark, place.encode())
     except OSError as error:
         raise HomeError(
             f"{home.relative(home.dagster)} cannot be written ({error.strerror or error}). Make "
@@ -81,10 +102,63 @@ def prepare(home: Home) -> Path:
     return home.dagster
 
 
+def _name_storage(home: Home) -> str:
+    """Put `[storage] database_url` where Dagster reads it; return it without user and password."""
+    url = load_settings(home).storage.database_url
+    if not url:
+        return ""
+    scheme, rest = url.split(":", maxsplit=1)
+    # SQLAlchemy 2.1 takes another driver for a plain postgresql: than dagster-postgres brings.
+    os.environ[STORAGE_VARIABLE] = f"{DRIVER}:{rest}" if "+" not in scheme else url
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or 5432}{parts.path}"
+
+
+def _configure(home: Home, wanted: str) -> None:
+    """Write dagster.yaml, or the other one of ours over the one; what an operator wrote stays."""
+    path = home.dagster / "dagster.yaml"
+    found = path.read_text(encoding="utf-8") if path.exists() else None
+    if found in (None, CONFIGURATION, POSTGRES_CONFIGURATION):
+        if found != wanted:
+            write_whole(path, wanted.encode())
+        return
+    if (STORAGE_VARIABLE in str(found)) != (STORAGE_VARIABLE in wanted):
+        said = "PostgreSQL" if STORAGE_VARIABLE in wanted else "files in the home"
+        raise HomeError(
+            f"{home.relative(path)} was changed by somebody and keeps Dagster's runs elsewhere "
+            f"than [storage] database_url, which says {said}. Change one of them; moved away, it "
+            "is written anew."
+        )
+
+
+def _opened() -> dg.DagsterInstance:
+    """Open the instance of DAGSTER_HOME.
+
+    Raises:
+        HomeError: its database cannot be reached, or dagster-postgres is not installed.
+    """
+    try:
+        return dg.DagsterInstance.get()
+    except ImportError as error:
+        raise HomeError(
+            f"Dagster's storage needs a package that is not installed ({error}): "
+            "pip install 'tws_maintenance[postgres]'."
+        ) from error
+    except opening_errors() as error:
+        raise HomeError(
+            f"Dagster's storage cannot be opened: {reason_of(error)}. If [storage] database_url "
+            "is set, see whether the server runs and takes this user. Nothing was started."
+        ) from None  # what caused it may name the password
+
+
 def open_instance(home: Home) -> dg.DagsterInstance:
-    """Return the Dagster instance of `home`; close it, or use it as a context manager."""
+    """Return the Dagster instance of `home`; close it, or use it as a context manager.
+
+    Raises:
+        HomeError: as `prepare`.
+    """
     prepare(home)
-    return dg.DagsterInstance.get()
+    return _opened()
 
 
 def reconcile_at_start() -> None:
@@ -102,5 +176,7 @@ def reconcile_at_start() -> None:
                 reconcile(home, instance)
         else:
             recover(home)
-    except (OSError, TwsMaintenanceError, dg.DagsterError) as error:
+    except (OSError, TwsMaintenanceError) as error:
+        logging.getLogger(__name__).warning("former runs could not be closed: %s", error)
+    except opening_errors() as error:
         logging.getLogger(__name__).warning("former runs could not be closed: %s", error)

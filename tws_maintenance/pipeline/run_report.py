@@ -1,7 +1,6 @@
 """From Dagster's events to plain records: what a report must know that no step could tell it."""
 
 import dagster as dg
-from sqlalchemy.exc import SQLAlchemyError
 
 from tws_maintenance.pipeline.names import task_of_step
 
@@ -22,8 +21,3 @@ def step_failures(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
         text = f"step {event.step_key} failed: {error.message.strip() if error else 'no reason'}"
         failures.setdefault(task_of_step(event.step_key) or event.step_key, text)
     return failures
-
-
-def plainly(error: SQLAlchemyError) -> str:
-    """Return the database's own words, such as `database or disk is full`, without the SQL."""
-    return str(getattr(error, "orig", None) or error)

@@ -12,18 +12,17 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
-from sqlalchemy.exc import SQLAlchemyError
 
 from tws_maintenance.errors import HomeError
 from tws_maintenance.home import Home
 from tws_maintenance.maintenance import HeadStart, head_start
+from tws_maintenance.pipeline.database_faults import database_errors, reason_of
 from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.jobs import IMPLICIT_ASSET_JOB, job_name, selection_of
 from tws_maintenance.pipeline.names import task_of_step
 from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.report_resource import operating_system_user
-from tws_maintenance.pipeline.run_report import plainly
 from tws_maintenance.pipeline.tags import (
     ACTOR_TAG,
     ENTRY_POINT_TAG,
@@ -106,10 +105,11 @@ def _storage_faults_told() -> Iterator[None]:
     """Turn a fault of Dagster's database, such as a full disk, into words for the operator."""
     try:
         yield
-    except SQLAlchemyError as error:
+    except database_errors() as error:
         raise HomeError(
-            f"Dagster's storage cannot be read or written: {plainly(error)}. Free some space and "
-            "make DAGSTER_HOME writable. The lists are whole; the next command finishes the report."
+            f"Dagster's storage cannot be read or written: {reason_of(error)}. Free some space and "
+            "make DAGSTER_HOME writable, or see whether its server runs. The lists are whole; the "
+            "next command finishes the report."
         ) from error
 
 

@@ -12,7 +12,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,17 @@ class PostgresServer:
     """A running server, on a port of this machine."""
 
     port: int
+    _control: Callable[[str], None]
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _shared: str = ""
+
+    def stop(self) -> None:
+        """Let it go away, as in a restart of its machine; connections are cut."""
+        self._control("stop")
+
+    def start(self) -> None:
+        """Let it come back."""
+        self._control("start")
 
     def url(self, database: str, user: str = "tws") -> str:
         """Return the address of a database; `user` may hold a password, as user:password."""
@@ -92,6 +101,19 @@ class EventDatabase:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """Start the server; skips where PostgreSQL is not installed, fails there in CI."""
+    with _started() as server:
+        yield server
+
+
+@pytest.fixture
+def stoppable_server() -> Iterator[PostgresServer]:
+    """A server of the test's own, which it may stop and start."""
+    with _started() as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _started() -> Iterator[PostgresServer]:
     programs = _programs()
     if programs is None:
         reason = "PostgreSQL (initdb, pg_ctl) is neither on PATH nor in /usr/lib/postgresql"
@@ -167,7 +189,18 @@ def _running(programs: Path, folder: Path) -> Iterator[PostgresServer]:
     with keeper:
         assert keeper.stdout is not None
         assert keeper.stdout.readline() == "ready\n", "PostgreSQL did not start"
-        server = PostgresServer(port)
+
+        def control(verb: str) -> None:
+            words = ("-D", str(data), "-l", str(folder / "log"), "-m", "fast", "--wait", verb)
+            subprocess.run(
+                [programs / "pg_ctl", *(words if verb == "stop" else (*words[:4], *words[6:]))],
+                cwd=folder,
+                check=True,
+                stdout=subprocess.DEVNULL,
+                **identity,
+            )
+
+        server = PostgresServer(port, control)
         server.execute("postgres", f"CREATE ROLE {GUARDED} LOGIN PASSWORD '{PASSWORD}'")
         yield server
         keeper.communicate(timeout=SECONDS_TO_STOP)

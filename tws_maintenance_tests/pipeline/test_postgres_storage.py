@@ -1,0 +1,163 @@
+"""The whole journey with Dagster's runs and the events in a real PostgreSQL server."""
+
+import subprocess
+import sys
+
+import pytest
+from sqlalchemy import NullPool, create_engine, text
+
+from tws_maintenance.demo.pages import companies
+from tws_maintenance.home import Home
+from tws_maintenance.indices import INDICES
+from tws_maintenance.pipeline.instance import CONFIGURATION, POSTGRES_CONFIGURATION
+from tws_maintenance.reports.verification import verify_chain
+from tws_maintenance_tests.pipeline.support import HeldServer, good_pages, until, web_environment
+from tws_maintenance_tests.postgres import GUARDED, PASSWORD, PostgresServer
+from tws_maintenance_tests.support import (
+    TIMEOUT_SECONDS,
+    Program,
+    live_bytes,
+    reports_of,
+    result_of,
+    write_live,
+)
+
+VARIABLE = "TWS_MAINTENANCE_STORAGE__DATABASE_URL"
+STI_TASK = "sti_constituents"
+
+
+@pytest.fixture
+def journey(program: Program, postgres_server: PostgresServer) -> Program:
+    """The program with its storage in an empty database of the server."""
+    program.environment[VARIABLE] = postgres_server.url(postgres_server.new_database())
+    return program
+
+
+def rows(url: str, table: str) -> int:
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg2:"), poolclass=NullPool)
+    with engine.connect() as connection:
+        return int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())  # noqa: S608
+
+
+def test_look_apply_events_and_restore_all_lie_in_the_server(journey: Program) -> None:
+    home, url = journey.home, journey.environment[VARIABLE]
+    old = write_live(home, INDICES["sti"], companies("sti")[:-1])
+
+    assert journey("run").returncode == 0
+    (looked,) = reports_of(home)
+    assert journey("promote", looked["report_id"], "--task", STI_TASK).returncode == 0
+    assert journey("run", "--task", "market_events", "--apply").returncode == 0
+    assert journey("restore", STI_TASK, "--apply").returncode == 0
+
+    assert home.live_file("sti").read_bytes() == old
+    assert [report["status"] for report in reports_of(home)] == ["completed"] * 4
+    assert (rows(url, "runs"), rows(url, "market_events") > 0) == (4, True)
+    assert (home.dagster / "dagster.yaml").read_text() == POSTGRES_CONFIGURATION
+    assert sorted(one.name for one in home.dagster.iterdir()) == ["dagster.yaml", "locks"]
+    assert not home.market_events.exists()
+    assert verify_chain(home).problem == ""
+
+
+def test_a_password_reaches_no_file_and_no_message(
+    program: Program, postgres_server: PostgresServer
+) -> None:
+    database = postgres_server.new_database()
+    postgres_server.execute(database, f"GRANT ALL ON SCHEMA public TO {GUARDED}")
+    secret = PASSWORD.replace("/", "%2F").replace(":", "%3A").replace("@", "%40")
+    url = postgres_server.url(database, f"{GUARDED}:{secret}")
+
+    done = program("run", "--task", STI_TASK, **{VARIABLE: url})
+    wrong = program("run", "--task", STI_TASK, **{VARIABLE: url.replace(secret, "wr0ng-s3cret")})
+
+    assert (done.returncode, wrong.returncode) == (0, 1)
+    assert "Dagster's storage cannot be opened" in wrong.stderr
+    told = done.stdout + done.stderr + wrong.stdout + wrong.stderr
+    files = [path for path in program.home.root.rglob("*") if path.is_file()]
+    written = "".join(path.read_text(errors="replace") for path in files)
+    for word in (secret, PASSWORD, "wr0ng-s3cret"):
+        assert word not in told
+        assert word not in written
+
+
+def test_two_processes_share_one_storage(journey: Program) -> None:
+    command = [sys.executable, "-m", "tws_maintenance", "run", "--task"]
+    running = [
+        subprocess.Popen(
+            [*command, index.task, "--apply"],
+            env=journey.full_environment(),
+            cwd=journey.home.root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for index in INDICES.values()
+    ]
+    told = [one.communicate(timeout=TIMEOUT_SECONDS)[0] for one in running]
+
+    assert [one.returncode for one in running] == [0, 0, 0], told
+    assert rows(journey.environment[VARIABLE], "runs") == 3
+    assert all(live_bytes(journey.home).values())
+
+
+def test_a_server_that_stops_in_the_middle_costs_the_run_and_nothing_else(
+    home: Home, stoppable_server: PostgresServer
+) -> None:
+    url = stoppable_server.url(stoppable_server.new_database())
+    with HeldServer(good_pages(), held="sti") as web:
+        program = Program(home, {**web_environment(web), VARIABLE: url})
+        assert program("validate").returncode in {0, 1}
+        before = write_live(home, INDICES["sti"], companies("sti")[:-1])
+        command = [sys.executable, "-m", "tws_maintenance", "run", "--task", STI_TASK, "--apply"]
+        with subprocess.Popen(
+            command,
+            env=program.full_environment(),
+            cwd=home.root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as cut:
+            until(lambda: rows(url, "event_logs WHERE step_key IS NOT NULL") > 0, "its first step")
+            stoppable_server.stop()
+            web.release()
+            told, _ = cut.communicate(timeout=TIMEOUT_SECONDS)
+        assert cut.returncode == 1, told
+        assert "Traceback" not in told
+        assert home.live_file("sti").read_bytes() == before
+
+        away = program("run", "--task", STI_TASK)
+        assert away.returncode == 1
+        assert "cannot be opened" in away.stderr
+
+        stoppable_server.start()
+        again = program("run", "--task", STI_TASK, "--apply")
+        assert again.returncode == 0, again.stdout + again.stderr
+    last = reports_of(home)[-1]
+    assert result_of(last, STI_TASK)["changed"] is True
+    assert rows(url, "runs WHERE status IN ('STARTED', 'NOT_STARTED', 'STARTING')") == 0
+    assert verify_chain(home).problem == ""
+
+
+def test_a_home_can_move_to_the_server_and_back(
+    program: Program, postgres_server: PostgresServer
+) -> None:
+    configuration = program.home.dagster / "dagster.yaml"
+    url = postgres_server.url(postgres_server.new_database())
+    assert program("validate").returncode == 1  # nothing is there to be validated yet
+    assert configuration.read_text() == CONFIGURATION
+    assert program("run", "--task", STI_TASK, "--apply", **{VARIABLE: url}).returncode == 0
+    assert configuration.read_text() == POSTGRES_CONFIGURATION
+    assert program("validate").returncode == 1
+    assert configuration.read_text() == CONFIGURATION
+
+
+def test_a_configuration_of_the_operators_own_is_not_overruled(program: Program) -> None:
+    assert program("validate").returncode == 1
+    configuration = program.home.dagster / "dagster.yaml"
+    configuration.write_text(f"{CONFIGURATION}# mine\n")
+    url = "postgresql://tws@127.0.0.1:1/nowhere"
+
+    done = program("run", "--task", STI_TASK, **{VARIABLE: url})
+
+    assert done.returncode == 1
+    assert "dagster.yaml was changed by somebody" in done.stderr
+    assert configuration.read_text() == f"{CONFIGURATION}# mine\n"

@@ -66,7 +66,7 @@ def _live(home: Home, days: int, look_stamp: str, apply_stamp: str) -> None:
             busy.repeat(apply_stamp, at + timedelta(minutes=5))
         busy.close()
         if day % CLEAN_EVERY == 0:
-            clean(home, settings.retention, at)
+            clean(home, settings, at)
             with open_instance(home) as instance:
                 clean_runs(home, instance, at - timedelta(days=settings.retention.runs_days))
         if (days - day + 1) % YEAR == 0 or day == 1:

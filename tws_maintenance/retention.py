@@ -1,8 +1,8 @@
 """What may go from a home once it is old: proposals, raw pages, backups, logs; never a report.
 
-What something still refers to stays whatever its age: the newest proposal of an index, and the one
-that its live file was published from, by which an edit is told from it. Dagster's own runs are
-`tws_maintenance.pipeline.cleaning`'s.
+What something still refers to stays whatever its age: the newest proposal of an index, the one
+that its live file was published from, by which an edit is told from it, one that may still be
+promoted, and that of a run at work. Dagster's own runs are `tws_maintenance.pipeline.cleaning`'s.
 """
 
 import contextlib
@@ -17,10 +17,13 @@ from tws_maintenance.constituents.backups import prunable, prune
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.proposal import RAW, RECORD, proposal_ids
 from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
-from tws_maintenance.settings import RetentionSettings
+from tws_maintenance.indices import INDICES, MARKET_EVENTS
+from tws_maintenance.reports.store import is_reserved
+from tws_maintenance.settings import RetentionSettings, Settings
 
-_PROPOSAL = re.compile(r"maintenance_(\d{8}_\d{6})(_\d+)?_[a-z0-9_]+")
+_NAMES = "|".join([*INDICES, MARKET_EVENTS])
+# Whatever else lies in staging is somebody's own.
+_PROPOSAL = re.compile(rf"(maintenance_(\d{{8}}_\d{{6}})(?:_\d+)?)_(?:{_NAMES})")
 _STAMP = "%Y%m%d_%H%M%S"
 
 
@@ -35,32 +38,45 @@ class Cleaned:
     failures: list[str] = field(default_factory=list)
 
 
-def clean(home: Home, retention: RetentionSettings, at: datetime) -> Cleaned:
+def clean(home: Home, settings: Settings, at: datetime) -> Cleaned:
     """Remove from `home` what retention lets go; what fails is told and the rest goes on."""
-    done = Cleaned()
-    kept = set(_referred_to(home))
-    for folder, staged_at in _proposals(home):
-        age = at - staged_at
-        if folder.name in kept or age < timedelta(0):
-            continue
-        with _telling(home, folder, done):
-            if age > timedelta(days=retention.proposals_days):
-                _remove_proposal(folder)
-                done.proposals += 1
-            elif age > timedelta(days=retention.raw_days) and (folder / RAW).exists():
-                shutil.rmtree(folder / RAW)
-                done.raw_copies += 1
+    done, retention = Cleaned(), settings.retention
+    # Proposals first: what a full disk needs is space.
+    _clean_staging(home, settings, at, done)
     for backup in prunable(home, retention, at):
         with _telling(home, backup.path, done):
             prune([backup])
             done.backups += 1
+    _clean_logs(home, retention, at, done)
+    return done
+
+
+def _clean_staging(home: Home, settings: Settings, at: datetime, done: Cleaned) -> None:
+    retention = settings.retention
+    promotable = timedelta(hours=settings.proposals.max_age_hours)
+    whole = max(timedelta(days=retention.proposals_days), promotable)
+    kept = set(_referred_to(home))
+    for folder, staged_at in _proposals(home):
+        # One of the future has a negative age: it stays.
+        age, raw = at - staged_at, folder / RAW
+        if folder.name in kept:
+            continue
+        with _telling(home, folder, done):
+            if age > whole:
+                _remove_proposal(folder)
+                done.proposals += 1
+            elif age > timedelta(days=retention.raw_days) and _is_folder(raw):
+                shutil.rmtree(raw)
+                done.raw_copies += 1
+
+
+def _clean_logs(home: Home, retention: RetentionSettings, at: datetime, done: Cleaned) -> None:
     for path in home.logs.glob("run_*.log"):
         with _telling(home, path, done):
             written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
             if at - written_at > timedelta(days=retention.logs_days):
                 path.unlink()
                 done.logs += 1
-    return done
 
 
 def _referred_to(home: Home) -> Iterator[str]:
@@ -71,12 +87,20 @@ def _referred_to(home: Home) -> Iterator[str]:
 
 
 def _proposals(home: Home) -> Iterator[tuple[Path, datetime]]:
-    """Yield every folder of staging that is named as a proposal, with when it was staged."""
+    """Yield every folder of staging that is named as a proposal, with when it was staged.
+
+    A run at work holds the reservation of its report, whatever the clock said when it began.
+    """
     for folder in home.staging.glob("maintenance_*"):
         found = _PROPOSAL.fullmatch(folder.name)
-        if found and folder.is_dir() and not folder.is_symlink():
+        if found and _is_folder(folder) and not is_reserved(home, found[1]):
             with contextlib.suppress(ValueError):
-                yield folder, datetime.strptime(found[1], _STAMP).replace(tzinfo=UTC)
+                yield folder, datetime.strptime(found[2], _STAMP).replace(tzinfo=UTC)
+
+
+def _is_folder(path: Path) -> bool:
+    """Tell a folder from a link to one, whose target is somebody's own."""
+    return path.is_dir() and not path.is_symlink()
 
 
 def _remove_proposal(folder: Path) -> None:
@@ -89,6 +113,8 @@ def _remove_proposal(folder: Path) -> None:
 def _telling(home: Home, path: Path, done: Cleaned) -> Iterator[None]:
     try:
         yield
+    except FileNotFoundError:
+        pass  # somebody else was at it
     except OSError as error:
         done.failures.append(
             f"{home.relative(path)} could not be removed: {error.strerror or error}"

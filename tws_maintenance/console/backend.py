@@ -16,7 +16,7 @@ from tws_maintenance.console.launcher import Launcher, run_line
 from tws_maintenance.console.problems import Problem
 from tws_maintenance.constituents.backups import read_backup
 from tws_maintenance.constituents.readiness import ProposalShelf, Readiness, readiness
-from tws_maintenance.errors import BackupDamaged, UsageError
+from tws_maintenance.errors import BackupDamaged, HomeError, UsageError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import MARKET_EVENTS, index_of_task
 from tws_maintenance.market_events.clocks import clocks
@@ -222,7 +222,10 @@ class Backend:
 
         Raises:
             Problem: 400 for symbols that are none or too many, 409 where a run is in progress.
+            HomeError: the home is gone, such as with the disk that it lay on.
         """
+        if not self.home.root.is_dir():
+            raise HomeError(f"{self.home.root} is no folder any more. Nothing was started.")
         settings = self.settings
         if MARKET_EVENTS in spec.tasks:
             try:

@@ -60,7 +60,18 @@ Reason = Annotated[
     str,
     Field(max_length=500, pattern=PLAIN_LINE, description="Why; kept in the report."),
 ]
-Days = Annotated[int, Field(ge=1, le=MAX_DAYS, description="How far ahead events are looked for.")]
+
+
+def _integral(value: Any) -> Any:
+    """Take 28.0 for 28: to JSON, and so to the description of the API, they are one number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Days = Annotated[
+    int,
+    Field(ge=1, le=MAX_DAYS, description="How far ahead events are looked for."),
+    BeforeValidator(_integral),
+]
 Symbols = Annotated[
     list[Symbol],
     Field(max_length=MAX_SYMBOLS, description="Also fetch the events of these symbols."),
@@ -164,8 +175,8 @@ class ReportsQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: Annotated[int, _Number, Field(ge=1, le=200)] = 20
-    offset: Annotated[int, _Number, Field(ge=0, le=10_000_000)] = 0
+    limit: Annotated[int, Field(ge=1, le=200), _Number] = 20
+    offset: Annotated[int, Field(ge=0, le=10_000_000), _Number] = 0
     status: Literal["completed", "partial_failure", "failed", "interrupted", "damaged"] | None = (
         None
     )
@@ -189,8 +200,8 @@ class SyncLogQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: Annotated[int, _Number, Field(ge=1, le=200)] = 20
-    offset: Annotated[int, _Number, Field(ge=0, le=10_000_000)] = 0
+    limit: Annotated[int, Field(ge=1, le=200), _Number] = 20
+    offset: Annotated[int, Field(ge=0, le=10_000_000), _Number] = 0
 
 
 class FormatQuery(BaseModel):

@@ -67,10 +67,13 @@ def page(name: str, **values: Any) -> str:
 
 
 def curve(counts: Sequence[tuple[str, int]], today: date, name: str) -> Curve | None:
-    """Return the curve of (day, count); None where there is no day yet."""
-    if not counts:
+    """Return the curve of (day, count); None without a day, or with one that is none."""
+    try:
+        days = [date.fromisoformat(day) for day, _ in counts]
+    except ValueError:  # a history that was edited; its own page shows what it holds
         return None
-    days = [date.fromisoformat(day) for day, _ in counts]
+    if not days:
+        return None
     span = max((max(today, days[-1]) - days[0]).days, 1)
     values = [count for _, count in counts]
     low, high = min(values), max(values)

@@ -10,6 +10,7 @@ import re
 import socket
 
 from flask import Flask, Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from tws_maintenance.console.problems import Problem
 from tws_maintenance.settings import LOOPBACK_HOSTS, ConsoleSettings
@@ -56,6 +57,9 @@ def limit_request() -> None:
     """Let no request to us be larger than the largest form; Flask answers 413 beyond."""
     request.max_content_length = MAX_REQUEST_BYTES
     request.max_form_memory_size = MAX_REQUEST_BYTES
+    # A host's check of the token has looked at the body before, under the host's own limit.
+    if (request.content_length or 0) > MAX_REQUEST_BYTES:
+        raise RequestEntityTooLarge
 
 
 def check_hosts(app: Flask, settings: ConsoleSettings) -> None:

@@ -29,5 +29,5 @@ def read_generation(home: Home, index: Index) -> Generation | None:
     try:
         text = home.generation_file(index.key).read_text(encoding="utf-8")
         return Generation(**json.loads(text))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None

@@ -4,17 +4,19 @@ An incident has a key that stays the same as long as it is the same incident, so
 once. What belongs here is finding them; telling is `channels`, remembering who was told `telling`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
 from tws_maintenance.constituents.readiness import ListReadiness, readiness
+from tws_maintenance.errors import UsageError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import CONSTITUENT_TASKS, MARKET_EVENTS, TASKS
-from tws_maintenance.reports.entry import Entry
+from tws_maintenance.reports.entry import Entry, ResultLine
 from tws_maintenance.reports.markdown import task_name, verdict
-from tws_maintenance.reports.record import TaskStatus
+from tws_maintenance.reports.record import EntryPoint, RunStatus, TaskStatus
 from tws_maintenance.reports.shelf import ReportShelf
 from tws_maintenance.reports.status import overview
 from tws_maintenance.reports.store import read_report
@@ -22,6 +24,10 @@ from tws_maintenance.settings import Settings
 from tws_maintenance.storage.digest import sha256
 
 BAD = frozenset({TaskStatus.FAILED, TaskStatus.PARTIAL_FAILURE})
+# Nobody sat before these when they were refused.
+UNATTENDED = frozenset({EntryPoint.SCHEDULE, EntryPoint.SENSOR})
+SYMBOLS_NAMED = 20
+LONGEST_LINE = 500
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,15 @@ class Incident:
     kind: str
     subject: str
     text: str
+
+
+def incident(key: str, kind: str, subject: str, lines: Iterable[str]) -> Incident:
+    """Return an incident whose subject and lines are one line each, whatever they quote.
+
+    A company's name comes from a page that anyone may edit: a line break in it could forge a
+    header, or a line that tells the operator what to type.
+    """
+    return Incident(key, kind, _one_line(subject), "\n".join(map(_one_line, lines)))
 
 
 def find_incidents(
@@ -49,73 +64,111 @@ def find_incidents(
 
 def _failed(home: Home, shelf: ReportShelf) -> Iterator[Incident]:
     """Yield the runs whose failure no later run of the same task has made up for."""
-    found = (shelf.last_result(task) for task in TASKS)
-    bad = {one[0].report_id: one[0] for one in found if one and one[1].status in BAD}
+    bad: dict[str, Entry] = {}
+    for task in TASKS:
+        entry = shelf.newest(lambda one, task=task: _line(one, task) is not None)  # type: ignore[misc]
+        line = _line(entry, task) if entry else None
+        if entry and line and (line.status in BAD or not line.was_tried):
+            bad.setdefault(entry.report_id, entry)
     for entry in bad.values():
         try:
             report = read_report(home, entry.report_id)
-            subject, errors = verdict(report), report["errors"]
-        except (OSError, ValueError, KeyError, TypeError):
+            subject, errors = verdict(report), [str(one) for one in report["errors"]]
+        except (OSError, ValueError, KeyError, TypeError, UsageError):
             subject, errors = f"{entry.report_id}: {entry.status}", []
         lines = [*errors, f"Report: {entry.report_id}, by {entry.actor} ({entry.entry_point})."]
-        yield Incident(f"failed:{entry.report_id}", "failed", subject, "\n".join(lines))
+        yield incident(f"failed:{entry.report_id}", "failed", subject, lines)
+
+
+def _line(entry: Entry, task: str) -> ResultLine | None:
+    """Return what a run says of `task`; None where it says nothing that counts.
+
+    A refusal says something of the proposal only, to whoever asked. A run that failed or died
+    before it came to a task says that nothing works.
+    """
+    line = next((one for one in entry.results if one.task == task), None)
+    if line is None or (line.refusal and entry.entry_point not in UNATTENDED):
+        return None
+    ended_badly = entry.status in (RunStatus.FAILED, RunStatus.INTERRUPTED)
+    return line if line.was_tried or ended_badly else None
 
 
 def _of_lists(lists: list[dict[str, Any]]) -> Iterator[Incident]:
     for one in lists:
-        name, refreshed = one["name"], one["last_refreshed_at"]
+        task, name, refreshed = one["task"], one["name"], one["last_refreshed_at"]
         if one["file_problem"]:
-            told = f"{one['file_problem']} Look: python -m tws_maintenance validate"
-            yield Incident(_key("broken", one["task"], told), "broken", f"{name} is broken", told)
+            told = [one["file_problem"], "Look: python -m tws_maintenance validate"]
+            yield incident(_key("broken", task, told[0]), "broken", f"{name} is broken", told)
         if one["stale"]:
             since = f"since {refreshed}" if refreshed else "ever"
-            told = f"{name} was not refreshed {since}. python -m tws_maintenance run"
-            key = f"stale:{one['task']}:{refreshed}"
-            yield Incident(key, "stale", f"{name} is stale", told)
+            told = [f"{name} was not refreshed {since}.", "Look: python -m tws_maintenance run"]
+            yield incident(f"stale:{task}:{refreshed}", "stale", f"{name} is stale", told)
         if one["drift"]:
-            key = _key("drifted", one["task"], one["drift"])
-            yield Incident(key, "drifted", f"{name} was edited", one["drift"])
+            told = [one["drift"]]
+            yield incident(_key("drifted", task, told[0]), "drifted", f"{name} was edited", told)
 
 
 def _of_events(events: dict[str, Any]) -> Iterator[Incident]:
     if events["needs_refresh"]:
         refreshed = events["last_refreshed_at"]
-        told = "\n".join(events["doubts"]) or "The last complete sync is too old."
-        yield Incident(f"stale:{MARKET_EVENTS}:{refreshed}", "stale", "Events are stale", told)
+        told = events["doubts"] or ["The last complete sync is too old."]
+        yield incident(f"stale:{MARKET_EVENTS}:{refreshed}", "stale", "Events are stale", told)
 
 
 def _waiting(
     home: Home, settings: Settings, at: datetime, shelf: ReportShelf
 ) -> Iterator[Incident]:
-    """Yield the newest dry run whose changes wait for somebody to look at them."""
-    entry = shelf.newest(_is_dry_run_of_lists)
-    if entry is None:
-        return
-    report = read_report(home, entry.report_id)
-    lists = [
-        one
-        for one in readiness(home, settings, report, at).lists
-        if one.can_apply and not one.is_live
-    ]
-    if lists:
-        names = ", ".join(task_name(one.task) for one in lists)
-        told = "\n".join(_changes(report, one) for one in lists)
-        command = f"python -m tws_maintenance promote {entry.report_id}"
-        text = f"{told}\nLook at {entry.report_id}, then: {command}"
-        yield Incident(f"waiting:{entry.report_id}", "waiting", f"To be applied: {names}", text)
+    """Yield the dry runs whose changes wait for somebody to look at them, of each list the newest.
+
+    Each venue has a schedule of its own: several may wait at once.
+    """
+    newest: dict[str, list[str]] = {}
+    for task in CONSTITUENT_TASKS:
+        entry = shelf.last_staged(task, at + CLOCK_TOLERANCE)
+        if entry is not None:
+            newest.setdefault(entry.report_id, []).append(task)
+    for report_id, tasks in newest.items():
+        try:
+            report = read_report(home, report_id)
+        except (OSError, ValueError, UsageError):
+            continue  # damaged or removed since it was listed
+        lists = [
+            one
+            for one in readiness(home, settings, report, at).lists
+            if one.task in tasks and one.can_apply and not one.is_live
+        ]
+        if lists:
+            names = ", ".join(task_name(one.task) for one in lists)
+            told = [_changes(report, one) for one in lists]
+            told.append(f"Look at {report_id}, then: {_command(report, lists)}")
+            subject = f"To be applied: {names}"
+            yield incident(f"waiting:{report_id}", "waiting", subject, told)
+
+
+def _command(report: dict[str, Any], lists: list[ListReadiness]) -> str:
+    """Return what applies exactly these lists; the others of that dry run have newer ones."""
+    chosen = [one.task for one in lists]
+    staged = [one["task"] for one in report["results"] if one.get("proposal_id")]
+    named = [] if set(chosen) == set(staged) else [f"--task {task}" for task in chosen]
+    return " ".join(["python -m tws_maintenance promote", report["report_id"], *named])
 
 
 def _changes(report: dict[str, Any], one: ListReadiness) -> str:
     result = next(result for result in report["results"] if result["task"] == one.task)
+    changes = result["changes"]
     parts = [f"+{len(result['added'])}", f"-{len(result['removed'])}"]
-    names = ", ".join([*result["added"], *result["removed"]][:20])
+    if changes["updated"]:
+        parts.append(f"{len(changes['updated'])} fields")
+    symbols = [*result["added"], *result["removed"]]
+    more = len(symbols) - SYMBOLS_NAMED
+    names = ", ".join(symbols[:SYMBOLS_NAMED]) + (f" and {more} more" if more > 0 else "")
     return f"{task_name(one.task)}: {' '.join(parts)} {names}".rstrip()
 
 
-def _is_dry_run_of_lists(entry: Entry) -> bool:
-    return entry.dry_run is True and any(
-        line.task in CONSTITUENT_TASKS and line.proposal_id for line in entry.results
-    )
+def _one_line(text: str) -> str:
+    plain = "".join(one if one.isprintable() else " " for one in text)
+    plain = " ".join(plain.split())
+    return plain if len(plain) <= LONGEST_LINE else f"{plain[: LONGEST_LINE - 3]}..."
 
 
 def _key(kind: str, task: str, text: str) -> str:

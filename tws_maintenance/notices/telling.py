@@ -18,11 +18,15 @@ Told = Mapping[str, list[str]]
 
 @dataclass(frozen=True)
 class Telling:
-    """What came of one look: `told` are the keys by channel, to be remembered as they are."""
+    """What came of one look: `told` are the keys by channel, to be remembered as they are.
+
+    `failures` are deliveries to be tried again, `remarks` what was amiss with one that was made.
+    """
 
     told: dict[str, list[str]]
     sent: dict[str, int]
     failures: list[str]
+    remarks: list[str]
 
 
 def tell(
@@ -39,7 +43,7 @@ def tell(
     wanted = [one for one in incidents if one.kind in settings.kinds]
     told: dict[str, list[str]] = {}
     sent: dict[str, int] = {}
-    failures = []
+    failures, remarks = [], []
     for name, send in channels_of(home, settings):
         known = set(before.get(name, ()))
         new = [one for one in wanted if one.key not in known]
@@ -47,10 +51,11 @@ def tell(
         if not new:
             continue
         try:
-            send(new, at)
+            remark = send(new, at)
         except NoticeFailed as error:
             failures.append(str(error))
         else:
             sent[name] = len(new)
             told[name] += [one.key for one in new]
-    return Telling(told, sent, failures)
+            remarks += [remark] if remark else []
+    return Telling(told, sent, failures, remarks)

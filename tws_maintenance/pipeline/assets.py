@@ -27,7 +27,9 @@ def build_assets(index: Index, max_age_days: float) -> list[dg.AssetsDefinition]
 
 def fresh_for(days: float) -> dg.FreshnessPolicy:
     """Return the policy that Dagster's daemon watches: the limit that `status` goes by as well."""
-    return dg.FreshnessPolicy.time_window(fail_window=timedelta(days=days))
+    # Dagster refuses less than a minute.
+    window = max(timedelta(days=days), timedelta(minutes=1))
+    return dg.FreshnessPolicy.time_window(fail_window=window)
 
 
 def _staged_asset(index: Index) -> dg.AssetsDefinition:

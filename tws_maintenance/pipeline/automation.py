@@ -6,7 +6,6 @@ becomes a run request or a reason to skip that the UI shows.
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
-from functools import cache
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -14,13 +13,12 @@ import dagster as dg
 from tws_maintenance.clock import utc_now
 from tws_maintenance.home import Home, find_home
 from tws_maintenance.indices import INDICES, MARKET_EVENTS, VENUES, XNYS, Venue
-from tws_maintenance.offpeak import Decision, Situation, decide, decide_promotions
+from tws_maintenance.offpeak import Decision, decide, decide_promotions, opened
 from tws_maintenance.pipeline.jobs import PROMOTE, job_name, selection_of
-from tws_maintenance.pipeline.observe import runs_in_progress
 from tws_maintenance.pipeline.reconcile import reconcile
+from tws_maintenance.pipeline.situation import busy_tasks, situation_of
+from tws_maintenance.pipeline.tags import HOME_TAG
 from tws_maintenance.reports.markdown import task_name
-from tws_maintenance.reports.shelf import ReportShelf
-from tws_maintenance.settings import load_settings
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import (
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
 
 ANY_DAY = date(2000, 1, 1)
 AFTER_CLOSE = timedelta(hours=2)
+ONE_DAY = timedelta(days=1)
 OFFPEAK_SECONDS = 900
 RECONCILE_SECONDS = 120
 
@@ -63,7 +62,13 @@ def _venue_schedule(venue: Venue, job: "AnyJob") -> dg.ScheduleDefinition:
     def schedule(
         context: dg.ScheduleEvaluationContext,
     ) -> dg.RunRequest | dg.SkipReason:
-        return _scheduled(context, tasks, dry_run=True)
+        return scheduled_tick(
+            find_home(),
+            context.instance,
+            tasks,
+            due_at=context.scheduled_execution_time,
+            at=utc_now(),
+        )
 
     return schedule
 
@@ -79,7 +84,14 @@ def _events_schedule(job: "AnyJob") -> dg.ScheduleDefinition:
     def schedule(
         context: dg.ScheduleEvaluationContext,
     ) -> dg.RunRequest | dg.SkipReason:
-        return _scheduled(context, (MARKET_EVENTS,), dry_run=False)
+        return scheduled_tick(
+            find_home(),
+            context.instance,
+            (MARKET_EVENTS,),
+            due_at=context.scheduled_execution_time,
+            at=utc_now(),
+            dry_run=False,
+        )
 
     return schedule
 
@@ -89,16 +101,31 @@ def _daily(venue: Venue) -> str:
     return f"{at.minute} {at.hour} * * *"
 
 
-def _scheduled(
-    context: dg.ScheduleEvaluationContext, tasks: tuple[str, ...], *, dry_run: bool
+def scheduled_tick(
+    home: Home,
+    instance: dg.DagsterInstance,
+    tasks: tuple[str, ...],
+    *,
+    due_at: datetime,
+    at: datetime,
+    dry_run: bool = True,
 ) -> dg.RunRequest | dg.SkipReason:
-    busy = _busy(find_home(), context.instance)
+    """Return the run that was due at `due_at`, or why it is not started at `at`.
+
+    A daemon that was down is given its missed days all at once, five of them, at any hour.
+    """
+    if at - due_at >= ONE_DAY:
+        return dg.SkipReason(f"Due {due_at:%Y-%m-%d %H:%M %Z}, and missed: a newer one is due.")
+    venues = [index.venue for index in INDICES.values() if index.task in tasks] or VENUES
+    reasons = [reason for venue in venues if (reason := opened(venue, at))]
+    if reasons:
+        return dg.SkipReason(f"Due {due_at:%Y-%m-%d %H:%M %Z}, but {reasons[0]}.")
+    busy = busy_tasks(home, instance)
     shared = [task_name(task) for task in tasks if task in busy]
     if shared:
         return dg.SkipReason(f"A run of {', '.join(shared)} is in progress.")
     # The day as key: a schedule that fires twice for it starts one run.
-    key = f"{context.scheduled_execution_time:%Y-%m-%d}"
-    return _request(tasks, dry_run=dry_run, reason="scheduled", run_key=key)
+    return _request(home, tasks, dry_run=dry_run, reason="scheduled", run_key=f"{due_at:%Y-%m-%d}")
 
 
 def _offpeak_sensor(jobs: "list[AnyJob]") -> dg.SensorDefinition:
@@ -123,29 +150,28 @@ def offpeak_tick(home: Home, instance: dg.DagsterInstance, at: datetime) -> dg.S
     Raises:
         SettingsError: the settings of the home hold a mistake; the tick fails with it.
     """
-    settings = load_settings(home)
-    now = Situation(home, settings, at, _shelf(home), frozenset(_busy(home, instance)))
-    decisions = decide(now)
-    promotions = decide_promotions(now)
-    requests = [*_dry_runs(decisions), *_promotions(promotions)]
+    now = situation_of(home, instance, at)
+    decisions, promotions = decide(now), decide_promotions(now)
+    requests = [*_dry_runs(home, decisions), *_promotions(home, promotions)]
     told = [f"{task_name(one.task)}: {one.why}" for one in (*decisions, *promotions)]
     if requests:
         return dg.SensorResult(run_requests=requests)
     return dg.SensorResult(skip_reason=". ".join(told) + ".")
 
 
-def _dry_runs(decisions: list[Decision]) -> Iterator[dg.RunRequest]:
+def _dry_runs(home: Home, decisions: list[Decision]) -> Iterator[dg.RunRequest]:
     due = [one for one in decisions if one.starts]
     if due:
         reason = "; ".join(f"{task_name(one.task)}: {one.why}" for one in due)
-        yield _request(tuple(one.task for one in due), dry_run=True, reason=reason)
+        yield _request(home, tuple(one.task for one in due), dry_run=True, reason=reason)
 
 
-def _promotions(decisions: list[Decision]) -> Iterator[dg.RunRequest]:
+def _promotions(home: Home, decisions: list[Decision]) -> Iterator[dg.RunRequest]:
     due = [one for one in decisions if one.starts]
     for report_id in dict.fromkeys(one.report_id for one in due):
         own = [one for one in due if one.report_id == report_id]
         yield _request(
+            home,
             tuple(one.task for one in own),
             dry_run=False,
             reason=f"applied by itself ([automation] auto_apply): {own[0].why}",
@@ -155,6 +181,7 @@ def _promotions(decisions: list[Decision]) -> Iterator[dg.RunRequest]:
 
 
 def _request(
+    home: Home,
     tasks: tuple[str, ...],
     *,
     dry_run: bool,
@@ -171,6 +198,8 @@ def _request(
         run_config={"resources": {"report": {"config": config}}},
         asset_selection=sorted(assets),
         asset_check_keys=sorted(checks),
+        # Until its report tells, by which a run that waits to begin is known as this home's.
+        tags={HOME_TAG: str(home.root)},
     )
 
 
@@ -186,18 +215,3 @@ def _reconcile_sensor() -> dg.SensorDefinition:
         return dg.SkipReason(f"Closed {'; '.join(told)}." if told else "No run has died.")
 
     return sensor
-
-
-def _busy(home: Home, instance: dg.DagsterInstance) -> set[str]:
-    """Return the tasks at work; a run that died is closed first, so that it holds nothing up."""
-    views, has_dead = runs_in_progress(home, instance)
-    if has_dead:
-        reconcile(home, instance)
-        views, _ = runs_in_progress(home, instance)
-    return {task for view in views for task in view.tasks}
-
-
-@cache
-def _shelf(home: Home) -> ReportShelf:
-    """Return the shelf that the ticks of this process share."""
-    return ReportShelf(home)

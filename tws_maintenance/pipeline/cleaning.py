@@ -1,26 +1,35 @@
 """The job that removes what is old: of the home, and of Dagster's own history.
 
-Never the newest materialization of an asset nor its newest checks: freshness, the asset's page and
-the console's cards go by them. It works on no task, so that it leaves no report.
+Never the newest materializations of an asset nor its newest checks: freshness, the asset's page
+and the console's cards go by them. It works on no task, so that it leaves no report; `notifying`
+tells when it fails.
 """
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
+from dagster._core.scheduler.instigation import TickStatus
+from dagster._core.storage.event_log import SqliteEventLogStorage
+from filelock import FileLock, Timeout
 
 from tws_maintenance.clock import utc_now
 from tws_maintenance.home import Home, find_home
 from tws_maintenance.indices import INDICES
 from tws_maintenance.pipeline import names
 from tws_maintenance.pipeline.checks import live_check_keys, staged_check_keys
+from tws_maintenance.pipeline.database_faults import database_errors, reason_of
 from tws_maintenance.pipeline.events import event_check_keys
+from tws_maintenance.pipeline.jobs import CLEAN_UP
+from tws_maintenance.pipeline.observe import MATERIALIZATIONS_READ
 from tws_maintenance.pipeline.reconcile import is_ours
+from tws_maintenance.pipeline.tags import HOME_TAG
 from tws_maintenance.retention import clean
 from tws_maintenance.settings import load_settings
 
-JOB = "clean_up"
 ENDED = [
     dg.DagsterRunStatus.SUCCESS,
     dg.DagsterRunStatus.FAILURE,
@@ -28,7 +37,11 @@ ENDED = [
 ]
 # A clean-up that is switched on late must not take the daemon for hours.
 RUNS_AT_ONCE = 1000
-MATERIALIZATIONS_KEPT = 5
+PAGE = 200
+TICKS = [TickStatus.SUCCESS, TickStatus.FAILURE, TickStatus.SKIPPED]
+WAIT_SECONDS = 60.0
+WEEK = timedelta(days=7)
+FAILURES_TOLD = 5
 
 
 @dg.op(description="Removes what [retention] lets go, and says how much it was.")
@@ -36,20 +49,34 @@ def remove_what_is_old(context: dg.OpExecutionContext) -> None:
     """Clean the home and Dagster's history; fails where something could not be removed."""
     home, at = find_home(), utc_now()
     settings = load_settings(home)
-    done = clean(home, settings.retention, at)
-    limit = timedelta(days=settings.retention.runs_days)
-    runs = clean_runs(home, context.instance, at - limit)
-    context.add_output_metadata({**_counts(asdict(done)), "runs": runs})
-    context.log.info("removed %s proposals, %s runs", done.proposals, runs)
+    before = at - timedelta(days=settings.retention.runs_days)
+    faults: tuple[type[Exception], ...] = (*database_errors(), OSError)
+    with _alone(home):
+        done, runs = clean(home, settings, at), 0
+        try:
+            runs = clean_runs(home, context.instance, before)
+            clean_ticks(context.instance, context.run, before)
+        except faults as error:
+            done.failures.append(f"Dagster's storage cannot be cleaned: {reason_of(error)}")
+    counts = {**_counts(asdict(done)), "runs": runs}
+    context.log.info("removed: %s", ", ".join(f"{one} {name}" for name, one in counts.items()))
     if done.failures:
-        raise dg.Failure("; ".join(done.failures[:5]), metadata={"failures": len(done.failures)})
+        told = "; ".join(done.failures[:FAILURES_TOLD])
+        more = len(done.failures) - FAILURES_TOLD
+        raise dg.Failure(
+            f"{told}; and {more} more" if more > 0 else told,
+            metadata={**counts, "failures": len(done.failures)},
+            allow_retries=False,
+        )
+    context.add_output_metadata(counts)
 
 
-def build_cleaning_job() -> dg.JobDefinition:
-    """Return the job `clean_up`."""
+def build_cleaning_job(home: Home) -> dg.JobDefinition:
+    """Return the job `clean_up`, whose runs are known as those of `home`."""
 
     @dg.job(
-        name=JOB,
+        name=CLEAN_UP,
+        tags={HOME_TAG: str(home.root)},
         description=(
             "Removes proposals, raw pages, backups, logs and Dagster runs that are older than "
             "[retention] allows. Reports stay for ever."
@@ -63,42 +90,94 @@ def build_cleaning_job() -> dg.JobDefinition:
 
 def build_cleaning_schedule(job: dg.JobDefinition) -> dg.ScheduleDefinition:
     """Return the weekly schedule of the job, stopped."""
-    return dg.ScheduleDefinition(
-        name=f"{JOB}_schedule",
+
+    @dg.schedule(
+        name=f"{CLEAN_UP}_schedule",
         job=job,
         cron_schedule="0 5 * * 0",
         execution_timezone="UTC",
         description="Cleans up every Sunday, when every market is closed.",
     )
+    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if utc_now() - context.scheduled_execution_time >= WEEK:
+            return dg.SkipReason("Missed, and a newer one is due.")
+        return dg.RunRequest()
+
+    return schedule
 
 
 def clean_runs(home: Home, instance: dg.DagsterInstance, before: datetime) -> int:
     """Remove the ended runs of `home` that were created before `before`; return how many."""
     kept = set(_referred_to(instance))
-    filters = dg.RunsFilter(statuses=ENDED, created_before=before)
-    records = instance.get_run_records(filters, limit=RUNS_AT_ONCE, ascending=True)
-    old = [one.dagster_run for one in records]
-    gone = [run for run in old if run.run_id not in kept and _may_go(home, run)]
+    gone = []
+    for run in _ended(instance, before):
+        if run.run_id not in kept and is_ours(home, run):
+            gone.append(run)
+        if len(gone) == RUNS_AT_ONCE:
+            break
     for run in gone:
         instance.delete_run(run.run_id)
+        instance.compute_log_manager.delete_logs(prefix=[run.run_id])
+        _remove_shard(instance, run.run_id)
     return len(gone)
 
 
-def _may_go(home: Home, run: dg.DagsterRun) -> bool:
-    """Tell a run of this home from those of other projects that share the storage."""
-    return run.job_name == JOB or is_ours(home, run)
+def clean_ticks(instance: dg.DagsterInstance, run: dg.DagsterRun, before: datetime) -> None:
+    """Remove what the schedules and sensors of the code location of `run` did before `before`.
+
+    Of itself Dagster removes none but skipped ones. From the command line no location is known.
+    """
+    if run.remote_job_origin is None:
+        return
+    own = run.remote_job_origin.repository_origin.get_selector_id()
+    for state in instance.all_instigator_state(repository_selector_id=own):
+        origin, selector = state.instigator_origin_id, state.selector_id
+        instance.purge_ticks(origin, selector, before.timestamp(), tick_statuses=TICKS)
+
+
+def _ended(instance: dg.DagsterInstance, before: datetime) -> Iterator[dg.DagsterRun]:
+    """Yield the runs that ended, oldest first, whosesoever they are."""
+    filters = dg.RunsFilter(statuses=ENDED, created_before=before)
+    cursor = None
+    while found := instance.get_run_records(filters, limit=PAGE, ascending=True, cursor=cursor):
+        yield from (record.dagster_run for record in found)
+        cursor = found[-1].dagster_run.run_id
 
 
 def _referred_to(instance: dg.DagsterInstance) -> Iterator[str]:
     """Yield the runs of the newest materializations of each asset and of its newest checks."""
     for key in names.own_assets():
-        found = instance.fetch_materializations(key, limit=MATERIALIZATIONS_KEPT)
+        found = instance.fetch_materializations(key, limit=MATERIALIZATIONS_READ)
         yield from (record.run_id for record in found.records)
     checks = [key for one in INDICES.values() for key in staged_check_keys(one)]
     checks += [key for one in INDICES.values() for key in live_check_keys(one)]
     checks += event_check_keys()
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(checks)
     yield from (record.run_id for record in latest.values())
+
+
+def _remove_shard(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Remove the file that Dagster's own SQLite event log, unlike ours, has for each run."""
+    storage = instance.event_log_storage
+    if isinstance(storage, SqliteEventLogStorage):
+        path = Path(storage.path_for_shard(run_id))
+        for one in (path, *path.parent.glob(f"{path.name}-*")):
+            one.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    """Let one clean-up work at a time, without a word on the disk, which may be full."""
+    lock = FileLock(home.locks / f"{CLEAN_UP}.lock")
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(lock.acquire(timeout=WAIT_SECONDS))
+        except Timeout:
+            told = "Another clean-up does not come to an end. Look at its run."
+            raise dg.Failure(told, allow_retries=False) from None
+        except OSError:
+            pass  # two at once are better than none
+        yield
 
 
 def _counts(done: dict[str, object]) -> dict[str, int]:

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from tws_maintenance.errors import SettingsError
-from tws_maintenance.home import find_home
+from tws_maintenance.home import Home, find_home
 from tws_maintenance.indices import INDICES
 from tws_maintenance.maintenance import HeadStart
 from tws_maintenance.pipeline.assets import build_assets
@@ -22,7 +22,8 @@ Definitions = dg.Definitions
 
 def build_definitions(begun: HeadStart | None = None) -> dg.Definitions:
     """Return the definitions; `begun` is what a caller began before importing Dagster."""
-    jobs, cleaning, limits = build_jobs(), build_cleaning_job(), _settings(begun)
+    home = begun.home if begun else find_home()
+    jobs, cleaning, limits = build_jobs(), build_cleaning_job(home), _settings(home)
     return dg.Definitions(
         assets=[
             *(
@@ -45,9 +46,9 @@ def build_definitions(begun: HeadStart | None = None) -> dg.Definitions:
     )
 
 
-def _settings(begun: HeadStart | None) -> Settings:
+def _settings(home: Home) -> Settings:
     """Return the settings that the definitions show; a mistake in them is told by every run."""
     try:
-        return load_settings(begun.home if begun else find_home())
+        return load_settings(home)
     except SettingsError:
         return Settings.model_construct()

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 IMPLICIT_ASSET_JOB = "__ASSET_JOB"
 PROMOTE = "promote_proposals"
 RESTORE = "restore_backup"
+# Built in `cleaning`; works on no task and leaves no report.
+CLEAN_UP = "clean_up"
 
 
 def build_jobs() -> "list[UnresolvedAssetJobDefinition]":

@@ -4,22 +4,30 @@ Both go by the same memory, in Dagster's own storage under one lock, so that who
 tells and the other one keeps quiet.
 """
 
+import contextlib
 import json
+from collections.abc import Iterator
 from datetime import datetime
 
 import dagster as dg
 
 from tws_maintenance.clock import utc_now
+from tws_maintenance.errors import LockHeld, TwsMaintenanceError
 from tws_maintenance.home import Home, find_home
-from tws_maintenance.notices.incidents import find_incidents
+from tws_maintenance.notices.channels import NoticeFailed
+from tws_maintenance.notices.incidents import Incident, find_incidents, incident
 from tws_maintenance.notices.telling import Telling, tell
-from tws_maintenance.pipeline.reconcile import is_ours
-from tws_maintenance.reports.shelf import ReportShelf
+from tws_maintenance.pipeline.jobs import CLEAN_UP
+from tws_maintenance.pipeline.reconcile import LOOK_BACK, is_ours, reconcile
+from tws_maintenance.pipeline.run_report import reasons_of
+from tws_maintenance.pipeline.situation import shared_shelf
+from tws_maintenance.pipeline.tags import HOME_TAG, REPORT_ID_TAG, own_tag
 from tws_maintenance.settings import load_settings
+from tws_maintenance.storage.digest import sha256
 from tws_maintenance.storage.locks import hold
 
 LOOK_SECONDS = 300
-LOCK_SECONDS = 60.0
+LOCK_SECONDS = 20.0
 MEMORY = "tws_maintenance/notices"
 
 
@@ -36,25 +44,77 @@ def look_and_tell(home: Home, instance: dg.DagsterInstance, at: datetime) -> Tel
         LockHeld: another look does not come to an end.
     """
     settings = load_settings(home)
-    lock = home.locks / "notices.lock"
-    with hold(lock, wait_seconds=LOCK_SECONDS, holder="notices"):
-        incidents = find_incidents(home, settings, at, ReportShelf(home))
-        done = tell(home, settings.notices, incidents, _remembered(instance), at)
-        instance.daemon_cursor_storage.set_cursor_values({MEMORY: json.dumps(done.told)})
+    with _one_look(home):
+        # First, so that a run that died is told by its report, not twice.
+        with contextlib.suppress(OSError, TwsMaintenanceError):
+            reconcile(home, instance)
+        incidents = [
+            *_without_report(home, instance, at),
+            *find_incidents(home, settings, at, shared_shelf(home)),
+        ]
+        done = tell(home, settings.notices, incidents, _remembered(home, instance), at)
+        instance.daemon_cursor_storage.set_cursor_values({_memory(home): json.dumps(done.told)})
     return done
 
 
-def _remembered(instance: dg.DagsterInstance) -> dict[str, list[str]]:
-    text = instance.daemon_cursor_storage.get_cursor_values({MEMORY}).get(MEMORY)
+@contextlib.contextmanager
+def _one_look(home: Home) -> Iterator[None]:
+    """Hold the lock of those who tell; go on without where it cannot be written.
+
+    A disk that is full or read-only is what has to be told, if need be twice.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            lock = home.locks / "notices.lock"
+            stack.enter_context(hold(lock, wait_seconds=LOCK_SECONDS, holder="notices"))
+        yield
+
+
+def _without_report(home: Home, instance: dg.DagsterInstance, at: datetime) -> Iterator[Incident]:
+    """Yield the runs of late that failed and have no report to be told by.
+
+    Those that could not write one, as the home cannot be written, and a clean-up, which leaves
+    none: the newest alone, since the next one makes up for it.
+    """
+    cleaning = dg.RunsFilter(job_name=CLEAN_UP, tags={HOME_TAG: str(home.root)})
+    newest = [one.run_id for one in instance.get_runs(cleaning, limit=1)]
+    failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=at - LOOK_BACK)
+    for record in instance.get_run_records(failed):
+        run = record.dagster_run
+        is_made_up_for = run.job_name == CLEAN_UP and run.run_id not in newest
+        if own_tag(run, REPORT_ID_TAG) is None and not is_made_up_for and is_ours(home, run):
+            lines = [*reasons_of(instance, run.run_id), f"Run {run.run_id}, without a report."]
+            yield incident(f"failed:{run.run_id}", "failed", f"{run.job_name} failed", lines)
+
+
+def _memory(home: Home) -> str:
+    """Return the name of the memory: one Dagster may serve several homes."""
+    return f"{MEMORY}/{sha256(str(home.root).encode())[:16]}"
+
+
+def _remembered(home: Home, instance: dg.DagsterInstance) -> dict[str, list[str]]:
+    name = _memory(home)
+    text = instance.daemon_cursor_storage.get_cursor_values({name}).get(name)
     try:
         return dict(json.loads(text)) if text else {}
     except (ValueError, TypeError):
         return {}  # told again is better than not at all
 
 
-def _told(done: Telling) -> str:
-    parts = [f"{name}: {count} told" for name, count in done.sent.items()]
-    return ". ".join([*parts, *done.failures]) or "Nothing new to tell"
+def _look(instance: dg.DagsterInstance) -> dg.SkipReason:
+    """Look and tell; what could not be delivered makes the tick fail, which the UI shows in red.
+
+    Raises:
+        NoticeFailed: a channel did not deliver; the others have.
+    """
+    try:
+        done = look_and_tell(find_home(), instance, utc_now())
+    except LockHeld:
+        return dg.SkipReason("The other sensor is telling just now.")
+    if done.failures:
+        raise NoticeFailed(". ".join([*done.failures, *done.remarks]))
+    told = [f"{name}: {count} told" for name, count in done.sent.items()]
+    return dg.SkipReason(f"{'. '.join([*told, *done.remarks]) or 'Nothing new to tell'}.")
 
 
 def _notice_sensor() -> dg.SensorDefinition:
@@ -67,10 +127,7 @@ def _notice_sensor() -> dg.SensorDefinition:
         ),
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        done = look_and_tell(find_home(), context.instance, utc_now())
-        if done.failures:
-            context.log.error("; ".join(done.failures))
-        return dg.SkipReason(f"{_told(done)}.")
+        return _look(context.instance)
 
     return sensor
 
@@ -83,6 +140,6 @@ def _run_failure_sensor() -> dg.SensorDefinition:
     def sensor(context: dg.RunFailureSensorContext) -> dg.SkipReason:
         if not is_ours(find_home(), context.dagster_run):
             return dg.SkipReason("Not a run of this home.")
-        return dg.SkipReason(f"{_told(look_and_tell(find_home(), context.instance, utc_now()))}.")
+        return _look(context.instance)
 
     return sensor

@@ -17,6 +17,7 @@ from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES, MARKET_EVENTS, TASKS
 from tws_maintenance.pipeline import names
 from tws_maintenance.pipeline.checks import staged_check_keys
+from tws_maintenance.pipeline.jobs import CLEAN_UP
 from tws_maintenance.pipeline.reconcile import UNFINISHED, is_ours, may_be_alive
 from tws_maintenance.pipeline.tags import (
     ACTOR_TAG,
@@ -113,7 +114,8 @@ class Audited:
 def runs_in_progress(home: Home, instance: dg.DagsterInstance) -> tuple[list[RunView], bool]:
     """Return the runs of `home` that have not ended, oldest first, from whatever entry point.
 
-    The second value tells whether one of them has no process any more: it is to be reconciled.
+    A clean-up, which works on no task, is left out. The second value tells whether one of them
+    all has no process any more: it is to be reconciled.
     """
     found = instance.get_run_records(dg.RunsFilter(statuses=IN_PROGRESS))
     records = [one for one in reversed(found) if is_ours(home, one.dagster_run)]
@@ -121,13 +123,16 @@ def runs_in_progress(home: Home, instance: dg.DagsterInstance) -> tuple[list[Run
         one.dagster_run.status in UNFINISHED and not may_be_alive(home, instance, one)
         for one in records
     )
-    return [_view(instance, one) for one in records], has_dead
+    working = [one for one in records if one.dagster_run.job_name != CLEAN_UP]
+    return [_view(instance, one) for one in working], has_dead
 
 
 def run_view(home: Home, instance: dg.DagsterInstance, run_id: str) -> RunView | None:
     """Return one run of `home`, None where Dagster has none of that id."""
     record = instance.get_run_record_by_id(run_id)
-    if record is None or not is_ours(home, record.dagster_run):
+    if record is None or record.dagster_run.job_name == CLEAN_UP:
+        return None
+    if not is_ours(home, record.dagster_run):
         return None
     return _view(instance, record)
 

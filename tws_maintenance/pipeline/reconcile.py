@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from tws_maintenance.clock import utc_now
 from tws_maintenance.home import Home
 from tws_maintenance.pipeline import names
-from tws_maintenance.pipeline.jobs import IMPLICIT_ASSET_JOB, build_jobs
+from tws_maintenance.pipeline.jobs import CLEAN_UP, IMPLICIT_ASSET_JOB, build_jobs
 from tws_maintenance.pipeline.tags import (
     ACTOR_TAG,
     HOME_TAG,
@@ -74,7 +74,8 @@ def _dead(home: Home, instance: dg.DagsterInstance) -> list[tuple[dg.RunRecord, 
     recent = dg.RunsFilter(statuses=ENDED_BADLY, updated_after=utc_now() - LOOK_BACK)
     for record in instance.get_run_records(recent):
         run = record.dagster_run
-        if own_tag(run, REPORT_ID_TAG) is None and is_ours(home, run):
+        has_none = own_tag(run, REPORT_ID_TAG) is None and run.job_name != CLEAN_UP
+        if has_none and is_ours(home, run):
             text = f"the run ended as {run.status.value.lower()} before it could begin"
             found.append((record, text))
     return found
@@ -85,7 +86,7 @@ def _told(
 ) -> list[Recovered]:
     """Write the report of a run unless it has one, which then is tagged where it was not."""
     run = record.dagster_run
-    if _has_report(home, run):
+    if run.job_name == CLEAN_UP or _has_report(home, run):
         return []
     # Killed between reserving the report and tagging the run, it is told without Dagster.
     report_id = report_of_run(home, run.run_id)

@@ -21,3 +21,23 @@ def step_failures(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
         text = f"step {event.step_key} failed: {error.message.strip() if error else 'no reason'}"
         failures.setdefault(task_of_step(event.step_key) or event.step_key, text)
     return failures
+
+
+def reasons_of(instance: dg.DagsterInstance, run_id: str) -> list[str]:
+    """Return why a run failed, as its steps tell or, where none came so far, the run itself."""
+    kinds = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
+    steps, run = [], []
+    for record in instance.get_records_for_run(run_id, of_type=kinds).records:
+        event = record.event_log_entry.dagster_event
+        if event is None:
+            continue
+        if event.event_type == dg.DagsterEventType.STEP_FAILURE:
+            described = event.step_failure_data.user_failure_data
+            error = event.step_failure_data.error
+            steps.append((described and described.description) or (error.message if error else ""))
+        else:
+            error = event.job_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            run.append(error.message if error else event.message or "")
+    return [text.strip() for text in steps or run if text.strip()]

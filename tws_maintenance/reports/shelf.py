@@ -8,13 +8,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from tws_maintenance.clock import parse_utc
 from tws_maintenance.errors import UsageError
 from tws_maintenance.home import Home
 from tws_maintenance.reports.entry import Entry, ResultLine, read_entry
-from tws_maintenance.reports.store import names_in, newest_first, report_path
+from tws_maintenance.reports.store import BACKUP_SOURCE, names_in, newest_first, report_path
 
 T = TypeVar("T")
 Mark = tuple[int, int, int, int]
@@ -122,13 +124,17 @@ class ReportShelf:
         rows = [entry for entry in shown if entry.matches(status, task)]
         return rows, len(ids) - (len(shown) - len(rows))
 
-    def last_refreshed(self, tasks: tuple[str, ...]) -> dict[str, Refreshed]:
-        """Return the newest refresh of each of `tasks` that ever had one."""
+    def last_refreshed(
+        self, tasks: tuple[str, ...], until: datetime | None = None
+    ) -> dict[str, Refreshed]:
+        """Return the newest refresh of each of `tasks` that ever had one, none after `until`."""
         found: dict[str, Refreshed] = {}
         for entry in self._entries():
             for line in entry.results:
                 if line.is_refresh and line.task in tasks and line.task not in found:
                     at = str(line.finished_at)
+                    if until and parse_utc(at) > until:
+                        continue
                     found[line.task] = Refreshed(at, line.source, entry.run_id, entry.report_id)
             if len(found) == len(tasks):
                 break
@@ -144,6 +150,25 @@ class ReportShelf:
     def last_apply(self, task: str) -> tuple[Entry, ResultLine] | None:
         """Return the newest result of an apply, however it ended."""
         return self._newest(task, lambda line: line.was_tried and line.dry_run is False)
+
+    def last_staged(self, task: str, until: datetime) -> Entry | None:
+        """Return the newest dry run that staged `task` from its sources, none from after `until`.
+
+        One of a clock that was wrong comes first by its name. A restore stages a backup.
+        """
+
+        def is_wanted(line: ResultLine) -> bool:
+            restores = str(line.source).startswith(BACKUP_SOURCE)
+            return line.task == task and line.proposal_id is not None and not restores
+
+        return self.newest(
+            lambda one: (
+                one.dry_run is True
+                and one.started_at is not None
+                and parse_utc(one.started_at) <= until
+                and any(map(is_wanted, one.results))
+            )
+        )
 
     def newest(self, is_wanted: Callable[[Entry], bool]) -> Entry | None:
         """Return the newest report that is wanted."""

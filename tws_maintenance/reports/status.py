@@ -5,6 +5,7 @@ from typing import Any
 
 from tws_maintenance.constituents.drift import find_drift
 from tws_maintenance.constituents.live import read_live
+from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
 from tws_maintenance.constituents.rules import FRESH, NOT_EDITED
 from tws_maintenance.errors import LiveFileError, StoreError, UsageError
 from tws_maintenance.freshness import is_older, is_stale
@@ -48,7 +49,8 @@ def status(home: Home, settings: Settings, at: datetime) -> dict[str, Any]:
 
 def overview(home: Home, settings: Settings, at: datetime, shelf: ReportShelf) -> dict[str, Any]:
     """Return {constituents[], market_events, latest_report}, from the files and the reports."""
-    refreshed = shelf.last_refreshed((*CONSTITUENT_TASKS, MARKET_EVENTS))
+    # What a wrong clock dated in the future would be fresh until then.
+    refreshed = shelf.last_refreshed((*CONSTITUENT_TASKS, MARKET_EVENTS), at + CLOCK_TOLERANCE)
     return {
         "constituents": [
             _index_status(home, settings, index, shelf, refreshed.get(index.task), at)

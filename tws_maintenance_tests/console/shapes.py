@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema_rs import Draft202012Validator
 
 from tws_maintenance.console.openapi import describe
 
@@ -11,5 +11,5 @@ def faults_of(name: str, value: Any) -> list[str]:
     """Return where `value` is not what the schema of that name says."""
     components = {"components": describe()["components"]}
     schema = {"$ref": f"#/components/schemas/{name}", **components}
-    checked = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
-    return [f"{one.json_path}: {one.message}" for one in checked.iter_errors(value)]
+    checked = Draft202012Validator(schema, validate_formats=True)
+    return [f"{one.instance_path}: {one.message}" for one in checked.iter_errors(value)]

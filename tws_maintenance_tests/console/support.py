@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +13,12 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tws_maintenance.console.app import create_app
+from tws_maintenance.console.serve import listen
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import Home
 from tws_maintenance.pipeline.instance import VARIABLE
 from tws_maintenance.settings import ConsoleSettings
-from tws_maintenance_tests.pipeline.support import DEADLINE_SECONDS, quiet_environment, until
+from tws_maintenance_tests.pipeline.support import quiet_environment, until
 
 API = "/api/maintenance"
 STI, HSI, SP500 = "sti_constituents", "hsi_constituents", "sp500_constituents"
@@ -119,7 +121,7 @@ def error_of(answer: TestResponse) -> tuple[int, str]:
     assert answer.json is not None, answer.text
     assert list(answer.json) == ["error"]
     error = answer.json["error"]
-    assert list(error) == ["code", "message", "detail"]
+    assert set(error) == {"code", "message", "detail"}
     assert error["message"].strip()
     assert "Traceback" not in answer.text
     return answer.status_code, error["code"]
@@ -131,6 +133,19 @@ def point_to(home: Home, server: PageServer, more: str = "") -> None:
     lines = [f'{name} = "{server.origin}"' for name in origins]
     text = "\n".join([more, "[http]", "backoff = 0", *lines, ""])
     (home.root / "maintenance.toml").write_text(text)
+
+
+@contextlib.contextmanager
+def served(app: Flask) -> Iterator[str]:
+    """Serve `app` by the real server and yield where."""
+    server = listen(app, "127.0.0.1", 0)
+    serving = threading.Thread(target=server.run, daemon=True)
+    serving.start()
+    try:
+        yield f"http://127.0.0.1:{server.effective_port}"
+    finally:
+        server.task_dispatcher.shutdown()
+        server.close()
 
 
 @contextlib.contextmanager
@@ -159,7 +174,6 @@ def consoled(folder: Path, server: PageServer, more: str = "") -> Iterator[Conso
 
 __all__ = [
     "API",
-    "DEADLINE_SECONDS",
     "ENOUGH",
     "HSI",
     "SP500",
@@ -170,5 +184,6 @@ __all__ = [
     "opened",
     "point_to",
     "report_of",
+    "served",
     "until",
 ]

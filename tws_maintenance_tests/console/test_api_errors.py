@@ -164,7 +164,8 @@ def test_a_watchlist_that_cannot_be_read_is_told_in_words(console: Console) -> N
 def test_a_history_that_cannot_be_read_is_told_in_words(console: Console) -> None:
     path = console.home.membership_file("sti")
     path.parent.mkdir(parents=True, exist_ok=True)
-    for content in (b"\xff\xfe", b"one,two\n1,2\n", b"symbol,security,from_date,to_date,report_id\nA,B,x,y,z\n"):
+    dated = b"symbol,security,from_date,to_date,report_id\nA,B,some day,another,z\n"
+    for content in (b"\xff\xfe", b"one,two\n1,2\n", dated):
         path.write_bytes(content)
         assert console.get("/maintenance").status_code == 200, content
         answer = console.get(f"/maintenance/history/{STI}")

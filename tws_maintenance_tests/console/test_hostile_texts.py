@@ -1,7 +1,6 @@
 """Texts of sources, files and operators stay texts on every page that shows them."""
 
 import json
-from collections.abc import Iterator
 from html.parser import HTMLParser
 
 import pytest
@@ -51,13 +50,12 @@ def stays_text(console: Console, path: str, *, shows: str = "") -> None:
     assert (found.handlers, found.inline_scripts) == ([], 0), path
     strange = [one for one in found.addresses if one and not one.startswith(SAFE_SCHEMES)]
     assert strange == [], path
-    assert "49" not in answer.text.split("alert(1)")[0][-20:], path
     if shows:
         assert shows in answer.text, path
 
 
 @pytest.fixture(scope="module")
-def hostile(shared_console: Console, web: PageServer) -> Iterator[Console]:
+def hostile(shared_console: Console, web: PageServer) -> Console:
     """A console whose live list and source hold hostile names, each on one side at least."""
     console = shared_console
     kept = [Company(f"H{n:02d}", text) for n, text in enumerate(HOSTILE)]
@@ -65,35 +63,31 @@ def hostile(shared_console: Console, web: PageServer) -> Iterator[Console]:
     web.pages["sti"] = page(
         "sti", [*companies("sti"), Company("E00", IMAGE), Company("E01", TEMPLATE)]
     )
-    yield console
+    return console
 
 
 def pages_of(report: dict[str, object]) -> list[str]:
     """Return every page that shows a run or its report."""
     names = [f"/maintenance/reports/{report['report_id']}", f"/maintenance/runs/{report['run_id']}"]
-    live = f"/maintenance/runs/{report['run_id']}/live"
-    return [*names, live, f"/maintenance/apply/{report['report_id']}"]
+    return [*names, f"/maintenance/apply/{report['report_id']}"]
 
 
-def test_names_of_companies_and_reasons_stay_texts(
-    hostile: Console, console: Console, web: PageServer
-) -> None:
+def test_names_of_companies_and_reasons_stay_texts(hostile: Console, console: Console) -> None:
     assert hostile is console
-    for reason in (SCRIPT, LINK, TEMPLATE):
-        report = console.run(STI, allow_large_change=True, reason=reason)
-        told = json.dumps(report)
-        assert "onerror=alert(1)" in told
-        assert result_of(report, STI)["removed"]
-        for path in (*pages_of(report), "/maintenance", "/maintenance/live", "/maintenance/reports"):
-            if path.endswith("live"):
-                text = console.get(path).text
-                assert Markup(text).handlers == []
-                assert {"img", "script"} & set(Markup(text).tags) == set()
-            else:
-                stays_text(console, path)
+    reason = f"{SCRIPT} {LINK} {TEMPLATE}"
+    report = console.run(STI, allow_large_change=True, reason=reason)
+    assert report["reason"] == reason
+    assert IMAGE in {one["security"] for one in result_of(report, STI)["changes"]["removed"]}
     # Two names were staged that are no plain text: the audit has refused them.
     assert result_of(report, STI)["validation"]["status"] == "failed"
-    assert len(web.asked) > 0
+    for path in (*pages_of(report), "/maintenance", "/maintenance/reports"):
+        stays_text(console, path)
+    stays_text(console, pages_of(report)[0], shows="{{7*7}}")
+    stays_text(console, pages_of(report)[0], shows="&lt;script&gt;alert(document.cookie)")
+    for path in (f"{pages_of(report)[1]}/live", "/maintenance/live"):
+        found = Markup(console.get(path).text)
+        assert found.handlers == []
+        assert {"img", "script"} & set(found.tags) == set()
 
 
 def test_a_hostile_list_that_is_live_already_stays_text_in_its_history(console: Console) -> None:

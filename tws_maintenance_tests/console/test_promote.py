@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ from tws_maintenance_tests.support import live_bytes, result_of
 NEVER = "maintenance_20200101_000000"
 
 
-def promote(console: Console, report_id: str, **body: object) -> dict[str, object]:
+def promote(console: Console, report_id: str, **body: object) -> dict[str, Any]:
     """Promote a dry run and return the report of that."""
     wanted = {"report_id": report_id, "wait": ENOUGH, **body}
     return report_of(console.post(f"{API}/promote", wanted))

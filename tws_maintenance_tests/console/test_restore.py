@@ -1,6 +1,7 @@
 """Going back to a backup from the console: shown first, done when asked, refused when damaged."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def backed_up(console: Console) -> Iterator[tuple[Console, bytes, str]]:
     console.home.live_file("sti").unlink(missing_ok=True)
 
 
-def restore(console: Console, **body: object) -> dict[str, object]:
+def restore(console: Console, **body: object) -> dict[str, Any]:
     """Restore STI and return the report of that."""
     return report_of(console.post(f"{API}/restore", {"task": STI, "wait": ENOUGH, **body}))
 

@@ -63,8 +63,12 @@ def start(console: Console, *tasks: str, **body: object) -> str:
 
 def until_at_work(console: Console, run_id: str) -> None:
     """Wait until a run stands before the page that is held back."""
-    path = f"{API}/runs/{run_id}"
-    until(lambda: console.json(path)["state"] == "running", "a run at work")
+
+    def is_at_work() -> bool:
+        steps = console.json(f"{API}/runs/{run_id}")["steps"]
+        return any(one["step"] == f"staged__{STI}" and one["state"] == "running" for one in steps)
+
+    until(is_at_work, "a run at work on STI")
 
 
 def process_of(console: Console, run_id: str) -> int:

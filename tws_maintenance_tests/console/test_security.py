@@ -3,45 +3,40 @@
 import re
 import socket
 from collections.abc import Iterator
-from threading import Thread
 
 import pytest
 import requests
 from flask import Flask
-from itsdangerous import URLSafeTimedSerializer
+from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from pydantic import SecretStr
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from tws_maintenance.clock import utc_now
 from tws_maintenance.console.security import HEADERS, MAX_REQUEST_BYTES, TOKEN_SECONDS, is_loopback
-from tws_maintenance.console.serve import listen
 from tws_maintenance.settings import ConsoleSettings
-from tws_maintenance_tests.console.support import API, STI, Console, error_of, opened
+from tws_maintenance_tests.console.support import API, STI, Console, error_of, opened, served
 from tws_maintenance_tests.support import live_bytes, reports_of
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 UNKNOWN_RUN = "00000000-0000-0000-0000-000000000000"
 
 
-class Forger(URLSafeTimedSerializer):
-    """Signs as the console does, at another time."""
+class Clock(TimestampSigner):
+    """Signs as the console does, as if it were so many seconds ago."""
 
     seconds_ago = 0
 
-    class TimestampSigner(URLSafeTimedSerializer.default_signer):  # type: ignore[misc,name-defined]
-        def get_timestamp(self) -> int:
-            return int(utc_now().timestamp()) - Forger.seconds_ago
-
-    default_signer = TimestampSigner
+    def get_timestamp(self) -> int:
+        return int(utc_now().timestamp()) - Clock.seconds_ago
 
 
 def token_of_age(app: Flask, raw: str, seconds: int) -> str:
     """Return the token that a page of that age carries."""
-    Forger.seconds_ago = seconds
+    Clock.seconds_ago = seconds
     key = app.secret_key
     assert key is not None
-    signed = Forger(key, salt="wtf-csrf-token").dumps(raw)
+    signed = URLSafeTimedSerializer(key, salt="wtf-csrf-token", signer=Clock).dumps(raw)
     return signed if isinstance(signed, str) else signed.decode()
 
 
@@ -280,30 +275,22 @@ def test_a_large_body_is_refused_before_it_is_read(console: Console) -> None:
 
 
 def test_the_real_server_answers_in_the_same_shape_and_names_no_product(console: Console) -> None:
-    server = listen(console.app, "127.0.0.1", 0)
-    serving = Thread(target=server.run, daemon=True)
-    serving.start()
-    origin = f"http://127.0.0.1:{server.effective_port}"
-    try:
-        with requests.Session() as session:
-            page = session.get(f"{origin}/maintenance", timeout=30)
-            token = re.findall(r'csrf-token" content="([^"]+)', page.text)[0]
-            headers = {"X-CSRFToken": token, "Content-Type": "application/json"}
-            large = session.post(
-                f"{origin}{API}/run", data=b" " * 1_000_000, headers=headers, timeout=30
-            )
-            assert (large.status_code, large.json()["error"]["code"]) == (413, "too_large")
-            forged = session.get(f"{origin}{API}/status", headers={"Host": "evil.example"})
-            assert (forged.status_code, forged.json()["error"]["code"]) == (400, "unknown_host")
-            for answer in (page, large, forged):
-                assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
-                assert "Server" not in answer.headers
-            # A proxy that nobody configured is not believed.
-            claims = {"X-Forwarded-Host": "evil.example", "X-Forwarded-For": "192.0.2.7"}
-            assert session.get(f"{origin}{API}/status", headers=claims).status_code == 200
-    finally:
-        server.task_dispatcher.shutdown()
-        server.close()
+    with served(console.app) as origin, requests.Session() as session:
+        page = session.get(f"{origin}/maintenance", timeout=30)
+        token = re.findall(r'csrf-token" content="([^"]+)', page.text)[0]
+        headers = {"X-CSRFToken": token, "Content-Type": "application/json"}
+        body = b" " * 1_000_000
+        large = session.post(f"{origin}{API}/run", data=body, headers=headers, timeout=30)
+        assert (large.status_code, large.json()["error"]["code"]) == (413, "too_large")
+        other = {"Host": "evil.example"}
+        forged = session.get(f"{origin}{API}/status", headers=other, timeout=30)
+        assert (forged.status_code, forged.json()["error"]["code"]) == (400, "unknown_host")
+        for answer in (page, large, forged):
+            assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
+            assert "Server" not in answer.headers
+        # A proxy that nobody configured is not believed.
+        claims = {"X-Forwarded-Host": "evil.example", "X-Forwarded-For": "192.0.2.7"}
+        assert session.get(f"{origin}{API}/status", headers=claims, timeout=30).status_code == 200
 
 
 def test_forms_take_what_the_pages_offer_and_nothing_more(console: Console) -> None:

@@ -60,6 +60,7 @@ JOBS = {
     "promote_proposals": LIVE_STEPS,
     "restore_backup": [*STAGED_STEPS, *LIVE_STEPS],
     "validate_metadata": [f"validate_{step}" for step in LIVE_STEPS],
+    "clean_up": ["remove_what_is_old"],
 }
 
 

@@ -155,7 +155,7 @@ def test_two_operators_see_each_other_and_the_later_one_is_led_to_the_run(
     press(second, "Dry Run All")
     expect(second.get_by_role("heading", level=1)).to_have_text("Busy")
     alert = second.get_by_role("alert").filter(visible=True)
-    expect(alert).to_contain_text(f"is at work on {STI.task}")
+    expect(alert).to_contain_text(f"A run of STI, started by {getpass.getuser()} (console)")
     expect(alert).to_contain_text("Nothing was started.")
     second.get_by_role("link", name="Look at the run in progress").click()
     expect(second).to_have_url(first.url)

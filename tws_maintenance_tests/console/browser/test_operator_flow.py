@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from tws_maintenance.console.presenting import CURVE_WIDTH
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
 from tws_maintenance.storage.digest import sha256
@@ -76,6 +77,7 @@ def test_the_operator_looks_applies_reads_and_goes_back(console: Console, visits
     dialog.get_by_label("Reason").fill(REASON)
     dialog.get_by_role("button", name="Replace S&P 500, confirm STI, HSI").click()
     see_end(page, "Apply completed. Replaced: S&P 500.")
+    expect(page.locator("[data-part=result]")).to_contain_text(f"Reason: {REASON}")
     after = live_bytes(console.home)
     assert (after["sti"], after["hsi"]) == (before["sti"], before["hsi"])
     looked, applied = reports_of(console.home)
@@ -139,6 +141,10 @@ def the_timeline_tells_of_both(page: Page) -> None:
     expect(entries.first).to_contain_text("META → FB Meta Platforms")
     expect(entries.last).to_contain_text("FB → META Meta Platforms")
     expect(entries.last.locator(".added").filter(has_text="AMCR")).to_contain_text("added")
+    # A history of one day is a line, too.
+    line = page.locator(".curve polyline").bounding_box()
+    assert line is not None
+    assert line["width"] > CURVE_WIDTH / 2
     today = (page.locator(".timeline h2").first.text_content() or "").split()[0]
     page.get_by_role("textbox", name="Members on").fill(today)
     press(page, "Show")

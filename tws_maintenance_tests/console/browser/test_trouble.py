@@ -83,6 +83,7 @@ def test_a_run_that_failed_as_a_whole_never_reads_like_nothing_to_do(
     # Who writes such a name into a page is told of, and not obeyed.
     expect(results.filter(has_text="HSI")).to_contain_text(HOSTILE)
     expect(window.locator(".steps")).to_contain_text("not reached")
+    expect(window.locator(".steps")).not_to_contain_text("dagster.")
 
     window.goto(OVERVIEW)
     expect(window.get_by_role("button", name="Apply Constituents Refresh")).to_be_disabled()
@@ -91,6 +92,8 @@ def test_a_run_that_failed_as_a_whole_never_reads_like_nothing_to_do(
     expect(window.locator("[data-part=waiting]")).to_contain_text(HOSTILE)
     expect(window.locator("#card-hsi_constituents")).to_contain_text("rejected")
     expect(window.locator("#card-latest")).to_contain_text("failed")
+    window.locator("#card-sti_constituents").get_by_role("link", name="see why").click()
+    expect(window.locator(".verdict")).to_contain_text("Failed: S&P 500, STI, HSI.")
 
 
 def test_a_large_change_is_applied_only_after_a_second_look_with_a_reason(

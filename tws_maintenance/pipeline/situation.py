@@ -1,0 +1,73 @@
+"""What automation goes by: the runs at work and those that began, as Dagster tells, and reports.
+
+What follows from it is decided by `tws_maintenance.offpeak`, which knows no Dagster.
+"""
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+import dagster as dg
+
+from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
+from tws_maintenance.home import Home
+from tws_maintenance.offpeak import Situation
+from tws_maintenance.pipeline import names
+from tws_maintenance.pipeline.jobs import RESTORE
+from tws_maintenance.pipeline.observe import runs_in_progress
+from tws_maintenance.pipeline.reconcile import is_ours, reconcile
+from tws_maintenance.pipeline.tags import planned_steps, report_config
+from tws_maintenance.reports.shelf import ReportShelf
+from tws_maintenance.settings import load_settings
+
+
+def situation_of(home: Home, instance: dg.DagsterInstance, at: datetime) -> Situation:
+    """Return what is to be decided from at this instant.
+
+    Raises:
+        SettingsError: the settings of the home hold a mistake.
+    """
+    settings = load_settings(home)
+    since = at - timedelta(hours=settings.automation.retry_hours)
+    return Situation(
+        home,
+        settings,
+        at,
+        shared_shelf(home),
+        busy_tasks(home, instance),
+        _last_begun(home, instance, since, at + CLOCK_TOLERANCE),
+    )
+
+
+def busy_tasks(home: Home, instance: dg.DagsterInstance) -> frozenset[str]:
+    """Return the tasks at work; a run that died is closed first, so that it holds nothing up."""
+    views, has_dead = runs_in_progress(home, instance)
+    if has_dead:
+        reconcile(home, instance)
+        views, _ = runs_in_progress(home, instance)
+    return frozenset(task for view in views for task in view.tasks)
+
+
+@cache
+def shared_shelf(home: Home) -> ReportShelf:
+    """Return the shelf that the ticks of this process share, so that each report is read once."""
+    return ReportShelf(home)
+
+
+def _last_begun(
+    home: Home, instance: dg.DagsterInstance, since: datetime, until: datetime
+) -> dict[str, datetime]:
+    """Return when a run last set out to fetch each task, of the runs created between the two.
+
+    It counts however it ended: one that could write no report is known from here alone.
+    """
+    found: dict[str, datetime] = {}
+    filters = dg.RunsFilter(created_after=since, created_before=until)
+    for record in instance.get_run_records(filters):  # the newest first
+        run = record.dagster_run
+        steps = planned_steps(run, instance)
+        if run.job_name == RESTORE or not steps & names.staging_steps() or not is_ours(home, run):
+            continue
+        planned = {task for step in steps if (task := names.task_of_step(step))}
+        for task in report_config(run).get("tasks") or planned:
+            found.setdefault(task, record.create_timestamp.replace(tzinfo=UTC))
+    return found

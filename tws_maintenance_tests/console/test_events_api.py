@@ -1,0 +1,147 @@
+"""Market events and the watchlist over the API of the standalone console."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from icalendar import Calendar
+
+from tws_maintenance.clock import utc_now, utc_text
+from tws_maintenance.demo.events import as_json, calendar_events
+from tws_maintenance.demo.server import PageServer
+from tws_maintenance_tests.console.shapes import faults_of
+from tws_maintenance_tests.console.support import API, ENOUGH, Console, error_of, report_of
+from tws_maintenance_tests.support import result_of
+
+EVENTS = "/api/market-events"
+WATCHLIST = "/api/watchlist"
+
+
+@pytest.fixture(scope="module")
+def synced(shared_console: Console, web: PageServer) -> Console:
+    """A console that has refreshed its events: AAPL reports in five days."""
+    soon = utc_now().date() + timedelta(days=5)
+    answer = as_json(calendar_events([soon], ex_dividend=soon + timedelta(days=2)))
+    web.symbols["AAPL"] = (200, answer)
+    web.symbols["MSFT"] = (500, b"fault")
+    body = {"symbols": ["AAPL"], "days": 40, "wait": ENOUGH}
+    report = report_of(shared_console.post(f"{EVENTS}/refresh", body))
+    assert (report["status"], report["dry_run"]) == ("completed", False)
+    assert [one["task"] for one in report["results"]] == ["market_events"]
+    assert result_of(report, "market_events")["symbols"]["AAPL"]["outcome"] == "ok"
+    assert result_of(report, "market_events")["window"]["days"] == 40
+    return shared_console
+
+
+@pytest.fixture
+def unwatched(console: Console) -> Iterator[Console]:
+    """A console without a watchlist, before and after."""
+    console.home.watchlist.unlink(missing_ok=True)
+    yield console
+    console.home.watchlist.unlink(missing_ok=True)
+
+
+def test_before_a_sync_there_is_nothing_and_it_is_said(fresh: Console) -> None:
+    assert fresh.json(f"{EVENTS}/upcoming") == {"events": [], "count": 0, "last_sync": None}
+    assert fresh.json(f"{EVENTS}/sync-log") == {"logs": [], "count": 0}
+    calendar = fresh.get(f"{EVENTS}/calendar.ics")
+    assert calendar.content_type == "text/calendar; charset=utf-8"
+    assert Calendar.from_ical(calendar.data).walk("VEVENT") == []
+    assert fresh.json(WATCHLIST) == {"watchlist": [], "count": 0, "unreadable": []}
+
+
+def test_the_events_to_come_are_listed_by_day_and_kind(synced: Console, console: Console) -> None:
+    assert synced is console
+    answer = console.json(f"{EVENTS}/upcoming", days=40)
+    assert faults_of("Upcoming", answer) == []
+    events = answer["events"]
+    assert answer["count"] == len(events) > 2
+    assert [one["event_date"] for one in events] == sorted(one["event_date"] for one in events)
+    own = console.json(f"{EVENTS}/upcoming", days=40, symbol="AAPL")["events"]
+    assert {one["event_type"] for one in own} == {"EARNINGS", "DIVIDEND"}
+    (earnings,) = console.json(f"{EVENTS}/upcoming", type="EARNINGS")["events"]
+    assert (earnings["symbol"], earnings["status"]) == ("AAPL", "active")
+    assert console.json(f"{EVENTS}/upcoming", days=1, symbol="AAPL")["count"] == 0
+    assert answer["last_sync"]["finished_at"] <= utc_text(utc_now())
+    page = console.get("/maintenance/events", days=40, symbol="AAPL").text
+    assert "AAPL" in page
+
+
+def test_the_calendar_holds_the_same(synced: Console, console: Console) -> None:
+    assert synced is console
+    calendar = Calendar.from_ical(console.get(f"{EVENTS}/calendar.ics").data)
+    titles = [str(one["SUMMARY"]) for one in calendar.walk("VEVENT")]
+    assert any("AAPL" in title for title in titles)
+
+
+def test_each_sync_leaves_a_line_a_provider(synced: Console, console: Console) -> None:
+    assert synced is console
+    answer = console.json(f"{EVENTS}/sync-log", limit=200)
+    assert faults_of("SyncLog", answer) == []
+    assert answer["count"] == len(answer["logs"]) > 1
+    assert {one["status"] for one in answer["logs"]} <= {"success", "ok", "completed"}
+    first = console.json(f"{EVENTS}/sync-log", limit=1)["logs"]
+    assert first == answer["logs"][:1]
+    assert console.json(f"{EVENTS}/sync-log", limit=1, offset=1)["logs"] == answer["logs"][1:2]
+    assert console.json(f"{EVENTS}/sync-log", offset=10_000)["logs"] == []
+
+
+def test_a_refresh_that_fails_in_part_says_so(synced: Console, console: Console) -> None:
+    assert synced is console
+    body = {"symbols": ["AAPL", "MSFT"], "wait": ENOUGH}
+    report = report_of(console.post(f"{EVENTS}/refresh", body))
+    assert report["status"] == "partial_failure"
+    symbols = result_of(report, "market_events")["symbols"]
+    assert (symbols["AAPL"]["outcome"], symbols["MSFT"]["outcome"]) == ("ok", "unreachable")
+    status = console.json(f"{API}/status")["market_events"]
+    assert status["status"] == "partial_failure"
+    assert status["errors"] > 0
+    assert console.json(f"{API}/badge")["isError"] is True
+
+
+def test_symbols_are_watched_and_no_longer(unwatched: Console) -> None:
+    added = unwatched.post(WATCHLIST, {"symbol": "AAPL"}).json
+    assert added is not None
+    assert faults_of("WatchlistChanged", added) == []
+    assert (added["added"], added["count"]) == (["AAPL"], 1)
+    assert unwatched.post(WATCHLIST, {"symbol": "AAPL"}).json == added | {"added": []}
+    for symbol in ("D05.SI", "0005.HK", "BRK-B"):
+        assert unwatched.post(WATCHLIST, {"symbol": symbol}).status_code == 200
+    watched = unwatched.json(WATCHLIST)
+    assert faults_of("Watchlist", watched) == []
+    symbols = [one["symbol"] for one in watched["watchlist"]]
+    assert symbols == ["0005.HK", "AAPL", "BRK-B", "D05.SI"]
+    removed = unwatched.post(WATCHLIST, {"symbol": "AAPL"}, "DELETE").json
+    assert removed is not None
+    assert (removed["removed"], removed["count"]) == (["AAPL"], 3)
+    again = unwatched.post(WATCHLIST, {"symbol": "AAPL"}, "DELETE")
+    assert error_of(again) == (404, "not_found")
+    assert unwatched.json(WATCHLIST)["count"] == 3
+
+
+def test_the_page_of_the_watchlist_takes_what_people_write(unwatched: Console) -> None:
+    answer = unwatched.form("/maintenance/watchlist/add", symbols="aapl, d05.si  5.hk")
+    assert (answer.status_code, answer.location) == (303, "/maintenance/watchlist")
+    page = unwatched.get("/maintenance/watchlist").text
+    assert "Watched from now on: 0005.HK, AAPL, D05.SI." in page
+    unwatched.form("/maintenance/watchlist/remove", symbol="AAPL")
+    assert [one["symbol"] for one in unwatched.json(WATCHLIST)["watchlist"]] == [
+        "0005.HK",
+        "D05.SI",
+    ]
+    unwatched.home.watchlist.write_text("symbol,note\nAAPL,mine\nnonsense!,x\n")
+    assert unwatched.json(WATCHLIST) == {
+        "watchlist": [{"symbol": "AAPL", "added_at": None}],
+        "count": 1,
+        "unreadable": ["nonsense!"],
+    }
+    assert "nonsense!" in unwatched.get("/maintenance/watchlist").text
+
+
+def test_a_sync_asks_for_what_is_watched(unwatched: Console, web: PageServer) -> None:
+    soon = utc_now().date() + timedelta(days=9)
+    web.symbols["IBM"] = (200, as_json(calendar_events([soon])))
+    unwatched.post(WATCHLIST, {"symbol": "IBM"})
+    report = report_of(unwatched.post(f"{EVENTS}/refresh", {"wait": ENOUGH}))
+    asked = result_of(report, "market_events")["symbols"]["IBM"]
+    assert (asked["from"], asked["outcome"]) == (["watchlist"], "ok")

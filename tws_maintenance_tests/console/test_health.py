@@ -1,0 +1,146 @@
+"""What monitoring asks for: the badge, the caches' generations, the metrics of Prometheus."""
+
+import re
+
+import pytest
+
+from tws_maintenance.clock import parse_utc, utc_now
+from tws_maintenance.demo.pages import companies, page
+from tws_maintenance.demo.server import PageServer
+from tws_maintenance.indices import CONSTITUENT_TASKS, MARKET_EVENTS
+from tws_maintenance.storage.digest import sha256
+from tws_maintenance_tests.console.support import API, HSI, SP500, STI, Console
+from tws_maintenance_tests.support import result_of
+
+NAMES = {"age_seconds", "rows", "last_status", "warnings", "duration_seconds"}
+_SAMPLE = re.compile(r'tws_maintenance_([a-z_]+)\{task="([a-z0-9_]+)"\} (-?[0-9.e+-]+)')
+
+
+def metrics_of(console: Console) -> dict[str, dict[str, float]]:
+    """Return the samples by name and task, having read the text as Prometheus does."""
+    answer = console.get("/metrics")
+    assert answer.status_code == 200
+    assert answer.content_type == "text/plain; version=0.0.4; charset=utf-8"
+    assert answer.text.endswith("\n")
+    found: dict[str, dict[str, float]] = {}
+    described: list[str] = []
+    for line in answer.text.splitlines():
+        if line.startswith("# HELP "):
+            described.append(line.split()[2].removeprefix("tws_maintenance_"))
+            assert len(line.split()) > 4
+        elif line.startswith("# TYPE "):
+            assert line == f"# TYPE tws_maintenance_{described[-1]} gauge"
+        else:
+            sample = _SAMPLE.fullmatch(line)
+            assert sample, line
+            # All samples of a name stand together, after its description.
+            assert sample[1] == described[-1]
+            assert sample[2] not in found.setdefault(sample[1], {})
+            found[sample[1]][sample[2]] = float(sample[3])
+    assert described == [*dict.fromkeys(described)]
+    assert set(described) == NAMES
+    return found
+
+
+def test_before_anything_there_are_descriptions_and_no_made_up_samples(fresh: Console) -> None:
+    assert set(metrics_of(fresh)) <= {"rows"}
+    assert metrics_of(fresh).get("rows", {}).get(STI) is None
+    assert (
+        fresh.json(f"{API}/badge")
+        == {
+            "schemaVersion": 1,
+            "label": "maintenance",
+            "message": "S&P 500, STI, HSI, events stale",
+            "color": "orange",
+            "isError": False,
+        }
+        or fresh.json(f"{API}/badge")["isError"]
+    )
+    assert fresh.json(f"{API}/caches") == {
+        "generations": [
+            {
+                "index": index,
+                "task": task,
+                "generation": None,
+                "report_id": None,
+                "promoted_at": None,
+                "sha256": None,
+            }
+            for index, task in (("sp500", SP500), ("sti", STI), ("hsi", HSI))
+        ]
+    }
+
+
+def test_after_an_apply_everything_is_fresh(fresh: Console) -> None:
+    report = fresh.apply("all")
+    found = metrics_of(fresh)
+    assert set(found) == NAMES
+    for task in (*CONSTITUENT_TASKS, MARKET_EVENTS):
+        result = result_of(report, task)
+        assert found["last_status"][task] == 1
+        assert found["duration_seconds"][task] == result["duration_seconds"]
+        told = len(result["warnings"]) + len(result["validation"]["warnings"])
+        assert found["warnings"][task] == told
+        age = (utc_now() - parse_utc(result["finished_at"])).total_seconds()
+        assert 0 <= found["age_seconds"][task] <= age + 0.1  # it is rounded
+    rows = found["rows"]
+    assert (rows[SP500], rows[STI], rows[HSI]) == (503, 30, 85)
+    badge = fresh.json(f"{API}/badge")
+    assert (badge["message"], badge["color"], badge["isError"]) == ("fresh", "brightgreen", False)
+
+    first = fresh.json(f"{API}/caches")["generations"]
+    for one in first:
+        live = fresh.home.live_file(one["index"]).read_bytes()
+        assert (one["sha256"], one["report_id"]) == (sha256(live), report["report_id"])
+    # What changed nothing changes no generation either: caches need not read anew.
+    fresh.apply(STI)
+    assert fresh.json(f"{API}/caches")["generations"] == first
+
+
+def test_a_promotion_changes_the_generation_of_its_list_alone(
+    fresh: Console, server: PageServer
+) -> None:
+    fresh.apply(STI, HSI)
+    before = {one["task"]: one for one in fresh.json(f"{API}/caches")["generations"]}
+    server.pages["sti"] = page("sti", companies("sti")[1:])
+    fresh.apply(STI, HSI)
+    after = {one["task"]: one for one in fresh.json(f"{API}/caches")["generations"]}
+    assert [task for task in after if after[task] != before[task]] == [STI]
+    assert after[STI]["generation"] != before[STI]["generation"]
+
+
+def test_what_failed_or_is_missing_is_red(fresh: Console, server: PageServer) -> None:
+    fresh.apply("all")
+    del server.pages["sti"]
+    fresh.run(STI)
+    assert metrics_of(fresh)["last_status"][STI] == 0
+    # The list itself is what it was, and as old.
+    assert metrics_of(fresh)["rows"][STI] == 30
+    badge = fresh.json(f"{API}/badge")
+    assert (badge["message"], badge["color"], badge["isError"]) == ("STI failed", "red", True)
+    fresh.home.live_file("hsi").unlink()
+    assert fresh.json(f"{API}/badge")["message"] == "STI, HSI failed"
+    assert HSI not in metrics_of(fresh)["rows"]
+
+
+def test_a_stamp_that_cannot_be_read_is_no_generation(console: Console) -> None:
+    console.apply(STI)
+    path = console.home.generation_file("sti")
+    before = path.read_bytes()
+    for content in (b"", b"{}", b"\xff", b'{"generation": 5}', b"[" * 50_000):
+        path.write_bytes(content)
+        (one,) = [
+            found
+            for found in console.json(f"{API}/caches")["generations"]
+            if found["index"] == "sti"
+        ]
+        assert one["generation"] is None, content
+        assert console.get(f"{API}/status").status_code == 200
+    path.write_bytes(before)
+
+
+@pytest.mark.parametrize("path", [f"{API}/badge", f"{API}/caches", "/metrics"])
+def test_monitoring_needs_no_cookie_and_gets_none(console: Console, path: str) -> None:
+    answer = console.app.test_client().get(path)
+    assert answer.status_code == 200
+    assert "Set-Cookie" not in answer.headers

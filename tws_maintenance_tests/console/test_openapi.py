@@ -1,0 +1,107 @@
+"""The description of the API: complete, and true: schemathesis looks for what it gets wrong."""
+
+import contextlib
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+import schemathesis
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import from_schema
+from schemathesis.engine.events import FatalError, NonFatalError, ScenarioFinished
+
+from tws_maintenance.console.launcher import WAITING_ALLOWED
+from tws_maintenance.console.openapi import describe
+from tws_maintenance_tests.console.support import HSI, Console, served, until
+
+DESCRIPTION = "/api/openapi.json"
+EXAMPLES = 12
+
+
+def test_every_address_of_the_api_is_described_and_no_other(console: Console) -> None:
+    there = {
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in console.app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.rule.startswith(("/api/", "/metrics"))
+    }
+    told = {(path, method) for path, one in describe()["paths"].items() for method in one}
+    assert there == told | {(DESCRIPTION, "get")}
+    assert console.json(DESCRIPTION) == describe()
+
+
+def test_every_change_is_described_with_its_token(console: Console) -> None:
+    for path, methods in console.json(DESCRIPTION)["paths"].items():
+        for method, one in methods.items():
+            if method == "get":
+                assert "security" not in one, path
+            else:
+                assert all("csrf" in way for way in one["security"]), path
+                assert {"403", "413", "415"} <= set(one["responses"]), path
+
+
+def test_every_answer_is_as_described(console: Console) -> None:
+    """No answer of another status, shape or type, no 5xx, nothing accepted that is refused."""
+    cookie = console.client.get_cookie("tws_maintenance")
+    assert cookie is not None
+    # Something to be told of. Not STI: its codes may not be written without their market.
+    console.apply(HSI)
+    config = SchemathesisConfig.from_dict(
+        {
+            "seed": 1,
+            "headers": {
+                "X-CSRFToken": console.token,
+                "Cookie": f"tws_maintenance={cookie.value}",
+            },
+            "generation": {
+                "max-examples": EXAMPLES,
+                "deterministic": True,
+                "database": "none",
+                "with-security-parameters": False,
+            },
+        }
+    )
+    faults: list[str] = []
+    answers: Counter[int] = Counter()
+    with served(console.app) as origin, nobody_else_waits(console):
+        schema = schemathesis.openapi.from_url(f"{origin}{DESCRIPTION}", config=config)
+        for event in from_schema(schema).execute():
+            if isinstance(event, ScenarioFinished):
+                faults += _failures(event)
+                answers.update(_statuses(event))
+            elif isinstance(event, NonFatalError):
+                faults.append(str(event.value))
+            elif isinstance(event, FatalError):
+                raise event.exception
+    until(lambda: console.running == [], "the end of all runs")
+    assert faults == []
+    # It has met most of what there is, and was not stopped at the door.
+    assert {200, 202, 400, 403, 404, 405, 409, 415} <= set(answers)
+    assert answers[403] < answers[200]
+
+
+@contextlib.contextmanager
+def nobody_else_waits(console: Console) -> Iterator[None]:
+    """Be all those who may wait for the end of a run, so that others are answered at once."""
+    waiting = console.backend.launcher._waiting
+    taken = [waiting.acquire(blocking=False) for _ in range(WAITING_ALLOWED)]
+    assert all(taken)
+    try:
+        yield
+    finally:
+        waiting.release(WAITING_ALLOWED)
+
+
+def _statuses(event: ScenarioFinished) -> Iterator[int]:
+    for one in event.recorder.interactions.values():
+        if one.response is not None:
+            yield one.response.status_code
+
+
+def _failures(event: ScenarioFinished) -> Iterator[str]:
+    for case_id, checks in event.recorder.checks.items():
+        for check in checks:
+            if check.failure_info is not None:
+                case = event.recorder.cases[case_id].value
+                told = check.failure_info.failure
+                yield f"{check.name}: {told}\n{case.as_curl_command()}"

@@ -22,6 +22,7 @@ from tws_maintenance.indices import INDICES
 from tws_maintenance.pipeline import names
 from tws_maintenance.pipeline.checks import live_check_keys, staged_check_keys
 from tws_maintenance.pipeline.database_faults import database_errors, reason_of
+from tws_maintenance.pipeline.event_log import forget_checks
 from tws_maintenance.pipeline.events import event_check_keys
 from tws_maintenance.pipeline.jobs import CLEAN_UP
 from tws_maintenance.pipeline.observe import MATERIALIZATIONS_READ
@@ -119,6 +120,7 @@ def clean_runs(home: Home, instance: dg.DagsterInstance, before: datetime) -> in
         instance.delete_run(run.run_id)
         instance.compute_log_manager.delete_logs(prefix=[run.run_id])
         _remove_shard(instance, run.run_id)
+    forget_checks(instance, [run.run_id for run in gone])
     return len(gone)
 
 

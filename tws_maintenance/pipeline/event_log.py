@@ -1,4 +1,4 @@
-"""SQLite event log that keeps its engine.
+"""SQLite event log that keeps its engine, and what is removed from an event log by us.
 
 Dagster's own makes a new SQLAlchemy engine for every event, which throws away the compiled
 statements each time: 1.4 s of a dry run with its 45 checks, 0.45 s with one engine. Same file,
@@ -7,11 +7,16 @@ writes; an operator's own DAGSTER_HOME is not touched and works without it.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 
-from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
+import dagster as dg
+from dagster._core.storage.event_log import (
+    ConsolidatedSqliteEventLogStorage,
+    SqlEventLogStorage,
+)
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 from dagster._core.storage.sql import create_engine
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from sqlalchemy import event
@@ -50,6 +55,19 @@ class SqliteEventLog(ConsolidatedSqliteEventLogStorage):
         """Close the connections."""
         self._engine.dispose()
         super().dispose()  # type: ignore[no-untyped-call]
+
+
+def forget_checks(instance: dg.DagsterInstance, run_ids: Collection[str]) -> None:
+    """Remove the asset check executions of runs that were deleted.
+
+    Dagster's own `delete_run` leaves them: 4 KB each, 54 a run, two thirds of the storage of a
+    home after a year.
+    """
+    storage = instance.event_log_storage
+    if isinstance(storage, SqlEventLogStorage) and run_ids:
+        table = AssetCheckExecutionsTable
+        with storage.index_connection() as connection:
+            connection.execute(table.delete().where(table.c.run_id.in_(run_ids)))
 
 
 def _without_a_sync_for_each_event(connection: sqlite3.Connection, _record: object) -> None:

@@ -35,7 +35,8 @@ def create_app(home: Home, settings: ConsoleSettings | None = None) -> Flask:
     app.config.from_mapping(
         # New at every start: nothing secret is written down. Open pages are told to reload.
         SECRET_KEY=secrets.token_bytes(32),
-        SESSION_COOKIE_NAME="tws_maintenance",
+        # Cookies know no ports: two consoles of one machine would log each other out.
+        SESSION_COOKIE_NAME=f"tws_maintenance_{settings.port}",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Strict",
         MAX_CONTENT_LENGTH=security.MAX_REQUEST_BYTES,

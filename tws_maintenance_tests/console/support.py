@@ -22,6 +22,7 @@ from tws_maintenance_tests.pipeline.support import quiet_environment, until
 
 API = "/api/maintenance"
 STI, HSI, SP500 = "sti_constituents", "hsi_constituents", "sp500_constituents"
+COOKIE = "tws_maintenance_5080"
 # Longer than any run takes, and none takes as long.
 ENOUGH = 100
 _TOKEN = re.compile(r'<meta name="csrf-token" content="([^"]+)">')

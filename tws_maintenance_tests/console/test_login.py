@@ -17,6 +17,7 @@ from tws_maintenance.home import Home
 from tws_maintenance.settings import ConsoleSettings
 from tws_maintenance_tests.console.support import (
     API,
+    COOKIE,
     STI,
     Console,
     error_of,
@@ -209,10 +210,10 @@ def test_who_sends_no_password_is_not_counted_as_guessing(stranger: Console) -> 
 def test_a_cookie_of_another_console_opens_nothing(guarded: Console, stranger: Console) -> None:
     client = guarded.app.test_client()
     log_in(client)
-    cookie = client.get_cookie("tws_maintenance")
+    cookie = client.get_cookie(COOKIE)
     assert cookie is not None
     thief = stranger.app.test_client()
-    thief.set_cookie("tws_maintenance", cookie.value)
+    thief.set_cookie(COOKIE, cookie.value)
     assert thief.get("/maintenance").status_code == 302
     assert cookie.http_only
     assert cookie.same_site == "Strict"

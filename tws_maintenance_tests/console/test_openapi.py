@@ -12,7 +12,7 @@ from schemathesis.engine.events import FatalError, NonFatalError, ScenarioFinish
 
 from tws_maintenance.console.launcher import WAITING_ALLOWED
 from tws_maintenance.console.openapi import describe
-from tws_maintenance_tests.console.support import HSI, Console, served, until
+from tws_maintenance_tests.console.support import COOKIE, HSI, Console, served, until
 
 DESCRIPTION = "/api/openapi.json"
 EXAMPLES = 12
@@ -42,7 +42,7 @@ def test_every_change_is_described_with_its_token(console: Console) -> None:
 
 def test_every_answer_is_as_described(console: Console) -> None:
     """No answer of another status, shape or type, no 5xx, nothing accepted that is refused."""
-    cookie = console.client.get_cookie("tws_maintenance")
+    cookie = console.client.get_cookie(COOKIE)
     assert cookie is not None
     # Something to be told of. Not STI: its codes may not be written without their market.
     console.apply(HSI)
@@ -51,7 +51,7 @@ def test_every_answer_is_as_described(console: Console) -> None:
             "seed": 1,
             "headers": {
                 "X-CSRFToken": console.token,
-                "Cookie": f"tws_maintenance={cookie.value}",
+                "Cookie": f"{COOKIE}={cookie.value}",
             },
             "generation": {
                 "max-examples": EXAMPLES,

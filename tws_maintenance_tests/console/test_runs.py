@@ -19,6 +19,7 @@ from tws_maintenance.pipeline.run_process import SECRET_OF_THE_CONSOLE
 from tws_maintenance.pipeline.tags import PROCESS_TAG
 from tws_maintenance_tests.console.support import (
     API,
+    COOKIE,
     HSI,
     SP500,
     STI,
@@ -156,12 +157,12 @@ def test_of_two_at_once_exactly_one_starts(console: Console) -> None:
     def ask(token: str) -> TestResponse:
         client = console.app.test_client()
         # Each is an operator with a page of his own.
-        client.set_cookie("tws_maintenance", cookie)
+        client.set_cookie(COOKIE, cookie)
         ready.wait()
         body = {"tasks": [HSI], "wait": 0}
         return client.post(f"{API}/run", json=body, headers={"X-CSRFToken": token})
 
-    found = console.client.get_cookie("tws_maintenance")
+    found = console.client.get_cookie(COOKIE)
     assert found is not None
     cookie = found.value
     with ThreadPoolExecutor(4) as pool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tws_maintenance.clock import utc_now
 from tws_maintenance.constituents.auditor import Auditor
 from tws_maintenance.constituents.promotion import (
+    CLOCK_TOLERANCE,
     Promotion,
     finish_promotion,
     promote,
@@ -28,7 +29,6 @@ from tws_maintenance.market_events.calendars import may_be_open
 from tws_maintenance.market_events.scope import Scope, resolve
 from tws_maintenance.market_events.worker import EventsWorker
 from tws_maintenance.receipt import Override, Receipt, read_receipt
-from tws_maintenance.reports import store
 from tws_maintenance.reports.record import TaskResult, TaskStatus
 from tws_maintenance.reports.results import (
     describe,
@@ -37,6 +37,7 @@ from tws_maintenance.reports.results import (
     describe_sources,
     reported_proposal,
 )
+from tws_maintenance.reports.shelf import ReportShelf
 from tws_maintenance.run_record import RunRequest
 from tws_maintenance.settings import Settings
 from tws_maintenance.verdict import Outcome
@@ -157,14 +158,14 @@ class MaintenanceRun(EventSteps):
             result.details["proposal_id"] = proposal_id
             if index.key not in self._staged:
                 self._describe(result, read_proposal(self.home, proposal_id))
-            if may_be_open(index.venue, utc_now()):
+            with self._telling_what_was_published(index, proposal_id, result):
+                done = promote(self.home, index, proposal_id, self.settings, self.mark(), expected)
+            describe_audit(result, done.receipt)
+            if done.changed and may_be_open(index.venue, utc_now()):
                 result.warnings.append(
                     f"{index.venue.name} ({index.venue.code}) may be open now: a robot that is "
                     "trading sees the list change under it. Off-peak is better."
                 )
-            with self._telling_what_was_published(index, proposal_id, result):
-                done = promote(self.home, index, proposal_id, self.settings, self.mark(), expected)
-            describe_audit(result, done.receipt)
             result.details["changed"] = done.changed
             for key, path in (("output_path", done.output_path), ("backup_path", done.backup_path)):
                 result.details[key] = self.home.relative(path) if path else None
@@ -221,9 +222,8 @@ class MaintenanceRun(EventSteps):
 
         with self.step(METADATA_VALIDATION) as result:
             limits, at = self.settings.of(index), utc_now()
-            refreshed_at, _ = store.last_refreshed(self.home, (index.task,)).get(
-                index.task, (None, None)
-            )
+            known = ReportShelf(self.home).last_refreshed((index.task,), at + CLOCK_TOLERANCE)
+            refreshed_at = known[index.task].finished_at if index.task in known else None
             audit = validate_live(self.home, index, limits, refreshed_at, at)
             result.details.setdefault("files", {})[index.key] = {
                 "row_count": audit.row_count,

@@ -5,7 +5,9 @@ from typing import Any
 
 from flask import Blueprint, redirect, request, url_for
 
+from tws_maintenance.clock import utc_now
 from tws_maintenance.console import bodies
+from tws_maintenance.console.applying import to_apply
 from tws_maintenance.console.backend import Backend
 from tws_maintenance.console.problems import Problem
 from tws_maintenance.console.wishes import promote_spec, restore_spec, run_spec
@@ -24,21 +26,7 @@ def add_actions(blueprint: Blueprint, backend: Backend) -> None:
 
     @blueprint.post("/maintenance/run")
     def start() -> Any:
-        form = request.form
-        values: dict[str, Any] = {
-            "tasks": form.getlist("tasks"),
-            "dry_run": form.get("apply") != "events",
-            "allow_large_change": form.get("allow_large_change") == "yes",
-            "reason": form.get("reason", "").strip(),
-        }
-        if "days" in form:
-            values["days"] = _number(form["days"])
-            values["symbols"] = _symbols(backend, form.get("symbols", ""))
-        body = bodies.read_values(bodies.RunBody, values)
-        if not body.dry_run and body.wanted != (MARKET_EVENTS,):
-            raise Problem(400, "invalid_body", "Lists are applied by promoting a dry run only.")
-        _demand_reason(body)
-        return _started(backend, run_spec(body))
+        return _started(backend, run_spec(_wanted_run(backend)))
 
     @blueprint.post("/maintenance/promote")
     def promote() -> Any:
@@ -49,6 +37,7 @@ def add_actions(blueprint: Blueprint, backend: Backend) -> None:
             "reason": form.get("reason", "").strip(),
         }
         body = bodies.read_values(bodies.PromoteBody, values)
+        _refuse_superseded(backend, body)
         return _started(backend, promote_spec(backend, body))
 
     @blueprint.post("/maintenance/restore")
@@ -65,11 +54,37 @@ def add_actions(blueprint: Blueprint, backend: Backend) -> None:
         return _started(backend, restore_spec(backend, body))
 
 
+def _wanted_run(backend: Backend) -> bodies.RunBody:
+    form = request.form
+    values: dict[str, Any] = {
+        "tasks": form.getlist("tasks"),
+        "dry_run": form.get("apply") != "events",
+        "allow_large_change": form.get("allow_large_change") == "yes",
+        "reason": form.get("reason", "").strip(),
+    }
+    if "days" in form:
+        values["days"] = _number(form["days"])
+        values["symbols"] = _symbols(backend, form.get("symbols", ""))
+    body = bodies.read_values(bodies.RunBody, values)
+    if not body.dry_run and body.wanted != (MARKET_EVENTS,):
+        raise Problem(400, "invalid_body", "Lists are applied by promoting a dry run only.")
+    _demand_reason(body)
+    return body
+
+
 def _demand_reason(body: bodies.RunBody | bodies.RestoreBody) -> None:
     if body.allow_large_change and not body.reason:
         raise Problem(
             400, "reason_missing", "A large change is allowed with a reason only. Say why."
         )
+
+
+def _refuse_superseded(backend: Backend, body: bodies.PromoteBody) -> None:
+    """Refuse a page from before a newer dry run that says otherwise: nobody looks at it now."""
+    apply = to_apply(backend, body.report_id, utc_now())
+    for one in apply.lists if apply else []:
+        if one.superseded_by and one.result["task"] in (body.tasks or ()):
+            raise Problem(409, "superseded", f"{one.name}: {one.problems[0]} Nothing was started.")
 
 
 def _started(backend: Backend, spec: RunSpec) -> Any:

@@ -26,7 +26,7 @@ def operator_name() -> str | None:
     if LOGIN not in current_app.extensions:
         return None
     user: Any = current_user
-    return str(user.id) if user.is_authenticated else None
+    return str(user.name) if user.is_authenticated else None
 
 
 def is_stranger() -> bool:

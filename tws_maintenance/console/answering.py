@@ -5,13 +5,14 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from tws_maintenance.console.problems import Problem, problem_of, storage_problem
 from tws_maintenance.errors import TwsMaintenanceError
+from tws_maintenance.pipeline.database_faults import database_errors
 
 logger = logging.getLogger(__name__)
+# Where no endpoint was found: of the standalone console only, a host answers its own.
 PAGES = ("/maintenance", "/login")
 CODES = {
     400: "bad_request",
@@ -38,11 +39,14 @@ def add_errors(target: Flask | Blueprint) -> None:
     def domain(error: TwsMaintenanceError) -> Response:
         return _answer(problem_of(error))
 
-    @target.errorhandler(OSError)
-    @target.errorhandler(SQLAlchemyError)
-    def storage(error: OSError | SQLAlchemyError) -> Response:
+    def storage(error: Exception) -> Response:
         logger.error("the home or its database failed", exc_info=error)
         return _answer(storage_problem(error))
+
+    # Asked only now, when the storage is open: that may have brought PostgreSQL's own.
+    kinds: tuple[type[Exception], ...] = (OSError, *database_errors())
+    for kind in kinds:
+        target.register_error_handler(kind, storage)
 
     @target.errorhandler(CSRFError)
     def expired(error: CSRFError) -> Response:
@@ -80,8 +84,16 @@ def _csrf(error: CSRFError) -> Problem:
     )
 
 
+def _is_for_people() -> bool:
+    """Tell a page from the API by its endpoint, since a host may mount us below another path."""
+    endpoint = request.endpoint or ""
+    if endpoint.startswith(("maintenance.", "login.")):
+        return not endpoint.startswith("maintenance.api_")
+    return request.path.startswith(PAGES)
+
+
 def _answer(problem: Problem) -> Response:
-    if request.path.startswith(PAGES):
+    if _is_for_people():
         # Its base needs no home and no login, so that it can be shown whatever went wrong.
         page = render_template("tws_maintenance/problem.html", problem=problem)
         response = Response(page, problem.status)

@@ -84,8 +84,13 @@ CONSTITUENTS = _object(
     source=_maybe(TEXT),
     validation=VALIDATION,
     stale=TRUTH,
+    restored_at=_maybe(INSTANT),
     drift=_maybe(TEXT),
     file_problem=_maybe(TEXT),
+    file_audit=VALIDATION,
+    last_run=_maybe(
+        _object(report_id=TEXT, status=TEXT, audit=_maybe(TEXT), dry_run=_maybe(TRUTH))
+    ),
     run_id=_maybe(TEXT),
     run_url=_maybe(TEXT),
     proposal=_maybe(PROPOSAL),

@@ -14,6 +14,7 @@ from tws_maintenance.console import bodies
 from tws_maintenance.console.backend import Backend
 from tws_maintenance.console.presenting import as_json
 from tws_maintenance.console.problems import Problem
+from tws_maintenance.console.run_view import describe_run, report_of_run
 from tws_maintenance.console.wishes import promote_spec, restore_spec, run_spec
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.errors import UsageError
@@ -24,6 +25,8 @@ from tws_maintenance.reports.markdown import render
 from tws_maintenance.reports.store import is_ours, read_report, report_path
 
 PREFIX = "/api/maintenance"
+# A badge is looked at by machines: better late than without the audit of a file that changed.
+AUDIT_SECONDS = 20.0
 DAMAGED_BYTES_SHOWN = 20_000
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -54,7 +57,7 @@ def add_api(blueprint: Blueprint, backend: Backend) -> None:
 def answer_for(backend: Backend, run_id: str, wait: float) -> tuple[Response, int]:
     """Return 200 with the report of a run that ended within `wait` seconds, else 202."""
     backend.launcher.wait(run_id, wait)
-    report = backend.report_of_run(run_id) if wait > 0 else None
+    report = report_of_run(backend, run_id) if wait > 0 else None
     if report is not None:
         return jsonify(report), 200
     address = url_for("maintenance.api_run", run_id=run_id)
@@ -70,7 +73,7 @@ def _add_reading(blueprint: Blueprint, backend: Backend) -> None:
     @blueprint.get(f"{PREFIX}/runs/<run_id>")
     def api_run(run_id: str) -> Response:
         query_as(bodies.NoQuery)
-        return jsonify(backend.run(run_id))
+        return jsonify(describe_run(backend, run_id))
 
     @blueprint.get(f"{PREFIX}/caches")
     def api_caches() -> Response:
@@ -93,7 +96,7 @@ def _add_reading(blueprint: Blueprint, backend: Backend) -> None:
     @blueprint.get(f"{PREFIX}/badge")
     def api_badge() -> Response:
         query_as(bodies.NoQuery)
-        return jsonify(badge(backend.status()))
+        return jsonify(badge(backend.status(wait_seconds=AUDIT_SECONDS)))
 
 
 def badge(status: dict[str, Any]) -> dict[str, Any]:
@@ -102,7 +105,8 @@ def badge(status: dict[str, Any]) -> dict[str, Any]:
     failed = [
         one["name"]
         for one in status["constituents"]
-        if one["file_problem"] or one["validation"]["status"] == "failed"
+        if one["file_problem"]
+        or "failed" in (one["file_audit"]["status"], one["validation"]["status"])
     ]
     events = status["market_events"]
     if events["status"] in {"failed", "partial_failure"}:

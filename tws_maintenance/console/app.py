@@ -32,19 +32,7 @@ def create_app(home: Home, settings: ConsoleSettings | None = None) -> Flask:
             "password. Set TWS_MAINTENANCE_CONSOLE__PASSWORD, or use --host 127.0.0.1."
         )
     app = Flask(__name__, static_folder=None)
-    app.config.from_mapping(
-        # New at every start: nothing secret is written down. Open pages are told to reload.
-        SECRET_KEY=secrets.token_bytes(32),
-        # Cookies know no ports: two consoles of one machine would log each other out.
-        SESSION_COOKIE_NAME=f"tws_maintenance_{settings.port}",
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Strict",
-        MAX_CONTENT_LENGTH=security.MAX_REQUEST_BYTES,
-        MAX_FORM_MEMORY_SIZE=security.MAX_REQUEST_BYTES,
-        WTF_CSRF_TIME_LIMIT=security.TOKEN_SECONDS,
-        # The check of the Referer is for https; the token is what counts.
-        WTF_CSRF_SSL_STRICT=False,
-    )
+    app.config.from_mapping(_config(settings))
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the order is for reading
     security.check_hosts(app, settings)
     backend = Backend(home, settings.dagster_url)
@@ -62,6 +50,24 @@ def create_app(home: Home, settings: ConsoleSettings | None = None) -> Flask:
     add_errors(app)
     app.extensions["tws_maintenance"] = backend
     return app
+
+
+def _config(settings: ConsoleSettings) -> dict[str, Any]:
+    return {
+        # New at every start: nothing secret is written down. Open pages are told to reload.
+        "SECRET_KEY": secrets.token_bytes(32),
+        # Cookies know no ports: two consoles of one machine would log each other out.
+        "SESSION_COOKIE_NAME": f"tws_maintenance_{settings.port}",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Strict",
+        # A proxy is there for its https.
+        "SESSION_COOKIE_SECURE": settings.trusted_proxy is not None,
+        "MAX_CONTENT_LENGTH": security.MAX_REQUEST_BYTES,
+        "MAX_FORM_MEMORY_SIZE": security.MAX_REQUEST_BYTES,
+        "WTF_CSRF_TIME_LIMIT": security.TOKEN_SECONDS,
+        # The check of the Referer is for https; the token is what counts.
+        "WTF_CSRF_SSL_STRICT": False,
+    }
 
 
 def _add_root(app: Flask) -> None:

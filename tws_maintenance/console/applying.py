@@ -11,14 +11,16 @@ from enum import StrEnum
 from typing import Any
 
 from tws_maintenance.console.backend import Backend
+from tws_maintenance.constituents.generation import read_generation
+from tws_maintenance.constituents.proposal import read_proposal
 from tws_maintenance.constituents.proposal_state import State
 from tws_maintenance.constituents.readiness import ListReadiness, Readiness
-from tws_maintenance.indices import CONSTITUENT_TASKS, MARKET_EVENTS, index_of_task
+from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES, MARKET_EVENTS, index_of_task
 from tws_maintenance.market_events.calendars import may_be_open
 from tws_maintenance.reports.entry import Entry
 from tws_maintenance.reports.event_words import failed_providers
 from tws_maintenance.reports.markdown import task_name
-from tws_maintenance.reports.store import results_of
+from tws_maintenance.reports.store import BACKUP_SOURCE, results_of
 
 
 class Outcome(StrEnum):
@@ -38,11 +40,13 @@ class ListToApply:
     """One list of a dry run with its result, and what applying would do to it.
 
     `ready` is None where nothing was staged: its source failed, or it was never tried.
+    `superseded_by` is a newer dry run that says otherwise.
     """
 
     result: dict[str, Any]
     ready: ListReadiness | None
     outcome: Outcome
+    superseded_by: str = ""
 
     @property
     def name(self) -> str:
@@ -59,6 +63,8 @@ class ListToApply:
         """Why it cannot be applied, in sentences; none where it can, or was."""
         if self.outcome != Outcome.REFUSE:
             return []
+        if self.superseded_by:
+            return [f"A newer dry run says otherwise: {self.superseded_by}. Look at that one."]
         told = [*self.result["errors"], *self.result["validation"]["errors"]]
         return told or [self.ready.why if self.ready else "Nothing was staged."]
 
@@ -88,6 +94,16 @@ class ToApply:
         return tuple(one.result["task"] for one in self.lists if one.is_wanted)
 
     @property
+    def is_restore(self) -> bool:
+        """Whether it goes back to a backup."""
+        return any(one.ready is not None and one.ready.is_restore for one in self.lists)
+
+    @property
+    def stages_events(self) -> bool:
+        """Whether it looked at market events as well, which are not promoted."""
+        return any(one.get("task") == MARKET_EVENTS for one in results_of(self.report))
+
+    @property
     def is_done(self) -> bool:
         """Whether all of it was applied."""
         return all(one.outcome == Outcome.DONE for one in self.lists)
@@ -113,6 +129,30 @@ class ToApply:
         return min((at for at in times if at), default=None)
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """A list that waits in another dry run than the one that is shown."""
+
+    name: str
+    report_id: str
+
+
+def waiting_elsewhere(backend: Backend, shown: ToApply | None, at: datetime) -> list[Elsewhere]:
+    """Return the lists whose newest proposal could be applied, and is not in what is shown."""
+    found = []
+    for index in INDICES.values():
+        state = backend.proposals.newest_state(index, backend.settings, at)
+        if state is None or state.state is not State.WAITING or state.proposal is None:
+            continue
+        proposal = state.proposal
+        is_shown = shown is not None and proposal.report_id == shown.report["report_id"]
+        changes = proposal.changes
+        is_change = bool(changes.added or changes.removed or changes.updated)
+        if is_change and not is_shown and proposal.from_backup is None:
+            found.append(Elsewhere(index.name, proposal.report_id))
+    return found
+
+
 def newest_dry_run(backend: Backend, at: datetime) -> ToApply | None:
     """Return the newest dry run that worked on lists, None where there is none."""
     entry = backend.shelf.newest(_stages_lists)
@@ -133,14 +173,35 @@ def to_apply(backend: Backend, report_id: str, at: datetime) -> ToApply | None:
             continue
         one, last = by_task.get(result["task"]), refreshed.get(result["task"])
         is_newer = last is not None and last.finished_at > str(result["finished_at"])
-        lists.append(ListToApply(result, one, _outcome(one, is_refreshed_since=is_newer)))
+        newer = _newer_dry_run(backend, one, at)
+        outcome = _outcome(one, is_refreshed_since=is_newer, is_superseded=bool(newer))
+        lists.append(ListToApply(result, one, outcome, newer))
     if not lists:
         return None
     return ToApply(report, ready, lists, list(_cautions(backend, report, ready, at)))
 
 
-def _outcome(one: ListReadiness | None, *, is_refreshed_since: bool) -> Outcome:
-    if one is None:
+def _newer_dry_run(backend: Backend, one: ListReadiness | None, at: datetime) -> str:
+    """Return the report of a newer dry run of the same list that passed, with other bytes.
+
+    A source that erred and was put right would otherwise still be published, from an old page.
+    """
+    if one is None or not one.can_apply:
+        return ""
+    index = index_of_task(one.task)
+    newest = backend.proposals.newest_state(index, backend.settings, at)
+    if newest is None or newest.state is not State.WAITING or newest.proposal is None:
+        return ""
+    is_other = newest.proposal_id != one.proposal_id and newest.proposal.from_backup is None
+    own = read_proposal(backend.home, one.proposal_id)
+    is_other = is_other and newest.proposal.created_at > own.created_at
+    return newest.proposal.report_id if is_other and newest.proposal.sha256 != own.sha256 else ""
+
+
+def _outcome(
+    one: ListReadiness | None, *, is_refreshed_since: bool, is_superseded: bool
+) -> Outcome:
+    if one is None or is_superseded:
         return Outcome.REFUSE
     if one.state is State.PROMOTED and one.is_live:
         return Outcome.DONE
@@ -153,8 +214,12 @@ def _outcome(one: ListReadiness | None, *, is_refreshed_since: bool) -> Outcome:
 
 
 def _stages_lists(entry: Entry) -> bool:
+    """Tell a dry run of lists; a look at a backup is none, and has a page of its own."""
     return entry.dry_run is True and any(
-        line.task in CONSTITUENT_TASKS and line.was_tried for line in entry.results
+        line.task in CONSTITUENT_TASKS
+        and line.was_tried
+        and not str(line.source).startswith(BACKUP_SOURCE)
+        for line in entry.results
     )
 
 
@@ -168,6 +233,14 @@ def _cautions(
             yield (
                 f"{venue.name} ({venue.code}) may be open now: a robot that is trading sees the "
                 "list change under it. Off-peak is better."
+            )
+    for one in ready.lists:
+        index = index_of_task(one.task)
+        published = read_generation(backend.home, index)
+        if published and not backend.home.live_file(index.key).exists():
+            yield (
+                f"The file of {index.name} that {published.report_id} promoted is gone, so that "
+                "nothing is compared with it, and no limit on changes applies."
             )
     if report["overrides"].get("allow_large_change"):
         reason = report["reason"] or "no reason was given"

@@ -4,19 +4,19 @@ Knows no Flask. Settings are read again for every request, so that a corrected m
 needs no restart; what is expensive (reports, Dagster's instance) is kept.
 """
 
-import re
 import threading
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from tws_maintenance.clock import utc_now
-from tws_maintenance.console import bodies
+from tws_maintenance.clock import utc_now, utc_text
+from tws_maintenance.console.file_audits import NOT_RUN, FileAudits
 from tws_maintenance.console.launcher import Launcher, run_line
 from tws_maintenance.console.problems import Problem
 from tws_maintenance.constituents.backups import read_backup
+from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
 from tws_maintenance.constituents.readiness import ProposalShelf, Readiness, readiness
 from tws_maintenance.errors import BackupDamaged, HomeError, UsageError
+from tws_maintenance.freshness import is_stale
 from tws_maintenance.home import Home
 from tws_maintenance.indices import MARKET_EVENTS, index_of_task
 from tws_maintenance.market_events.clocks import clocks
@@ -49,6 +49,7 @@ class Backend:
         self.launcher = Launcher(home, self.instance)
         self.shelf = ReportShelf(home)
         self.proposals = ProposalShelf(home)
+        self.file_audits = FileAudits(home)
         self._clocks: tuple[datetime, list[dict[str, Any]]] | None = None
         reconcile(home, self.instance)
         threading.Thread(target=self._warm, daemon=True).start()
@@ -66,30 +67,28 @@ class Backend:
         """Return where Dagster's own page of a run is."""
         return f"{self.dagster_url}/runs/{run_id}" if run_id else None
 
-    def status(self, at: datetime | None = None) -> dict[str, Any]:
+    def status(self, at: datetime | None = None, *, wait_seconds: float = 0.0) -> dict[str, Any]:
         """Return {constituents[], market_events, latest_report, venues[], running[]}.
 
         From the reports and files, unless Dagster knows of something newer: a run that is at work
-        just now, or whose report was lost.
+        just now, or whose report was lost. The audit of a live file that has just changed is
+        waited for so long.
         """
         at, settings = at or utc_now(), self.settings
         value = overview(self.home, settings, at, self.shelf)
         refreshed = observe.refreshes(self.instance, is_refresh)
         audits = observe.audits(self.instance)
+        files = self.file_audits.audits(wait_seconds=wait_seconds)
         for one in value["constituents"]:
-            self._add_dagster(one, refreshed, audits)
+            self._add_refresh(one, refreshed.get(one["task"]), settings, at)
+            self._add_audit(one, audits.get(one["task"]))
+            one["file_audit"] = files.get(one["task"], NOT_RUN)
             one["proposal"] = self._proposal(one["task"], settings, at)
             one["run_url"] = self.run_url(one["run_id"])
-        events = value["market_events"]
-        events["run_url"] = self.run_url(events["run_id"])
-        if value["latest_report"]:
-            latest = value["latest_report"]
-            latest["run_url"] = self.run_url(latest["run_id"])
-        return {
-            **value,
-            "venues": self._venues(at),
-            "running": self.running(),
-        }
+        for one in (value["market_events"], value["latest_report"]):
+            if one is not None:
+                one["run_url"] = self.run_url(one["run_id"])
+        return {**value, "venues": self._venues(at), "running": self.running()}
 
     def _venues(self, at: datetime) -> list[dict[str, Any]]:
         """Return the venues' clocks; they show minutes, so that they are read once a minute."""
@@ -99,18 +98,25 @@ class Backend:
             kept = self._clocks = (minute, [one.to_dict() for one in clocks(at)])
         return kept[1]
 
-    def _add_dagster(
+    def _add_refresh(
         self,
         one: dict[str, Any],
-        refreshed: dict[str, observe.Materialized],
-        audits: dict[str, observe.Audited],
+        newest: observe.Materialized | None,
+        settings: Settings,
+        at: datetime,
     ) -> None:
-        """Let what Dagster recorded win where it is newer than any report."""
-        newest = refreshed.get(one["task"])
-        if newest and str(newest.result["finished_at"]) > (one["last_refreshed_at"] or ""):
-            one["last_refreshed_at"] = newest.result["finished_at"]
-            one["source"] = newest.result["source"]
-        audited = audits.get(one["task"])
+        """Let a refresh that Dagster recorded win where it is newer than any report."""
+        finished_at = str(newest.result["finished_at"]) if newest else ""
+        is_sound = finished_at <= utc_text(at + CLOCK_TOLERANCE)
+        if newest and is_sound and finished_at > (one["last_refreshed_at"] or ""):
+            one["last_refreshed_at"] = finished_at
+            if one["restored_at"] is None:
+                one["source"] = newest.result["source"]
+                limits = settings.of(index_of_task(one["task"]))
+                one["stale"] = is_stale(finished_at, limits, at)
+
+    def _add_audit(self, one: dict[str, Any], audited: observe.Audited | None) -> None:
+        """Let an audit that Dagster recorded win where it is newer than any report."""
         if audited is None or audited.run_id == one["run_id"]:
             return
         last = self.shelf.last_result(one["task"])
@@ -140,56 +146,11 @@ class Backend:
 
     def running(self) -> list[dict[str, Any]]:
         """Return the runs in progress, whoever started them, oldest first."""
-        return [self._line(view) for view in self.launcher.running()]
+        return [self.line(view) for view in self.launcher.running()]
 
-    def _line(self, view: RunView) -> dict[str, Any]:
+    def line(self, view: RunView) -> dict[str, Any]:
+        """Return a run as `running[]` shows it."""
         return {**run_line(view), "run_url": self.run_url(view.run_id)}
-
-    def run(self, run_id: str) -> dict[str, Any]:
-        """Return a run with its steps and checks; once it has ended, as its report tells it.
-
-        Raises:
-            Problem: 404, there is no such run of this home.
-        """
-        if not re.fullmatch(bodies.RUN_ID_PATTERN, run_id):
-            raise Problem(404, "not_found", "That is not the id of a run.")
-        view = observe.run_view(self.home, self.instance, run_id)
-        if view is not None and view.is_in_progress:
-            self.launcher.running()  # closes it if it died
-            view = observe.run_view(self.home, self.instance, run_id)
-        report_id = (view and view.report_id) or self.shelf.of_run(run_id)
-        if view is None and report_id is None:
-            raise Problem(404, "not_found", "There is no run of that id in this home.")
-        steps, checks = observe.progress_of(self.instance, run_id)
-        line = self._line(view) if view else self._line_of_report(run_id, str(report_id))
-        is_over = view is None or not view.is_in_progress
-        report = self.report(report_id) if is_over and report_id else None
-        return {
-            **line,
-            "report_id": report_id,
-            "state": _state(view, report),
-            "steps": [asdict(step) for step in steps],
-            "checks": [asdict(check) for check in checks],
-            "finished_at": view.finished_at if view else (report or {}).get("finished_at"),
-            "status": report and report.get("status"),
-        }
-
-    def _line_of_report(self, run_id: str, report_id: str) -> dict[str, Any]:
-        """Return what a report says of a run that Dagster no longer has."""
-        entry = self.shelf.entry(report_id)
-        return {
-            "run_id": run_id,
-            "report_id": report_id,
-            "state": "finished",
-            "tasks": [line.task for line in entry.results],
-            "dry_run": bool(entry.dry_run),
-            "job": None,
-            "entry_point": entry.entry_point,
-            "actor": entry.actor,
-            "created_at": entry.started_at,
-            "started_at": entry.started_at,
-            "run_url": None,
-        }
 
     def report(self, report_id: str) -> dict[str, Any] | None:
         """Return a report, None where there is no whole one of that id."""
@@ -198,14 +159,6 @@ class Backend:
         except (OSError, ValueError, UsageError):
             return None
         return report if is_whole(report) else None
-
-    def report_of_run(self, run_id: str) -> dict[str, Any] | None:
-        """Return the report of a run that has ended, None where it has none, or a damaged one."""
-        view = observe.run_view(self.home, self.instance, run_id)
-        if view is not None and view.is_in_progress:
-            return None
-        report_id = (view and view.report_id) or self.shelf.of_run(run_id)
-        return self.report(report_id) if report_id else None
 
     def last_result(self, task: str) -> dict[str, Any]:
         """Return the newest result that says something of a task, {} where there is none."""
@@ -284,24 +237,6 @@ class Backend:
 
 def _ready_line(one: Any) -> dict[str, Any]:
     return {"task": one.task, "state": one.state.value, "why": one.why}
-
-
-def _state(view: RunView | None, report: dict[str, Any] | None) -> str:
-    """Return queued, running, finished, failed or interrupted.
-
-    The report decides once there is one: checks of live files do not turn a run red in Dagster,
-    and a run that was killed is a failed one to it.
-    """
-    if view is not None and view.is_in_progress:
-        return view.state
-    status = (report or {}).get("status")
-    if status == "interrupted":
-        return "interrupted"
-    if status == "completed":
-        return "finished"
-    if status is not None:
-        return "failed"
-    return view.state if view else "interrupted"
 
 
 def _validation_of(audited: observe.Audited) -> dict[str, Any]:

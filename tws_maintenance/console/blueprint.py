@@ -1,11 +1,15 @@
 """The blueprint of the console: `/maintenance` and `/api/maintenance`, and nothing else.
 
 It can be mounted in another Flask application, which then brings its own login and its own
-CSRF protection; without the latter it refuses to be mounted.
+CSRF protection; without the latter it refuses to be mounted, and whatever the host leaves
+unchecked is checked here.
 """
 
-from flask import Blueprint, Response
+from typing import Any
+
+from flask import Blueprint, Response, current_app, g, redirect, request, url_for
 from flask.blueprints import BlueprintSetupState
+from flask_wtf.csrf import CSRFError
 
 from tws_maintenance.console import security
 from tws_maintenance.console.answering import add_errors
@@ -13,6 +17,8 @@ from tws_maintenance.console.api import add_api
 from tws_maintenance.console.backend import Backend
 from tws_maintenance.console.pages import add_pages
 from tws_maintenance.console.presenting import add_filters
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def build_blueprint(backend: Backend) -> Blueprint:
@@ -26,12 +32,29 @@ def build_blueprint(backend: Backend) -> Blueprint:
     )
     blueprint.record_once(_demand_csrf)
     blueprint.before_request(security.limit_request)
+    blueprint.before_request(_check_token)
     blueprint.after_request(_with_headers)
     add_errors(blueprint)
     add_filters(blueprint)
     add_api(blueprint, backend)
     add_pages(blueprint, backend)
+    _add_other_spelling(blueprint)
     return blueprint
+
+
+def _add_other_spelling(blueprint: Blueprint) -> None:
+    @blueprint.get("/maintenance/")
+    def overview_with_slash() -> Any:
+        return redirect(url_for("maintenance.overview"))
+
+
+def _check_token() -> None:
+    """Check the token of a change that the host let through unchecked, by whatever setting."""
+    if request.method in SAFE or g.get("csrf_valid"):
+        return
+    current_app.extensions["csrf"].protect()
+    if not g.get("csrf_valid"):
+        raise CSRFError("The CSRF token was not checked.")
 
 
 def _with_headers(response: Response) -> Response:

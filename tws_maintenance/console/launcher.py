@@ -1,6 +1,6 @@
-"""Starting runs from the console: create the run, give it a process, wait for it if wanted.
+"""Starting runs from the console: start a process, create its run, wait for it if wanted.
 
-The run is created in Dagster before its process is started, so its id is known at once, and two
+The run is created in Dagster before its process may begin, so its id is known at once, and two
 that are wanted at the same time see each other. The process outlives the console; what it did is
 read back from Dagster and from its report, never from memory here.
 """
@@ -8,19 +8,21 @@ read back from Dagster and from its report, never from memory here.
 import logging
 import subprocess
 import threading
+import uuid
 from dataclasses import replace
 from functools import cached_property
 
 from tws_maintenance.console.problems import Busy
+from tws_maintenance.errors import TwsMaintenanceError
 from tws_maintenance.home import Home
 from tws_maintenance.pipeline import observe
+from tws_maintenance.pipeline.database_faults import database_errors
 from tws_maintenance.pipeline.definitions import Definitions, build_definitions
 from tws_maintenance.pipeline.instance import Instance
 from tws_maintenance.pipeline.observe import RunView
 from tws_maintenance.pipeline.reconcile import reconcile
-from tws_maintenance.pipeline.run_process import start_process
+from tws_maintenance.pipeline.run_process import give_up, hand_over, start_process
 from tws_maintenance.pipeline.runs import create_run
-from tws_maintenance.pipeline.tags import PROCESS_TAG
 from tws_maintenance.reports.record import EntryPoint
 from tws_maintenance.run_spec import RunSpec
 from tws_maintenance.storage.locks import hold
@@ -49,37 +51,54 @@ class Launcher:
         self._definitions.resolve_all_job_defs()
 
     def start(self, spec: RunSpec) -> str:
-        """Create the run of `spec`, start its process and return its id.
+        """Start a process, create the run of `spec` for it and return its id.
 
         Raises:
             Busy: a run of one of its tasks is in progress.
             LockHeld: another console is starting runs, and does not come to an end.
-            OSError: the process could not be started; the run is closed as failed.
+            OSError: the process could not be started, or the run not be created. Nothing runs.
         """
         wanted = replace(spec, entry_point=EntryPoint.CONSOLE)
+        run_id = str(uuid.uuid4())
         lock = self._home.locks / "launch.lock"
         with hold(lock, wait_seconds=LOCK_SECONDS, holder="a console"):
             self.refuse_if_busy(wanted.tasks)
-            run = create_run(self._home, self._instance, self._definitions, wanted)
-        try:
-            process = start_process(self._home, run.run_id, wanted)
-        except OSError as error:
-            told = f"its process could not be started: {error.strerror or error}"
-            self._instance.report_run_failed(run, message=told)
-            reconcile(self._home, self._instance)
-            raise
-        self._ends[run.run_id] = threading.Event()
-        self._instance.add_run_tags(run.run_id, {PROCESS_TAG: str(process.pid)})
-        threading.Thread(target=self._reap, args=(run.run_id, process), daemon=True).start()
-        return run.run_id
+            process = start_process(self._home, run_id)
+            try:
+                create_run(
+                    self._home,
+                    self._instance,
+                    self._definitions,
+                    wanted,
+                    run_id=run_id,
+                    process=process.pid,
+                )
+                hand_over(process, wanted)
+                self._follow(run_id, process)
+            except BaseException:
+                give_up(process)
+                self.close_dead()
+                raise
+        return run_id
 
     def running(self) -> list[RunView]:
         """Return the runs in progress; those whose process is gone are closed and reported."""
         views, has_dead = observe.runs_in_progress(self._home, self._instance)
         if has_dead:
-            reconcile(self._home, self._instance)
+            self.close_dead()
             views, _ = observe.runs_in_progress(self._home, self._instance)
         return views
+
+    def close_dead(self) -> None:
+        """Close and report the runs that died; where that fails they stay as they are, for now.
+
+        A full disk keeps a report from being written, and must not keep a page from being shown.
+        """
+        passing: tuple[type[Exception], ...] = (OSError, TwsMaintenanceError, *database_errors())
+        try:
+            reconcile(self._home, self._instance)
+        except passing as error:
+            logger.warning("runs that died could not be closed yet: %s", error)
 
     def refuse_if_busy(self, tasks: tuple[str, ...]) -> None:
         """Refuse to start what another run is at work on.
@@ -102,15 +121,22 @@ class Launcher:
         finally:
             self._waiting.release()
 
+    def _follow(self, run_id: str, process: subprocess.Popen[bytes]) -> None:
+        """Let whoever waits for the run know of its end."""
+        self._ends[run_id] = threading.Event()
+        try:
+            threading.Thread(target=self._reap, args=(run_id, process), daemon=True).start()
+        except BaseException:
+            del self._ends[run_id]
+            raise
+
     def _reap(self, run_id: str, process: subprocess.Popen[bytes]) -> None:
         """Wait for the process; one that died without a word leaves a run to be closed."""
         code = process.wait()
         try:
             if code != 0:
                 logger.warning("the process of run %s ended with %s", run_id, code)
-                reconcile(self._home, self._instance)
-        except Exception:  # a thread of its own: whatever it is, the next look meets it again
-            logger.exception("run %s could not be closed", run_id)
+                self.close_dead()
         finally:
             self._ends.pop(run_id).set()
 

@@ -6,7 +6,11 @@ that reports tell two operators apart.
 """
 
 import hmac
+import ipaddress
 import re
+import secrets
+import threading
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -29,9 +33,40 @@ OUR_PAGES = re.compile(r"/maintenance(/[A-Za-z0-9_.,~/-]*)?(\?[A-Za-z0-9_.,~%&=+
 OPEN_ENDPOINTS = frozenset({"login.show", "login.enter", "maintenance.static"})
 
 
+# More than operators have browsers; beyond it, who came first logs in again.
+LOGINS_KEPT = 100
+
+
 class _Operator(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
-    def __init__(self, name: str) -> None:
-        self.id = name
+    """Who is in: under a name, and by a key that this process alone knows."""
+
+    def __init__(self, name: str, key: str = "") -> None:
+        self.id = key
+        self.name = name
+
+
+class _Logins:
+    """Who has logged in and not left; a cookie with a key that is not here opens nothing."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._names: dict[str, str] = {}
+
+    def enter(self, name: str) -> _Operator:
+        key = secrets.token_urlsafe(32)
+        with self._lock:
+            self._names[key] = name
+            if len(self._names) > LOGINS_KEPT:
+                del self._names[next(iter(self._names))]
+        return _Operator(name, key)
+
+    def find(self, key: str) -> _Operator | None:
+        name = self._names.get(key)
+        return None if name is None else _Operator(name, key)
+
+    def leave(self, key: str) -> None:
+        with self._lock:
+            self._names.pop(key, None)
 
 
 def demand_password(app: Flask, password: str) -> None:
@@ -39,14 +74,14 @@ def demand_password(app: Flask, password: str) -> None:
     hashed = generate_password_hash(password)
     # A cookie from before a change of the password must not open anything.
     app.secret_key = hmac.digest(_key(app), hashed.encode(), "sha256")
-    manager = LoginManager(app)
+    # Its own variable of the templates would look at HTTP Basic for every page that tells an error.
+    manager = LoginManager(app, add_context_processor=False)
+    logins = _Logins()
 
     def is_right(given: str) -> bool:
         return check_password_hash(hashed, given)
 
-    @manager.user_loader  # type: ignore[untyped-decorator]
-    def load(name: str) -> _Operator:
-        return _Operator(name)
+    manager.user_loader(logins.find)
 
     @manager.request_loader  # type: ignore[untyped-decorator]
     def load_basic(asked: Request) -> _Operator | None:
@@ -57,7 +92,7 @@ def demand_password(app: Flask, password: str) -> None:
 
     app.extensions[LOGIN] = manager
     _limit(app)
-    app.register_blueprint(_blueprint(is_right))
+    app.register_blueprint(_blueprint(is_right, logins))
     app.before_request(_refuse_strangers)
 
 
@@ -68,15 +103,34 @@ def _key(app: Flask) -> bytes:
 
 def _limit(app: Flask) -> None:
     """Count failed attempts alone, whatever address they are made at."""
-    Limiter(
-        get_remote_address,
+    limiter = Limiter(
+        _caller,
         app=app,
         application_limits=[FAILURES_ALLOWED],
         application_limits_deduct_when=_is_failed_attempt,
         application_limits_exempt_when=_is_in,
-        headers_enabled=True,
         storage_uri="memory://",
     )
+
+    @app.after_request
+    def say_how_long(response: Response) -> Response:
+        limit = limiter.current_limit
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS and limit is not None:
+            response.headers["Retry-After"] = str(max(int(limit.reset_at - time.time()), 1))
+        return response
+
+
+def _caller() -> str:
+    """Return whose attempts are counted: who has one address of IPv6 has a whole /64 of them."""
+    told = get_remote_address()
+    try:
+        address = ipaddress.ip_address(told)
+    except ValueError:
+        return told
+    if isinstance(address, ipaddress.IPv4Address):
+        return told
+    mapped = address.ipv4_mapped
+    return str(mapped or ipaddress.IPv6Network((int(address), 64), strict=False))
 
 
 def _is_failed_attempt(response: Response) -> bool:
@@ -103,7 +157,7 @@ def _refuse_strangers() -> Response | None:
     )
 
 
-def _blueprint(is_right: Callable[[str], bool]) -> Blueprint:
+def _blueprint(is_right: Callable[[str], bool], logins: _Logins) -> Blueprint:
     login = Blueprint("login", __name__, url_prefix="/login")
 
     @login.get("")
@@ -118,11 +172,12 @@ def _blueprint(is_right: Callable[[str], bool]) -> Blueprint:
             )
             return page, 401
         session.clear()
-        login_user(_Operator(_name(request.form.get("name", ""))))
+        login_user(logins.enter(_name(request.form.get("name", ""))))
         return redirect(_next(request.form), 303)
 
     @login.post("/leave")
     def leave() -> Response:
+        logins.leave(current_user.id)
         logout_user()
         flash("You have logged out.")
         return redirect(url_for("login.show"), 303)

@@ -61,8 +61,16 @@ def describe() -> dict[str, Any]:
 
 
 def _paths(schemas: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **{f"/api/maintenance{path}": one for path, one in _maintenance(schemas).items()},
+        **{f"/api{path}": one for path, one in _events(schemas).items()},
+        "/metrics": {"get": _get("Figures for Prometheus.", None, text="text/plain")},
+    }
+
+
+def _maintenance(schemas: dict[str, Any]) -> dict[str, Any]:
     run, refused = answers.started(), ("404",)
-    maintenance = {
+    return {
         "/status": {"get": _get("Is everything fresh, what waits, what runs?", "Status")},
         "/run": {"post": _post(schemas, "Start a run.", bodies.RunBody, run)},
         "/promote": {
@@ -89,9 +97,13 @@ def _paths(schemas: dict[str, Any]) -> dict[str, Any]:
         "/caches": {"get": _get("What caches watch: the generation of each index.", "Caches")},
         "/badge": {"get": _get("A badge for shields.io.", "Badge")},
     }
+
+
+def _events(schemas: dict[str, Any]) -> dict[str, Any]:
+    run, refused = answers.started(), ("404",)
     changed = {"200": _json("The watchlist as it is now.", "WatchlistChanged")}
     watch = bodies.WatchlistBody
-    events = {
+    return {
         "/market-events/refresh": {
             "post": _post(schemas, "Fetch, audit and store events.", bodies.RefreshBody, run)
         },
@@ -109,11 +121,6 @@ def _paths(schemas: dict[str, Any]) -> dict[str, Any]:
             "post": _post(schemas, "Watch a symbol.", watch, changed),
             "delete": _post(schemas, "Watch a symbol no longer.", watch, changed, refused),
         },
-    }
-    return {
-        **{f"/api/maintenance{path}": one for path, one in maintenance.items()},
-        **{f"/api{path}": one for path, one in events.items()},
-        "/metrics": {"get": _get("Figures for Prometheus.", None, text="text/plain")},
     }
 
 

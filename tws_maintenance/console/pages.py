@@ -14,11 +14,13 @@ from tws_maintenance.console import bodies
 from tws_maintenance.console.actions import add_actions
 from tws_maintenance.console.actor import is_stranger
 from tws_maintenance.console.api import markdown_of, query_as, report_or_damaged
-from tws_maintenance.console.applying import newest_dry_run, to_apply
+from tws_maintenance.console.applying import newest_dry_run, to_apply, waiting_elsewhere
 from tws_maintenance.console.backend import Backend
 from tws_maintenance.console.presenting import curve, page
 from tws_maintenance.console.problems import Problem
+from tws_maintenance.console.run_view import describe_run
 from tws_maintenance.console.shelves import add_shelves
+from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.history import member_counts, read_history
 from tws_maintenance.errors import HistoryError, StoreError
 from tws_maintenance.indices import INDICES, TASKS
@@ -55,12 +57,16 @@ def _add_overview(blueprint: Blueprint, backend: Backend) -> None:
 
 
 def _overview(backend: Backend, at: datetime) -> dict[str, Any]:
-    status = backend.status(at)
+    status, apply = backend.status(at), newest_dry_run(backend, at)
     return {
         "status": status,
         "busy": {task for run in status["running"] for task in run["tasks"]},
         "curves": {index.task: _curve(backend, index.key, at) for index in INDICES.values()},
-        "apply": newest_dry_run(backend, at),
+        "apply": apply,
+        "promoted": {
+            index.task for index in INDICES.values() if read_generation(backend.home, index)
+        },
+        "elsewhere": waiting_elsewhere(backend, apply, at),
         "agenda": _agenda(backend, at),
         "at": at,
         "tasks": TASKS,
@@ -93,7 +99,7 @@ def _add_runs(blueprint: Blueprint, backend: Backend) -> None:
 
 
 def _run(backend: Backend, run_id: str) -> dict[str, Any]:
-    found = backend.run(run_id)
+    found = describe_run(backend, run_id)
     report = backend.report(found["report_id"]) if found["status"] else None
     apply = to_apply(backend, found["report_id"], utc_now()) if report else None
     checks = {

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from tws_maintenance.clock import parse_utc, utc_now
 from tws_maintenance.console.actor import operator_name
+from tws_maintenance.console.wording import kind_of, proposal_words
 from tws_maintenance.indices import MARKET_EVENTS, METADATA_VALIDATION, TASK_GROUPS
 from tws_maintenance.reports.markdown import (
     audit_of,
@@ -39,8 +40,8 @@ TONES = {
     "passed": "good",
     "done": "good",
     "waiting": "good",
-    "replace": "good",
-    "confirm": "good",
+    "replace": "warn",
+    "confirm": "plain",
     "refuse": "bad",
     "partial_failure": "warn",
     "warned": "warn",
@@ -227,6 +228,8 @@ def add_filters(blueprint: Blueprint) -> None:
         "step": step_name,
         "zip": zip,
         "concerns": concerns,
+        "kind": kind_of,
+        "proposal": proposal_words,
         "json": as_json,
         "unreadable": unreadable,
     }

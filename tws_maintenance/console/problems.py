@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from tws_maintenance.errors import LockHeld, SettingsError, TwsMaintenanceError, UsageError
+from tws_maintenance.pipeline.database_faults import reason_for_others
 
 
 class Problem(Exception):
@@ -50,13 +49,13 @@ def problem_of(error: TwsMaintenanceError) -> Problem:
     return Problem(503, "unavailable", str(error))
 
 
-def storage_problem(error: OSError | SQLAlchemyError) -> Problem:
+def storage_problem(error: Exception) -> Problem:
     """Return what to answer for a fault of the disk or of a database, in its own words."""
     if isinstance(error, OSError):
         name = f" ({Path(str(error.filename)).name})" if error.filename else ""
         told = f"{error.strerror or type(error).__name__}{name}"
     else:
-        told = str(getattr(error, "orig", None) or type(error).__name__)
+        told = reason_for_others(error)
     return Problem(
         503,
         "unavailable",

@@ -1,7 +1,6 @@
 """Serving the console with waitress: a real server, in this process, until it is interrupted."""
 
 import signal
-import socket
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -21,6 +20,10 @@ from tws_maintenance.settings import ConsoleSettings
 THREADS = 12
 # Waitress refuses in plain text what is larger; up to here the application does, in its own words.
 READ_BYTES = 32 * MAX_REQUEST_BYTES
+PROXY = {
+    "trusted_proxy_count": 1,
+    "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"},
+}
 
 
 def serve(home: Home, settings: ConsoleSettings, on_ready: Callable[[str], None]) -> None:
@@ -32,13 +35,13 @@ def serve(home: Home, settings: ConsoleSettings, on_ready: Callable[[str], None]
     """
     app = create_app(home, settings)
     try:
-        server = listen(app, settings.host, settings.port)
-    except (OSError, socket.gaierror) as error:
+        server = listen(app, settings.host, settings.port, settings.trusted_proxy)
+    except OSError as error:
         raise HomeError(
             f"The console cannot listen on {settings.host} port {settings.port}: "
             f"{error.strerror or error}. Stop what listens there, or name another with --port."
         ) from error
-    signal.signal(signal.SIGTERM, _interrupted)
+    exit_at_signals()
     on_ready(address_of(settings))
     try:
         server.run()
@@ -47,8 +50,21 @@ def serve(home: Home, settings: ConsoleSettings, on_ready: Callable[[str], None]
         app.extensions["tws_maintenance"].close()
 
 
-def listen(app: Flask, host: str, port: int) -> Any:
+def exit_at_signals() -> None:
+    """Let what ends this process also leave what it is in the middle of.
+
+    SIGHUP is a terminal that was closed; under `nohup` it stays without effect.
+    """
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupted)
+
+
+def listen(app: Flask, host: str, port: int, trusted_proxy: str | None = None) -> Any:
     """Return a server of `app` that listens, and serves when it is run.
+
+    What `trusted_proxy`, an address, says of who asks is believed.
 
     Raises:
         OSError: it cannot listen there.
@@ -61,6 +77,7 @@ def listen(app: Flask, host: str, port: int) -> Any:
         max_request_body_size=READ_BYTES,
         ident=None,
         clear_untrusted_proxy_headers=True,
+        **({"trusted_proxy": trusted_proxy, **PROXY} if trusted_proxy else {}),
     )
 
 

@@ -14,21 +14,18 @@ import dagster as dg
 
 from tws_maintenance.clock import utc_text
 from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES, MARKET_EVENTS, TASKS
+from tws_maintenance.indices import INDICES, TASKS
 from tws_maintenance.pipeline import names
 from tws_maintenance.pipeline.checks import staged_check_keys
 from tws_maintenance.pipeline.jobs import CLEAN_UP
 from tws_maintenance.pipeline.reconcile import UNFINISHED, is_ours, may_be_alive
 from tws_maintenance.pipeline.tags import (
-    ACTOR_TAG,
     REPORT_ID_TAG,
-    UNKNOWN_UI_USER,
-    entry_point_of,
     own_tag,
+    plan_of,
     planned_steps,
     report_config,
 )
-from tws_maintenance.reports.record import EntryPoint
 
 IN_PROGRESS = [*UNFINISHED, dg.DagsterRunStatus.QUEUED]
 _QUEUED = frozenset(
@@ -161,12 +158,13 @@ def progress_of(
 def refreshes(
     instance: dg.DagsterInstance, is_refresh: Callable[[dict[str, Any]], bool]
 ) -> dict[str, Materialized]:
-    """Return the newest materialization of each live asset, by task, that is a refresh.
+    """Return the newest materialization of each live list, by task, that is a refresh.
+
+    Not of events: whether a sync was complete is settled when its report is written.
 
     `is_refresh` judges a task result.
     """
     keys = {names.live_key(index): index.task for index in INDICES.values()}
-    keys[names.EVENTS] = MARKET_EVENTS
     newest = instance.get_latest_materialization_events(keys)
     found = {}
     for key, task in keys.items():
@@ -214,20 +212,16 @@ def _materialized(entry: dg.EventLogEntry) -> Materialized | None:
 
 def _view(instance: dg.DagsterInstance, record: dg.RunRecord) -> RunView:
     run = record.dagster_run
-    entry_point = entry_point_of(run)
-    unknown = UNKNOWN_UI_USER if entry_point == EntryPoint.DAGSTER_UI else "unknown"
-    steps = planned_steps(run, instance)
-    planned = {task for task in map(names.task_of_step, steps) if task}
-    wanted = report_config(run).get("tasks") or planned
+    plan = plan_of(run, instance)
     return RunView(
         run_id=run.run_id,
         report_id=own_tag(run, REPORT_ID_TAG),
         job=run.job_name,
         state=_state(run.status),
-        tasks=tuple(task for task in TASKS if task in wanted),
-        dry_run=not steps & names.live_steps(),
-        entry_point=entry_point.value,
-        actor=own_tag(run, ACTOR_TAG) or unknown,
+        tasks=tuple(task for task in TASKS if task in plan.tasks),
+        dry_run=plan.dry_run,
+        entry_point=plan.entry_point.value,
+        actor=plan.actor or "unknown",
         created_at=utc_text(record.create_timestamp.replace(tzinfo=UTC)),
         started_at=_text_of(record.start_time) if record.start_time else None,
         finished_at=_text_of(record.end_time) if record.end_time else None,

@@ -19,8 +19,6 @@ from tws_maintenance.reports.store import is_ours, is_refresh, refuse_constant, 
 
 T = TypeVar("T")
 DAMAGED = "damaged"
-# Numbers of members, kept once: JSON makes a new object of each above 256.
-_SHARED_NUMBERS = tuple(range(1000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +31,6 @@ class ResultLine:
     refusal: str | None
     finished_at: str | None
     source: str | None
-    before_count: int | None
-    after_count: int | None
-    changed: bool
     validation_status: str | None
     proposal_id: str | None
     is_refresh: bool
@@ -65,6 +60,19 @@ class Entry:
     errors: int = 0
     damaged: bool = False
     results: tuple[ResultLine, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as a line of the list of reports, for programs."""
+        return {
+            "report_id": self.report_id,
+            "run_id": self.run_id,
+            "status": self.status,
+            "dry_run": self.dry_run,
+            "finished_at": self.finished_at,
+            "warnings": self.warnings,
+            "errors": self.errors,
+            "damaged": self.damaged,
+        }
 
     def matches(self, status: str | None, task: str | None) -> bool:
         """Tell whether it has that status (or is `damaged`) and a result of that task."""
@@ -132,9 +140,6 @@ def _line(fields: "_Fields", task: str, status: str) -> ResultLine:
         refusal=fields.word("refusal"),
         finished_at=fields.instant("finished_at"),
         source=fields.word("source"),
-        before_count=fields.number("before_count"),
-        after_count=fields.number("after_count"),
-        changed=fields.get("changed", bool) or False,
         validation_status=validation.word("status"),
         proposal_id=fields.text("proposal_id"),
         is_refresh=is_refresh(fields.values),
@@ -172,13 +177,6 @@ class _Fields:
         """Return a text that many reports share, kept once."""
         found = self.text(key)
         return found if found is None else intern(found)
-
-    def number(self, key: str) -> int | None:
-        """Return a whole number."""
-        found = self.get(key, int)
-        if found is not None and 0 <= found < len(_SHARED_NUMBERS):
-            return _SHARED_NUMBERS[found]
-        return found
 
     def instant(self, key: str) -> str | None:
         """Return the text of an instant."""

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from tws_maintenance.constituents.drift import find_drift
+from tws_maintenance.constituents.generation import Generation, read_generation
 from tws_maintenance.constituents.live import read_live
 from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
 from tws_maintenance.constituents.rules import FRESH, NOT_EDITED
@@ -19,9 +20,10 @@ from tws_maintenance.indices import (
 )
 from tws_maintenance.market_events.last_sync import LOGS_READ, doubts
 from tws_maintenance.market_events.store import EventStore
+from tws_maintenance.reports.entry import Entry, ResultLine
 from tws_maintenance.reports.form import is_whole
 from tws_maintenance.reports.shelf import Refreshed, ReportShelf
-from tws_maintenance.reports.store import read_report, results_of
+from tws_maintenance.reports.store import BACKUP_SOURCE, read_report, results_of
 from tws_maintenance.settings import Settings
 from tws_maintenance.verdict import Outcome
 
@@ -105,18 +107,41 @@ def _index_status(
     refreshed_at = refreshed.finished_at if refreshed else None
     row_count, drift, problem = _file(home, index, settings)
     last = shelf.last_result(index.task)
+    restored = _restored(home, index, refreshed_at)
+    source = refreshed.source if refreshed else None
     return {
         "task": index.task,
         "name": index.name,
         "file": home.relative(home.live_file(index.key)),
         "last_refreshed_at": refreshed_at,
         "row_count": row_count,
-        "source": refreshed.source if refreshed else None,
+        "source": restored.source if restored else source,
         "validation": _validation(home, index, last[0].report_id) if last else dict(_NOT_RUN),
-        "stale": is_stale(refreshed_at, settings.of(index), at),
+        # What was brought back is an older list, however lately its source was asked.
+        "stale": restored is not None or is_stale(refreshed_at, settings.of(index), at),
+        "restored_at": restored.promoted_at if restored else None,
         "drift": drift,
         "file_problem": problem,
+        "last_run": last and _last_run(*last),
         "run_id": last[0].run_id if last else None,
+    }
+
+
+def _restored(home: Home, index: Index, refreshed_at: str | None) -> Generation | None:
+    """Return the last promotion where it brought a backup back since the last refresh."""
+    last = read_generation(home, index)
+    if last is None or not last.source.startswith(BACKUP_SOURCE):
+        return None
+    return last if last.promoted_at > (refreshed_at or "") else None
+
+
+def _last_run(entry: Entry, line: ResultLine) -> dict[str, Any]:
+    """Return what the last run that worked on a list came to, its audit apart from the rest."""
+    return {
+        "report_id": entry.report_id,
+        "status": line.status,
+        "audit": line.validation_status,
+        "dry_run": line.dry_run,
     }
 
 

@@ -32,20 +32,6 @@ class Reservation:
     marker: Path
 
 
-@dataclass(frozen=True)
-class Summary:
-    """One line of the list of reports; `damaged` where the file is no readable report."""
-
-    report_id: str
-    run_id: str | None
-    status: str | None
-    dry_run: bool | None
-    finished_at: str | None
-    warnings: int
-    errors: int
-    damaged: bool
-
-
 def reserve(home: Home, at: datetime, note: dict[str, Any]) -> Reservation:
     """Reserve the report id of a run that starts `at`; `note` tells a later reader whose it is.
 
@@ -212,37 +198,6 @@ def results_of(report: dict[str, Any]) -> list[dict[str, Any]]:
     if not isinstance(results, list):
         return []
     return [result for result in results if isinstance(result, dict)]
-
-
-def summarise(home: Home, report_id: str) -> Summary:
-    """Return the line of one report; a damaged one is said to be so, never raised."""
-    try:
-        report = read_report(home, report_id)
-        return Summary(
-            report_id=report_id,
-            run_id=report.get("run_id"),
-            status=report["status"],
-            dry_run=report.get("dry_run"),
-            finished_at=report.get("finished_at"),
-            warnings=len(report.get("warnings") or []),
-            errors=len(report.get("errors") or []),
-            damaged=False,
-        )
-    except (OSError, ValueError, KeyError, TypeError, UsageError):
-        return Summary(report_id, None, None, None, None, 0, 0, damaged=True)
-
-
-def last_refreshed(home: Home, tasks: tuple[str, ...]) -> dict[str, tuple[str, str | None]]:
-    """Return (finished_at, source) of the newest successful apply of each of `tasks`."""
-    found: dict[str, tuple[str, str | None]] = {}
-    for report in newest_reports(home):
-        for result in results_of(report):
-            task = result.get("task")
-            if task in tasks and task not in found and is_refresh(result):
-                found[task] = (result["finished_at"], result.get("source"))
-        if len(found) == len(tasks):
-            break
-    return found
 
 
 def is_refresh(result: dict[str, Any]) -> bool:

@@ -137,9 +137,9 @@ def point_to(home: Home, server: PageServer, more: str = "") -> None:
 
 
 @contextlib.contextmanager
-def served(app: Flask) -> Iterator[str]:
+def served(app: Flask, trusted_proxy: str | None = None) -> Iterator[str]:
     """Serve `app` by the real server and yield where."""
-    server = listen(app, "127.0.0.1", 0)
+    server = listen(app, "127.0.0.1", 0, trusted_proxy)
     serving = threading.Thread(target=server.run, daemon=True)
     serving.start()
     try:

@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator
 
 import pytest
+import requests
 from flask.testing import FlaskClient
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from werkzeug.test import TestResponse
 
+from tws_maintenance.console import login
 from tws_maintenance.console.app import create_app
 from tws_maintenance.console.login import MAX_NAME, OPEN_ENDPOINTS
 from tws_maintenance.errors import SettingsError
@@ -23,6 +25,7 @@ from tws_maintenance_tests.console.support import (
     error_of,
     opened,
     report_of,
+    served,
 )
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of this test
@@ -197,6 +200,132 @@ def test_guessing_is_slowed_down_for_who_guesses_not_for_who_is_in(stranger: Con
     # Somebody's guesses do not lock out those who know the password already.
     assert inside.get(f"{API}/status").status_code == 200
     assert inside.get("/maintenance").status_code == 200
+
+
+def test_no_limits_are_told_to_who_is_not_limited(stranger: Console) -> None:
+    client = stranger.app.test_client()
+    for answer in (client.get("/login"), client.get("/metrics", headers=basic("wrong"))):
+        assert [name for name, _ in answer.headers if "Rate" in name or "Retry" in name] == []
+
+
+@pytest.mark.parametrize(
+    ("guesses", "asks", "status"),
+    [
+        ("2001:db8:1:2::{}", "2001:db8:1:2:ffff::9", 429),
+        ("2001:db8:1:2::{}", "2001:db8:1:3::1", 200),
+        ("192.0.2.1", "::ffff:192.0.2.1", 200),
+        ("::ffff:192.0.2.{}", "::ffff:192.0.2.99", 200),
+        ("somebody", "somebody", 429),
+    ],
+)
+def test_who_has_a_network_of_addresses_guesses_no_more_than_who_has_one(
+    stranger: Console, guesses: str, asks: str, status: int
+) -> None:
+    client = stranger.app.test_client()
+    for number in range(1, 11):
+        other = {"REMOTE_ADDR": guesses.format(number)}
+        answer = client.get("/metrics", headers=basic("wrong"), environ_base=other)
+        assert answer.status_code == 401
+    assert client.get("/login", environ_base={"REMOTE_ADDR": asks}).status_code == status
+
+
+def test_what_is_open_to_all_tells_nothing_of_a_password(
+    stranger: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guesses are counted where a wrong one is answered 401, and checked nowhere else."""
+    checked: list[str] = []
+    real = login.check_password_hash
+
+    def counting(hashed: str, password: str) -> bool:
+        checked.append(password)
+        return real(hashed, password)
+
+    monkeypatch.setattr(login, "check_password_hash", counting)
+    client = stranger.app.test_client()
+    elsewhere = {"HTTP_HOST": "evil.example"}
+    for _ in range(10):
+        assert client.get("/metrics", headers=basic("wrong")).status_code == 401
+    limited = {"REMOTE_ADDR": "127.0.0.1"}
+    free = {"REMOTE_ADDR": "192.0.2.1"}
+    checked.clear()
+    for method, path, more, status in (
+        ("GET", "/login", free, 200),
+        ("POST", "/login", free, 403),
+        ("GET", "/maintenance/static/nope", free, 404),
+        ("GET", "/maintenance/static/..%2fapp.py", free, 404),
+        ("GET", "/maintenance", limited, 429),
+        ("GET", "/login", limited, 429),
+        ("GET", "/maintenance/static/nope", limited, 429),
+        ("GET", "/maintenance/nope", limited, 429),
+        ("GET", f"{API}/status", limited, 429),
+        ("GET", "/maintenance", {**free, **elsewhere}, 400),
+        ("GET", "/maintenance/static/nope", {**free, **elsewhere}, 400),
+        ("GET", "/login", {**free, **elsewhere}, 400),
+        ("GET", f"{API}/status", {**free, **elsewhere}, 400),
+    ):
+        told = []
+        for password in ("wrong", PASSWORD):
+            answer = client.open(
+                path, method=method, headers=basic(password), environ_overrides=more
+            )
+            assert answer.status_code == status, (path, password)
+            # A token is signed anew each second.
+            told.append((re.sub('(content|value)="[^"]{40,}"', "", answer.text), answer.status))
+        assert told[0] == told[1], path
+        assert str(stranger.home.root) not in told[0][0]
+    assert checked == []
+
+
+def test_who_logs_out_is_out_also_by_a_cookie_that_was_kept(guarded: Console) -> None:
+    client, thief = guarded.app.test_client(), guarded.app.test_client()
+    log_in(client)
+    kept = client.get_cookie(COOKIE)
+    assert kept is not None
+    thief.set_cookie(COOKIE, kept.value)
+    assert thief.get(f"{API}/status").status_code == 200
+    token = re.findall(r'csrf-token" content="([^"]+)', client.get("/maintenance").text)[0]
+    assert client.post("/login/leave", data={"csrf_token": token}).status_code == 303
+    thief.set_cookie(COOKIE, kept.value)
+    assert error_of(thief.get(f"{API}/status")) == (401, "login_required")
+
+
+def test_logins_are_remembered_in_bounds(stranger: Console) -> None:
+    first, last = stranger.app.test_client(), stranger.app.test_client()
+    log_in(first)
+    for _ in range(login.LOGINS_KEPT):
+        last = stranger.app.test_client()
+        log_in(last)
+    assert first.get("/maintenance").status_code == 302
+    assert last.get("/maintenance").status_code == 200
+
+
+PROXIED = ConsoleSettings(
+    password=SecretStr(PASSWORD),
+    trusted_proxy="127.0.0.1",
+    allowed_hosts=("maintenance.example",),
+)
+
+
+def test_a_trusted_proxy_is_believed_and_nobody_else(console: Console) -> None:
+    """What it is asked for over https goes by https only, and guesses are their sender's."""
+    forwarded = {"X-Forwarded-Host": "maintenance.example", "X-Forwarded-Proto": "https"}
+    with opened(console.home, PROXIED) as behind:
+        asks = {**forwarded, **basic("wrong"), "X-Forwarded-For": "198.51.100.1, 192.0.2.1"}
+        other = {**forwarded, **basic(PASSWORD), "X-Forwarded-For": "192.0.2.1, 192.0.2.2"}
+        for believed, expected in (("127.0.0.1", 200), ("192.0.2.77", 429)):
+            with served(behind.app, believed) as origin:
+                for _ in range(10):
+                    requests.get(f"{origin}/metrics", headers=asks, timeout=30)
+                answer = requests.get(f"{origin}/metrics", headers=other, timeout=30)
+                assert answer.status_code == expected
+        page = behind.client.get("/login", base_url="https://maintenance.example")
+        assert "; Secure;" in page.headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize("wrong", ["*", "proxy.example", "10.0.0.0/8", ""])
+def test_a_trusted_proxy_is_one_address(wrong: str) -> None:
+    with pytest.raises(ValidationError, match="trusted_proxy"):
+        ConsoleSettings(trusted_proxy=wrong)
 
 
 def test_who_sends_no_password_is_not_counted_as_guessing(stranger: Console) -> None:

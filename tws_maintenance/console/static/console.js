@@ -4,6 +4,11 @@
 
 (() => {
   const offline = document.getElementById("offline");
+  const away = offline.textContent;
+
+  // It answers, but cannot show this: its own words say why.
+  const toldIn = (html) =>
+    new DOMParser().parseFromString(html, "text/html").querySelector(".verdict")?.textContent ?? "";
 
   // ---- live parts: fetched whole, swapped where they differ -------------------------------
 
@@ -93,11 +98,13 @@
             redirect: "manual",
           });
           if (answer.type === "opaqueredirect") return void location.reload(); // logged out
-          if (!answer.ok) throw new Error(String(answer.status));
-          update(container, await answer.text());
-          offline.hidden = true;
+          const html = await answer.text();
+          if (answer.ok) update(container, html);
+          offline.hidden = answer.ok;
+          offline.textContent = answer.ok ? away : `What you see may be old. ${toldIn(html)}`;
         } catch {
           offline.hidden = false;
+          offline.textContent = away;
         }
       }
       if (goesOn()) setTimeout(look, every);
@@ -138,6 +145,13 @@
     },
     true,
   );
+
+  // Enter in a field of a form that stores at once leads to its button instead.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !event.target.matches(".refresh input")) return;
+    event.preventDefault();
+    event.target.form.querySelector("button").focus();
+  });
 
   document.addEventListener("submit", (event) => {
     const form = event.target;

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,7 +17,7 @@ from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
 from tws_maintenance_tests.pipeline.support import HELD_SECONDS, good_pages
-from tws_maintenance_tests.support import SHARED, Program
+from tws_maintenance_tests.support import SHARED, Program, free_port
 
 OVERVIEW = "/maintenance"
 # A run is a process of its own; nothing is asserted about how long one takes.
@@ -29,13 +28,6 @@ IN_A_HURRY = """(() => {
   const wait = window.setTimeout;
   window.setTimeout = (then, milliseconds) => wait(then, Math.min(milliseconds, 400));
 })()"""
-
-
-def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @dataclass

@@ -100,7 +100,7 @@ def test_the_focus_goes_on_from_a_button_that_cannot_be_pressed_any_more(
     pages.hold("sti")
     press(other, "Dry run STI")
     expect(button).to_be_disabled()
-    expect(page.locator("[data-part=actions]")).to_be_focused()
+    expect(page.locator("[data-part=look]")).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Validate Metadata Only")).to_be_focused()
     pages.release()

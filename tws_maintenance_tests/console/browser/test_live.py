@@ -16,13 +16,12 @@ from tws_maintenance_tests.console.browser.support import (
     Console,
     Pages,
     Visits,
-    free_port,
     press,
     see_end,
 )
 from tws_maintenance_tests.pipeline.support import LOCATION, until
 from tws_maintenance_tests.pipeline.test_webserver import LAUNCH
-from tws_maintenance_tests.support import reports_of
+from tws_maintenance_tests.support import free_port, reports_of
 
 STI = INDICES["sti"]
 RUNNING = "[data-part=running]"

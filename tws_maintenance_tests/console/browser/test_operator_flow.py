@@ -125,10 +125,10 @@ def going_back_gives_the_former_bytes(
     see_end(page, "Dry run completed. No file was replaced.")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Preview of a restore of S&P 500")
     expect(page.locator(RESULTS).first).to_contain_text("META is now FB (Meta Platforms)")
-    press(page, "Apply Constituents Refresh")
-    dialog = page.get_by_role("dialog")
+    press(page, "Restore Backup")
+    dialog = page.get_by_role("dialog", name="Restore a backup")
     expect(dialog).to_contain_text("Goes back to a backup: data/backups/constituents/")
-    dialog.get_by_role("button", name="Replace S&P 500", exact=True).click()
+    dialog.get_by_role("button", name="Restore S&P 500", exact=True).click()
     see_end(page, "Apply completed. Replaced: S&P 500.")
     assert live_bytes(console.home) == before
 

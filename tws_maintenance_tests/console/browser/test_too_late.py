@@ -66,7 +66,7 @@ def test_a_dry_run_that_expires_under_an_open_dialog_is_not_applied(
     expect_refusal(page, "Expired at")
     assert live_bytes(console.home) == before
     expect(page.get_by_role("button", name="Apply Constituents Refresh")).to_be_disabled()
-    expect(page.locator(".actions")).to_contain_text("Nothing to apply: STI: Expired at")
+    expect(page.locator(".actions")).to_contain_text("Cannot be applied: STI: Expired at")
     expect(page.locator("[data-part=waiting]")).to_contain_text("cannot be applied")
 
 

@@ -87,7 +87,7 @@ def test_a_run_that_failed_as_a_whole_never_reads_like_nothing_to_do(
 
     window.goto(OVERVIEW)
     expect(window.get_by_role("button", name="Apply Constituents Refresh")).to_be_disabled()
-    expect(window.locator(".actions")).to_contain_text("Nothing to apply: S&P 500:")
+    expect(window.locator(".actions")).to_contain_text("Cannot be applied: S&P 500:")
     expect(window.locator(".actions")).to_contain_text("403")
     expect(window.locator("[data-part=waiting]")).to_contain_text(HOSTILE)
     expect(window.locator("#card-hsi_constituents")).to_contain_text("rejected")

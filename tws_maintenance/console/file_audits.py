@@ -1,0 +1,82 @@
+"""The audit of the live files as they lie, for a process that must stay small.
+
+pandas and pandera are 60 MB that a console has no other use for, so that the audit is asked of
+`status`, in a process of its own, and only when something that it goes by has changed. Until it
+has answered, nothing is claimed.
+"""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from typing import Any
+
+from tws_maintenance.home import HOME_VARIABLE, Home
+from tws_maintenance.indices import INDICES
+from tws_maintenance.reports.shelf import mark_of
+
+SECONDS = 60.0
+NOT_RUN: dict[str, Any] = {"status": "not_run", "warnings": [], "errors": []}
+logger = logging.getLogger(__name__)
+
+
+class FileAudits:
+    """The newest audit of each live file of one home, for any number of threads."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._lock = threading.Lock()
+        self._marks: Any = None
+        self._audits: dict[str, dict[str, Any]] = {}
+        self._thread: threading.Thread | None = None
+
+    def audits(self, *, wait_seconds: float = 0.0) -> dict[str, dict[str, Any]]:
+        """Return {task: {status, warnings[], errors[]}}; `not_run` where it is being found out.
+
+        Waits for it at most `wait_seconds`.
+        """
+        marks = self._marks_now()
+        with self._lock:
+            if marks == self._marks:
+                return self._audits
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._look, args=(marks,), daemon=True)
+                self._thread.start()
+            thread = self._thread
+        thread.join(wait_seconds)
+        with self._lock:
+            is_known = marks == self._marks
+            return self._audits if is_known else {}
+
+    def _marks_now(self) -> Any:
+        """Return what changes whenever an audit may come out differently."""
+        paths = [self._home.settings_file, self._home.backups]
+        for key in INDICES:
+            paths += [self._home.live_file(key), self._home.generation_file(key)]
+        return tuple(mark_of(path) for path in paths)
+
+    def _look(self, marks: Any) -> None:
+        found = None
+        try:
+            found = self._ask()
+        except (OSError, ValueError, KeyError, TypeError, subprocess.SubprocessError):
+            logger.exception("the live files could not be audited")
+        with self._lock:
+            self._thread = None
+            if found is not None:  # else asked again at the next look
+                self._audits, self._marks = found, marks
+
+    def _ask(self) -> dict[str, dict[str, Any]]:
+        command = [sys.executable, "-P", "-m", "tws_maintenance", "status", "--json"]
+        environment = {**os.environ, HOME_VARIABLE: str(self._home.root)}
+        done = subprocess.run(
+            command,
+            env=environment,
+            cwd=self._home.root,
+            capture_output=True,
+            timeout=SECONDS,
+            check=True,
+        )
+        return {one["task"]: one["file_audit"] for one in json.loads(done.stdout)["constituents"]}

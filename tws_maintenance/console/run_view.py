@@ -1,0 +1,86 @@
+"""One run as its page and the API show it: Dagster's steps and checks, its report's verdict."""
+
+import re
+from dataclasses import asdict
+from typing import Any
+
+from tws_maintenance.console import bodies
+from tws_maintenance.console.backend import Backend
+from tws_maintenance.console.problems import Problem
+from tws_maintenance.pipeline import observe
+from tws_maintenance.pipeline.observe import RunView
+
+
+def describe_run(backend: Backend, run_id: str) -> dict[str, Any]:
+    """Return a run with its steps and checks; once it has ended, as its report tells it.
+
+    Raises:
+        Problem: 404, there is no such run of this home.
+    """
+    if not re.fullmatch(bodies.RUN_ID_PATTERN, run_id):
+        raise Problem(404, "not_found", "That is not the id of a run.")
+    view = observe.run_view(backend.home, backend.instance, run_id)
+    if view is not None and view.is_in_progress:
+        backend.launcher.running()  # closes it if it died
+        view = observe.run_view(backend.home, backend.instance, run_id)
+    report_id = (view and view.report_id) or backend.shelf.of_run(run_id)
+    if view is None and report_id is None:
+        raise Problem(404, "not_found", "There is no run of that id in this home.")
+    steps, checks = observe.progress_of(backend.instance, run_id)
+    line = backend.line(view) if view else _line_of_report(backend, run_id, str(report_id))
+    is_over = view is None or not view.is_in_progress
+    report = backend.report(report_id) if is_over and report_id else None
+    return {
+        **line,
+        "report_id": report_id,
+        "state": _state(view, report),
+        "steps": [asdict(step) for step in steps],
+        "checks": [asdict(check) for check in checks],
+        "finished_at": view.finished_at if view else (report or {}).get("finished_at"),
+        "status": report and report.get("status"),
+    }
+
+
+def report_of_run(backend: Backend, run_id: str) -> dict[str, Any] | None:
+    """Return the report of a run that has ended, None where it has none, or a damaged one."""
+    view = observe.run_view(backend.home, backend.instance, run_id)
+    if view is not None and view.is_in_progress:
+        return None
+    report_id = (view and view.report_id) or backend.shelf.of_run(run_id)
+    return backend.report(report_id) if report_id else None
+
+
+def _line_of_report(backend: Backend, run_id: str, report_id: str) -> dict[str, Any]:
+    """Return what a report says of a run that Dagster no longer has."""
+    entry = backend.shelf.entry(report_id)
+    return {
+        "run_id": run_id,
+        "report_id": report_id,
+        "state": "finished",
+        "tasks": [line.task for line in entry.results],
+        "dry_run": bool(entry.dry_run),
+        "job": None,
+        "entry_point": entry.entry_point,
+        "actor": entry.actor,
+        "created_at": entry.started_at,
+        "started_at": entry.started_at,
+        "run_url": None,
+    }
+
+
+def _state(view: RunView | None, report: dict[str, Any] | None) -> str:
+    """Return queued, running, finished, failed or interrupted.
+
+    The report decides once there is one: checks of live files do not turn a run red in Dagster,
+    and a run that was killed is a failed one to it.
+    """
+    if view is not None and view.is_in_progress:
+        return view.state
+    status = (report or {}).get("status")
+    if status == "interrupted":
+        return "interrupted"
+    if status == "completed":
+        return "finished"
+    if status is not None:
+        return "failed"
+    return view.state if view else "interrupted"

@@ -1,0 +1,149 @@
+"""What the overview claims of lists and dry runs is true, also where that is not easy."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tws_maintenance.demo.pages import companies, page
+from tws_maintenance.demo.server import PageServer
+from tws_maintenance.indices import INDICES
+from tws_maintenance_tests.console.support import (
+    API,
+    HSI,
+    STI,
+    Console,
+    consoled,
+    error_of,
+    report_of,
+    until,
+)
+from tws_maintenance_tests.support import write_live
+
+
+@pytest.fixture
+def console(tmp_path: Path, server: PageServer) -> Iterator[Console]:
+    """A console on a home in which STI and HSI were applied."""
+    with consoled(tmp_path, server) as found:
+        assert found.apply(STI, HSI)["status"] == "completed"
+        yield found
+
+
+def card_of(console: Console, task: str) -> str:
+    """Return what a card says, without its markup."""
+    found = re.search(
+        rf'id="card-{task}">(.*?)</article>', console.get("/maintenance").text, re.DOTALL
+    )
+    assert found
+    return " ".join(re.sub(r"<[^>]+>", " ", found[1]).split())
+
+
+def test_a_broken_live_file_is_called_broken_by_card_status_and_badge(console: Console) -> None:
+    path = console.home.live_file("hsi")
+    path.write_text(path.read_text().replace(".HK", ".XX"))
+
+    assert "HSI failed" in console.json(f"{API}/badge")["message"]
+    audit = console.list_of(HSI)["file_audit"]
+    assert audit["status"] == "failed"
+    assert audit["errors"][0].startswith("symbols_match_the_market_format: 85 of 85 rows")
+    assert card_of(console, HSI).startswith("HSI broken")
+
+    path.write_text(path.read_text().replace(".XX", ".HK"))
+    until(lambda: console.list_of(HSI)["file_audit"]["status"] == "passed", "the next audit")
+    assert card_of(console, HSI).startswith("HSI fresh")
+
+
+def test_a_file_that_is_gone_is_not_called_fresh(console: Console) -> None:
+    console.home.live_file("sti").unlink()
+    assert card_of(console, STI).startswith("STI missing or unreadable")
+
+
+def test_a_page_from_before_a_newer_dry_run_that_says_otherwise_applies_nothing(
+    console: Console, server: PageServer
+) -> None:
+    server.pages["sti"] = page("sti", companies("sti")[:-1])
+    erring = console.run(STI)
+    server.pages["sti"] = page("sti", companies("sti"))
+    right = console.run(STI)
+    before = console.home.live_file("sti").read_bytes()
+
+    shown = console.get(f"/maintenance/reports/{erring['report_id']}").text
+    assert f"A newer dry run says otherwise: {right['report_id']}" in shown
+    assert 'id="apply-dialog"' not in shown
+    answer = console.form("/maintenance/promote", report_id=erring["report_id"], tasks=STI)
+    assert answer.status_code == 409
+    assert "A newer dry run says otherwise" in answer.text
+    assert console.home.live_file("sti").read_bytes() == before
+
+
+def test_a_restored_list_says_so_and_is_not_fresh(console: Console, server: PageServer) -> None:
+    server.pages["sti"] = page("sti", companies("sti")[:-1])
+    console.apply(STI)
+    answer = console.post(f"{API}/restore", {"task": STI, "dry_run": False, "wait": 100})
+    assert report_of(answer)["status"] == "completed"
+
+    found = console.list_of(STI)
+    assert found["stale"] is True
+    assert found["restored_at"] is not None
+    assert found["source"].startswith("data/backups/constituents/")
+    assert card_of(console, STI).startswith("STI restored")
+
+    console.apply(STI)
+    assert console.list_of(STI)["restored_at"] is None
+    assert card_of(console, STI).startswith("STI fresh")
+
+
+def test_a_look_at_a_backup_is_not_offered_as_a_refresh(
+    console: Console, server: PageServer
+) -> None:
+    server.pages["sti"] = page("sti", companies("sti")[:-1])
+    console.apply(STI)
+    looked = console.run(STI)
+    preview = report_of(console.post(f"{API}/restore", {"task": STI, "wait": 100}))
+
+    overview = console.get("/maintenance").text
+    assert f"/maintenance/apply/{looked['report_id']}" in overview
+    assert f"/maintenance/apply/{preview['report_id']}" not in overview
+    own = console.get(f"/maintenance/reports/{preview['report_id']}").text
+    assert "Restore Backup</button>" in own
+    assert "Restore preview by" in own
+
+
+def test_a_list_that_waits_in_another_dry_run_is_pointed_out(
+    console: Console, server: PageServer
+) -> None:
+    server.pages["hsi"] = page("hsi", companies("hsi")[:-1])
+    waiting = console.run(HSI)
+    console.run(STI)
+    overview = console.get("/maintenance").text
+    assert f"look at {waiting['report_id']} and apply it" in overview
+    assert (
+        error_of(console.post(f"{API}/promote", {"report_id": "maintenance_20200101_000000"}))[0]
+        == 404
+    )
+
+
+def test_a_list_without_a_file_is_shown_by_name_with_a_caution(console: Console) -> None:
+    console.home.live_file("sti").unlink()
+    report = console.run(STI)
+    shown = console.get(f"/maintenance/apply/{report['report_id']}").text
+    assert all(one.name in shown for one in companies("sti")[:8])
+    assert "The file of STI that maintenance_" in shown
+    assert "is gone, so that nothing is compared with it" in shown
+
+
+def test_a_failed_fetch_is_no_failed_validation(console: Console, server: PageServer) -> None:
+    server.pages.pop("sti")
+    console.run(STI)
+    until(lambda: console.list_of(STI)["file_audit"]["status"] == "passed", "the audit")
+    card = card_of(console, STI)
+    assert "Validation passed of the file as it lies" in card
+    assert "Last run failed audit not run" in card
+
+
+def test_a_market_that_is_open_is_warned_of_only_where_its_list_changed(console: Console) -> None:
+    write_live(console.home, INDICES["sti"], companies("sti"))
+    report = console.apply(STI)
+    (result,) = report["results"]
+    assert (result["changed"], result["warnings"]) == (False, [])

@@ -314,8 +314,9 @@ def test_backups_are_listed_verified_and_pruned_only_when_told_to(
     assert command("run", "--apply", "--task", STI.task).exit_code == 0
     assert command("restore", STI.task, "--apply").exit_code == 0
     first, second = sorted(path.name for path in home.backups.iterdir())
-    listed = command("backups", "list").output
-    assert listed.index(second) < listed.index(first)
+    # By whole words: made in one second, the first one's name begins the second's.
+    listed = [line.split()[0] for line in command("backups", "list").output.splitlines()[1:]]
+    assert listed == [second, first]
     assert command("backups", "verify").output == "2 backups, 0 damaged\n"
 
     configure(home, "[retention]\nbackups_keep = 1\nbackups_max_age_days = 0\n")

@@ -62,6 +62,10 @@ class BackupDamaged(TwsMaintenanceError):
     """A backup is not what its SHA256SUMS says, or is not there at all."""
 
 
+class BackupMissing(BackupDamaged):
+    """There is no such backup."""
+
+
 class AuditFailed(TwsMaintenanceError):
     """The audit itself could not run to its end; what it would have judged has not passed."""
 

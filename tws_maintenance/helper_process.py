@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from tws_maintenance.child_environment import child_environment
 from tws_maintenance.errors import TwsMaintenanceError
 
 FAULT = "fault"
@@ -51,6 +52,7 @@ class HelperProcess:
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
+            env=child_environment(),
             # Ctrl-C goes to the whole group; the run itself decides what it means.
             start_new_session=True,
         )

@@ -13,6 +13,7 @@ import pydantic_settings
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from tws_maintenance.child_environment import PREFIX, SECRETS
 from tws_maintenance.errors import SettingsError
 from tws_maintenance.home import HOME_VARIABLE, Home
 from tws_maintenance.indices import INDICES, Index
@@ -46,9 +47,6 @@ __all__ = [
     "StorageSettings",
     "load_settings",
 ]
-
-PREFIX = "TWS_MAINTENANCE_"
-SECRETS = frozenset({"password", "smtp_password", "webhook_url"})
 
 
 class Settings(BaseSettings):

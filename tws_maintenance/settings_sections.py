@@ -5,6 +5,7 @@ What belongs here: what a value may be. What does not: where it is read from, wh
 """
 
 import re
+from ipaddress import ip_address
 from typing import Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
@@ -226,14 +227,22 @@ class ConsoleSettings(_Section):
     """Where the console listens, and where it sends people for Dagster's own pages.
 
     The password comes from the environment alone; any address but this machine's demands it.
-    `allowed_hosts` are further names under which browsers reach the console.
+    `allowed_hosts` are further names under which browsers reach the console, `trusted_proxy` the
+    address of a reverse proxy that speaks https with them.
     """
 
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=5080, ge=1, le=65535)
     dagster_url: str = "http://127.0.0.1:3000"
     allowed_hosts: tuple[str, ...] = ()
+    trusted_proxy: str | None = None
     password: SecretStr | None = Field(default=None, min_length=8)
+
+    @field_validator("trusted_proxy")
+    @classmethod
+    def _is_one_address(cls, value: str | None) -> str | None:
+        # A name, or the `*` that waitress takes, would believe whoever asks.
+        return None if value is None else str(ip_address(value))
 
     @field_validator("dagster_url")
     @classmethod

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -80,6 +81,13 @@ class RecordedWeb:
         return Program(
             self._home, environment, (sys.executable, str(self._tool), "run", *options, "--")
         )
+
+
+def free_port() -> int:
+    """Return a port of this machine on which nobody listens just now."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port: int = found.getsockname()[1]
+        return port
 
 
 def page_file(name: str) -> Path:

@@ -53,6 +53,12 @@ def test_the_commands_of_the_units_are_ours() -> None:
     assert sorted(commands) == ["dev", "run"]
 
 
+def test_stopping_the_service_leaves_the_runs_alone() -> None:
+    """They are of its control group; `dev` itself ends what else is."""
+    lines = units()["tws-maintenance.service"].splitlines()
+    assert {"KillMode=process", "KillSignal=SIGINT"} <= set(lines)
+
+
 def test_the_workflow_runs_a_dry_run_and_keeps_its_report() -> None:
     path = REPOSITORY / ".github" / "workflows" / "dry-run.yml"
     workflow = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -65,6 +65,19 @@ def test_it_answers_one_request_after_the_other_whatever_a_library_prints(
     assert not psutil.pid_exists(first["pid"])
 
 
+def test_what_lies_in_the_current_folder_is_not_taken_for_a_module(
+    helper: HelperProcess, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    robot = tmp_path_factory.mktemp("robot")
+    (robot / "json.py").write_text('raise RuntimeError("of the robot")')
+    monkeypatch.chdir(robot)
+    helper.start()
+    try:
+        assert helper.ask({"do": "talk"})["said"] == "talk"
+    finally:
+        helper.stop()
+
+
 def test_a_fault_is_told_and_the_next_request_is_answered(helper: HelperProcess) -> None:
     helper.start()
     try:

@@ -451,6 +451,20 @@ def test_validating_good_lists_passes_and_writes_only_its_report(
     assert live_bytes(home) == before
 
 
+def test_a_refresh_that_a_wrong_clock_dated_ahead_makes_no_list_fresh(
+    home: Home, settings: Settings
+) -> None:
+    carried_out(new_run(home, settings, dry_run=APPLY))
+    (path,) = home.reports.glob("2*.json")
+    told = json.loads(path.read_text())
+    for result in told["results"]:
+        result["finished_at"] = "2099-01-01T00:00:00.000Z"
+    path.write_text(json.dumps(told))
+    (result,) = validation_of(home, settings)["results"]
+    found = result["files"]["sti"]
+    assert (found["last_refreshed_at"], found["stale"]) == (None, True)
+
+
 def test_validating_tells_each_list_by_its_name_and_fails_as_a_whole(
     home: Home, settings: Settings
 ) -> None:

@@ -4,7 +4,7 @@ For tests of what is decided, told or removed later: the real stage, audit and p
 instant of the test's own, and the report that a run writes of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,7 +24,7 @@ from tws_maintenance.run_mark import RunMark
 from tws_maintenance.settings import load_settings
 from tws_maintenance_tests.constituents.bench import NO_OVERRIDE, gathered
 from tws_maintenance_tests.reports.shelf import report
-from tws_maintenance_tests.support import table_of, write_live
+from tws_maintenance_tests.support import table_of
 
 TOOK = timedelta(seconds=2)
 KEYS = {index.task: index.key for index in INDICES.values()}
@@ -55,13 +55,15 @@ def dry_run(
     return _filed(home, reservation, at, results, dry_run=True, **changed)
 
 
-def applied(home: Home, report_id: str, at: datetime, **changed: Any) -> str:
-    """Promote all that a dry run staged and passed, and return the id of the new report."""
+def applied(
+    home: Home, report_id: str, at: datetime, tasks: Collection[str] = tuple(KEYS), **changed: Any
+) -> str:
+    """Promote what a dry run staged of `tasks` and passed; return the id of the new report."""
     reservation = reserve(home, at, {})
     mark = RunMark(reservation.report_id, f"run-of-{reservation.report_id}", at)
     results = []
     for told in read_report(home, report_id)["results"]:
-        if told["status"] == TaskStatus.SUCCESS and told["task"] in KEYS:
+        if told["status"] == TaskStatus.SUCCESS and told["task"] in tasks:
             index = index_of_task(told["task"])
             done = promote(home, index, told["proposal_id"], load_settings(home), mark)
             result = _result(index.task, at, dry_run=False)
@@ -75,21 +77,19 @@ def applied(home: Home, report_id: str, at: datetime, **changed: Any) -> str:
 def refreshed(home: Home, at: datetime, *keys: str) -> dict[str, list[Company]]:
     """Bring lists to be applied at that instant, and return what they list, by index key."""
     listed = {key: companies(key) for key in keys or tuple(INDICES)}
-    for key, members in listed.items():
-        write_live(home, INDICES[key], members)
     applied(home, dry_run(home, listed, at - timedelta(minutes=1)), at)
     return listed
 
 
 def ended(
-    home: Home, at: datetime, *tasks: str, status: TaskStatus = TaskStatus.FAILED, **changed: Any
+    home: Home, at: datetime, *tasks: str, became: TaskStatus = TaskStatus.FAILED, **changed: Any
 ) -> str:
-    """Write the report of a run whose tasks staged nothing and ended so."""
+    """Write the report of a run whose tasks staged nothing; each `became` so."""
     reservation = reserve(home, at, {})
     results = [_result(task, at, dry_run=True) for task in tasks]
     for result in results:
-        result.status = status
-        if status is TaskStatus.SKIPPED:
+        result.status = became
+        if became is TaskStatus.SKIPPED:
             result.started_at = result.finished_at = None
         else:
             result.errors = [f"{result.task} went wrong"]

@@ -46,11 +46,12 @@ def console(home: Home, host: str | None, port: int | None) -> None:
 def dev(home: Home, host: str | None, port: int | None, dagster_port: int) -> None:
     """Serve the console and the Dagster UI together; one Ctrl-C ends both."""
     from tws_maintenance.cli.dagster import running_ui
-    from tws_maintenance.console.serve import serve
+    from tws_maintenance.console.serve import exit_at_signals, serve
     from tws_maintenance.settings import load_settings
 
     dagster_url = f"http://127.0.0.1:{dagster_port}"
     settings = load_settings(home).console.placed(host, port, dagster_url)
+    exit_at_signals()
     with running_ui(home, dagster_port):
         click.echo(f"Dagster UI: {dagster_url}  (ready in a few seconds)")
         serve(home, settings, lambda address: click.echo(f"Console: {address}  (Ctrl-C ends both)"))

@@ -27,8 +27,8 @@ LOADING = {
     ("asset", "list"),
     ("asset", "materialize"),
     ("definitions", "validate"),
-    ("schedule", "list"),
-    ("sensor", "list"),
+    *(("schedule", verb) for verb in ("list", "start", "stop", "preview")),
+    *(("sensor", verb) for verb in ("list", "start", "stop", "preview")),
 }
 TARGETS = (
     "-m",
@@ -75,14 +75,17 @@ def running_ui(home: Home, port: int) -> Iterator[None]:
     In a session of its own, so that Ctrl-C reaches it once, from here: interrupted twice, its
     processes leave the code server behind. If it ends by itself, so does this process.
     """
+    from tws_maintenance.child_environment import child_environment
     from tws_maintenance.pipeline.instance import prepare
 
     prepare(home)
+    home.dagster.mkdir(parents=True, exist_ok=True)
     # Quiet: it advises on its own command line, which nobody typed.
-    command = [sys.executable, "-W", "ignore", "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
-    command += [*CODE_LOCATION, "--log-level", "warning"]
-    environment = {**os.environ}
-    environment.pop("TWS_MAINTENANCE_CONSOLE__PASSWORD", None)
+    command = [sys.executable, "-W", "ignore", "-m", "dagster", "dev", "--log-level", "warning"]
+    command += ["-h", "127.0.0.1", "-p", str(port), *CODE_LOCATION]
+    # The code server imports from its working folder: not from what lies in the home.
+    command += ["-d", str(home.dagster)]
+    environment = child_environment(notifies=True)
     process = subprocess.Popen(command, env=environment, cwd=home.root, start_new_session=True)
     is_over = threading.Event()
 
@@ -101,12 +104,15 @@ def running_ui(home: Home, port: int) -> Iterator[None]:
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End Dagster's processes, all of them, also where another signal interrupts the waiting."""
     process.send_signal(signal.SIGINT)
     try:
-        process.wait(ENDING_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(ENDING_SECONDS)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def with_code_location(args: tuple[str, ...], folder: Path) -> list[str]:

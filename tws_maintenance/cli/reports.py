@@ -20,12 +20,13 @@ def reports() -> None:
 @pass_home
 def list_reports(home: Home, limit: int, as_json: bool) -> None:
     """List the newest reports."""
-    from tws_maintenance.reports.store import report_ids, summarise
+    from tws_maintenance.reports.entry import read_entry
+    from tws_maintenance.reports.store import report_ids, report_path
 
     found = report_ids(home)
-    shown = [summarise(home, report_id) for report_id in found[:limit]]
+    shown = [read_entry(report_path(home, report_id), report_id) for report_id in found[:limit]]
     if as_json:
-        print_json({"reports": [asdict(one) for one in shown], "total": len(found)})
+        print_json({"reports": [one.to_dict() for one in shown], "total": len(found)})
         return
     if not shown:
         click.echo("No report yet. Start with: python -m tws_maintenance run")

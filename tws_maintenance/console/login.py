@@ -145,10 +145,13 @@ def _is_in() -> bool:
 
 
 def _refuse_strangers() -> Response | None:
+    sends_password = "Authorization" in request.headers
+    if sends_password and request.endpoint is None:
+        return None  # 404 or 405, which the limiter does not count: no password is looked at
     if request.endpoint in OPEN_ENDPOINTS or current_user.is_authenticated:
         return None
     is_page = request.path == "/" or request.path.startswith("/maintenance")
-    if is_page and request.method == "GET":
+    if is_page and request.method == "GET" and not sends_password:
         return redirect(url_for("login.show", next=request.full_path.rstrip("?")))
     raise Problem(
         401,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tws_maintenance.errors import BackupDamaged
+from tws_maintenance.errors import BackupDamaged, BackupMissing
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES, Index
 from tws_maintenance.settings import RetentionSettings
@@ -85,7 +85,8 @@ def read_backup(home: Home, index: Index, backup_id: str | None) -> tuple[str, b
     """Return the id and the bytes of a backup: as named, else the newest that differs from now.
 
     Raises:
-        BackupDamaged: there is none of that id, or it is not what its SHA256SUMS says.
+        BackupMissing: there is none of that id.
+        BackupDamaged: it is not what its SHA256SUMS says.
     """
     path = _newest_other(home, index)
     if backup_id is not None:
@@ -93,7 +94,7 @@ def read_backup(home: Home, index: Index, backup_id: str | None) -> tuple[str, b
         path = known.get(backup_id)
     if path is None:
         which = f"backup {backup_id}" if backup_id else "backup"
-        raise BackupDamaged(
+        raise BackupMissing(
             f"There is no {which} of {index.name} in {home.relative(home.backups)}. "
             "`backups list` shows what there is."
         )

@@ -9,15 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tws_maintenance.clock import parse_utc, utc_text
-from tws_maintenance.constituents.proposal import (
-    Proposal,
-    is_staged,
-    newest_first,
-    read_proposal,
-)
+from tws_maintenance.constituents.proposal import Proposal, is_staged, newest_first
 from tws_maintenance.constituents.proposal_state import ProposalState, State, state_of
 from tws_maintenance.constituents.rules import RULES
-from tws_maintenance.errors import ProposalMissing, ProposalUnaudited
+from tws_maintenance.errors import ProposalUnaudited
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES, Index
 from tws_maintenance.receipt import read_receipt
@@ -46,7 +41,6 @@ class ListReadiness:
     proposal_id: str
     state: State
     why: str
-    changes_something: bool = False
     can_apply: bool = False
     is_live: bool = False
     is_restore: bool = False
@@ -71,11 +65,6 @@ class Readiness:
     def can_apply(self) -> bool:
         """Whether applying may be offered."""
         return self.is_dry_run and bool(self.tasks_to_apply)
-
-    @property
-    def changes_something(self) -> bool:
-        """Whether applying what can be applied would change a list."""
-        return any(one.changes_something for one in self.lists if one.can_apply)
 
     @property
     def override_tasks(self) -> tuple[str, ...]:
@@ -110,26 +99,12 @@ class ProposalShelf:
         self._home = home
         self._listing = Listing(home.staging, _ids_by_index)
 
-    def newest(self, index: Index) -> Proposal | None:
-        """Return the newest proposal of `index`, None without one or where it is damaged."""
-        newest = self._newest_id(index)
-        if newest is None:
-            return None
-        try:
-            proposal = read_proposal(self._home, newest)
-        except (ProposalMissing, RecursionError):
-            return None
-        return proposal if _is(proposal, newest, index) else None
-
     def newest_state(self, index: Index, settings: Settings, at: datetime) -> ProposalState | None:
         """Return the newest proposal of `index` with what became of it, None without one."""
-        newest = self._newest_id(index)
-        return None if newest is None else _state_of(self._home, index, newest, settings, at)
-
-    def _newest_id(self, index: Index) -> str | None:
         ids = self._listing.value()[index.key]
         # Not part of the listing: the record comes after its folder.
-        return next((one for one in ids if is_staged(self._home, one)), None)
+        newest = next((one for one in ids if is_staged(self._home, one)), None)
+        return None if newest is None else _state_of(self._home, index, newest, settings, at)
 
 
 def _ids_by_index(names: list[str]) -> dict[str, list[str]]:
@@ -156,7 +131,6 @@ def _list_readiness(
         proposal_id=proposal_id,
         state=found.state,
         why=NOT_REPORTED if found.state is State.WAITING and not is_reported else why,
-        changes_something=_changes_something(proposal),
         can_apply=found.state is State.WAITING and is_reported,
         is_live=is_live,
         is_restore=proposal.from_backup is not None,
@@ -223,11 +197,6 @@ def _failed_rules(home: Home, proposal_id: str) -> tuple[str, ...]:
     except ProposalUnaudited:
         return ()
     return tuple(check.name for check in checks if check.outcome is Outcome.FAILED)
-
-
-def _changes_something(proposal: Proposal) -> bool:
-    changes = proposal.changes
-    return bool(changes.added or changes.removed or changes.updated)
 
 
 def _expires_at(proposal: Proposal, settings: Settings) -> str | None:

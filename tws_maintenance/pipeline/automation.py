@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 ANY_DAY = date(2000, 1, 1)
 AFTER_CLOSE = timedelta(hours=2)
-ONE_DAY = timedelta(days=1)
 OFFPEAK_SECONDS = 900
 RECONCILE_SECONDS = 120
 
@@ -112,10 +111,8 @@ def scheduled_tick(
 ) -> dg.RunRequest | dg.SkipReason:
     """Return the run that was due at `due_at`, or why it is not started at `at`.
 
-    A daemon that was down is given its missed days all at once, five of them, at any hour.
+    A daemon that was down makes up for the last time that it missed, at whatever hour that is.
     """
-    if at - due_at >= ONE_DAY:
-        return dg.SkipReason(f"Due {due_at:%Y-%m-%d %H:%M %Z}, and missed: a newer one is due.")
     venues = [index.venue for index in INDICES.values() if index.task in tasks] or VENUES
     reasons = [reason for venue in venues if (reason := opened(venue, at))]
     if reasons:
@@ -195,7 +192,11 @@ def _request(
     return dg.RunRequest(
         run_key=run_key,
         job_name=job_name(tasks, dry_run=dry_run, promotes=promotes),
-        run_config={"resources": {"report": {"config": config}}},
+        run_config={
+            "resources": {"report": {"config": config}},
+            # Of itself Dagster writes each event into the daemon's own log: sixty lines a run.
+            "loggers": {"console": {"config": {"log_level": "WARNING"}}},
+        },
         asset_selection=sorted(assets),
         asset_check_keys=sorted(checks),
         # Until its report tells, by which a run that waits to begin is known as this home's.

@@ -41,7 +41,6 @@ RUNS_AT_ONCE = 1000
 PAGE = 200
 TICKS = [TickStatus.SUCCESS, TickStatus.FAILURE, TickStatus.SKIPPED]
 WAIT_SECONDS = 60.0
-WEEK = timedelta(days=7)
 FAILURES_TOLD = 5
 
 
@@ -91,20 +90,13 @@ def build_cleaning_job(home: Home) -> dg.JobDefinition:
 
 def build_cleaning_schedule(job: dg.JobDefinition) -> dg.ScheduleDefinition:
     """Return the weekly schedule of the job, stopped."""
-
-    @dg.schedule(
+    return dg.ScheduleDefinition(
         name=f"{CLEAN_UP}_schedule",
         job=job,
         cron_schedule="0 5 * * 0",
         execution_timezone="UTC",
         description="Cleans up every Sunday, when every market is closed.",
     )
-    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if utc_now() - context.scheduled_execution_time >= WEEK:
-            return dg.SkipReason("Missed, and a newer one is due.")
-        return dg.RunRequest()
-
-    return schedule
 
 
 def clean_runs(home: Home, instance: dg.DagsterInstance, before: datetime) -> int:

@@ -19,6 +19,17 @@ def opening_errors() -> tuple[type[Exception], ...]:
 
 def reason_of(error: Exception) -> str:
     """Return one line, such as `database or disk is full`, without SQL, address or password."""
+    return str(_cause_of(error)).strip().partition("\n")[0]
+
+
+def reason_for_others(error: Exception) -> str:
+    """Return the reason as a client may read it: a server's own words name its host and user."""
+    if type(_cause_of(error)).__module__.startswith("sqlite3"):
+        return reason_of(error)
+    return "its server cannot be reached, or refuses; the log of the console says how"
+
+
+def _cause_of(error: Exception) -> BaseException:
+    """Return what the driver said."""
     cause = error if isinstance(error, SQLAlchemyError) else error.__cause__ or error
-    text = str(getattr(cause, "orig", None) or cause)
-    return text.strip().partition("\n")[0]
+    return getattr(cause, "orig", None) or cause

@@ -17,20 +17,16 @@ from tws_maintenance.home import Home
 from tws_maintenance.pipeline import names
 from tws_maintenance.pipeline.jobs import CLEAN_UP, IMPLICIT_ASSET_JOB, build_jobs
 from tws_maintenance.pipeline.tags import (
-    ACTOR_TAG,
     HOME_TAG,
     HOST_TAG,
     PROCESS_TAG,
     REPORT_ID_TAG,
-    UNKNOWN_UI_USER,
-    entry_point_of,
     host_id,
     own_tag,
-    planned_steps,
+    plan_of,
     report_config,
 )
 from tws_maintenance.recovery import Recovered, alone, recover, report_unstarted, run_lock
-from tws_maintenance.reports.record import EntryPoint
 from tws_maintenance.reports.store import is_reserved, is_written, report_of_run
 
 UNFINISHED = [
@@ -59,6 +55,8 @@ def reconcile(home: Home, instance: dg.DagsterInstance) -> list[Recovered]:
             for record, text in _dead(home, instance) if is_alone else []:
                 recovered += _told(home, instance, record, text)
                 _close(instance, record.dagster_run, text)
+                # Only here is it certain that nobody holds it or waits for it.
+                run_lock(home, record.dagster_run.run_id).unlink(missing_ok=True)
     return recovered
 
 
@@ -99,22 +97,17 @@ def _told(
 def _report(home: Home, instance: dg.DagsterInstance, record: dg.RunRecord, text: str) -> Recovered:
     """Write the report of a run that never came to its own, and tag the run with it."""
     run = record.dagster_run
-    steps = planned_steps(run, instance)
-    config = report_config(run)
-    entry_point = entry_point_of(run)
-    unknown = UNKNOWN_UI_USER if entry_point == EntryPoint.DAGSTER_UI else "unknown"
+    plan, config = plan_of(run, instance), report_config(run)
     head = {
         "run_id": run.run_id,
-        "entry_point": entry_point.value,
-        "actor": own_tag(run, ACTOR_TAG) or unknown,
+        "entry_point": plan.entry_point.value,
+        "actor": plan.actor or "unknown",
         "reason": config.get("reason", ""),
-        "dry_run": not steps & names.live_steps(),
+        "dry_run": plan.dry_run,
         "overrides": {"allow_large_change": bool(config.get("allow_large_change"))},
     }
-    planned = {task for task in map(names.task_of_step, steps) if task}
-    tasks = set(config.get("tasks") or planned)
     started_at = record.create_timestamp.replace(tzinfo=UTC)
-    done = report_unstarted(home, head, tuple(tasks), started_at, text)
+    done = report_unstarted(home, head, plan.tasks, started_at, text)
     instance.add_run_tags(run.run_id, {REPORT_ID_TAG: done.report_id})
     return done
 
@@ -167,8 +160,9 @@ def may_be_alive(home: Home, instance: dg.DagsterInstance, record: dg.RunRecord)
     pid = event.dagster_event.pid if event and event.dagster_event else None
     touched = record.update_timestamp.replace(tzinfo=UTC)
     seen_at = event.timestamp if event and pid else touched.timestamp()
-    if pid is None and PROCESS_TAG in run.tags:
-        pid = int(run.tags[PROCESS_TAG])
+    process = own_tag(run, PROCESS_TAG)
+    if pid is None and process is not None:
+        pid = int(process)
     if pid is None or run.tags.get(HOST_TAG) != host_id():
         # Another host or container has process ids of its own.
         return datetime.now(UTC) - touched < UNTOUCHED_LIMIT
@@ -192,6 +186,5 @@ def _is_locked(home: Home, run_id: str) -> bool:
         lock.acquire(timeout=0)
     except Timeout:
         return True
-    path.unlink(missing_ok=True)
     lock.release()
     return False

@@ -13,10 +13,7 @@ import dagster as dg
 
 from tws_maintenance.errors import SettingsError, TwsMaintenanceError, UsageError
 from tws_maintenance.home import Home, find_home
-from tws_maintenance.indices import (
-    DEFAULT_DAYS,
-    METADATA_VALIDATION,
-)
+from tws_maintenance.indices import DEFAULT_DAYS
 from tws_maintenance.maintenance import HeadStart, MaintenanceRun, head_start
 from tws_maintenance.pipeline import names
 from tws_maintenance.pipeline.reconcile import reconcile
@@ -27,13 +24,9 @@ from tws_maintenance.pipeline.tags import (
     DRY_RUN_TAG,
     ENTRY_POINT_TAG,
     REPORT_ID_TAG,
-    UNKNOWN_UI_USER,
-    entry_point_of,
     lineage_of,
-    own_tag,
-    planned_steps,
+    plan_of,
 )
-from tws_maintenance.reports.record import EntryPoint
 from tws_maintenance.reports.results import promotable_tasks
 from tws_maintenance.run_record import RunRequest
 from tws_maintenance.settings import Settings, load_settings
@@ -110,44 +103,33 @@ def _request(
     assert run is not None, "the report resource needs a run"
     assert instance is not None, "the report resource needs an instance"
     config: Mapping[str, Any] = context.resource_config or {}
-    steps = planned_steps(run, instance)
-    planned = {task for task in map(names.task_of_step, steps) if task}
-    if len(planned) > 1 and METADATA_VALIDATION not in config.get("tasks", ()):
-        # A Materialize of live assets brings their checks along; they belong to validate_metadata.
-        planned -= {METADATA_VALIDATION}
-    asked = tuple(config.get("tasks") or planned)
-    misuse = misuse_of(run.job_name, config, steps, planned)
+    plan = plan_of(run, instance)
+    asked = plan.tasks
+    misuse = misuse_of(run.job_name, config, plan.steps, plan.planned)
     report_id = config.get("report_id", "")
     if report_id and misuse is None:
         try:
             asked = promotable_tasks(home, report_id, tuple(config.get("tasks") or ()))
         except UsageError as error:
             misuse = error
-    entry_point = entry_point_of(run)
     request = RunRequest(
         tasks=asked,
-        dry_run=not steps & names.live_steps(),
+        dry_run=plan.dry_run,
         run_id=run.run_id,
-        entry_point=entry_point,
-        actor=own_tag(run, ACTOR_TAG) or _actor(entry_point),
+        entry_point=plan.entry_point,
+        actor=plan.actor or operating_system_user(),
         reason=config.get("reason", ""),
         allow_large_change=bool(config.get("allow_large_change")),
-        only_looked_at=tuple(task for task in asked if task in names.live_steps() - steps),
+        only_looked_at=tuple(task for task in asked if task in names.live_steps() - plan.steps),
         lineage=lineage_of(run),
         report_id=report_id,
-        fetches=bool(steps & names.staging_steps()),
+        fetches=bool(plan.steps & names.staging_steps()),
         symbols=tuple(config.get("symbols", ())),
         days=config.get("days", DEFAULT_DAYS),
         many_symbols=bool(config.get("many_symbols")),
         backup=config.get("backup", ""),
     )
     return request, misuse
-
-
-def _actor(entry_point: EntryPoint) -> str:
-    if entry_point == EntryPoint.DAGSTER_UI:
-        return UNKNOWN_UI_USER
-    return operating_system_user()
 
 
 def operating_system_user() -> str:

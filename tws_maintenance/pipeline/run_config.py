@@ -47,7 +47,7 @@ CONFIG = {
 
 
 def misuse_of(
-    job: str, config: Mapping[str, Any], steps: frozenset[str], planned: set[str]
+    job: str, config: Mapping[str, Any], steps: frozenset[str], planned: frozenset[str]
 ) -> UsageError | None:
     """Return what a job's config lacks, or holds that would be silently ignored.
 
@@ -71,7 +71,7 @@ def _lacking(job: str, config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _in_vain(
-    job: str, config: Mapping[str, Any], steps: frozenset[str], planned: set[str]
+    job: str, config: Mapping[str, Any], steps: frozenset[str], planned: frozenset[str]
 ) -> Iterator[str]:
     tasks, days = config.get("tasks") or (), config.get("days", DEFAULT_DAYS)
     if not 1 <= days <= MAX_DAYS:

@@ -1,10 +1,12 @@
 """A run in a process of its own, which outlives whoever started it.
 
-The starter creates the run in Dagster, so that its id is known at once, and hands the id with
-what is wanted to the new process on its standard input. What the process has to say beside its
-report lies in `.dagster/logs`, and goes when there is nothing.
+The process is started first and waits on its standard input for what is wanted. So the run can be
+created in Dagster with the process that will work on it: whoever dies in between, the run is never
+taken for one that is alive. What the process has to say beside its report lies in `.dagster/logs`,
+and goes when there is nothing.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -12,38 +14,50 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from tws_maintenance.child_environment import child_environment
 from tws_maintenance.errors import TwsMaintenanceError
 from tws_maintenance.home import HOME_VARIABLE, Home
 from tws_maintenance.reports.record import EntryPoint
 from tws_maintenance.run_spec import RunSpec
 
-# What a run has no use for must not lie in its environment.
-SECRET_OF_THE_CONSOLE = "TWS_MAINTENANCE_CONSOLE__PASSWORD"  # noqa: S105 - the variable's name
 
-
-def start_process(home: Home, run_id: str, spec: RunSpec) -> subprocess.Popen[bytes]:
-    """Start the process that executes `run_id`; it is in a session of its own.
+def start_process(home: Home, run_id: str) -> subprocess.Popen[bytes]:
+    """Start the process that will execute `run_id`, in a session of its own; it does nothing yet.
 
     Raises:
         OSError: it could not be started, or its log cannot be written.
     """
-    environment = {**os.environ, HOME_VARIABLE: str(home.root)}
-    environment.pop(SECRET_OF_THE_CONSOLE, None)
     home.logs.mkdir(parents=True, exist_ok=True)
     with log_file(home, run_id).open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
+        return subprocess.Popen(
+            [sys.executable, "-m", __name__, run_id],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
             cwd=home.root,
-            env=environment,
+            env={**child_environment(), HOME_VARIABLE: str(home.root)},
             start_new_session=True,
         )
+
+
+def hand_over(process: subprocess.Popen[bytes], spec: RunSpec) -> None:
+    """Let the process begin with what is wanted.
+
+    Raises:
+        OSError: it has ended.
+    """
     assert process.stdin is not None
     with process.stdin as stream:
-        stream.write(json.dumps({"run_id": run_id, "spec": asdict(spec)}).encode())
-    return process
+        stream.write(json.dumps(asdict(spec)).encode())
+
+
+def give_up(process: subprocess.Popen[bytes]) -> None:
+    """End a process whose run did not come to be."""
+    process.kill()
+    process.wait()
+    assert process.stdin is not None
+    with contextlib.suppress(OSError):  # what it did not read any more
+        process.stdin.close()
 
 
 def log_file(home: Home, run_id: str) -> Path:
@@ -52,10 +66,12 @@ def log_file(home: Home, run_id: str) -> Path:
 
 
 def main() -> int:
-    """Execute the run that standard input names; 0 where it left a report."""
-    request = json.loads(sys.stdin.buffer.read())
-    home, run_id = Home(Path(os.environ[HOME_VARIABLE])), str(request["run_id"])
-    spec = _spec(request["spec"])
+    """Execute the named run as standard input wants it; 0 where it left a report."""
+    home, run_id = Home(Path(os.environ[HOME_VARIABLE])), sys.argv[1]
+    wanted = sys.stdin.buffer.read()
+    if not wanted:  # whoever started us died before the run could begin
+        return 1
+    spec = _spec(json.loads(wanted))
     from tws_maintenance.pipeline.launching import launch
 
     try:
@@ -73,7 +89,7 @@ def main() -> int:
 
 
 def _spec(value: dict[str, object]) -> RunSpec:
-    """Read what `start_process` wrote; JSON knows lists only."""
+    """Read what `hand_over` wrote; JSON knows lists only."""
     fields = {key: tuple(one) if isinstance(one, list) else one for key, one in value.items()}
     return RunSpec(**{**fields, "entry_point": EntryPoint(value["entry_point"])})  # type: ignore[arg-type]
 

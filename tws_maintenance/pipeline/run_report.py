@@ -36,7 +36,8 @@ def reasons_of(instance: dg.DagsterInstance, run_id: str) -> list[str]:
             error = event.step_failure_data.error
             steps.append((described and described.description) or (error.message if error else ""))
         else:
-            error = event.job_failure_data.error
+            # None where the run was declared failed from outside.
+            error = event.job_failure_data.error if event.event_specific_data else None
             while error is not None and error.cause is not None:
                 error = error.cause
             run.append(error.message if error else event.message or "")

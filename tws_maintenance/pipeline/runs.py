@@ -5,6 +5,7 @@ do the second half.
 """
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ from tws_maintenance.pipeline.tags import (
     ENTRY_POINT_TAG,
     HOME_TAG,
     HOST_TAG,
+    PROCESS_TAG,
     REPORT_ID_TAG,
     host_id,
 )
@@ -52,16 +54,24 @@ def create_run(
     definitions: dg.Definitions,
     spec: RunSpec,
     log_level: str = "CRITICAL",
+    *,
+    run_id: str | None = None,
+    process: int | None = None,
 ) -> dg.DagsterRun:
-    """Create the run of `spec` without executing it; its id is known from here on."""
+    """Create the run of `spec` without executing it; its id is known from here on.
+
+    `process` is the one that will: if that dies before, so does the run. This one unless named.
+    """
     return instance.create_run_for_job(
         job_def=_job(definitions, spec),
+        run_id=run_id,
         run_config=_run_config(spec, log_level),
         tags={
             ENTRY_POINT_TAG: spec.entry_point.value,
             ACTOR_TAG: spec.actor or operating_system_user(),
             HOME_TAG: str(home.root),
             HOST_TAG: host_id(),
+            PROCESS_TAG: str(process or os.getpid()),
         },
     )
 

@@ -15,7 +15,7 @@ from tws_maintenance.pipeline import names
 from tws_maintenance.pipeline.jobs import RESTORE
 from tws_maintenance.pipeline.observe import runs_in_progress
 from tws_maintenance.pipeline.reconcile import is_ours, reconcile
-from tws_maintenance.pipeline.tags import planned_steps, report_config
+from tws_maintenance.pipeline.tags import plan_of
 from tws_maintenance.reports.shelf import ReportShelf
 from tws_maintenance.settings import load_settings
 
@@ -64,10 +64,9 @@ def _last_begun(
     filters = dg.RunsFilter(created_after=since, created_before=until)
     for record in instance.get_run_records(filters):  # the newest first
         run = record.dagster_run
-        steps = planned_steps(run, instance)
-        if run.job_name == RESTORE or not steps & names.staging_steps() or not is_ours(home, run):
+        plan, stages = plan_of(run, instance), names.staging_steps()
+        if run.job_name == RESTORE or not plan.steps & stages or not is_ours(home, run):
             continue
-        planned = {task for step in steps if (task := names.task_of_step(step))}
-        for task in report_config(run).get("tasks") or planned:
+        for task in plan.tasks:
             found.setdefault(task, record.create_timestamp.replace(tzinfo=UTC))
     return found

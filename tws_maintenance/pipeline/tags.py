@@ -3,11 +3,14 @@
 import contextlib
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from tws_maintenance.indices import METADATA_VALIDATION, TASKS
+from tws_maintenance.pipeline import names
 from tws_maintenance.reports.record import EntryPoint
 
 REPORT_ID_TAG = "tws/report_id"
@@ -17,7 +20,7 @@ DRY_RUN_TAG = "tws/dry_run"
 # On runs that a command of ours creates: which home, and which machine's process ids.
 HOME_TAG = "tws/home"
 HOST_TAG = "tws/host"
-# On runs that were given a process of their own before their first event.
+# On runs that a command of ours creates: the process that works on it, also before its first event.
 PROCESS_TAG = "tws/process"
 UNKNOWN_UI_USER = "unknown (Dagster UI)"
 
@@ -45,6 +48,42 @@ def planned_steps(run: dg.DagsterRun, instance: dg.DagsterInstance) -> frozenset
         return frozenset()
     plan = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
     return frozenset(plan.step_keys_to_execute)
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What a run is to do and who wants it, the same for its report, a page and a look back.
+
+    `planned` are the tasks that its `steps` are for, `tasks` those of them that it is to work on.
+    `actor` is None where nobody said.
+    """
+
+    steps: frozenset[str]
+    planned: frozenset[str]
+    tasks: tuple[str, ...]
+    dry_run: bool
+    entry_point: EntryPoint
+    actor: str | None
+
+
+def plan_of(run: dg.DagsterRun, instance: dg.DagsterInstance) -> RunPlan:
+    """Return what `run` is to do, by its plan, its config and its tags."""
+    steps = planned_steps(run, instance)
+    asked = tuple(report_config(run).get("tasks") or ())
+    planned = frozenset(task for task in map(names.task_of_step, steps) if task)
+    if len(planned) > 1 and METADATA_VALIDATION not in asked:
+        # A Materialize of live assets brings their checks along; they belong to validate_metadata.
+        planned -= {METADATA_VALIDATION}
+    entry_point = entry_point_of(run)
+    unknown = UNKNOWN_UI_USER if entry_point == EntryPoint.DAGSTER_UI else None
+    return RunPlan(
+        steps=steps,
+        planned=planned,
+        tasks=asked or tuple(task for task in TASKS if task in planned),
+        dry_run=not steps & names.live_steps(),
+        entry_point=entry_point,
+        actor=own_tag(run, ACTOR_TAG) or unknown,
+    )
 
 
 def lineage_of(run: dg.DagsterRun) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """`console` and `dev` as processes: what they say, what they refuse, how they end."""
 
+import json
 import os
 import signal
 import socket
@@ -7,22 +8,18 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from urllib.error import URLError
 
 import psutil
 import pytest
 
+from tws_maintenance.cli import dagster
+from tws_maintenance.home import Home
 from tws_maintenance_tests.pipeline.support import until
-from tws_maintenance_tests.support import TIMEOUT_SECONDS, Program
+from tws_maintenance_tests.support import TIMEOUT_SECONDS, Program, free_port
 
 PASSWORD = "TWS_MAINTENANCE_CONSOLE__PASSWORD"  # noqa: S105 - the variable's name
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def answers(address: str) -> bool:
@@ -99,12 +96,40 @@ def test_a_password_in_the_settings_file_is_refused(program: Program) -> None:
     assert "correct horse" not in done.stderr
 
 
+def code_location_of(dagster_port: int) -> str:
+    """Return what became of loading the code location, "" as long as it is not known."""
+    query = "{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError "
+    query += "{ __typename } } } } }"
+    asked = urllib.request.Request(
+        f"http://127.0.0.1:{dagster_port}/graphql",
+        json.dumps({"query": query}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310
+        (entry,) = json.load(answer)["data"]["workspaceOrError"]["locationEntries"]
+    return str((entry["locationOrLoadError"] or {}).get("__typename", ""))
+
+
+def processes_on(home: Home) -> list[psutil.Process]:
+    """Return the processes that work on a home, by their environment."""
+    found = []
+    for one in psutil.process_iter():
+        with suppress(psutil.Error):
+            if one.environ().get("DAGSTER_HOME") == str(home.dagster):
+                found.append(one)
+    return found
+
+
 def test_one_interrupt_ends_the_console_and_the_dagster_ui(program: Program) -> None:
     port, dagster_port = free_port(), free_port()
+    for name in ("holidays", "pandas", "flask"):  # a robot's checkout may hold such
+        (program.home.root / f"{name}.py").write_text(f'raise RuntimeError("{name} of the home")')
     arguments = ("--port", str(port), "--dagster-port", str(dagster_port))
     with started(program, "dev", *arguments) as process:
         until(lambda: answers(f"http://127.0.0.1:{dagster_port}/server_info"), "the Dagster UI")
         until(lambda: answers(f"http://127.0.0.1:{port}/maintenance"), "the console")
+        until(lambda: code_location_of(dagster_port) != "", "the code location")
+        assert code_location_of(dagster_port) == "RepositoryLocation"
         children = psutil.Process(process.pid).children(recursive=True)
         assert children
         os.kill(process.pid, signal.SIGINT)
@@ -115,3 +140,47 @@ def test_one_interrupt_ends_the_console_and_the_dagster_ui(program: Program) -> 
         ]
     _, alive = psutil.wait_procs(children, timeout=TIMEOUT_SECONDS)
     assert alive == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_dev_begins_leaves_nothing_behind(
+    program: Program, number: signal.Signals
+) -> None:
+    arguments = ("--port", str(free_port()), "--dagster-port", str(free_port()))
+    with started(program, "dev", *arguments) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("Dagster UI: ")
+        process.send_signal(number)
+        assert process.wait(TIMEOUT_SECONDS) == 0
+    until(lambda: processes_on(program.home) == [], "the end of all processes")
+
+
+STUBBORN = """
+import os, signal, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+os.fork()
+print(os.getpid(), flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("is_interrupted", [False, True])
+def test_a_dagster_ui_that_does_not_end_is_killed_with_its_children(
+    monkeypatch: pytest.MonkeyPatch, is_interrupted: bool
+) -> None:
+    monkeypatch.setattr(dagster, "ENDING_SECONDS", 60 if is_interrupted else 0.2)
+    ui = subprocess.Popen(
+        [sys.executable, "-c", STUBBORN], stdout=subprocess.PIPE, start_new_session=True
+    )
+    with ui:
+        assert ui.stdout is not None
+        both = [psutil.Process(int(ui.stdout.readline())) for _ in range(2)]
+        if is_interrupted:
+            before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            with pytest.raises(KeyboardInterrupt):
+                dagster._end(ui)
+            signal.signal(signal.SIGALRM, before)
+        else:
+            dagster._end(ui)
+    assert psutil.wait_procs(both, timeout=30)[1] == []

@@ -18,6 +18,8 @@ OURS = ["-m", "tws_maintenance.definitions"]
         ("asset", "list"),
         ("definitions", "validate"),
         ("job", "list"),
+        ("sensor", "start", "offpeak_refresh_sensor"),
+        ("schedule", "stop", "clean_up_schedule"),
     ],
 )
 def test_a_command_that_loads_code_gets_ours(program: Program, arguments: tuple[str, ...]) -> None:

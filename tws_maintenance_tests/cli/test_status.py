@@ -8,8 +8,11 @@ from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
+from tws_maintenance.reports.shelf import ReportShelf
+from tws_maintenance.reports.store import report_path
 from tws_maintenance_tests.cli.conftest import Command
-from tws_maintenance_tests.support import reports_of, write_live
+from tws_maintenance_tests.reports.shelf import AT, filed, result
+from tws_maintenance_tests.support import Program, reports_of, write_live
 
 
 def test_a_new_home_is_not_fresh_and_says_how_to_start(command: Command, home: Home) -> None:
@@ -146,3 +149,29 @@ def test_a_damaged_report_is_listed_as_such_and_shown_as_it_is(
     shown = command("reports", "show", "maintenance_20261122_183000")
     assert shown.exit_code == 1
     assert '{"report_id": "maint' in shown.output
+
+
+def test_the_list_of_reports_knows_the_damage_that_the_console_knows(
+    command: Command, home: Home
+) -> None:
+    good = filed(home, result())
+    bad = filed(home, result(), at=AT + timedelta(hours=1))
+    path = report_path(home, bad)
+    path.write_text(path.read_text().replace('"dry_run": false', '"dry_run": "false"'))
+    value = json.loads(command("reports", "list", "--json").stdout)
+    assert [(one["report_id"], one["damaged"]) for one in value["reports"]] == [
+        (bad, True),
+        (good, False),
+    ]
+    shown, _ = ReportShelf(home).page(limit=9, offset=0)
+    assert value["reports"] == [one.to_dict() for one in shown]
+    assert f"{bad}  DAMAGED" in command("reports", "list").output
+
+
+def test_a_home_that_holds_a_module_of_the_same_name_is_worked_on_all_the_same(
+    program: Program,
+) -> None:
+    for name in ("holidays", "click", "pandas", "json"):
+        (program.home.root / f"{name}.py").write_text('raise RuntimeError("of the robot")')
+    done = program("run", "--dry-run")
+    assert done.returncode == 0, done.stderr

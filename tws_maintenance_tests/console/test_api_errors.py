@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from tws_maintenance.console.app import create_app
 from tws_maintenance.console.problems import Problem
@@ -77,6 +78,11 @@ def test_people_get_a_page_with_a_way_on(console: Console) -> None:
         assert '<a class="button plain" href="/maintenance">To the overview</a>' in answer.text
 
 
+def test_the_overview_is_found_with_a_slash_too(console: Console) -> None:
+    answer = console.get("/maintenance/")
+    assert (answer.status_code, answer.location) == (302, "/maintenance")
+
+
 def test_before_the_first_report_there_is_no_latest(fresh: Console) -> None:
     answer = fresh.get("/maintenance/reports/latest")
     assert answer.status_code == 404
@@ -105,6 +111,47 @@ def test_a_fault_of_our_own_is_told_without_its_stack(
     assert error_of(app.test_client().get("/api/broken")) == (500, "internal_error")
     assert "KeyError" in caplog.text
     app.extensions["tws_maintenance"].close()
+
+
+class PostgresSays(Exception):
+    """Stands for psycopg2's own error, whose words these are."""
+
+    __module__ = "psycopg2"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        'connection to server at "db.example" (192.0.2.5), port 5432 failed: Connection refused',
+        'FATAL: password authentication failed for user "tws"',
+        'could not translate host name "db.example" to address: Name or service not known',
+    ],
+)
+def test_a_postgresql_server_that_is_gone_is_told_without_its_address(
+    console: Console, monkeypatch: pytest.MonkeyPatch, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone = OperationalError("SELECT 1", {}, PostgresSays(words))
+    from dagster_postgres.utils import DagsterPostgresException
+
+    retried = DagsterPostgresException("too many retries for DB connection")
+    retried.__cause__ = gone
+    for error in (gone, retried):
+
+        def fail(*_: object, error: Exception = error, **__: object) -> None:
+            raise error
+
+        app = create_app(console.home)
+        monkeypatch.setattr(app.extensions["tws_maintenance"], "status", fail)
+        api, page = app.test_client().get(f"{API}/status"), app.test_client().get("/maintenance")
+        assert error_of(api) == (503, "unavailable")
+        assert page.status_code == 503
+        for text in (api.text, page.text):
+            assert [
+                one for one in ("db.example", "192.0.2.5", "tws&#34;", '"tws') if one in text
+            ] == []
+            assert "its server cannot be reached" in text
+        assert words in caplog.text
+        app.extensions["tws_maintenance"].close()
 
 
 def in_place_of(path: Path) -> bytes:

@@ -1,5 +1,6 @@
 """The blueprint in another application: its addresses, its errors, and nothing of the host's."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -31,6 +32,7 @@ class Host:
 
     backend: Backend
     app: Flask = field(default_factory=lambda: Flask("robot"))
+    prefix: str = ""
 
     def __post_init__(self) -> None:
         self.app.secret_key = "the host's own"  # noqa: S105 - of this test
@@ -48,7 +50,7 @@ class Host:
         def post() -> str:
             return "posted"
 
-        self.app.register_blueprint(build_blueprint(self.backend))
+        self.app.register_blueprint(build_blueprint(self.backend), url_prefix=self.prefix or None)
 
     def client(self) -> tuple[FlaskClient, str]:
         """Return a visitor with the host's own token."""
@@ -137,3 +139,44 @@ def test_its_errors_have_its_own_shape(host: Host) -> None:
 def test_it_refuses_a_host_that_does_not_protect_against_other_sites(host: Host) -> None:
     with pytest.raises(RuntimeError, match="CSRFProtect"):
         Flask("careless").register_blueprint(build_blueprint(host.backend))
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"WTF_CSRF_ENABLED": False},
+        {"WTF_CSRF_CHECK_DEFAULT": False},
+        {"WTF_CSRF_METHODS": set()},
+    ],
+)
+def test_a_host_that_checks_no_token_is_not_followed_in_that(
+    host: Host, setting: dict[str, object]
+) -> None:
+    client, token = host.client()
+    host.app.config.update(setting)
+    assert client.post("/orders").data == b"posted", "the host's own affair"
+    assert error_of(client.post(f"{API}/run", json={"tasks": [STI]})) == (403, "csrf_failed")
+    assert client.post("/maintenance/run", data={"tasks": STI}).status_code == 403
+    sent = {"X-CSRFToken": token}
+    status, _ = error_of(client.post(f"{API}/run", json=[], headers=sent))
+    # Where the host names no method at all, even a right token is refused.
+    assert status == (403 if "WTF_CSRF_METHODS" in setting else 400)
+
+
+def test_below_a_path_of_the_host_pages_stay_pages_and_the_api_json(host: Host) -> None:
+    below = Host(host.backend, Flask("robot below"), "/tools")
+    client, token = below.client()
+    page = client.get("/tools/maintenance/reports")
+    assert page.status_code == 200
+    assert re.findall(r'<a href="([^"]+)" aria-current', page.text) == [
+        "/tools/maintenance/reports"
+    ]
+    missing = client.get("/tools/maintenance/apply/nothing")
+    assert (missing.status_code, missing.mimetype) == (404, "text/html")
+    assert 'href="/tools/maintenance">To the overview' in missing.text
+    expired = client.post("/tools/maintenance/run", data={})
+    assert (expired.status_code, expired.mimetype) == (403, "text/html")
+    sent = {"X-CSRFToken": token}
+    assert error_of(client.get(f"/tools{API}/reports/x")) == (404, "not_found")
+    assert error_of(client.post(f"/tools{API}/run", json=[], headers=sent)) == (400, "invalid_body")
+    assert client.get("/tools/maintenance/").location == "/tools/maintenance"

@@ -17,7 +17,7 @@ from tws_maintenance.constituents.backups import (
     read_backup,
 )
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.errors import BackupDamaged
+from tws_maintenance.errors import BackupDamaged, BackupMissing
 from tws_maintenance.home import Home
 from tws_maintenance.settings import RetentionSettings
 from tws_maintenance_tests.constituents.bench import AT, HSI, STI, temporary_files, tree
@@ -73,12 +73,12 @@ def test_the_newest_is_read_unless_another_is_named(home: Home) -> None:
 @pytest.mark.parametrize("backup_id", ["20200101_000000", "..", "../20261122_183000", ""])
 def test_an_unknown_backup_is_refused_by_its_name(home: Home, backup_id: str) -> None:
     kept(home, "20261122_183000")
-    with pytest.raises(BackupDamaged, match="`backups list` shows what there is"):
+    with pytest.raises(BackupMissing, match="`backups list` shows what there is"):
         read_backup(home, STI, backup_id)
 
 
 def test_without_any_backup_it_says_so(home: Home) -> None:
-    with pytest.raises(BackupDamaged, match=r"There is no backup of STI in data/backups/const"):
+    with pytest.raises(BackupMissing, match=r"There is no backup of STI in data/backups/const"):
         read_backup(home, STI, None)
 
 

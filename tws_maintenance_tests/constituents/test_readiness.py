@@ -20,7 +20,7 @@ from tws_maintenance.constituents.readiness import (
 from tws_maintenance.constituents.stage import stage_backup
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.home import Home
-from tws_maintenance.indices import MARKET_EVENTS
+from tws_maintenance.indices import MARKET_EVENTS, Index
 from tws_maintenance.receipt import RECORD as RECEIPT
 from tws_maintenance.settings import load_settings
 from tws_maintenance_tests.constituents.bench import (
@@ -65,6 +65,11 @@ def only(home: Home, told: dict[str, Any], *, hours: float = 0) -> ListReadiness
     return one
 
 
+def newest(shelf: ProposalShelf, home: Home, index: Index) -> Proposal | None:
+    state = shelf.newest_state(index, load_settings(home), AT)
+    return state.proposal if state else None
+
+
 @pytest.fixture
 def waiting(home: Home) -> Proposal:
     """A proposal that changes one member and has passed its audit."""
@@ -80,12 +85,11 @@ def test_what_passed_its_audit_can_be_applied_for_a_day(home: Home, waiting: Pro
             proposal_id=waiting.proposal_id,
             state=State.WAITING,
             why=f"Can be applied until {EXPIRES_AT}.",
-            changes_something=True,
             can_apply=True,
             expires_at=EXPIRES_AT,
         ),
     )
-    assert (found.can_apply, found.changes_something) == (True, True)
+    assert found.can_apply
     assert (found.tasks_to_apply, found.override_tasks) == (("sti_constituents",), ())
 
 
@@ -104,7 +108,7 @@ def test_lists_are_in_the_order_of_the_tasks_and_events_are_none_of_them(home: H
     ]
     found = asked(home, told)
     assert [one.task for one in found.lists] == ["sti_constituents", "hsi_constituents"]
-    assert [one.changes_something for one in found.lists] == [True, False]
+    assert [one.is_live for one in found.lists] == [False, True]
     assert found.lists[1].why == "Nothing to change: the live file is this list already."
     assert found.tasks_to_apply == ("sti_constituents", "hsi_constituents")
 
@@ -115,7 +119,7 @@ def test_a_change_that_cannot_be_applied_is_no_change_to_offer(home: Home) -> No
     rejected = staged(home, STI, with_strangers(STI, 10))
     audited(home, rejected)
     found = asked(home, reported(rejected, ready(home, HSI, companies("hsi"))))
-    assert (found.can_apply, found.changes_something) == (True, False)
+    assert [(one.can_apply, one.is_live) for one in found.lists] == [(False, False), (True, True)]
     assert found.tasks_to_apply == ("hsi_constituents",)
 
 
@@ -249,13 +253,13 @@ def test_a_report_without_readable_results_offers_nothing(home: Home, results: o
 
 
 def test_the_newest_proposal_is_told_with_what_became_of_it(home: Home, waiting: Proposal) -> None:
-    shelf, settings = ProposalShelf(home), load_settings(home)
-    assert shelf.newest(STI) == waiting
-    assert (shelf.newest(HSI), shelf.newest_state(HSI, settings, AT)) == (None, None)
+    shelf = ProposalShelf(home)
+    assert newest(shelf, home, STI) == waiting
+    assert shelf.newest_state(HSI, load_settings(home), AT) is None
     newer = ready(home, STI, with_strangers(STI, 2), minutes=1)
-    assert shelf.newest(STI) == newer
+    assert newest(shelf, home, STI) == newer
     (home.proposal("maintenance_20261123_000000_sti") / "raw").mkdir(parents=True)
-    state = shelf.newest_state(STI, settings, AT)
+    state = shelf.newest_state(STI, load_settings(home), AT)
     assert state is not None
     assert (state.proposal, state.state) == (newer, State.WAITING)
 
@@ -266,7 +270,6 @@ def test_a_damaged_newest_proposal_does_not_show_an_older_one(
 ) -> None:
     (home.proposal(waiting.proposal_id) / RECORD).write_bytes(damage)
     shelf = ProposalShelf(home)
-    assert shelf.newest(STI) is None
     state = shelf.newest_state(STI, load_settings(home), AT)
     assert state is not None
     assert (state.state, state.proposal) == (State.REJECTED, None)
@@ -278,12 +281,12 @@ def test_folders_that_rest_are_not_listed_again(
     before = time.time() - 60
     os.utime(home.staging, (before, before))
     shelf = ProposalShelf(home)
-    assert shelf.newest(STI) == waiting
+    assert newest(shelf, home, STI) == waiting
     monkeypatch.setattr(os, "scandir", lambda _: pytest.fail("it was listed"))
-    assert shelf.newest(STI) == waiting
-    assert shelf.newest(SP500) is None
+    assert newest(shelf, home, STI) == waiting
+    assert newest(shelf, home, SP500) is None
 
 
 def test_a_home_without_proposals_has_none(home: Home) -> None:
-    assert ProposalShelf(home).newest(STI) is None
+    assert newest(ProposalShelf(home), home, STI) is None
     assert list(proposals.proposal_ids(home, STI)) == []

@@ -1,5 +1,6 @@
 """What a run does with its lists: each for itself, blocked by its checks, told in one report."""
 
+import os
 from typing import Any
 
 import dagster as dg
@@ -225,6 +226,7 @@ def test_a_run_carries_its_report_and_its_caller_as_tags_and_keeps_no_value(
         "tws/dry_run": "true",
         "tws/home": str(entered.root),
         "tws/host": host_id(),
+        "tws/process": str(os.getpid()),
     }
     assert run.job_name == "dry_run_constituents"
     assert not (entered.dagster / "storage").exists()

@@ -1,7 +1,6 @@
 """The Dagster UI: what its buttons send, sent to a real webserver."""
 
 import contextlib
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from tws_maintenance_tests.pipeline.support import (
     until,
     web_environment,
 )
-from tws_maintenance_tests.support import Program, live_bytes, reports_of, result_of
+from tws_maintenance_tests.support import Program, free_port, live_bytes, reports_of, result_of
 
 pytestmark = pytest.mark.xdist_group("webserver")
 
@@ -99,7 +98,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterUI]:
     with quiet_environment() as environment, HeldServer(good_pages(), held="sti") as pages:
         environment.setenv("DAGSTER_HOME", str(home.dagster))
         prepare(home)
-        port = _free_port()
+        port = free_port()
         command = (sys.executable, "-m", "dagster_webserver")
         process = subprocess.Popen(
             [*command, "-h", "127.0.0.1", "-p", str(port), "-m", LOCATION],
@@ -116,12 +115,6 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterUI]:
             pages.release()
             process.terminate()
             process.wait(timeout=60)
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def _answers(url: str) -> bool:

@@ -11,14 +11,14 @@ import pytest
 
 from tws_maintenance.errors import UsageError
 from tws_maintenance.home import Home
+from tws_maintenance.reports.entry import Entry, read_entry
+from tws_maintenance.reports.shelf import ReportShelf
 from tws_maintenance.reports.store import (
-    last_refreshed,
     newest_reports,
     read_report,
     report_ids,
     report_path,
     reserve,
-    summarise,
     write_report,
 )
 from tws_maintenance_tests.reports.shelf import AT, filed, report, result
@@ -130,7 +130,6 @@ def test_what_is_no_report_id_names_no_file(home: Home, hostile: str) -> None:
 def test_a_report_that_does_not_exist_is_told_so(home: Home) -> None:
     with pytest.raises(UsageError, match=r"no report maintenance_20261122_183000 in reports/main"):
         read_report(home, EXPECTED[0])
-    assert summarise(home, EXPECTED[0]).damaged
 
 
 def test_reports_are_listed_newest_first_and_numbers_count_as_numbers(home: Home) -> None:
@@ -153,15 +152,24 @@ def test_a_damaged_report_is_listed_as_damaged(home: Home, damage: bytes) -> Non
     kept = filed(home, result(), at=AT - timedelta(hours=1), warnings=["one"], errors=["a", "b"])
     report_path(home, report_id).write_bytes(damage)
     assert report_ids(home) == [report_id, kept]
-    line = summarise(home, report_id)
+    line = listed(home, report_id)
     assert (line.report_id, line.damaged, line.status) == (report_id, True, None)
-    other = summarise(home, kept)
+    other = listed(home, kept)
     assert (other.damaged, other.status, other.warnings, other.errors) == (
         False,
         "completed",
         1,
         2,
     )
+
+
+def listed(home: Home, report_id: str) -> Entry:
+    return read_entry(report_path(home, report_id), report_id)
+
+
+def refreshed(home: Home) -> dict[str, tuple[str, str | None]]:
+    found = ReportShelf(home).last_refreshed(("sti_constituents", "hsi_constituents"))
+    return {task: (one.finished_at, one.source) for task, one in found.items()}
 
 
 def older(home: Home, name: str, value: object) -> None:
@@ -194,12 +202,10 @@ def test_a_report_of_an_older_form_is_listed_last_and_chokes_nothing(
     older(home, "maintenance_zzz", value)
     ours = filed(home, result())
     assert report_ids(home) == [ours, "maintenance_zzz"]
-    line = summarise(home, "maintenance_zzz")
+    line = listed(home, "maintenance_zzz")
     assert (line.damaged, line.status, line.run_id) == (False, "ok", None)
     assert read_report(home, "maintenance_zzz") == value
-    assert last_refreshed(home, ("sti_constituents", "hsi_constituents")) == {
-        "sti_constituents": ("2026-11-22T18:30:00.000Z", None)
-    }
+    assert refreshed(home) == {"sti_constituents": ("2026-11-22T18:30:00.000Z", None)}
 
 
 def test_an_older_report_whose_file_is_named_by_its_id_is_read_and_not_taken_for_ours(
@@ -207,7 +213,7 @@ def test_an_older_report_whose_file_is_named_by_its_id_is_read_and_not_taken_for
 ) -> None:
     older(home, "maintenance_20260101_000000", {"status": "older"})
     assert report_ids(home) == ["maintenance_20260101_000000"]
-    assert summarise(home, "maintenance_20260101_000000").status == "older"
+    assert listed(home, "maintenance_20260101_000000").status == "older"
 
 
 def test_other_files_in_the_folder_are_no_reports(home: Home) -> None:
@@ -232,5 +238,4 @@ def test_the_last_refresh_is_the_newest_successful_apply_of_each_task(home: Home
     for changed in applies:
         hour = next(hours)
         filed(home, result(**(at(hour) | changed)), at=AT.replace(hour=hour))
-    found = last_refreshed(home, ("sti_constituents", "hsi_constituents"))
-    assert found == {"sti_constituents": ("2026-11-22T13:00:00.000Z", "page 13")}
+    assert refreshed(home) == {"sti_constituents": ("2026-11-22T13:00:00.000Z", "page 13")}

@@ -1,0 +1,168 @@
+"""Starting a run where something goes wrong in between: nothing is left at work, or waiting."""
+
+import errno
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import psutil
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from tws_maintenance.console import launcher
+from tws_maintenance.errors import LockHeld
+from tws_maintenance.pipeline import run_process
+from tws_maintenance_tests.console.support import API, STI, Console, error_of, opened, until
+from tws_maintenance_tests.pipeline.support import HeldServer, good_pages
+from tws_maintenance_tests.support import Program, reports_of, result_of
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+LOST = OperationalError("INSERT", {}, Exception("the server is gone"))
+KILLED_IN_BETWEEN = """
+import os, signal, sys
+from tws_maintenance.console import launcher
+from tws_maintenance.home import find_home
+from tws_maintenance.pipeline.instance import open_instance
+from tws_maintenance.run_spec import RunSpec
+
+launcher.hand_over = lambda process, spec: (
+    print(process.pid, flush=True), os.kill(os.getpid(), signal.SIGKILL)
+)
+home = find_home()
+launcher.Launcher(home, open_instance(home)).start(RunSpec((sys.argv[1],), dry_run=True))
+"""
+
+
+def failing(error: Exception) -> Callable[..., None]:
+    """Return what fails whatever it is called with."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
+
+
+def runs_at_work(console: Console) -> list[psutil.Process]:
+    """Return the processes of runs of this home."""
+    return [
+        one
+        for one in psutil.process_iter(["cmdline", "cwd"])
+        if run_process.__name__ in (one.info["cmdline"] or ())
+        and one.info["cwd"] == str(console.home.root)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("what", "error", "reports"),
+    [
+        ("create_run", LOST, 0),
+        ("hand_over", BrokenPipeError(errno.EPIPE, "Broken pipe"), 1),
+    ],
+)
+def test_a_start_that_fails_leaves_no_process_and_keeps_no_task_busy(
+    fresh: Console, monkeypatch: pytest.MonkeyPatch, what: str, error: Exception, reports: int
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(launcher, what, failing(error))
+        answer = fresh.post(f"{API}/run", {"tasks": [STI]})
+    assert error_of(answer) == (503, "unavailable")
+    assert runs_at_work(fresh) == []
+    assert fresh.running == []
+    assert fresh.backend.launcher._ends == {}
+    assert [one["status"] for one in reports_of(fresh.home)] == ["interrupted"] * reports
+    assert result_of(fresh.run(STI), STI)["status"] == "success"
+
+
+def test_a_thread_that_cannot_be_started_ends_the_run_as_well(
+    fresh: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if "_reap" in thread.name:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        answer = fresh.post(f"{API}/run", {"tasks": [STI]})
+    assert error_of(answer) == (500, "internal_error")
+    assert runs_at_work(fresh) == []
+    assert fresh.running == []
+    assert fresh.backend.launcher._ends == {}
+
+
+def test_a_console_that_is_killed_between_creating_and_starting_blocks_nothing(
+    fresh: Console,
+) -> None:
+    killed = Program(fresh.home).execute(sys.executable, "-c", KILLED_IN_BETWEEN, STI)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    # Its process has nothing to read any more, and ends by itself.
+    until(lambda: not psutil.pid_exists(int(killed.stdout)), "the end of the started process")
+    begun = time.monotonic()
+    assert fresh.running == []
+    assert time.monotonic() - begun < 30
+    (report,) = reports_of(fresh.home)
+    assert (report["status"], report["entry_point"]) == ("interrupted", "console")
+    assert [one["task"] for one in report["results"]] == [STI]
+    assert result_of(fresh.run(STI), STI)["status"] == "success"
+
+
+@pytest.mark.parametrize("error", [FULL, LOST, LockHeld("the recovery is locked")])
+def test_a_dead_run_that_cannot_be_closed_takes_no_page_down(
+    fresh: Console,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    with HeldServer(good_pages(), "sti") as held:
+        origin = held.origin
+        settings = fresh.home.settings_file
+        text = settings.read_text()
+        old = text.partition('wikipedia_url = "')[2].partition('"')[0]
+        settings.write_text(text.replace(old, origin))
+        answer = fresh.post(f"{API}/run", {"tasks": [STI], "wait": 0})
+        assert answer.json is not None
+        run_id = answer.json["run_id"]
+        with monkeypatch.context() as patch:
+            patch.setattr(launcher, "reconcile", failing(error))
+            until(lambda: fresh.running[0]["state"] == "running", "the run")
+            (process,) = runs_at_work(fresh)
+            process.kill()
+            process.wait()
+            for path in (f"{API}/status", "/maintenance", "/metrics", f"{API}/runs/{run_id}"):
+                assert fresh.get(path).status_code == 200, path
+            assert [one["run_id"] for one in fresh.running] == [run_id]
+            assert "could not be closed yet" in caplog.text
+            with opened(fresh.home) as another:
+                assert another.get("/maintenance").status_code == 200
+                patch.undo()
+        held.release()
+        assert fresh.running == []
+        assert fresh.json(f"{API}/runs/{run_id}")["state"] == "interrupted"
+
+
+def test_a_file_of_the_home_is_not_taken_for_a_module(fresh: Console) -> None:
+    """A home may be a robot's checkout."""
+    for name in ("holidays", "dagster", "pandas", "requests", "sqlite3"):
+        (fresh.home.root / f"{name}.py").write_text(f'raise RuntimeError("{name} of the home")')
+    report = fresh.run("all")
+    assert (report["status"], report["errors"]) == ("completed", [])
+
+
+def test_the_process_of_a_run_gets_no_secret_that_is_not_its_own(
+    fresh: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("tws_maintenance_console__password", "of the console")
+    monkeypatch.setenv("TWS_MAINTENANCE_NOTICES__SMTP_PASSWORD", "of the mail")
+    process = run_process.start_process(fresh.home, "0")
+    try:
+        told = psutil.Process(process.pid).environ()
+    finally:
+        run_process.give_up(process)
+    assert told["TWS_MAINTENANCE_HOME"] == str(fresh.home.root)
+    assert [one for one in told.values() if one.startswith("of the ")] == []
+    assert isinstance(process, subprocess.Popen)

@@ -1,0 +1,1 @@
+"""Tests of telling somebody, once, what is wrong or waits."""

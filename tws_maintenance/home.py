@@ -54,8 +54,12 @@ class Home:
 
     @property
     def logs(self) -> Path:
-        """What processes of runs that the console started had to say, one file a run."""
-        return self.dagster / "logs"
+        """What processes of runs that the console started had to say, one file a run; notices.
+
+        Not `logs`: whatever lies in DAGSTER_HOME/logs, Dagster's webserver and daemon send to its
+        makers as telemetry and remove, also where telemetry is switched off.
+        """
+        return self.dagster / "run_logs"
 
     @property
     def settings_file(self) -> Path:

@@ -26,10 +26,13 @@ def create_app(home: Home, settings: ConsoleSettings | None = None) -> Flask:
         HomeError: Dagster's storage in the home cannot be opened.
     """
     settings = settings or load_settings(home).console
-    if settings.password is None and not security.is_loopback(settings.host):
+    is_alone = security.is_loopback(settings.host) and settings.trusted_proxy is None
+    if settings.password is None and not is_alone:
+        proxy = f" behind {settings.trusted_proxy}" if settings.trusted_proxy else ""
         raise SettingsError(
-            f"The console would listen on {settings.host}, where others can reach it, without a "
-            "password. Set TWS_MAINTENANCE_CONSOLE__PASSWORD, or use --host 127.0.0.1."
+            f"The console would listen on {settings.host}{proxy}, where others can reach it, "
+            "without a password. Set TWS_MAINTENANCE_CONSOLE__PASSWORD, or use --host 127.0.0.1 "
+            "and no [console] trusted_proxy."
         )
     app = Flask(__name__, static_folder=None)
     app.config.from_mapping(_config(settings))

@@ -27,6 +27,8 @@ from tws_maintenance.storage.digest import sha256
 from tws_maintenance.storage.locks import hold
 
 LOOK_SECONDS = 300
+# Twice as rare as Dagster would: it keeps every tick for a week.
+FOLLOW_SECONDS = 60
 LOCK_SECONDS = 20.0
 MEMORY = "tws_maintenance/notices"
 
@@ -135,7 +137,8 @@ def _notice_sensor() -> dg.SensorDefinition:
 def _run_failure_sensor() -> dg.SensorDefinition:
     @dg.run_failure_sensor(
         name="run_failure_notice_sensor",
-        description="Tells of a run that failed as soon as it has, the same way as notice_sensor.",
+        minimum_interval_seconds=FOLLOW_SECONDS,
+        description="Tells of a run that failed within a minute, the same way as notice_sensor.",
     )
     def sensor(context: dg.RunFailureSensorContext) -> dg.SkipReason:
         if not is_ours(find_home(), context.dagster_run):

@@ -2,8 +2,8 @@
 
 The process is started first and waits on its standard input for what is wanted. So the run can be
 created in Dagster with the process that will work on it: whoever dies in between, the run is never
-taken for one that is alive. What the process has to say beside its report lies in `.dagster/logs`,
-and goes when there is nothing.
+taken for one that is alive. What the process has to say beside its report lies in
+`.dagster/run_logs`, and goes when there is nothing.
 """
 
 import contextlib

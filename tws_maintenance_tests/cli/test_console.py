@@ -155,11 +155,11 @@ def test_a_signal_while_dev_begins_leaves_nothing_behind(
     until(lambda: processes_on(program.home) == [], "the end of all processes")
 
 
-STUBBORN = """
+STUBBORN = r"""
 import os, signal, time
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 os.fork()
-print(os.getpid(), flush=True)
+os.write(1, b"%d\n" % os.getpid())
 time.sleep(600)
 """
 

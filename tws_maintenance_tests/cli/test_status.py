@@ -11,7 +11,8 @@ from tws_maintenance.indices import INDICES
 from tws_maintenance.reports.shelf import ReportShelf
 from tws_maintenance.reports.store import report_path
 from tws_maintenance_tests.cli.conftest import Command
-from tws_maintenance_tests.reports.shelf import AT, filed, result
+from tws_maintenance_tests.reports.shelf import AT, filed
+from tws_maintenance_tests.reports.shelf import result as a_result
 from tws_maintenance_tests.support import Program, reports_of, write_live
 
 
@@ -154,8 +155,8 @@ def test_a_damaged_report_is_listed_as_such_and_shown_as_it_is(
 def test_the_list_of_reports_knows_the_damage_that_the_console_knows(
     command: Command, home: Home
 ) -> None:
-    good = filed(home, result())
-    bad = filed(home, result(), at=AT + timedelta(hours=1))
+    good = filed(home, a_result())
+    bad = filed(home, a_result(), at=AT + timedelta(hours=1))
     path = report_path(home, bad)
     path.write_text(path.read_text().replace('"dry_run": false', '"dry_run": "false"'))
     value = json.loads(command("reports", "list", "--json").stdout)

@@ -345,6 +345,11 @@ def test_a_trusted_proxy_is_believed_and_nobody_else(console: Console) -> None:
         assert "; Secure;" in page.headers["Set-Cookie"]
 
 
+def test_behind_a_proxy_a_password_is_demanded(home: Home) -> None:
+    with pytest.raises(SettingsError, match=r"behind 127\.0\.0\.1, where others"):
+        create_app(home, ConsoleSettings(trusted_proxy="127.0.0.1"))
+
+
 @pytest.mark.parametrize("wrong", ["*", "proxy.example", "10.0.0.0/8", ""])
 def test_a_trusted_proxy_is_one_address(wrong: str) -> None:
     with pytest.raises(ValidationError, match="trusted_proxy"):

@@ -267,7 +267,7 @@ def test_the_file_has_a_line_for_each_incident_and_only_grows(home: Home) -> Non
 def test_a_file_that_cannot_be_written_is_told(home: Home) -> None:
     (home.logs / FILE).mkdir(parents=True)
     told = fault(home, NoticeSettings(file=True))
-    assert told == ".dagster/logs/notices.jsonl cannot be written: Is a directory"
+    assert told == ".dagster/run_logs/notices.jsonl cannot be written: Is a directory"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs mount")

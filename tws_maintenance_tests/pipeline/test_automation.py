@@ -45,7 +45,7 @@ SENSORS = {
     "offpeak_refresh_sensor": 900,
     "reconcile_sensor": 120,
     "notice_sensor": 300,
-    "run_failure_notice_sensor": 30,
+    "run_failure_notice_sensor": 60,
 }
 
 

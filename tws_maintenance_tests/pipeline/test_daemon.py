@@ -24,6 +24,7 @@ from tws_maintenance.home import HOME_VARIABLE, Home
 from tws_maintenance.indices import INDICES
 from tws_maintenance.notices.channels import FILE
 from tws_maintenance.pipeline.instance import VARIABLE, open_instance
+from tws_maintenance_tests.notices.servers import Webhook
 from tws_maintenance_tests.pipeline.support import (
     LOCATION,
     good_pages,
@@ -41,8 +42,9 @@ ENDED = {TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE}
 class Daemon:
     """A running daemon, and what its ticks came to."""
 
-    def __init__(self, home: Home, instance: dg.DagsterInstance) -> None:
+    def __init__(self, home: Home, instance: dg.DagsterInstance, telemetry: Webhook) -> None:
         self.home = home
+        self.telemetry = telemetry
         self.before = live_bytes(home)
         self._instance = instance
 
@@ -77,17 +79,28 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """A daemon on a home with one list; all its sensors were switched on by the command."""
     home = Home(tmp_path_factory.mktemp("daemon") / "home")
     write_live(home, INDICES["sti"], companies("sti")[:-1])
-    with quiet_environment() as patch, PageServer(good_pages()) as server:
+    home.logs.mkdir(parents=True)
+    (home.logs / "run_before.log").write_text("what a run had to say, with a position in it\n")
+    with (
+        quiet_environment() as patch,
+        PageServer(good_pages()) as server,
+        Webhook() as telemetry,
+    ):
         patch.setenv(HOME_VARIABLE, str(home.root))
         patch.setenv(VARIABLE, str(home.dagster))
         program = Program(
-            home, {**web_environment(server), "TWS_MAINTENANCE_NOTICES__FILE": "true"}
+            home,
+            {
+                **web_environment(server),
+                "TWS_MAINTENANCE_NOTICES__FILE": "true",
+                "DAGSTER_TELEMETRY_URL": telemetry.url,
+            },
         )
         with open_instance(home) as instance:
             switched = program("dagster", "sensor", "start", "--start-all")
             assert switched.returncode == 0, switched.stderr
             with _running(program):
-                yield Daemon(home, instance)
+                yield Daemon(home, instance, telemetry)
 
 
 @contextlib.contextmanager
@@ -156,3 +169,11 @@ def test_the_other_sensors_tick_and_find_nothing(looks: Looks) -> None:
     states = [tick.status for tick in looks.daemon.ticks("run_failure_notice_sensor")]
     assert states
     assert TickStatus.FAILURE not in states
+
+
+def test_what_runs_and_notices_said_is_sent_to_nobody_and_stays(looks: Looks) -> None:
+    """Dagster sends what lies in its folder `logs` to its makers, telemetry or not."""
+    home = looks.daemon.home
+    assert sorted(path.name for path in home.logs.iterdir()) == [FILE, "run_before.log"]
+    assert list((home.dagster / "logs").iterdir()) == []  # made by Dagster itself
+    assert looks.daemon.telemetry.asked == []

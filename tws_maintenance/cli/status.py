@@ -77,7 +77,7 @@ def _row(one: dict[str, Any]) -> list[str]:
         one["name"],
         "-" if one["row_count"] is None else str(one["row_count"]),
         one["last_refreshed_at"] or "never",
-        "STALE" if one["stale"] else "fresh",
+        "restored" if one["restored_at"] else "STALE" if one["stale"] else "fresh",
         _file_state(one),
         f"{audit}, {counted(warnings, 'warning')}" if warnings else audit,
     ]

@@ -28,7 +28,3 @@ def operator_name() -> str | None:
     user: Any = current_user
     return str(user.name) if user.is_authenticated else None
 
-
-def is_stranger() -> bool:
-    """Tell whether our own login is demanded, and whoever asks has not passed it."""
-    return LOGIN in current_app.extensions and operator_name() is None

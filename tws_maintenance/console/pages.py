@@ -12,7 +12,6 @@ from flask import Blueprint, redirect, request, url_for
 from tws_maintenance.clock import utc_now
 from tws_maintenance.console import bodies
 from tws_maintenance.console.actions import add_actions
-from tws_maintenance.console.actor import is_stranger
 from tws_maintenance.console.api import markdown_of, query_as, report_or_damaged
 from tws_maintenance.console.applying import newest_dry_run, to_apply, waiting_elsewhere
 from tws_maintenance.console.backend import Backend
@@ -35,9 +34,7 @@ def add_pages(blueprint: Blueprint, backend: Backend) -> None:
 
     @blueprint.context_processor
     def common() -> dict[str, Any]:
-        # The page that tells a stranger to log in tells nothing else.
-        known = {} if is_stranger() else {"home_root": backend.home.root}
-        return {**known, "dagster_url": backend.dagster_url}
+        return {"home_root": backend.home.root, "dagster_url": backend.dagster_url}
 
     _add_overview(blueprint, backend)
     _add_runs(blueprint, backend)

@@ -146,8 +146,9 @@ def _opened() -> dg.DagsterInstance:
         ) from error
     except opening_errors() as error:
         raise HomeError(
-            f"Dagster's storage cannot be opened: {reason_of(error)}. If [storage] database_url "
-            "is set, see whether the server runs and takes this user. Nothing was started."
+            f"Dagster's storage cannot be opened: {reason_of(error)}. Nothing was started. If the "
+            "disk is full (No space left on device), free some; if [storage] database_url is set, "
+            "see whether the server runs and takes this user."
         ) from None  # what caused it may name the password
 
 

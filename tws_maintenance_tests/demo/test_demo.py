@@ -32,7 +32,9 @@ def test_the_demo_plays_to_its_end_and_leaves_nothing_behind(home: Home, tmp_pat
     assert "  restored from data/backups/constituents/" in done.stdout
     assert "Apply completed. Events stored: " in done.stdout
     assert "AAC earnings, after close" in done.stdout
-    assert done.stdout.count(" fresh  sound  ") == 3
+    # The last chapter goes back to a backup, which is an older list.
+    assert done.stdout.count(" sound  ") == 3
+    assert done.stdout.count(" restored  ") == 1
     assert list(scratch.iterdir()) == []
     assert list(home.root.iterdir()) == []
 

@@ -27,4 +27,3 @@ def operator_name() -> str | None:
         return None
     user: Any = current_user
     return str(user.name) if user.is_authenticated else None
-

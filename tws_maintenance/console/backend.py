@@ -4,6 +4,7 @@ Knows no Flask. Settings are read again for every request, so that a corrected m
 needs no restart; what is expensive (reports, Dagster's instance) is kept.
 """
 
+import logging
 import threading
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,7 @@ from tws_maintenance.console.problems import Problem
 from tws_maintenance.constituents.backups import read_backup
 from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
 from tws_maintenance.constituents.readiness import ProposalShelf, Readiness, readiness
-from tws_maintenance.errors import BackupDamaged, HomeError, UsageError
+from tws_maintenance.errors import BackupDamaged, BackupMissing, HomeError, UsageError
 from tws_maintenance.freshness import is_stale
 from tws_maintenance.home import Home
 from tws_maintenance.indices import MARKET_EVENTS, index_of_task
@@ -24,7 +25,6 @@ from tws_maintenance.market_events.scope import resolve
 from tws_maintenance.pipeline import observe
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.observe import RunView
-from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.reports.form import is_whole
 from tws_maintenance.reports.results import promotable_tasks
 from tws_maintenance.reports.shelf import ReportShelf
@@ -33,6 +33,8 @@ from tws_maintenance.reports.store import is_refresh, read_report, results_of
 from tws_maintenance.run_spec import RunSpec
 from tws_maintenance.settings import Settings, load_settings
 from tws_maintenance.verdict import ValidationStatus
+
+logger = logging.getLogger(__name__)
 
 
 class Backend:
@@ -51,7 +53,7 @@ class Backend:
         self.proposals = ProposalShelf(home)
         self.file_audits = FileAudits(home)
         self._clocks: tuple[datetime, list[dict[str, Any]]] | None = None
-        reconcile(home, self.instance)
+        self.launcher.close_dead()
         threading.Thread(target=self._warm, daemon=True).start()
 
     def close(self) -> None:
@@ -223,16 +225,19 @@ class Backend:
             named = None if backup == "newest" else backup
             chosen, _ = read_backup(self.home, index_of_task(task), named)
         except BackupDamaged as error:
-            is_missing = str(error).startswith("There is no")
+            is_missing = isinstance(error, BackupMissing)
             status, code = (404, "not_found") if is_missing else (409, "damaged")
             raise Problem(status, code, str(error)) from error
         return chosen
 
     def _warm(self) -> None:
-        """Read what the first requests would otherwise wait for."""
-        self.status()
-        self.launcher.warm()
-        self.shelf.warm()
+        """Read what the first requests would otherwise wait for; they tell what is wrong."""
+        try:
+            self.status()
+            self.launcher.warm()
+            self.shelf.warm()
+        except Exception:  # a thread of its own: whatever it is, a request meets it again
+            logger.warning("the console could not be warmed up", exc_info=True)
 
 
 def _ready_line(one: Any) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from tws_maintenance.console.wishes import promote_spec, restore_spec, run_spec
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.errors import UsageError
 from tws_maintenance.indices import INDICES
-from tws_maintenance.reports.entry import Entry
 from tws_maintenance.reports.form import fault_of, is_whole
 from tws_maintenance.reports.markdown import render
 from tws_maintenance.reports.store import is_ours, read_report, report_path
@@ -132,7 +131,7 @@ def _add_reports(blueprint: Blueprint, backend: Backend) -> None:
         entries, total = backend.shelf.page(
             limit=query.limit, offset=query.offset, status=query.status, task=query.task
         )
-        return jsonify({"reports": [_line(entry) for entry in entries], "total": total})
+        return jsonify({"reports": [entry.to_dict() for entry in entries], "total": total})
 
     @blueprint.get(f"{PREFIX}/reports/<report_id>")
     def api_report(report_id: str) -> Response:
@@ -192,19 +191,6 @@ def _text_of(backend: Backend, report_id: str) -> str:
     except OSError:
         return ""
     return content.decode("utf-8", "replace")
-
-
-def _line(entry: Entry) -> dict[str, Any]:
-    return {
-        "report_id": entry.report_id,
-        "run_id": entry.run_id,
-        "status": entry.status,
-        "dry_run": entry.dry_run,
-        "finished_at": entry.finished_at,
-        "warnings": entry.warnings,
-        "errors": entry.errors,
-        "damaged": entry.damaged,
-    }
 
 
 def _add_starting(blueprint: Blueprint, backend: Backend) -> None:

@@ -7,12 +7,13 @@ has answered, nothing is claimed.
 
 import json
 import logging
-import os
 import subprocess
 import sys
 import threading
+import time
 from typing import Any
 
+from tws_maintenance.child_environment import child_environment
 from tws_maintenance.home import HOME_VARIABLE, Home
 from tws_maintenance.indices import INDICES
 from tws_maintenance.reports.shelf import mark_of
@@ -37,18 +38,21 @@ class FileAudits:
 
         Waits for it at most `wait_seconds`.
         """
-        marks = self._marks_now()
-        with self._lock:
-            if marks == self._marks:
-                return self._audits
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._look, args=(marks,), daemon=True)
-                self._thread.start()
-            thread = self._thread
-        thread.join(wait_seconds)
-        with self._lock:
-            is_known = marks == self._marks
-            return self._audits if is_known else {}
+        until = time.monotonic() + wait_seconds
+        while True:
+            marks = self._marks_now()
+            with self._lock:
+                if marks == self._marks:
+                    return self._audits
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._look, args=(marks,), daemon=True)
+                    self._thread.start()
+                thread = self._thread
+            left = until - time.monotonic()
+            if left <= 0:
+                return {}
+            # It may have begun before the last change: then it is asked once more.
+            thread.join(left)
 
     def _marks_now(self) -> Any:
         """Return what changes whenever an audit may come out differently."""
@@ -69,8 +73,8 @@ class FileAudits:
                 self._audits, self._marks = found, marks
 
     def _ask(self) -> dict[str, dict[str, Any]]:
-        command = [sys.executable, "-P", "-m", "tws_maintenance", "status", "--json"]
-        environment = {**os.environ, HOME_VARIABLE: str(self._home.root)}
+        command = [sys.executable, "-m", "tws_maintenance", "status", "--json"]
+        environment = {**child_environment(), HOME_VARIABLE: str(self._home.root)}
         done = subprocess.run(
             command,
             env=environment,

@@ -19,7 +19,6 @@ from tws_maintenance.console.actor import operator_name
 from tws_maintenance.console.wording import kind_of, proposal_words
 from tws_maintenance.indices import MARKET_EVENTS, METADATA_VALIDATION, TASK_GROUPS
 from tws_maintenance.reports.markdown import (
-    audit_of,
     counted,
     counts_of,
     member,
@@ -221,7 +220,6 @@ def add_filters(blueprint: Blueprint) -> None:
         "groups_of": groups_of,
         "counts_of": counts_of,
         "status_of": status_of,
-        "audit_of": audit_of,
         "verdict": verdict,
         "from_markdown": from_markdown,
         "there": there,

@@ -23,8 +23,6 @@ from tws_maintenance.pipeline.tags import (
     REPORT_ID_TAG,
     own_tag,
     plan_of,
-    planned_steps,
-    report_config,
 )
 
 IN_PROGRESS = [*UNFINISHED, dg.DagsterRunStatus.QUEUED]
@@ -240,11 +238,10 @@ def _state(status: dg.DagsterRunStatus) -> str:
 
 def _planned(run: dg.DagsterRun, instance: dg.DagsterInstance) -> Iterator[tuple[str, str]]:
     """Yield (step, task) in the order in which a person reads them: by task, then by verb."""
-    steps = planned_steps(run, instance)
-    wanted = set(report_config(run).get("tasks") or TASKS)
+    plan = plan_of(run, instance)
     for task in TASKS:
-        for step in _in_order(steps, task):
-            if task in wanted:
+        if task in plan.tasks:
+            for step in _in_order(plan.steps, task):
                 yield step, task
 
 

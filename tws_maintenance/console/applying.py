@@ -13,9 +13,9 @@ from typing import Any
 from tws_maintenance.console.backend import Backend
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.proposal import read_proposal
-from tws_maintenance.constituents.proposal_state import State
+from tws_maintenance.constituents.proposal_state import ProposalState, State
 from tws_maintenance.constituents.readiness import ListReadiness, Readiness
-from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES, MARKET_EVENTS, index_of_task
+from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES, MARKET_EVENTS, Index, index_of_task
 from tws_maintenance.market_events.calendars import may_be_open
 from tws_maintenance.reports.entry import Entry
 from tws_maintenance.reports.event_words import failed_providers
@@ -139,17 +139,15 @@ class Elsewhere:
 
 def waiting_elsewhere(backend: Backend, shown: ToApply | None, at: datetime) -> list[Elsewhere]:
     """Return the lists whose newest proposal could be applied, and is not in what is shown."""
+    shown_id = shown.report["report_id"] if shown else None
     found = []
     for index in INDICES.values():
-        state = backend.proposals.newest_state(index, backend.settings, at)
-        if state is None or state.state is not State.WAITING or state.proposal is None:
+        state = _newest_waiting(backend, index, at)
+        if state is None or state.is_live or state.proposal is None:
             continue
-        proposal = state.proposal
-        is_shown = shown is not None and proposal.report_id == shown.report["report_id"]
-        changes = proposal.changes
-        is_change = bool(changes.added or changes.removed or changes.updated)
-        if is_change and not is_shown and proposal.from_backup is None:
-            found.append(Elsewhere(index.name, proposal.report_id))
+        report_id, changes = state.proposal.report_id, state.proposal.changes
+        if report_id != shown_id and (changes.added or changes.removed or changes.updated):
+            found.append(Elsewhere(index.name, report_id))
     return found
 
 
@@ -188,14 +186,20 @@ def _newer_dry_run(backend: Backend, one: ListReadiness | None, at: datetime) ->
     """
     if one is None or not one.can_apply:
         return ""
-    index = index_of_task(one.task)
-    newest = backend.proposals.newest_state(index, backend.settings, at)
-    if newest is None or newest.state is not State.WAITING or newest.proposal is None:
+    newest = _newest_waiting(backend, index_of_task(one.task), at)
+    if newest is None or newest.proposal is None or newest.proposal_id == one.proposal_id:
         return ""
-    is_other = newest.proposal_id != one.proposal_id and newest.proposal.from_backup is None
     own = read_proposal(backend.home, one.proposal_id)
-    is_other = is_other and newest.proposal.created_at > own.created_at
-    return newest.proposal.report_id if is_other and newest.proposal.sha256 != own.sha256 else ""
+    is_newer = newest.proposal.created_at > own.created_at
+    return newest.proposal.report_id if is_newer and newest.proposal.sha256 != own.sha256 else ""
+
+
+def _newest_waiting(backend: Backend, index: Index, at: datetime) -> ProposalState | None:
+    """Return the newest proposal of `index` where it waits and is no look at a backup."""
+    state = backend.proposals.newest_state(index, backend.settings, at)
+    if state is None or state.state is not State.WAITING or state.proposal is None:
+        return None
+    return state if state.proposal.from_backup is None else None
 
 
 def _outcome(

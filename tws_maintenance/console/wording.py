@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tws_maintenance.constituents.proposal_state import NOTHING_TO_CHANGE
 from tws_maintenance.indices import METADATA_VALIDATION
 from tws_maintenance.reports.entry import Entry
 from tws_maintenance.reports.store import BACKUP_SOURCE
@@ -31,7 +32,7 @@ def proposal_words(proposal: dict[str, Any]) -> str:
     """Return what became of a proposal, and what it would change."""
     kinds = ("added", "removed", "renamed", "updated")
     counts = [f"{proposal[kind]} {kind}" for kind in kinds if proposal[kind]]
-    is_live = proposal["why"].startswith("nothing to change")
+    is_live = proposal["why"] == NOTHING_TO_CHANGE
     if proposal["state"] == "waiting" and (is_live or not counts):
         return "nothing differs"
     return ", ".join([STATES.get(proposal["state"], proposal["state"]), *counts])

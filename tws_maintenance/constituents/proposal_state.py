@@ -16,6 +16,8 @@ from tws_maintenance.settings import Settings
 from tws_maintenance.storage.digest import sha256
 from tws_maintenance.verdict import Outcome
 
+NOTHING_TO_CHANGE = "nothing to change: the live file is this already"
+
 
 class State(StrEnum):
     """What became of a proposal; only a waiting one can be promoted."""
@@ -35,6 +37,11 @@ class ProposalState:
     state: State
     why: str
     proposal: Proposal | None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it waits, and the live file is this list already."""
+        return self.why == NOTHING_TO_CHANGE
 
     def to_dict(self) -> dict[str, Any]:
         """Return it in plain values."""
@@ -111,5 +118,5 @@ def _judge(  # noqa: PLR0911 - one line a state
     if live not in (proposal.live_sha256, proposal.sha256):
         return State.STALE, "the live file is not the one it was compared with"
     if live == proposal.sha256:
-        return State.WAITING, "nothing to change: the live file is this already"
+        return State.WAITING, NOTHING_TO_CHANGE
     return State.WAITING, f"promote {proposal.report_id}"

@@ -124,6 +124,16 @@ def test_a_list_that_waits_in_another_dry_run_is_pointed_out(
     )
 
 
+def test_a_dry_run_whose_list_was_applied_from_another_one_does_not_wait(
+    console: Console, server: PageServer
+) -> None:
+    server.pages["hsi"] = page("hsi", companies("hsi")[:-1])
+    first, _ = console.run(HSI), console.run(HSI)
+    console.post(f"{API}/promote", {"report_id": first["report_id"], "wait": 100})
+    console.run(STI)
+    assert "waits in another dry run" not in console.get("/maintenance").text
+
+
 def test_a_list_without_a_file_is_shown_by_name_with_a_caution(console: Console) -> None:
     console.home.live_file("sti").unlink()
     report = console.run(STI)

@@ -145,8 +145,8 @@ def _events(home: Home, settings: Settings) -> Iterator[Finding]:
     except StoreError as error:
         yield Finding("failed", "events", str(error))
     scope = resolve(home, settings, many_symbols=True)
-    if scope.problem:
-        yield Finding("failed", "symbols", scope.problem)
+    if scope.problems:
+        yield from (Finding("failed", "symbols", text) for text in scope.problems)
         return
     for text in scope.ignored:
         yield Finding("note", "symbols", text)

@@ -46,6 +46,22 @@ class PageChanged(SourceError):
     """The source answered, but what it sent no longer looks like itself."""
 
 
+class RobotError(TwsMaintenanceError):
+    """The trading robot could not be asked. Never to be read as "it holds nothing"."""
+
+
+class RobotUnreachable(RobotError):
+    """It did not answer, or not in time."""
+
+
+class RobotRefused(RobotError):
+    """It answered that it will not: the login, or another status than 200."""
+
+
+class RobotChanged(RobotError):
+    """It answered, but not in the form that is known of it."""
+
+
 class LiveFileError(TwsMaintenanceError):
     """The live file exists but cannot be read as what it should be."""
 

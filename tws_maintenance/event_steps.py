@@ -11,7 +11,7 @@ from tws_maintenance.clock import utc_now
 from tws_maintenance.errors import ProposalMissing
 from tws_maintenance.home import Home
 from tws_maintenance.indices import MARKET_EVENTS
-from tws_maintenance.market_events.model import YAHOO, Answer, Window
+from tws_maintenance.market_events.model import YAHOO, Answer, EventsService, Window
 from tws_maintenance.market_events.providers import Question
 from tws_maintenance.market_events.scope import Scope, resolve
 from tws_maintenance.market_events.worker import EventsWorker
@@ -19,11 +19,14 @@ from tws_maintenance.receipt import Receipt
 from tws_maintenance.reports.events import describe_scope, describe_sync
 from tws_maintenance.reports.record import TaskStatus
 from tws_maintenance.reports.results import describe_audit
+from tws_maintenance.robot.portfolio import PortfolioReading
 from tws_maintenance.run_record import RunRecord, RunRequest
 from tws_maintenance.settings import Settings
 
 if TYPE_CHECKING:
+    # Brings requests and pydantic: imported where there is a robot.
     from tws_maintenance.market_events.sync import Synced
+    from tws_maintenance.robot_steps import RobotEvents
 
 APPLY_JOB = "refresh_market_events"
 
@@ -37,8 +40,10 @@ class EventSteps(RunRecord):
         super().__init__(home, request)
         self.settings = settings
         self._worker = worker
+        self._reading = PortfolioReading(settings.robot)
         self._scope: Scope | None = None
         self._synced: Synced | None = None
+        self._robot: RobotEvents | None = None
 
     def begin_events(self) -> None:
         """Find out whose events are wanted and begin to ask the providers.
@@ -47,13 +52,27 @@ class EventSteps(RunRecord):
             UsageError: a symbol was asked for that is none, or too many were.
         """
         request = self.request
+        is_of_robot = self.settings.events_service == EventsService.ROBOT
         self._scope = scope = resolve(
-            self.home, self.settings, request.symbols, many_symbols=request.many_symbols
+            self.home,
+            self.settings,
+            request.symbols,
+            many_symbols=request.many_symbols or is_of_robot,  # it fetches for itself
+            portfolio=self._reading.portfolio(),
         )
-        self._worker.start(question_of(scope, self.settings, request.days))
+        if is_of_robot:
+            from tws_maintenance.robot_steps import RobotEvents
 
-    def stage_events(self) -> "Synced":
+            window = Window(utc_now(), request.days)
+            self._robot = RobotEvents(self.home, self.settings.robot, scope, window)
+            self._worker.prepare()
+        else:
+            self._worker.start(question_of(scope, self.settings, request.days))
+
+    def stage_events(self) -> None:
         """Compare what the providers answer with the store, and write the proposal of it.
+
+        Where the robot's own service keeps the events, it is only looked at.
 
         Raises:
             StepFailed: the task's result says why.
@@ -64,6 +83,9 @@ class EventSteps(RunRecord):
         with self.step(MARKET_EVENTS) as result:
             assert self._scope is not None, "the run was not opened"
             describe_scope(result, self._scope)
+            if self._robot is not None:
+                self._robot.stage(result, self.mark())
+                return
             answers = [_with_scope(one, self._scope) for one in self._worker.answers()]
             window = self._worker.question.window
             with EventStore(self.home, self.settings) as store:
@@ -71,8 +93,6 @@ class EventSteps(RunRecord):
                     self.home, store, answers, window, self._scope.relevant, self.mark()
                 )
             describe_sync(result, self._synced)
-            return self._synced
-        raise AssertionError("unreachable")
 
     def audit_events(self) -> Receipt:
         """Judge what was staged as it lies on disk and write its receipt.
@@ -81,14 +101,14 @@ class EventSteps(RunRecord):
             StepFailed: the audit could not run. (A failed audit is a receipt, not an exception.)
         """
         with self.step(MARKET_EVENTS) as result:
-            proposal_id = self._staged_events().proposal_id
+            proposal_id = result.details["proposal_id"] or self._staged_events().proposal_id
             receipt = self._worker.audit(self.home, proposal_id, self.mark())
             describe_audit(result, receipt)
             return receipt
         raise AssertionError("unreachable")
 
-    def apply_events(self) -> "Synced":
-        """Store what this run staged and its audit passed.
+    def apply_events(self) -> None:
+        """Store what this run staged and its audit passed, or have the robot refresh.
 
         Raises:
             StepFailed: refused or failed; the task's result says which and why.
@@ -97,10 +117,15 @@ class EventSteps(RunRecord):
         from tws_maintenance.market_events.store import EventStore
 
         with self.step(MARKET_EVENTS) as result:
+            if self._robot is not None:
+                proposal_id = self._robot.apply(result, self.mark())
+                describe_audit(result, self._worker.audit(self.home, proposal_id, self.mark()))
+                result.status = TaskStatus.SUCCESS
+                return
             staged = self._staged_events()
             wait = self.settings.locks.wait
             with EventStore(self.home, self.settings) as store:
-                synced, receipt = sync.apply(
+                _, receipt = sync.apply(
                     self.home,
                     store,
                     staged,
@@ -111,8 +136,6 @@ class EventSteps(RunRecord):
                 )
             describe_audit(result, receipt)
             result.status = TaskStatus.SUCCESS
-            return synced
-        raise AssertionError("unreachable")
 
     def _staged_events(self) -> "Synced":
         if self._synced is None:
@@ -127,8 +150,7 @@ def _with_scope(answer: Answer, scope: Scope) -> Answer:
     """Let Yahoo's answer say whom it could not be asked about."""
     if answer.provider != YAHOO.name:
         return answer
-    errors = (*answer.errors, scope.problem) if scope.problem else answer.errors
-    return replace(answer, unasked=scope.ignored, errors=errors)
+    return replace(answer, unasked=scope.ignored, errors=(*answer.errors, *scope.problems))
 
 
 def question_of(scope: Scope, settings: Settings, days: int) -> Question:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tws_maintenance.clock import utc_now
 from tws_maintenance.constituents.auditor import Auditor
+from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.promotion import (
     CLOCK_TOLERANCE,
     Promotion,
@@ -90,11 +91,13 @@ class MaintenanceRun(EventSteps):
     def open(self, problem: TwsMaintenanceError | None = None) -> None:
         """Open the record and begin to fetch what is wanted. Raises as `RunRecord.open` does."""
         super().open(problem)
+        if self.wants(MARKET_EVENTS) or any(self.wants(one.task) for one in INDICES.values()):
+            self._reading.start()
         if self.request.backup or not self.request.fetches:
             return
+        self._gathering.start(index for index in INDICES.values() if self.wants(index.task))
         if self.wants(MARKET_EVENTS):
             self.begin_events()
-        self._gathering.start(index for index in INDICES.values() if self.wants(index.task))
 
     def close(self, step_failures: dict[str, str], error: BaseException | None = None) -> None:
         """Write the report, as `RunRecord.close` does, once nothing is at work any more."""
@@ -170,14 +173,28 @@ class MaintenanceRun(EventSteps):
             for key, path in (("output_path", done.output_path), ("backup_path", done.backup_path)):
                 result.details[key] = self.home.relative(path) if path else None
             result.status = TaskStatus.SUCCESS
+            self._confirm_caches(index, done, result)
             return done
         raise AssertionError("unreachable")
+
+    def _confirm_caches(self, index: Index, done: Promotion, result: TaskResult) -> None:
+        """Ask the robot whether its cache has seen what was published."""
+        stamp = read_generation(self.home, index)
+        if not self.settings.robot.url or not done.changed or stamp is None:
+            return
+        from tws_maintenance.robot.caches import confirm, warnings_of
+
+        told = confirm(self.settings.robot, index.key, stamp.generation)
+        result.details["caches"] = [told]
+        result.warnings += warnings_of([told])
 
     def _describe(self, result: TaskResult, proposal: Proposal) -> None:
         """Fill in what a proposal says and whom it concerns, by one reading of the portfolio."""
         if self._portfolio is None:
             # The limit is on what is fetched, and nothing is fetched by this.
-            self._portfolio = resolve(self.home, self.settings, many_symbols=True)
+            self._portfolio = resolve(
+                self.home, self.settings, many_symbols=True, portfolio=self._reading.portfolio()
+            )
         describe(result, proposal)
         describe_impact(result, proposal.changes, self._portfolio)
 

@@ -7,16 +7,17 @@ wherever it stands: a threshold with a typing error must not silently be the def
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pydantic_settings
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from tws_maintenance.child_environment import PREFIX, SECRETS
 from tws_maintenance.errors import SettingsError
 from tws_maintenance.home import HOME_VARIABLE, Home
 from tws_maintenance.indices import INDICES, Index
+from tws_maintenance.market_events.model import EventsService
 from tws_maintenance.settings_sections import (
     LOOPBACK_HOSTS,
     AutomationSettings,
@@ -28,6 +29,7 @@ from tws_maintenance.settings_sections import (
     NoticeSettings,
     ProposalSettings,
     RetentionSettings,
+    RobotSettings,
     StorageSettings,
 )
 
@@ -43,6 +45,7 @@ __all__ = [
     "NoticeSettings",
     "ProposalSettings",
     "RetentionSettings",
+    "RobotSettings",
     "Settings",
     "StorageSettings",
     "load_settings",
@@ -61,6 +64,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     events: EventSettings = EventSettings()
     storage: StorageSettings = StorageSettings()
+    robot: RobotSettings = RobotSettings()
     locks: LockSettings = LockSettings()
     retention: RetentionSettings = RetentionSettings()
     console: ConsoleSettings = ConsoleSettings()
@@ -74,6 +78,12 @@ class Settings(BaseSettings):
             if key not in INDICES:
                 raise ValueError(f"unknown index {key!r}; known: {', '.join(INDICES)}")
         return value
+
+    @model_validator(mode="after")
+    def _has_the_service_that_it_names(self) -> Self:
+        if self.events.service == EventsService.ROBOT and not self.robot.url:
+            raise ValueError('[events] service = "robot" needs [robot] url, the robot\'s address')
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -91,6 +101,12 @@ class Settings(BaseSettings):
     def events_url(self) -> str:
         """The database of events: its own, else Dagster's; "" for the file in the home."""
         return self.events.database_url or self.storage.database_url
+
+    @property
+    def events_service(self) -> EventsService:
+        """Who keeps the events: the robot where there is one, unless `[events] service` says."""
+        default = EventsService.ROBOT if self.robot.url else EventsService.EMBEDDED
+        return self.events.service or default
 
     def of(self, index: Index) -> IndexSettings:
         """Return the thresholds of `index`, with its declared minimum where none is set."""

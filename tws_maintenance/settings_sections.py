@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from tws_maintenance.indices import DEFAULT_MAX_SYMBOLS
+from tws_maintenance.market_events.model import EventsService
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 # Longer than anything is kept; a limit beyond it would lie before the first of all dates.
@@ -77,24 +78,19 @@ class HttpSettings(_Section):
     @field_validator("wikipedia_url", "federal_reserve_url", "yahoo_url")
     @classmethod
     def _is_https_or_loopback(cls, value: str) -> str:
-        parts = urlsplit(value)
-        beside = (parts.path.strip("/"), parts.query, parts.fragment, parts.username)
-        if not parts.hostname or parts.port == 0 or any(beside):  # a bad port raises ValueError
-            raise ValueError("must be an origin such as https://en.wikipedia.org")
-        if parts.scheme != "https" and not (
-            parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
-        ):
-            raise ValueError("must be https (plain http is allowed for this machine only)")
-        return value.rstrip("/")
+        return _origin(value, "https://en.wikipedia.org")
 
 
 class EventSettings(_Section):
-    """Which symbols' events are kept, where, and how much of Yahoo a run may use.
+    """Which symbols' events are kept, by whom, where, and how much of Yahoo a run may use.
 
+    `service` is who keeps them: the robot's own service, the default where `[robot] url` is set,
+    or ours, embedded.
     `positions` are the symbols held, `strategies` those that active strategies trade, by the
     strategy's name or without. `deadline` is in seconds, for all providers of one run.
     """
 
+    service: EventsService | None = None
     database_url: str = ""
     positions: tuple[str, ...] = ()
     strategies: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -113,6 +109,27 @@ class EventSettings(_Section):
     @classmethod
     def _is_a_known_database(cls, value: str) -> str:
         return _database_url(value)
+
+
+class RobotSettings(_Section):
+    """Where the trading robot's own pages are, and how patiently it is asked.
+
+    Without a `url` there is no robot to ask. The password comes from the environment alone.
+    `timeout` is for one answer, `refresh_seconds` for a whole refresh of its events; what it says
+    of its portfolio is believed for `cache_minutes` by a process that asks often.
+    """
+
+    url: str = ""
+    username: str = Field(default="admin", min_length=1)
+    password: SecretStr | None = Field(default=None, min_length=1)
+    timeout: float = Field(default=5.0, gt=0, le=30)
+    refresh_seconds: float = Field(default=75.0, gt=0, le=90)
+    cache_minutes: float = Field(default=5.0, gt=0, le=60)
+
+    @field_validator("url")
+    @classmethod
+    def _is_https_or_loopback(cls, value: str) -> str:
+        return _origin(value, "http://127.0.0.1:5000") if value else value
 
 
 class LockSettings(_Section):
@@ -268,3 +285,15 @@ def _database_url(value: str) -> str:
     if scheme.startswith("postgres") and value.count("@") > 1:
         raise ValueError("holds more than one @: write %40 for one in the password, %2F for a /")
     return value
+
+
+def _origin(value: str, example: str) -> str:
+    """Return the origin that `value` is: what is sent there must not be read on the way."""
+    parts = urlsplit(value)
+    beside = (parts.path.strip("/"), parts.query, parts.fragment, parts.username)
+    if not parts.hostname or parts.port == 0 or any(beside):  # a bad port raises ValueError
+        raise ValueError(f"must be an origin such as {example}")
+    is_here = parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
+    if parts.scheme != "https" and not is_here:
+        raise ValueError("must be https (plain http is allowed for this machine only)")
+    return value.rstrip("/")

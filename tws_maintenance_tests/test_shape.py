@@ -13,7 +13,9 @@ from tws_maintenance.cli.main import cli
 
 PACKAGE = Path(tws_maintenance.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-DOMAIN_FOLDERS = {"sources", "constituents", "market_events", "notices", "reports", "storage"}
+DOMAIN_FOLDERS = {
+    *("sources", "constituents", "market_events", "notices", "reports", "robot", "storage"),
+}
 COATS = {"__main__.py", "definitions.py"}
 # The words of a trading program; this one must never come near one.
 TRADING = re.compile(

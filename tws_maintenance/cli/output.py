@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from tws_maintenance.home import Home, find_home
-from tws_maintenance.market_events.model import PROVIDERS
+from tws_maintenance.market_events.model import provider_title
 from tws_maintenance.reports.event_words import apply_events_command, event_name
 from tws_maintenance.reports.markdown import (
+    NOT_KNOWN,
     audit_of,
     counted,
     counts_of,
@@ -161,8 +162,9 @@ def _changes(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
     elif result["before_count"] is not None:
         yield from change_lines(result["changes"])
         for whom, names in result["impact"].items():
-            if names:
-                yield "concerns", f"{whom}: {_some(names, NAMES_SHOWN)}"
+            if names or names is None:
+                told = NOT_KNOWN if names is None else _some(names, NAMES_SHOWN)
+                yield "concerns", f"{whom}: {told}"
 
 
 def _events(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -180,7 +182,7 @@ def _events(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _provider_row(one: dict[str, Any]) -> list[str]:
     counts = [str(one[key]) for key in ("fetched", "new", "changed", "stale", "unchanged")]
-    name = PROVIDERS[one["provider"]].title
+    name = provider_title(one["provider"])
     return [name, one["status"].replace("_", " "), *counts, f"{one['duration_seconds']:.1f}"]
 
 

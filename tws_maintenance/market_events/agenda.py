@@ -1,13 +1,13 @@
-"""What comes, read from the store in one go, with how far it can be trusted."""
+"""What comes, read in one go from the store or the robot, with how far it can be trusted."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from tws_maintenance.home import Home
-from tws_maintenance.indices import DEFAULT_DAYS
+from tws_maintenance.indices import DEFAULT_DAYS, MAX_DAYS
 from tws_maintenance.market_events.last_sync import LOGS_READ, doubts, last_sync
-from tws_maintenance.market_events.model import EventType
+from tws_maintenance.market_events.model import EventsService, EventType
 from tws_maintenance.market_events.store import EventStore
 from tws_maintenance.market_events.upcoming import Upcoming, upcoming
 from tws_maintenance.settings import Settings
@@ -40,8 +40,10 @@ def read_agenda(
     """Return the events of today and `days` more at `at` (aware).
 
     Raises:
-        StoreError: the database cannot be read, or is not ours.
+        StoreError: the database cannot be read or is not ours, or the robot cannot be asked.
     """
+    if settings.events_service == EventsService.ROBOT:
+        return _agenda_of_robot(settings, at, days=days, event_type=event_type, symbol=symbol)
     with EventStore(home, settings) as store:
         stored = store.read(not_before=(at - READ_BACK).date())
         logs = store.sync_logs(limit=LOGS_READ)
@@ -66,7 +68,29 @@ def read_calendar(home: Home, settings: Settings, at: datetime) -> tuple[bytes, 
     """
     from tws_maintenance.market_events.export import to_icalendar
 
+    if settings.events_service == EventsService.ROBOT:
+        from tws_maintenance.robot import agenda as robot
+
+        found = robot.read_look(settings, at, MAX_DAYS)
+        told = list(robot.doubts_of(found, at, settings.events.max_age_days))
+        return to_icalendar(robot.events_of(found), at), told
     with EventStore(home, settings) as store:
         content = to_icalendar(store.read(not_before=(at - READ_BACK).date()), at)
         logs = store.sync_logs(limit=LOGS_READ)
     return content, doubts(logs, at, days=0, max_age_days=settings.events.max_age_days)
+
+
+def _agenda_of_robot(
+    settings: Settings,
+    at: datetime,
+    *,
+    days: int,
+    event_type: EventType | None,
+    symbol: str | None,
+) -> Agenda:
+    from tws_maintenance.robot import agenda as robot
+
+    look = robot.read_look(settings, at, days)
+    found = upcoming(robot.events_of(look), at, days=days, event_type=event_type, symbol=symbol)
+    warnings = list(robot.doubts_of(look, at, settings.events.max_age_days))
+    return Agenda(found, robot.last_sync_of(look, warnings), warnings)

@@ -9,6 +9,13 @@ from zoneinfo import ZoneInfo
 from tws_maintenance.clock import parse_utc, utc_text
 
 
+class EventsService(StrEnum):
+    """Who keeps the events: the robot's own service, or ours."""
+
+    ROBOT = "robot"
+    EMBEDDED = "embedded"
+
+
 class EventType(StrEnum):
     """What happens."""
 
@@ -231,6 +238,11 @@ CALENDARS = Provider(
     (EventType.MARKET_HOLIDAY, EventType.MARKET_EARLY_CLOSE),
 )
 PROVIDERS = {one.name: one for one in (YAHOO, FEDERAL_RESERVE, CALENDARS)}
+
+
+def provider_title(name: str) -> str:
+    """Return how a provider is called; one of the robot's by its own name."""
+    return PROVIDERS[name].title if name in PROVIDERS else name
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ a run names besides (`--symbol`) is fetched but concerns nobody.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tws_maintenance.errors import UsageError
@@ -17,6 +17,8 @@ from tws_maintenance.market_events.watchlist import (
     read_full_symbol,
     read_watchlist,
 )
+from tws_maintenance.robot.portfolio import Portfolio
+from tws_maintenance.robot.symbols import yahoo_symbol
 from tws_maintenance.settings import EventSettings, Settings
 
 POSITIONS = "positions"
@@ -32,12 +34,15 @@ class Scope:
 
     `origins` is {symbol: ("positions", "strategy momentum", "watchlist", "--symbol")}, with
     "strategies" for a list of them without a name. `ignored` are sentences for the operator,
-    `problem` says why the watchlist could not be read.
+    `problems` say why the watchlist, or the robot, could not be asked; without the robot what is
+    held and traded is not known. `robot` are the symbols that it holds or trades itself.
     """
 
     origins: dict[str, tuple[str, ...]] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
-    problem: str = ""
+    problems: tuple[str, ...] = ()
+    robot: frozenset[str] = frozenset()
+    is_portfolio_known: bool = True
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -49,10 +54,11 @@ class Scope:
         """Those that are held, traded or watched."""
         return frozenset(symbol for symbol, found in self.origins.items() if {*found} != {NAMED})
 
-    def impact(self, symbols: Iterable[str]) -> dict[str, list[str]]:
+    def impact(self, symbols: Iterable[str]) -> dict[str, list[str] | None]:
         """Return {positions, strategies, watchlist}: whom a change of `symbols` concerns.
 
-        Strategies are told by name; one of a list without a name by its symbol.
+        Strategies are told by name; one of a list without a name by its symbol. None, not an
+        empty list, for what is held and traded where the robot could not be asked.
         """
         found: dict[str, set[str]] = {POSITIONS: set(), STRATEGIES: set(), WATCHLIST: set()}
         for symbol in symbols:
@@ -61,7 +67,11 @@ class Scope:
                     found[origin].add(symbol)
                 elif origin.startswith(_STRATEGY):
                     found[STRATEGIES].add(origin.removeprefix(_STRATEGY))
-        return {key: sorted(names) for key, names in found.items()}
+        unknown = set() if self.is_portfolio_known else {POSITIONS, STRATEGIES}
+        return {
+            key: sorted(names) if names or key not in unknown else None
+            for key, names in found.items()
+        }
 
     def held_or_traded(self, symbol: str) -> str:
         """Return "held (positions)", "traded (strategy momentum)", both of them, or ""."""
@@ -74,9 +84,14 @@ class Scope:
 
 
 def resolve(
-    home: Home, settings: Settings, added: Sequence[str] = (), *, many_symbols: bool = False
+    home: Home,
+    settings: Settings,
+    added: Sequence[str] = (),
+    *,
+    many_symbols: bool = False,
+    portfolio: Portfolio | None = None,
 ) -> Scope:
-    """Return the symbols of the settings, the watchlist and `added`.
+    """Return the symbols of the robot's `portfolio`, the settings, the watchlist and `added`.
 
     Raises:
         UsageError: `added` holds an unknown symbol, or there are more than [events] max_symbols
@@ -85,11 +100,16 @@ def resolve(
     codes = local_codes(home)
     origins: dict[str, list[str]] = defaultdict(list)
     unread: dict[str, list[str]] = defaultdict(list)
-    watched, problem = Watchlist(), ""
+    robot = portfolio or Portfolio()
+    watched, problems = Watchlist(), [robot.problem] if robot.problem else []
     try:
         watched = read_watchlist(home)
     except WatchlistError as error:  # what is held must be followed all the same
-        problem = str(error)
+        problems.append(str(error))
+    for text, origin in _of_robot(robot):
+        symbol, fault = _read(text, codes, yahoo_symbol)
+        _note(origins[symbol] if symbol else unread[fault], origin)
+    its_own = frozenset(origins)
     watched_texts = ((text, WATCHLIST) for text in (*watched.symbols, *watched.unreadable))
     for text, origin in (*_of_settings(settings.events), *watched_texts):
         symbol, fault = _read(text, codes)
@@ -100,12 +120,22 @@ def resolve(
         raise UsageError(_too_many(len(origins), settings.events.max_symbols))
     return Scope(
         {symbol: tuple(origins[symbol]) for symbol in sorted(origins)},
-        tuple(
-            f"Not fetched, from {' and '.join(found)}: {fault}"
-            for fault, found in sorted(unread.items())
+        (
+            *robot.ignored,
+            *(
+                f"Not fetched, from {' and '.join(found)}: {fault}"
+                for fault, found in sorted(unread.items())
+            ),
         ),
-        problem,
+        tuple(problems),
+        its_own,
+        is_portfolio_known=not robot.problem,
     )
+
+
+def _of_robot(robot: Portfolio) -> Iterator[tuple[str, str]]:
+    yield from ((text, POSITIONS) for text in robot.positions)
+    yield from ((text, STRATEGIES) for text in robot.strategies)
 
 
 def _of_settings(events: EventSettings) -> Iterator[tuple[str, str]]:
@@ -117,10 +147,14 @@ def _of_settings(events: EventSettings) -> Iterator[tuple[str, str]]:
             yield text, origin
 
 
-def _read(text: str, codes: dict[str, str]) -> tuple[str, str]:
+def _read(
+    text: str,
+    codes: dict[str, str],
+    reader: Callable[[str, dict[str, str]], str] = read_full_symbol,
+) -> tuple[str, str]:
     """Return the symbol, or "" and why there is none."""
     try:
-        return read_full_symbol(text, codes), ""
+        return reader(text, codes), ""
     except UsageError as error:
         return "", str(error)
 

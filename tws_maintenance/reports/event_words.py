@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tws_maintenance.indices import DEFAULT_DAYS, DEFAULT_MAX_SYMBOLS, MARKET_EVENTS
-from tws_maintenance.market_events.model import PROVIDERS
+from tws_maintenance.market_events.model import EventsService, provider_title
 
 
 def stored_of(result: dict[str, Any]) -> str:
@@ -20,9 +20,9 @@ def stored_of(result: dict[str, Any]) -> str:
 def failed_providers(result: dict[str, Any]) -> list[str]:
     """Return the providers of events that failed, wholly or in part."""
     return [
-        f"{PROVIDERS[one['provider']].title}{'' if one['status'] == 'failed' else ' (in part)'}"
+        f"{provider_title(one['provider'])}{'' if one['status'] == 'failed' else ' (in part)'}"
         for one in result.get("providers", [])
-        if one["status"] in {"failed", "partial_failure"} and one["provider"] in PROVIDERS
+        if one["status"] in {"failed", "partial_failure"}
     ]
 
 
@@ -36,7 +36,8 @@ def apply_events_command(report: dict[str, Any]) -> str:
     result = next((r for r in report["results"] if "diff" in r), None)
     if not report["dry_run"] or result is None or result["validation"]["status"] != "passed":
         return ""
-    if not any(result["diff"][kind] for kind in ("new", "changed", "stale")):
+    is_preview = result.get("service") != EventsService.ROBOT
+    if is_preview and not any(result["diff"][kind] for kind in ("new", "changed", "stale")):
         return ""
     added = [symbol for symbol, one in result["symbols"].items() if "--symbol" in one["from"]]
     options = [f"--symbol {symbol}" for symbol in added]
@@ -54,7 +55,7 @@ def event_lines(result: dict[str, Any]) -> Iterator[str]:
         yield "|---|---|--:|--:|--:|--:|--:|"
     for one in result["providers"]:
         counts = [str(one[key]) for key in ("fetched", "new", "changed", "stale", "unchanged")]
-        name = PROVIDERS[one["provider"]].title
+        name = escape(provider_title(one["provider"]))
         yield f"| {' | '.join([name, one['status'].replace('_', ' '), *counts])} |"
     yield ""
     for kind in ("new", "changed", "stale"):

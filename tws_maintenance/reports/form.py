@@ -17,7 +17,6 @@ from pydantic import (
 )
 
 from tws_maintenance.clock import parse_utc
-from tws_maintenance.market_events.model import PROVIDERS
 
 
 def _instant(text: str) -> str:
@@ -29,8 +28,8 @@ def _instant(text: str) -> str:
 
 
 def _provider(text: str) -> str:
-    if text not in PROVIDERS:
-        raise ValueError(f"no provider of events: {text}")
+    if not text.strip():
+        raise ValueError("a provider of events has no name")
     return text
 
 
@@ -107,7 +106,7 @@ class _Result(_Part):
 
 class _ListResult(_Result):
     changes: _Changes
-    impact: dict[str, Texts]
+    impact: dict[str, Texts | None]
     sources: list[_Source]
     rows_dropped: list[_Dropped]
     changed: bool

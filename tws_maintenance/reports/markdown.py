@@ -17,6 +17,7 @@ from tws_maintenance.reports.event_words import (
     stored_of,
 )
 
+NOT_KNOWN = "not known: the robot could not be asked"
 VERDICTS = {
     "completed": "Completed",
     "partial_failure": "Partly failed",
@@ -208,7 +209,11 @@ def _changes(result: dict[str, Any]) -> Iterator[str]:
     for one in changes["updated"]:
         before, after = (escape(one[k]) or "(blank)" for k in ("before", "after"))
         yield f"- **changed:** {escape(one['symbol'])} {one['field']}: {before} → {after}"
-    told = [f"{whom} {', '.join(names)}" for whom, names in result["impact"].items() if names]
+    told = [
+        f"{whom} {NOT_KNOWN if names is None else ', '.join(names)}"
+        for whom, names in result["impact"].items()
+        if names or names is None
+    ]
     if told:
         yield f"- **concerns:** {escape('; '.join(told))}"
 

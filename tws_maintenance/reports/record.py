@@ -7,6 +7,7 @@ from typing import Any
 
 from tws_maintenance.clock import utc_text
 from tws_maintenance.indices import MARKET_EVENTS, METADATA_VALIDATION
+from tws_maintenance.market_events.model import EventsService
 from tws_maintenance.verdict import ValidationStatus
 
 
@@ -118,7 +119,8 @@ def constituents_details() -> dict[str, Any]:
 def events_details() -> dict[str, Any]:
     """Return the keys of a market events result beyond the common ones, as before any step.
 
-    `changed_fields` tells of each changed event which field was what; `refusal` is as in a
+    `changed_fields` tells of each changed event which field was what; `service` is who keeps the
+    events; `refusal` is as in a
     constituents result.
     """
     return {
@@ -127,6 +129,7 @@ def events_details() -> dict[str, Any]:
         "window": {},
         "diff": {"new": [], "changed": [], "stale": [], "unchanged": []},
         "changed_fields": [],
+        "service": EventsService.EMBEDDED.value,
         "proposal_id": None,
         "proposal_sha256": None,
         "refusal": None,

@@ -40,8 +40,9 @@ def describe(result: TaskResult, proposal: Proposal) -> None:
 def describe_impact(result: TaskResult, changes: Changes, scope: Scope) -> None:
     """Fill in whom the members concern that leave, change their ticker or their description.
 
-    One that leaves or is renamed while it is held or traded is a warning. So is what could not be
-    read of the portfolio, where anything changes: an empty impact would pass for "holds nothing".
+    One that leaves or is renamed while it is held or traded is a warning. So is a robot that could
+    not be asked, and what else could not be read of the portfolio where anything changes: an empty
+    impact would pass for "holds nothing".
     """
     renamed = {one.from_symbol: one.to_symbol for one in changes.renamed}
     left = [one.symbol for one in changes.removed]
@@ -52,8 +53,8 @@ def describe_impact(result: TaskResult, changes: Changes, scope: Scope) -> None:
         if told := scope.held_or_traded(symbol):
             how = f"becomes {renamed[symbol]}" if symbol in renamed else "leaves the list"
             result.warnings.append(f"{symbol}, which {how}, is {told}")
-    unread = [*scope.ignored, *([scope.problem] if scope.problem else [])]
-    if concerned and unread:
+    unread = [*scope.ignored, *scope.problems]
+    if unread and (concerned or not scope.is_portfolio_known):
         result.warnings.append(
             f"Whom these changes concern is not known in full. {' '.join(unread)}"
         )

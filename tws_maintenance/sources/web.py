@@ -29,19 +29,21 @@ PLAIN_FAULTS = {
     "RemoteDisconnected": "it was closed without an answer",
     "IncompleteRead": "the answer was cut off",
     "Connection reset": "it was reset",
+    "Connection refused": "it was refused: nobody listens there",
     "NameResolutionError": "the host's name could not be resolved",
     "Failed to resolve": "the host's name could not be resolved",
 }
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
-class _UnredirectedSession(requests.Session):
+class UnredirectedSession(requests.Session):
     """A session that never looks behind a redirect: requests reads the body of one without limit.
 
     `allow_redirects=False` is not enough, it still reads that body to prepare the next request.
     """
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
+        """Say that there is none."""
         return None
 
 
@@ -55,7 +57,7 @@ class WebClient:
         self._settings = settings
         self._origin = urlsplit(origin)
         self._until = until
-        self._session = _UnredirectedSession()
+        self._session = UnredirectedSession()
         self._session.headers.update(
             {
                 "User-Agent": f"tws-maintenance/{version('tws_maintenance')} ({settings.contact})",
@@ -128,7 +130,7 @@ class WebClient:
             except urllib3.exceptions.DecodeError as error:
                 raise SourceUnreachable("the compressed answer is damaged") from error
             except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-                raise SourceUnreachable(f"the connection failed: {_plain(error)}") from error
+                raise SourceUnreachable(f"the connection failed: {plain_fault(error)}") from error
         raise SourceRefused(f"more than {MAX_REDIRECTS} redirects, the last one to {url}")
 
     def _timeouts(self) -> tuple[float, float]:
@@ -225,7 +227,7 @@ def _retry_after(value: str | None) -> float | None:
     return max(0.0, (at - utc_now()).total_seconds()) if at.tzinfo else None
 
 
-def _plain(error: Any) -> str:
+def plain_fault(error: Any) -> str:
     """Return the innermost reason of a nested requests error, without object addresses."""
     while error.args and isinstance(error.args[0], BaseException):
         error = error.args[0]

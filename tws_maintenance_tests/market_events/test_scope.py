@@ -158,4 +158,4 @@ def test_an_unreadable_watchlist_is_a_problem_and_what_is_held_is_followed(home:
     home.watchlist.write_text("AAPL\n")
     scope = scope_of(home, '[events]\npositions = ["MSFT"]\n')
     assert scope.symbols == ("MSFT",)
-    assert "has no header" in scope.problem
+    assert "has no header" in scope.problems[0]

@@ -1,0 +1,148 @@
+"""Filling in the result of market events from what the robot's own service said."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from tws_maintenance.market_events.model import EventsService, SymbolOutcome, Window
+from tws_maintenance.market_events.scope import NAMED, POSITIONS, WATCHLIST, Scope
+from tws_maintenance.reports.record import TaskResult
+from tws_maintenance.robot.answers import LogLine, UpcomingEvent
+from tws_maintenance.robot.events import named
+from tws_maintenance.robot.service import (
+    Look,
+    Refreshed,
+    RobotDiff,
+    empty_successes,
+    is_of,
+    last_lines,
+)
+
+CANNOT_PREVIEW = (
+    "The robot's own service keeps the events and cannot preview: nothing was asked to be fetched. "
+    "What it has now, and its last refresh, are shown; an apply asks it to refresh."
+)
+_FIELDS = ("title", "event_date", "event_time", "start_at_utc", "confidence")
+
+
+def describe_look(result: TaskResult, found: Look, scope: Scope, url: str) -> None:
+    """Fill in what the robot has now: a dry run."""
+    lines = last_lines(found.log.logs)
+    count = len(found.active)
+    result.before_count, result.after_count = count, count
+    _describe(result, found.window, lines, RobotDiff(unchanged=tuple(found.active.values())), url)
+    _describe_symbols(result, scope, None, [found])
+    if CANNOT_PREVIEW not in result.warnings:
+        result.warnings.append(CANNOT_PREVIEW)
+    if not lines:
+        result.warnings.append("The robot has logged no refresh of its events yet.")
+
+
+def describe_refresh(result: TaskResult, done: Refreshed, scope: Scope, url: str) -> None:
+    """Fill in what a refresh of the robot's came to; it replaces what the look had said."""
+    result.warnings = [text for text in result.warnings if text != CANNOT_PREVIEW]
+    result.before_count, result.after_count = len(done.before.active), len(done.after.active)
+    _describe(result, done.window, done.lines, done.diff, url)
+    asked = done.answer.portfolio_symbols
+    _describe_symbols(result, scope, asked, [done.before, done.after])
+    count = len(scope.robot) if asked is None else asked if isinstance(asked, int) else len(asked)
+    result.warnings += empty_successes(done.lines, [done.before, done.after], count)
+    if done.unfinished:
+        result.errors.append(done.unfinished)
+
+
+def _describe(
+    result: TaskResult, window: Window, lines: Iterable[LogLine], diff: RobotDiff, url: str
+) -> None:
+    result.source = url
+    result.added = _symbols(diff.new)
+    result.removed = _symbols(diff.stale)
+    result.details |= {
+        "service": EventsService.ROBOT.value,
+        "providers": [_provider(line, diff, url) for line in lines],
+        "window": window.to_dict(),
+        "diff": {
+            "new": [named(one) for one in diff.new],
+            "changed": [named(after) for _, after in diff.changed],
+            "stale": [named(one) for one in diff.stale],
+            "unchanged": [named(one) for one in diff.unchanged],
+        },
+        "changed_fields": [line for pair in diff.changed for line in _lines(*pair)],
+    }
+
+
+def _provider(line: LogLine, diff: RobotDiff, url: str) -> dict[str, Any]:
+    """Return a line of the robot's log as one of our provider results."""
+    began, ended = line.sync_started_at, line.sync_finished_at
+    return {
+        "provider": line.provider,
+        "event_type": line.event_type,
+        "status": _status(line),
+        "fetched": line.fetched_count,
+        "new": sum(is_of(line, one) for one in diff.new),
+        "changed": sum(is_of(line, after) for _, after in diff.changed),
+        "unchanged": sum(is_of(line, one) for one in diff.unchanged),
+        "stale": line.stale_count,
+        "errors": line.error_count,
+        "error_message": line.error_message or (None if ended else "it has not ended"),
+        "duration_seconds": round((ended - began).total_seconds(), 3) if began and ended else 0.0,
+        "source": url,
+        "upserted": line.upserted_count,
+    }
+
+
+def _status(line: LogLine) -> str:
+    if line.sync_finished_at is None:
+        return "failed"
+    if line.status.lower() == "success":
+        return "partial_failure" if line.error_count else "success"
+    return "partial_failure" if "partial" in line.status.lower() else "failed"
+
+
+def _describe_symbols(
+    result: TaskResult, scope: Scope, asked: list[str] | int | None, looks: list[Look]
+) -> None:
+    """Tell of each symbol whether the robot asks about it, and who is left out."""
+    taken = scope.robot | (set(asked) if isinstance(asked, list) else set())
+    have = {one.symbol for found in looks for one in found.active.values()}
+    symbols = result.details["symbols"]
+    for symbol, told in symbols.items():
+        if symbol in taken or symbol in have:
+            told["outcome"] = SymbolOutcome.OK.value if symbol in have else None
+        else:
+            told["outcome"] = SymbolOutcome.NOT_ASKED.value
+    left_out = [s for s, told in symbols.items() if told["outcome"] == SymbolOutcome.NOT_ASKED]
+    warning = _left_out(left_out, symbols)
+    if warning and warning not in result.warnings:
+        result.warnings.append(warning)
+
+
+def _left_out(symbols: list[str], told: dict[str, Any]) -> str:
+    if not symbols:
+        return ""
+    kinds = {WATCHLIST: "the watchlist", NAMED: NAMED, POSITIONS: "[events] positions"}
+    origins = {origin for symbol in symbols for origin in told[symbol]["from"]}
+    named_by = sorted({kinds.get(one, "[events] strategies") for one in origins})
+    return (
+        f"Not asked about: {', '.join(symbols)} (of {', '.join(named_by)}). The robot's service "
+        "takes its symbols from its own positions and strategies alone; [events] service = "
+        '"embedded" fetches them.'
+    )
+
+
+def _lines(before: UpcomingEvent, after: UpcomingEvent) -> list[dict[str, Any]]:
+    was, now = before.model_dump(mode="json"), after.model_dump(mode="json")
+    return [
+        {
+            "event_type": after.event_type,
+            "symbol": after.symbol,
+            "field": name,
+            "before": was[name],
+            "after": now[name],
+        }
+        for name in _FIELDS
+        if was[name] != now[name]
+    ]
+
+
+def _symbols(events: Iterable[UpcomingEvent]) -> list[str]:
+    return sorted({one.symbol for one in events if one.symbol is not None})

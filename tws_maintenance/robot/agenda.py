@@ -1,0 +1,76 @@
+"""What comes and what was logged, as the robot's own service tells it."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from tws_maintenance.clock import utc_text
+from tws_maintenance.errors import RobotError, StoreError
+from tws_maintenance.market_events.model import StoredEvent, Window
+from tws_maintenance.robot.answers import LogLine
+from tws_maintenance.robot.client import RobotClient
+from tws_maintenance.robot.events import stored
+from tws_maintenance.robot.service import Look, empty_successes, last_lines, look
+from tws_maintenance.settings import Settings
+
+
+def read_look(settings: Settings, at: datetime, days: int) -> Look:
+    """Return what the robot has stored for today and `days` more.
+
+    Raises:
+        StoreError: it could not be asked.
+    """
+    try:
+        return look(RobotClient(settings.robot), Window(at, days))
+    except RobotError as error:
+        raise StoreError(f"The robot's events cannot be read: {error}") from error
+
+
+def events_of(found: Look) -> list[StoredEvent]:
+    """Return its events, those of no known type left out."""
+    return [event for one in found.events if (event := stored(one)) is not None]
+
+
+def last_sync_of(found: Look, warnings: Sequence[str]) -> dict[str, Any] | None:
+    """Return {finished_at, providers[], warnings[]}; None where there was no refresh yet."""
+    ended = [one for one in last_lines(found.log.logs) if one.sync_finished_at]
+    if not ended:
+        return None
+    return {
+        "finished_at": utc_text(max(o.sync_finished_at for o in ended if o.sync_finished_at)),
+        "providers": [
+            {
+                "provider": one.provider,
+                "status": one.status,
+                "finished_at": utc_text(one.sync_finished_at) if one.sync_finished_at else None,
+                "error_message": one.error_message,
+            }
+            for one in ended
+        ],
+        "warnings": list(warnings),
+    }
+
+
+def doubts_of(found: Look, at: datetime, max_age_days: float) -> Iterator[str]:
+    """Yield why the robot's list may be outdated or incomplete, a sentence each."""
+    lines = last_lines(found.log.logs)
+    ended = [one.sync_finished_at for one in lines if one.sync_finished_at]
+    if not ended:
+        yield "The robot has refreshed nothing yet: nothing is known of what comes."
+        return
+    if at - max(ended) > timedelta(days=max_age_days):
+        yield (
+            f"The robot's last refresh was at {utc_text(max(ended))}, and [events] max_age_days is "
+            f"{max_age_days:g}: what is shown here may be outdated."
+        )
+    yield from failures_of(lines)
+    yield from empty_successes(lines, [found], symbols=0)
+
+
+def failures_of(lines: Sequence[LogLine]) -> Iterator[str]:
+    """Yield a sentence for each provider that failed, wholly or in part, by the robot's log."""
+    for one in lines:
+        if one.status.lower() != "success" or one.error_count:
+            told = one.error_message or f"{one.error_count} errors"
+            status = one.status or "nothing"
+            yield f"{one.provider} ({one.event_type}) is logged as {status}: {told}"

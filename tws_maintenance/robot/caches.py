@@ -1,0 +1,54 @@
+"""Whether the robot's caches have seen what was published: asked, never assumed."""
+
+from typing import Any
+
+from tws_maintenance.errors import RobotError, RobotUnreachable
+from tws_maintenance.robot.client import CACHES, RobotClient
+from tws_maintenance.settings import RobotSettings
+
+INVALIDATED, NOT_CONFIRMED, UNREACHABLE = "invalidated", "not_confirmed", "unreachable"
+LASTS = "Until its cache runs out, 15 minutes at most, its screener may serve the old list."
+
+
+def confirm(settings: RobotSettings, key: str, generation: str) -> dict[str, str]:
+    """Ask the robot's `CacheGuard` whether the cache of index `key` has seen `generation`.
+
+    The question itself is a request to the robot, before which its guard looks. Returns {name,
+    outcome, detail}; `invalidated` only where the robot said so of exactly this generation.
+    """
+    client = RobotClient(settings)
+    try:
+        found = client.caches()
+    except RobotUnreachable as error:
+        return _told(key, UNREACHABLE, f"{error} {LASTS}")
+    except RobotError as error:
+        return _told(
+            key,
+            NOT_CONFIRMED,
+            f"{error} Is CacheGuard mounted in the robot (docs/robot.md)? {LASTS}",
+        )
+    state = found.caches.get(key)
+    if state is None:
+        return _told(key, NOT_CONFIRMED, f"the robot guards no cache of {key}. {LASTS}")
+    if state.seen == generation:
+        process = f" (process {found.pid})" if found.pid is not None else ""
+        told = f"the robot's cache has seen generation {generation}{process}"
+        return _told(key, INVALIDATED, told)
+    fault = state.error or f"it has seen generation {state.seen}, and {generation} was published"
+    where = settings.url + CACHES
+    if state.generation != generation:
+        fault += "; its files are others than this home's, or it has not looked yet"
+    return _told(key, NOT_CONFIRMED, f"{where}: {fault}. {LASTS}")
+
+
+def warnings_of(caches: list[dict[str, Any]]) -> list[str]:
+    """Return a warning for each cache that may still hold the old list."""
+    return [
+        f"The robot's cache of {one['name']} is {one['outcome'].replace('_', ' ')}: {one['detail']}"
+        for one in caches
+        if one["outcome"] != INVALIDATED
+    ]
+
+
+def _told(name: str, outcome: str, detail: str) -> dict[str, str]:
+    return {"name": name, "outcome": outcome, "detail": detail}

@@ -1,0 +1,145 @@
+"""What the robot holds and trades: asked once a run, and now and then by who asks often."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tws_maintenance.errors import RobotError
+from tws_maintenance.settings import RobotSettings
+
+if TYPE_CHECKING:
+    # Brings requests: imported where the robot is really asked.
+    from tws_maintenance.robot.answers import Position
+
+# Beyond the timeouts of the few calls it takes.
+GRACE_SECONDS = 5.0
+CALLS = 5
+# Shorter than a good answer's: a robot that starts is seen soon.
+FAULT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """The symbols that the robot holds and that its strategies trade, as the robot writes them.
+
+    `ignored` are sentences about positions that are of no share. `problem` says why nothing is
+    known of either; then both are empty, and neither is to be read as "none".
+    """
+
+    positions: tuple[str, ...] = ()
+    strategies: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def read_portfolio(settings: RobotSettings) -> Portfolio:
+    """Ask the robot. Every failure is a `problem`, in the operator's words."""
+    from tws_maintenance.robot.client import RobotClient
+
+    client = RobotClient(settings)
+    try:
+        positions = client.positions()
+        traded = client.strategies().summary.symbols_traded
+    except RobotError as error:
+        return Portfolio(
+            problem=(
+                f"The robot's positions and strategies are not known: {error} What it holds and "
+                "trades is unknown, which is not the same as nothing."
+            )
+        )
+    held, ignored = _held(positions)
+    return Portfolio(held, tuple(dict.fromkeys(traded)), ignored)
+
+
+def _held(positions: "list[Position]") -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the symbols of what is really held, and what was left out of them."""
+    from tws_maintenance.robot.symbols import SHARES
+
+    held: dict[str, None] = {}
+    other: dict[str, None] = {}
+    for one in positions:
+        if one.quantity == 0:  # closed today; the broker lists it until it settles
+            continue
+        if one.sec_type.strip().upper() in SHARES:
+            held[one.symbol] = None
+        else:
+            other[f"{one.symbol} ({one.sec_type})"] = None
+    told = f"The robot also holds what is no share and has no events: {', '.join(sorted(other))}"
+    return tuple(held), (told,) if other else ()
+
+
+class PortfolioReading:
+    """The reading of one run: begun early, waited for where it is needed."""
+
+    def __init__(self, settings: RobotSettings) -> None:
+        self._settings = settings
+        self._found: Future[Portfolio] | None = None
+
+    def start(self) -> None:
+        """Begin to ask, unless there is no robot or it is asked already."""
+        if self._found is not None or not self._settings.url:
+            return
+        self._found = Future()
+        # A daemon thread: a robot that hangs must not keep the process from ending.
+        threading.Thread(target=self._work, args=(self._found,), daemon=True).start()
+
+    def portfolio(self) -> Portfolio | None:
+        """Return what it said, None where there is no robot."""
+        self.start()
+        if self._found is None:
+            return None
+        try:
+            return self._found.result(timeout=CALLS * self._settings.timeout + GRACE_SECONDS)
+        except TimeoutError:
+            told = f"The robot's positions are not known: {self._settings.url} did not answer."
+            return Portfolio(problem=told)
+
+    def _work(self, found: "Future[Portfolio]") -> None:
+        try:
+            found.set_result(read_portfolio(self._settings))
+        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
+            found.set_exception(error)
+
+
+class PortfolioCache:
+    """The newest reading, for a process that lives long; any number of threads.
+
+    Never waits for the robot: what is older than `[robot] cache_minutes` is asked for again in a
+    thread, and told until then.
+    """
+
+    def __init__(self, ask: Callable[[RobotSettings], Portfolio] = read_portfolio) -> None:
+        self._ask = ask
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._known: tuple[RobotSettings, Portfolio, float] | None = None
+
+    def newest(self, settings: RobotSettings) -> Portfolio | None:
+        """Return what is known of this robot, None where nothing is yet or there is none."""
+        if not settings.url:
+            return None
+        with self._lock:
+            known = self._known if self._known and self._known[0] == settings else None
+            if (known is None or time.monotonic() > known[2]) and self._thread is None:
+                self._thread = threading.Thread(target=self._look, args=(settings,), daemon=True)
+                self._thread.start()
+        return known[1] if known else None
+
+    def wait(self) -> None:
+        """Wait until nobody is being asked."""
+        thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _look(self, settings: RobotSettings) -> None:
+        try:
+            found = self._ask(settings)
+        except Exception as error:  # noqa: BLE001 - a thread of its own: told like any other
+            found = Portfolio(problem=f"unexpected {type(error).__name__}: {error}")
+        keep = FAULT_SECONDS if found.problem else 60 * settings.cache_minutes
+        with self._lock:
+            self._known = (settings, found, time.monotonic() + keep)
+            self._thread = None

@@ -1,0 +1,33 @@
+"""The robot's symbols, which are the broker's, as Yahoo writes them."""
+
+import re
+
+from tws_maintenance.market_events.markets import read_symbol
+
+# https://www.theocc.com: the root in six places, the date, call or put, the strike in eight.
+_OPTION = re.compile(r"([A-Z0-9]{1,6}) *\d{6}[CP]\d{8}")
+_SHARE_CLASS = re.compile(r"([A-Z]+)[ ./]([A-Z])")
+_HONG_KONG_CODE = re.compile(r"\d{1,5}")
+# An option follows the share that it is of, and its events; the others have none of ours.
+SHARES = frozenset({"", "STK", "ETF", "OPT", "WAR"})
+
+
+def yahoo_symbol(text: str, codes: dict[str, str]) -> str:
+    """Return a symbol as Yahoo writes it: `BRK B` is BRK-B, `D05` D05.SI, `700` 0700.HK.
+
+    An option's own symbol is read as its share's. `codes` are {code: symbol} of the members whose
+    exchange writes them without the suffix.
+
+    Raises:
+        UsageError: it is of no known market.
+    """
+    written = text.strip().upper()
+    if option := _OPTION.fullmatch(written):
+        written = option[1]
+    if share := _SHARE_CLASS.fullmatch(written):
+        written = f"{share[1]}-{share[2]}"
+    is_number = _HONG_KONG_CODE.fullmatch(written)
+    code = written.lstrip("0").zfill(4) if is_number else written
+    if meant := codes.get(code):
+        return meant
+    return read_symbol(f"{code}.HK" if is_number else code)

@@ -1,0 +1,65 @@
+"""The steps of a run that concern market events, where the robot's own service keeps them.
+
+Staging looks at what it has and changes nothing; applying asks it to refresh and waits for the
+end. What it stores it stores by itself: there is nothing of it that we could hold back.
+"""
+
+from tws_maintenance.home import Home
+from tws_maintenance.market_events.model import Window
+from tws_maintenance.market_events.scope import Scope
+from tws_maintenance.reports.record import TaskResult
+from tws_maintenance.reports.robot_events import describe_look, describe_refresh
+from tws_maintenance.robot import service
+from tws_maintenance.robot.client import RobotClient
+from tws_maintenance.robot.events import write_look
+from tws_maintenance.run_mark import RunMark
+from tws_maintenance.settings import RobotSettings
+
+
+class RobotEvents:
+    """The robot's service in one run."""
+
+    def __init__(self, home: Home, settings: RobotSettings, scope: Scope, window: Window) -> None:
+        self._home = home
+        self._settings = settings
+        self._scope = scope
+        self._window = window
+        self._client = RobotClient(settings)
+        self._look: service.Look | None = None
+
+    def stage(self, result: TaskResult, mark: RunMark) -> str:
+        """Look at what the robot has, write it down for the audit and return the proposal's id.
+
+        Raises:
+            RobotError: it could not be asked.
+        """
+        self._look = service.look(self._client, self._window)
+        describe_look(result, self._look, self._scope, self._settings.url)
+        return self._staged(result, self._look, mark)
+
+    def apply(self, result: TaskResult, mark: RunMark) -> str:
+        """Have the robot refresh and stage what it has then, for the audit to judge.
+
+        Raises:
+            RobotError: it could not be asked, or was refreshing already.
+        """
+        assert self._look is not None, "the robot was not looked at"
+        seconds = self._settings.refresh_seconds
+        done = service.refresh(self._client, self._look, seconds=seconds)
+        describe_refresh(result, done, self._scope, self._settings.url)
+        return self._staged(result, done.after, mark, before=self._look)
+
+    def _staged(
+        self,
+        result: TaskResult,
+        found: service.Look,
+        mark: RunMark,
+        before: service.Look | None = None,
+    ) -> str:
+        count = len((before or found).active)
+        proposal = write_look(self._home, found, mark, before_count=count)
+        result.details |= {
+            "proposal_id": proposal.proposal_id,
+            "proposal_sha256": proposal.sha256,
+        }
+        return proposal.proposal_id

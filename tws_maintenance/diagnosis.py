@@ -14,11 +14,12 @@ from tws_maintenance.clock import utc_now, utc_text
 from tws_maintenance.errors import SettingsError, SourceError, StoreError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
-from tws_maintenance.market_events.model import PROVIDERS, Window
+from tws_maintenance.market_events.model import PROVIDERS, EventsService, Window
 from tws_maintenance.market_events.providers import Question
 from tws_maintenance.market_events.scope import resolve
 from tws_maintenance.market_events.store import EventStore
 from tws_maintenance.market_events.worker import EventsWorker
+from tws_maintenance.robot.portfolio import Portfolio, read_portfolio
 from tws_maintenance.settings import HttpSettings, Settings, load_settings
 from tws_maintenance.sources import wikipedia
 from tws_maintenance.sources.web import WebClient
@@ -26,6 +27,11 @@ from tws_maintenance.sources.web import WebClient
 PACKAGES = (
     *("dagster", "dagster-webserver", "pandas", "pandera", "requests", "lxml"),
     *("SQLAlchemy", "yfinance", "holidays", "exchange_calendars", "Flask", "waitress"),
+)
+# What a run keeps for itself, as git names it.
+NOT_FOR_A_REPOSITORY = (
+    *(".dagster/", "data/staging/", "data/backups/", "data/.generation_*", "data/market_events.db"),
+    *("data/*.tmp", "reports/maintenance/"),
 )
 # Yahoo is asked about something that it surely knows.
 KNOWN_SYMBOL = "AAPL"
@@ -60,9 +66,11 @@ def diagnose(home: Home, *, offline: bool) -> list[Finding]:
                 "maintenance.toml to your e-mail address, as Wikimedia asks",
             )
         )
-    findings += _events(home, settings)
+    findings += [*_version_control(home), *_events(home, settings, offline=offline)]
     if not offline:
-        findings += [*_sources(settings), *_providers(settings)]
+        findings += [*_sources(settings)]
+        if settings.events_service == EventsService.EMBEDDED:
+            findings += _providers(settings)
     return findings
 
 
@@ -136,15 +144,14 @@ def _sources(settings: Settings) -> Iterator[Finding]:
             yield _clock(raw.served_at)
 
 
-def _events(home: Home, settings: Settings) -> Iterator[Finding]:
-    """Look at the store of events, which is only read, and at the watchlist."""
-    try:
-        with EventStore(home, settings) as store:
-            count = len(store.read())
-            yield Finding("ok", "events", f"{store.describe()}: {count} events")
-    except StoreError as error:
-        yield Finding("failed", "events", str(error))
-    scope = resolve(home, settings, many_symbols=True)
+def _events(home: Home, settings: Settings, *, offline: bool) -> Iterator[Finding]:
+    """Look at who keeps the events, at the watchlist and at whom else they are wanted for."""
+    yield _store(home, settings)
+    portfolio = None
+    if settings.robot.url and not offline:
+        portfolio = read_portfolio(settings.robot)
+        yield _robot(settings, portfolio)
+    scope = resolve(home, settings, many_symbols=True, portfolio=portfolio)
     if scope.problems:
         yield from (Finding("failed", "symbols", text) for text in scope.problems)
         return
@@ -153,6 +160,39 @@ def _events(home: Home, settings: Settings) -> Iterator[Finding]:
     told = f"{len(scope.symbols)} of positions, strategies and watchlist"
     none = "none: earnings and dividends are fetched for what `watchlist add` or --symbol names"
     yield Finding("ok", "symbols", told) if scope.symbols else Finding("note", "symbols", none)
+
+
+def _store(home: Home, settings: Settings) -> Finding:
+    """Look at our own store, which is only read; the robot's is its own matter."""
+    if settings.events_service == EventsService.ROBOT:
+        return Finding("ok", "events", f"kept by the robot's own service, {settings.robot.url}")
+    try:
+        with EventStore(home, settings) as store:
+            return Finding("ok", "events", f"{store.describe()}: {len(store.read())} events")
+    except StoreError as error:
+        return Finding("failed", "events", str(error))
+
+
+def _robot(settings: Settings, portfolio: Portfolio) -> Finding:
+    if portfolio.problem:
+        return Finding("failed", "robot", portfolio.problem)
+    held, traded = len(portfolio.positions), len(portfolio.strategies)
+    told = f"{settings.robot.url}: answers; {held} symbols held, {traded} traded by strategies"
+    return Finding("ok", "robot", told)
+
+
+def _version_control(home: Home) -> Iterator[Finding]:
+    """Tell what a repository should not take in; its .gitignore is the operator's own."""
+    if not (home.root / ".git").exists():
+        return
+    try:
+        ignored = set((home.root / ".gitignore").read_text(encoding="utf-8").split())
+    except (OSError, UnicodeDecodeError):
+        ignored = set()
+    missing = [one for one in NOT_FOR_A_REPOSITORY if one not in ignored]
+    if missing:
+        told = f"add to its .gitignore, which is never written here: {' '.join(missing)}"
+        yield Finding("note", "git", told)
 
 
 def _providers(settings: Settings) -> Iterator[Finding]:

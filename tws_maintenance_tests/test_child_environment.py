@@ -8,7 +8,7 @@ from tws_maintenance.child_environment import child_environment
 from tws_maintenance.home import Home
 from tws_maintenance.settings import load_settings
 
-SECRET = "nobody else's"  # noqa: S105 - of this test
+SECRET = "nobody else's"
 CONSOLE = [
     ("TWS_MAINTENANCE_CONSOLE__PASSWORD", SECRET),
     ("tws_maintenance_console__password", SECRET),

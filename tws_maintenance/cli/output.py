@@ -152,6 +152,9 @@ def _details(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "restored", f"from {result['source']}"
     if result.get("backup_path"):
         yield "kept", f"the former file, as {result['backup_path']}"
+    for one in result.get("caches", []):
+        if one["outcome"] == "invalidated":  # any other is a warning
+            yield "cache", f"of the robot, {one['name']}: {one['detail']}"
 
 
 def _changes(result: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -22,8 +22,10 @@ def actor() -> str:
 
 
 def operator_name() -> str | None:
-    """Return who is logged in by our own login, None where there is no such login."""
-    if LOGIN not in current_app.extensions:
+    """Return who is logged in, by our own login or the host's, None where there is no login."""
+    if getattr(current_app, "login_manager", None) is None:
         return None
     user: Any = current_user
-    return str(user.name) if user.is_authenticated else None
+    if not user.is_authenticated:
+        return None
+    return str(user.name if LOGIN in current_app.extensions else user.get_id())

@@ -41,6 +41,10 @@ def _open_object(**properties: Schema) -> Schema:
     return {**_object(**properties), "additionalProperties": True}
 
 
+def _with_optional(schema: Schema, **properties: Schema) -> Schema:
+    return {**schema, "properties": {**schema["properties"], **properties}}
+
+
 def _reference(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
@@ -106,8 +110,13 @@ MARKET_EVENTS = _object(
     status=_maybe(TEXT),
     run_id=_maybe(TEXT),
     run_url=_maybe(TEXT),
+    service=_one_of("robot", "embedded"),
     doubts=TEXTS,
     needs_refresh=TRUTH,
+)
+ROBOT = _object(url=TEXT, problem=_maybe(TEXT), positions=_maybe(COUNT), strategies=_maybe(COUNT))
+CACHE = _object(
+    generation=_maybe(TEXT), seen=_maybe(TEXT), invalidated_at=_maybe(INSTANT), error=_maybe(TEXT)
 )
 LATEST = _object(
     report_id=TEXT,
@@ -215,10 +224,11 @@ SYNC = _object(
     stale_count=COUNT,
     error_count=COUNT,
     error_message=_maybe(TEXT),
-    sync_started_at=INSTANT,
-    sync_finished_at=INSTANT,
-    window_start_utc=INSTANT,
-    window_end_utc=INSTANT,
+    # Null where the robot, whose log it then is, says nothing of it or is still at work.
+    sync_started_at=_maybe(INSTANT),
+    sync_finished_at=_maybe(INSTANT),
+    window_start_utc=_maybe(INSTANT),
+    window_end_utc=_maybe(INSTANT),
     detail={"type": "object"},
 )
 WATCHED = {
@@ -229,12 +239,15 @@ WATCHED = {
 
 SCHEMAS: dict[str, Schema] = {
     "Error": _object(error=_object(code=TEXT, message=TEXT, detail=ANY)),
-    "Status": _object(
-        constituents=_list(CONSTITUENTS),
-        market_events=MARKET_EVENTS,
-        latest_report=_maybe(LATEST),
-        venues=_list(VENUE),
-        running=_list(_object(**RUN_LINE)),
+    "Status": _with_optional(
+        _object(
+            constituents=_list(CONSTITUENTS),
+            market_events=MARKET_EVENTS,
+            latest_report=_maybe(LATEST),
+            venues=_list(VENUE),
+            running=_list(_object(**RUN_LINE)),
+        ),
+        robot=ROBOT,
     ),
     "Run": _object(
         **RUN_LINE,
@@ -251,7 +264,11 @@ SCHEMAS: dict[str, Schema] = {
     },
     "Started": _object(run_id=TEXT, status_url=TEXT),
     "Reports": _object(reports=_list(REPORT_LINE), total=COUNT),
-    "Caches": _object(generations=_list(GENERATION)),
+    "Caches": _with_optional(
+        _object(generations=_list(GENERATION)),
+        caches={"type": "object", "additionalProperties": CACHE},
+        pid=COUNT,
+    ),
     "Badge": _object(
         schemaVersion={"type": "integer", "const": 1},
         label=TEXT,

@@ -7,7 +7,7 @@ description in `openapi` is made of the same models.
 import re
 from typing import Any, TypeVar
 
-from flask import Blueprint, Response, jsonify, request, url_for
+from flask import Blueprint, Response, current_app, jsonify, request, url_for
 from pydantic import BaseModel
 
 from tws_maintenance.console import bodies
@@ -22,6 +22,7 @@ from tws_maintenance.indices import INDICES
 from tws_maintenance.reports.form import fault_of, is_whole
 from tws_maintenance.reports.markdown import render
 from tws_maintenance.reports.store import is_ours, read_report, report_path
+from tws_maintenance.robot.cache_guard import EXTENSION
 
 PREFIX = "/api/maintenance"
 # A badge is looked at by machines: better late than without the audit of a file that changed.
@@ -90,7 +91,10 @@ def _add_reading(blueprint: Blueprint, backend: Backend) -> None:
                     "sha256": found and found.sha256,
                 }
             )
-        return jsonify({"generations": generations})
+        # Mounted in the robot, its guard is asked here as well: one address serves both.
+        guard = current_app.extensions.get(EXTENSION)
+        state = guard.state() if guard else {}
+        return jsonify({"generations": generations, **state})
 
     @blueprint.get(f"{PREFIX}/badge")
     def api_badge() -> Response:

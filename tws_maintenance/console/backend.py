@@ -30,6 +30,7 @@ from tws_maintenance.reports.results import promotable_tasks
 from tws_maintenance.reports.shelf import ReportShelf
 from tws_maintenance.reports.status import overview
 from tws_maintenance.reports.store import is_refresh, read_report, results_of
+from tws_maintenance.robot.portfolio import PortfolioCache
 from tws_maintenance.run_spec import RunSpec
 from tws_maintenance.settings import Settings, load_settings
 from tws_maintenance.verdict import ValidationStatus
@@ -52,6 +53,7 @@ class Backend:
         self.shelf = ReportShelf(home)
         self.proposals = ProposalShelf(home)
         self.file_audits = FileAudits(home)
+        self.portfolio = PortfolioCache()
         self._clocks: tuple[datetime, list[dict[str, Any]]] | None = None
         self.launcher.close_dead()
         threading.Thread(target=self._warm, daemon=True).start()
@@ -72,9 +74,9 @@ class Backend:
     def status(self, at: datetime | None = None, *, wait_seconds: float = 0.0) -> dict[str, Any]:
         """Return {constituents[], market_events, latest_report, venues[], running[]}.
 
-        From the reports and files, unless Dagster knows of something newer: a run that is at work
-        just now, or whose report was lost. The audit of a live file that has just changed is
-        waited for so long.
+        And `robot`, where there is one. From the reports and files, unless Dagster knows of
+        something newer: a run that is at work just now, or whose report was lost. The audit of a
+        live file that has just changed is waited for so long.
         """
         at, settings = at or utc_now(), self.settings
         value = overview(self.home, settings, at, self.shelf)
@@ -90,7 +92,19 @@ class Backend:
         for one in (value["market_events"], value["latest_report"]):
             if one is not None:
                 one["run_url"] = self.run_url(one["run_id"])
-        return {**value, "venues": self._venues(at), "running": self.running()}
+        value |= {"venues": self._venues(at), "running": self.running()}
+        return value | ({"robot": self._robot(settings)} if settings.robot.url else {})
+
+    def _robot(self, settings: Settings) -> dict[str, Any]:
+        """Return what is known of the robot just now; it is never waited for."""
+        found = self.portfolio.newest(settings.robot)
+        is_known = found is not None and not found.problem
+        return {
+            "url": settings.robot.url,
+            "problem": found.problem or None if found else None,
+            "positions": len(found.positions) if found and is_known else None,
+            "strategies": len(found.strategies) if found and is_known else None,
+        }
 
     def _venues(self, at: datetime) -> list[dict[str, Any]]:
         """Return the venues' clocks; they show minutes, so that they are read once a minute."""

@@ -9,14 +9,17 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, g, redirect, request, url_for
 from flask.blueprints import BlueprintSetupState
+from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 
 from tws_maintenance.console import security
+from tws_maintenance.console.actor import LOGIN
 from tws_maintenance.console.answering import add_errors
 from tws_maintenance.console.api import add_api
 from tws_maintenance.console.backend import Backend
 from tws_maintenance.console.pages import add_pages
 from tws_maintenance.console.presenting import add_filters
+from tws_maintenance.console.problems import Problem
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -32,6 +35,7 @@ def build_blueprint(backend: Backend) -> Blueprint:
     )
     blueprint.record_once(_demand_csrf)
     blueprint.before_request(security.limit_request)
+    blueprint.before_request(_demand_login)
     blueprint.before_request(_check_token)
     blueprint.after_request(_with_headers)
     add_errors(blueprint)
@@ -46,6 +50,20 @@ def _add_other_spelling(blueprint: Blueprint) -> None:
     @blueprint.get("/maintenance/")
     def overview_with_slash() -> Any:
         return redirect(url_for("maintenance.overview"))
+
+
+def _demand_login() -> Any:
+    """Let in whom the host lets in: its login is asked for, wherever it has one.
+
+    A host marks its own pages one by one; ours must not be the ones that it forgot.
+    """
+    manager: Any = getattr(current_app, "login_manager", None)
+    is_ours = manager is None or LOGIN in current_app.extensions
+    if is_ours or current_app.config.get("LOGIN_DISABLED") or current_user.is_authenticated:
+        return None
+    if "/api/maintenance/" in request.path:
+        raise Problem(401, "unauthorized", "Log in to the application that this is mounted in.")
+    return manager.unauthorized()
 
 
 def _check_token() -> None:

@@ -14,7 +14,7 @@ from tws_maintenance.console.wishes import refresh_spec
 from tws_maintenance.errors import UsageError
 from tws_maintenance.market_events import watchlist
 from tws_maintenance.market_events.agenda import read_agenda, read_calendar
-from tws_maintenance.market_events.model import EventType
+from tws_maintenance.market_events.model import EventsService, EventType
 from tws_maintenance.market_events.store import EventStore
 from tws_maintenance.market_events.tables import SyncLog
 
@@ -50,7 +50,13 @@ def _add_events(events: Blueprint, backend: Backend) -> None:
     @events.get("/market-events/sync-log")
     def sync_log() -> Response:
         query = query_as(bodies.SyncLogQuery)
-        with EventStore(backend.home, backend.settings) as store:
+        settings = backend.settings
+        if settings.events_service == EventsService.ROBOT:
+            from tws_maintenance.robot.agenda import read_log
+
+            found = read_log(settings)[query.offset : query.offset + query.limit]
+            return jsonify({"logs": found, "count": len(found)})
+        with EventStore(backend.home, settings) as store:
             logs = store.sync_logs(limit=query.limit, offset=query.offset)
         return jsonify({"logs": [_log(one) for one in logs], "count": len(logs)})
 

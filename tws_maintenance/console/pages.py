@@ -24,6 +24,7 @@ from tws_maintenance.constituents.history import member_counts, read_history
 from tws_maintenance.errors import HistoryError, StoreError
 from tws_maintenance.indices import INDICES, TASKS
 from tws_maintenance.market_events.agenda import read_agenda
+from tws_maintenance.market_events.model import EventsService
 from tws_maintenance.reports.form import is_whole
 
 PAGE_SIZE = 25
@@ -79,8 +80,11 @@ def _curve(backend: Backend, key: str, at: datetime) -> Any:
 
 
 def _agenda(backend: Backend, at: datetime) -> Any:
+    settings = backend.settings
+    if settings.events_service == EventsService.ROBOT:
+        return None  # asked where they are looked at, not whenever this page looks for news
     try:
-        return read_agenda(backend.home, backend.settings, at)
+        return read_agenda(backend.home, settings, at)
     except StoreError:
         return None  # the status has it among its doubts
 

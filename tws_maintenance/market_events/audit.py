@@ -1,6 +1,7 @@
 """Judging what was staged, as it lies on disk, by every rule; the verdict is the receipt."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from tws_maintenance.market_events.markets import venue_of
 from tws_maintenance.market_events.model import (
     FEDERAL_RESERVE,
     PROVIDERS,
+    EventsService,
     EventType,
     SymbolOutcome,
     Window,
@@ -46,6 +48,8 @@ def audit(home: Home, proposal_id: str, mark: RunMark) -> Receipt:
     """
     staged, digest = read_staged(home, proposal_id)
     checks = judge(staged)
+    if staged.get("service") == EventsService.ROBOT:
+        checks = tuple(_of_robot(check) for check in checks)
     failed = any(check.outcome == Outcome.FAILED for check in checks)
     receipt = Receipt(
         proposal_id=proposal_id,
@@ -60,6 +64,24 @@ def audit(home: Home, proposal_id: str, mark: RunMark) -> Receipt:
     )
     write_receipt(home, receipt)
     return receipt
+
+
+def _of_robot(check: RuleResult) -> RuleResult:
+    """Return what a rule says of the robot's own store: a warning at most.
+
+    It is not ours to hold back, and a refresh is what would mend it.
+    """
+    if check.name == rules.FOMC.name:
+        told = "not judged: the robot, which keeps the events, shows those of the window alone"
+        return replace(check, message=told)
+    if check.outcome != Outcome.FAILED:
+        return check
+    if check.name == rules.ANSWERED.name:
+        told = "the robot has logged no refresh of its events yet"
+        return replace(check, outcome=Outcome.WARNED, message=told)
+    return replace(
+        check, outcome=Outcome.WARNED, message=f"in the robot's own store: {check.message}"
+    )
 
 
 def judge(staged: dict[str, Any]) -> tuple[RuleResult, ...]:

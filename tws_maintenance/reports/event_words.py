@@ -39,11 +39,13 @@ def apply_events_command(report: dict[str, Any]) -> str:
     is_preview = result.get("service") != EventsService.ROBOT
     if is_preview and not any(result["diff"][kind] for kind in ("new", "changed", "stale")):
         return ""
-    added = [symbol for symbol, one in result["symbols"].items() if "--symbol" in one["from"]]
+    # The robot's service takes no symbols of ours.
+    symbols = result["symbols"] if is_preview else {}
+    added = [symbol for symbol, one in symbols.items() if "--symbol" in one["from"]]
     options = [f"--symbol {symbol}" for symbol in added]
     if result["window"]["days"] != DEFAULT_DAYS:
         options.append(f"--days {result['window']['days']}")
-    if len(result["symbols"]) > DEFAULT_MAX_SYMBOLS:
+    if len(symbols) > DEFAULT_MAX_SYMBOLS:
         options.append("--many-symbols")
     return " ".join(["python -m tws_maintenance run --apply --task", MARKET_EVENTS, *options])
 

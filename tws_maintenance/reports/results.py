@@ -54,10 +54,12 @@ def describe_impact(result: TaskResult, changes: Changes, scope: Scope) -> None:
             how = f"becomes {renamed[symbol]}" if symbol in renamed else "leaves the list"
             result.warnings.append(f"{symbol}, which {how}, is {told}")
     unread = [*scope.ignored, *scope.problems]
-    if unread and (concerned or not scope.is_portfolio_known):
+    if concerned and unread:
         result.warnings.append(
             f"Whom these changes concern is not known in full. {' '.join(unread)}"
         )
+    elif not scope.is_portfolio_known:
+        result.warnings += scope.problems
 
 
 def _kept_sources(proposal: Proposal) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from typing import Any
 from tws_maintenance.market_events.model import EventsService, SymbolOutcome, Window
 from tws_maintenance.market_events.scope import NAMED, POSITIONS, WATCHLIST, Scope
 from tws_maintenance.reports.record import TaskResult
+from tws_maintenance.robot.agenda import failures_of
 from tws_maintenance.robot.answers import LogLine, UpcomingEvent
 from tws_maintenance.robot.events import named
 from tws_maintenance.robot.service import (
@@ -31,10 +32,9 @@ def describe_look(result: TaskResult, found: Look, scope: Scope, url: str) -> No
     result.before_count, result.after_count = count, count
     _describe(result, found.window, lines, RobotDiff(unchanged=tuple(found.active.values())), url)
     _describe_symbols(result, scope, None, [found])
+    result.warnings += failures_of(lines)
     if CANNOT_PREVIEW not in result.warnings:
         result.warnings.append(CANNOT_PREVIEW)
-    if not lines:
-        result.warnings.append("The robot has logged no refresh of its events yet.")
 
 
 def describe_refresh(result: TaskResult, done: Refreshed, scope: Scope, url: str) -> None:

@@ -19,6 +19,7 @@ from tws_maintenance.indices import (
     index_of_task,
 )
 from tws_maintenance.market_events.last_sync import LOGS_READ, doubts
+from tws_maintenance.market_events.model import EventsService
 from tws_maintenance.market_events.store import EventStore
 from tws_maintenance.reports.entry import Entry, ResultLine
 from tws_maintenance.reports.form import is_whole
@@ -189,6 +190,7 @@ def _events_status(
         "providers": providers,
         "status": result.get("status"),
         "run_id": last[0].run_id if last else None,
+        "service": settings.events_service.value,
         "doubts": _doubts(home, settings, result, at),
         "needs_refresh": is_older(refreshed_at, settings.events.max_age_days, at),
     }
@@ -198,6 +200,9 @@ def _doubts(home: Home, settings: Settings, result: dict[str, Any], at: datetime
     """Return why what is stored may not be all that comes, a sentence each."""
     failed = result.get("errors") if result.get("status") == "failed" else None
     told = [f"The last sync failed: {text}" for text in failed or []]
+    if settings.events_service == EventsService.ROBOT:
+        # Its own log is read where its events are; here it is as our last refresh found it.
+        return [*told, *(result.get("warnings") or [])]
     try:
         with EventStore(home, settings) as store:
             logs = store.sync_logs(limit=LOGS_READ)

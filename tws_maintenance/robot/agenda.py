@@ -26,9 +26,44 @@ def read_look(settings: Settings, at: datetime, days: int) -> Look:
         raise StoreError(f"The robot's events cannot be read: {error}") from error
 
 
+def read_log(settings: Settings) -> list[dict[str, Any]]:
+    """Return the robot's log of refreshes, newest first, in the words of our own.
+
+    Raises:
+        StoreError: it could not be asked.
+    """
+    try:
+        lines = RobotClient(settings.robot).sync_log().logs
+    except RobotError as error:
+        raise StoreError(f"The robot's log cannot be read: {error}") from error
+    return [_line(one) for one in sorted(lines, key=lambda one: one.id, reverse=True)]
+
+
+def _line(one: LogLine) -> dict[str, Any]:
+    def text(at: datetime | None) -> str | None:
+        return utc_text(at) if at else None
+
+    return {
+        "provider": one.provider,
+        "event_type": one.event_type,
+        "status": one.status,
+        "fetched_count": one.fetched_count,
+        "upserted_count": one.upserted_count,
+        "stale_count": one.stale_count,
+        "error_count": one.error_count,
+        "error_message": one.error_message,
+        "sync_started_at": text(one.sync_started_at),
+        "sync_finished_at": text(one.sync_finished_at),
+        "window_start_utc": text(one.window_start_utc),
+        "window_end_utc": text(one.window_end_utc),
+        "detail": {},
+    }
+
+
 def events_of(found: Look) -> list[StoredEvent]:
     """Return its events, those of no known type left out."""
-    return [event for one in found.events if (event := stored(one)) is not None]
+    at = found.window.at
+    return [event for one in found.events if (event := stored(one, at)) is not None]
 
 
 def last_sync_of(found: Look, warnings: Sequence[str]) -> dict[str, Any] | None:

@@ -77,6 +77,8 @@ class LogLine(_Answer):
     error_message: str | None = None
     sync_started_at: Instant | None = None
     sync_finished_at: Instant | None = None
+    window_start_utc: Instant | None = None
+    window_end_utc: Instant | None = None
 
     @property
     def key(self) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """The robot's events as ours: for the list of what comes, and for the audit of what it has."""
 
 from collections import defaultdict
-from datetime import UTC, datetime, time
+from datetime import datetime, time
 from typing import Any
 
 from tws_maintenance.home import Home
@@ -31,7 +31,6 @@ from tws_maintenance.run_mark import RunMark
 from tws_maintenance.storage.atomic import to_json, write_whole
 from tws_maintenance.storage.digest import sha256
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PROVIDER_OF = {kind.value: one.name for one in PROVIDERS.values() for kind in one.event_types}
 # Whom events of no known type are told of; their rule names them.
 _UNKNOWN = CALENDARS.name
@@ -53,8 +52,11 @@ def named(event: UpcomingEvent) -> dict[str, str | None]:
     }
 
 
-def stored(event: UpcomingEvent) -> StoredEvent | None:
-    """Return it as our list of what comes has events, None for a type that is none of ours."""
+def stored(event: UpcomingEvent, at: datetime) -> StoredEvent | None:
+    """Return it as our list of what comes has events, None for a type that is none of ours.
+
+    When it was fetched and stored the robot does not say: it is as it was seen, `at`.
+    """
     if event.event_type not in _PROVIDER_OF or event.status not in set(EventStatus):
         return None
     ours = Event(
@@ -73,7 +75,6 @@ def stored(event: UpcomingEvent) -> StoredEvent | None:
         ),
         is_cancelled=event.status == EventStatus.CANCELLED,
     )
-    # What the robot does not say of its events is left at the beginning of time.
     return StoredEvent(
         event_id=event.event_id,
         event=ours,
@@ -81,10 +82,10 @@ def stored(event: UpcomingEvent) -> StoredEvent | None:
         source=event.source,
         is_portfolio_relevant=event.symbol is not None,
         importance_score=0,
-        last_seen_at=_EPOCH,
-        fetched_at=_EPOCH,
-        created_at=_EPOCH,
-        updated_at=_EPOCH,
+        last_seen_at=at,
+        fetched_at=at,
+        created_at=at,
+        updated_at=at,
     )
 
 

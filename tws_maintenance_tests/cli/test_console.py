@@ -19,7 +19,7 @@ from tws_maintenance.home import Home
 from tws_maintenance_tests.pipeline.support import until
 from tws_maintenance_tests.support import TIMEOUT_SECONDS, Program, free_port
 
-PASSWORD = "TWS_MAINTENANCE_CONSOLE__PASSWORD"  # noqa: S105 - the variable's name
+PASSWORD = "TWS_MAINTENANCE_CONSOLE__PASSWORD"
 
 
 def answers(address: str) -> bool:

@@ -29,7 +29,7 @@ from tws_maintenance_tests.console.support import (
     served,
 )
 
-PASSWORD = "correct horse battery"  # noqa: S105 - of this test
+PASSWORD = "correct horse battery"
 OUTSIDE = ConsoleSettings(host="0.0.0.0", password=SecretStr(PASSWORD))  # noqa: S104 - the point
 
 

@@ -35,7 +35,7 @@ class Host:
     prefix: str = ""
 
     def __post_init__(self) -> None:
-        self.app.secret_key = "the host's own"  # noqa: S105 - of this test
+        self.app.secret_key = "the host's own"
         CSRFProtect(self.app)
 
         @self.app.get("/")

@@ -29,7 +29,7 @@ from tws_maintenance_tests.console.support import (
 from tws_maintenance_tests.pipeline.support import HeldServer, good_pages, run_job
 from tws_maintenance_tests.support import Program, free_port, live_bytes, reports_of, result_of
 
-SECRET = "TWS_MAINTENANCE_CONSOLE__PASSWORD"  # noqa: S105 - the variable's name
+SECRET = "TWS_MAINTENANCE_CONSOLE__PASSWORD"
 ON_ITS_WAY = {"queued", "running"}
 
 

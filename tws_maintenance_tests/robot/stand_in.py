@@ -23,7 +23,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from tws_maintenance.robot import CacheGuard
 
-PASSWORD = "a robot's password"  # noqa: S105 - the stand-in's own
+PASSWORD = "a robot's password"
 LOGIN_PAGE = """<!doctype html><meta name="csrf-token" content="{{ csrf_token() }}">
 <p>{{ told }}</p><form method="post"><input type="hidden" name="csrf_token"
 value="{{ csrf_token() }}"><input name="username"><input name="password"></form>"""
@@ -273,7 +273,7 @@ class StandInRobot:
         logins = flask_login.LoginManager(app)
         logins.user_loader(_user)
 
-        @logins.unauthorized_handler
+        @logins.unauthorized_handler  # type: ignore[untyped-decorator] # no types there
         def unauthorized() -> flask.typing.ResponseReturnValue:
             if self.anonymous_status == 302:
                 return flask.redirect("/auth/login")

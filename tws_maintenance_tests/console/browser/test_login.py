@@ -16,7 +16,7 @@ from tws_maintenance_tests.console.browser.support import (
 )
 from tws_maintenance_tests.pipeline.support import quiet_environment
 
-PASSWORD = "correct horse battery"  # noqa: S105 - of this test alone
+PASSWORD = "correct horse battery"
 WANTED = "/maintenance/reports?status=failed&task=sti_constituents"
 
 

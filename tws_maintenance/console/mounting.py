@@ -1,0 +1,28 @@
+"""Mounting the console in another Flask application, such as the trading robot's."""
+
+from pathlib import Path
+
+from flask import Flask
+
+from tws_maintenance.console.backend import Backend
+from tws_maintenance.console.blueprint import build_blueprint
+from tws_maintenance.home import Home, find_home
+from tws_maintenance.settings import load_settings
+
+
+def mount_console(app: Flask, home: str | Path | None = None) -> Backend:
+    """Serve `/maintenance` and `/api/maintenance` from `app`, behind its own login and CSRF check.
+
+    Nothing is registered under `/api/market-events` or any other address. The home is the one that
+    TWS_MAINTENANCE_HOME names, else the current folder's, unless `home` is given. Brings Dagster
+    into the process of `app`: about 100 MB; a link to a console of its own costs nothing.
+
+    Raises:
+        RuntimeError: `app` has no CSRF protection (flask_wtf.CSRFProtect).
+        SettingsError: maintenance.toml holds a mistake.
+        HomeError: Dagster's storage in the home cannot be opened.
+    """
+    found = Home(Path(home).resolve()) if home is not None else find_home()
+    backend = Backend(found, load_settings(found).console.dagster_url)
+    app.register_blueprint(build_blueprint(backend))
+    return backend

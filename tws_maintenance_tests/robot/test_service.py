@@ -1,0 +1,191 @@
+"""The robot's service of events: looked at, asked to refresh, and not believed on its word."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tws_maintenance.clock import utc_now
+from tws_maintenance.errors import RobotError
+from tws_maintenance.market_events.model import Window
+from tws_maintenance.robot import service
+from tws_maintenance.robot.client import RobotClient
+from tws_maintenance.robot.service import Refreshed, RefreshingAlready, empty_successes
+from tws_maintenance.settings import RobotSettings
+from tws_maintenance_tests.robot.stand_in import Provider, StandInRobot, event
+
+REFRESH = "/api/market-events/refresh"
+LOG = "/api/market-events/sync-log"
+
+
+@pytest.fixture
+def client(told: RobotSettings) -> RobotClient:
+    return RobotClient(told)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(service, "QUIET_SECONDS", 0.3)
+
+
+def look(client: RobotClient, days: int = 28) -> service.Look:
+    return service.look(client, Window(utc_now(), days))
+
+
+def refresh(client: RobotClient, days: int = 28, seconds: float = 20) -> Refreshed:
+    return service.refresh(client, look(client, days), seconds=seconds)
+
+
+def earnings(*events: dict[str, object]) -> Provider:
+    return Provider("yfinance", "EARNINGS,DIVIDEND", list(events))
+
+
+def test_a_look_reads_and_changes_nothing(robot: StandInRobot, client: RobotClient) -> None:
+    robot.store(event("EARNINGS", 3, "AAPL"), event("EARNINGS", 40, "MSFT"))
+    found = look(client)
+    assert [one.symbol for one in found.events] == ["AAPL"]
+    assert found.log.logs == []
+    assert {method for method, path, _ in robot.asked if path != "/auth/login"} == {"GET"}
+
+
+def test_a_refresh_is_waited_for_and_what_it_changed_is_told(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    robot.providers[0] = earnings(event("EARNINGS", 3, "AAPL"))
+    first = refresh(client)
+    assert [(one.provider, one.status) for one in first.lines] == [
+        ("yfinance", "success"),
+        ("fomc", "success"),
+        ("calendar", "success"),
+    ]
+    assert [one.event_type for one in first.diff.new] == ["EARNINGS", "FOMC", "MARKET_HOLIDAY"]
+    assert first.unfinished == ""
+    robot.providers[0] = earnings(event("EARNINGS", 3, "AAPL", title="AAPL earnings, confirmed"))
+    second = refresh(client)
+    assert [after.title for _, after in second.diff.changed] == ["AAPL earnings, confirmed"]
+    assert len(second.diff.unchanged) == 2
+    assert [line.id for line in second.lines] == [4, 5, 6], "this call's lines, not the last ones"
+
+
+def test_it_waits_for_every_provider_that_the_last_refresh_had(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    refresh(client)
+    robot.gate.clear()
+    robot.ungated = 1
+    found: list[Refreshed] = []
+    waiting = threading.Thread(target=lambda: found.append(refresh(client)))
+    waiting.start()
+    assert robot.at_the_gate.wait(20)
+    robot.gate.set()
+    waiting.join(30)
+    assert [line.provider for line in found[0].lines] == ["yfinance", "fomc", "calendar"]
+
+
+def test_one_that_does_not_end_in_time_says_what_is_missing(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    refresh(client)
+    robot.gate.clear()
+    robot.ungated = 1
+    found = refresh(client, seconds=0.5)
+    assert "not over within 0.5 s" in found.unfinished
+    assert "calendar MARKET_HOLIDAY, fomc FOMC" in found.unfinished
+    assert [line.provider for line in found.lines] == ["yfinance"]
+
+
+def test_a_refresh_that_was_at_work_already_is_not_taken_for_this_one(
+    robot: StandInRobot, client: RobotClient, told: RobotSettings
+) -> None:
+    before = look(client)
+    robot.gate.clear()
+    robot.at_the_gate.clear()
+    RobotClient(told).refresh(28)
+    assert robot.at_the_gate.wait(20)
+
+    def let_go_once_asked() -> object:
+        robot.gate.set()
+        robot.override.pop(LOG)
+        return None
+
+    robot.override[LOG] = let_go_once_asked  # type: ignore[assignment]
+    with pytest.raises(RefreshingAlready, match="this call did nothing"):
+        service.refresh(client, before, seconds=20)
+
+
+def test_an_answer_that_says_so_is_believed(robot: StandInRobot, client: RobotClient) -> None:
+    robot.override[REFRESH] = lambda: {"status": "already_running"}
+    with pytest.raises(RefreshingAlready, match="already_running"):
+        refresh(client)
+
+
+def test_a_line_without_an_end_means_that_one_is_at_work_and_it_is_not_asked(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    robot.log(robot.providers[0], datetime.now(UTC) - timedelta(seconds=3), None)
+    with pytest.raises(RefreshingAlready):
+        refresh(client)
+    assert not [one for one in robot.asked if one[1] == REFRESH]
+
+
+def test_a_line_that_a_stopped_robot_left_without_an_end_is_no_refresh(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    robot.log(robot.providers[0], datetime.now(UTC) - timedelta(hours=3), None)
+    assert len(refresh(client).lines) == 3
+
+
+def test_a_robot_that_goes_away_in_the_middle_is_unreachable(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    before = look(client)
+
+    def gone() -> object:
+        threading.Thread(target=robot.down).start()
+        return "", 500
+
+    robot.override[LOG] = gone  # type: ignore[assignment]
+    with pytest.raises(RobotError):
+        service.refresh(client, before, seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("provider", "days", "symbols", "why"),
+    [
+        (Provider("yfinance", "EARNINGS,DIVIDEND"), 28, 3, "asked about 3 symbols"),
+        (Provider("fomc", "FOMC"), 90, 0, "always one within 60 days"),
+        (Provider("calendar", "MARKET_HOLIDAY"), 90, 0, "always one within 80 days"),
+    ],
+)
+def test_a_success_of_nothing_where_something_must_be_is_a_warning(
+    robot: StandInRobot,
+    client: RobotClient,
+    provider: Provider,
+    days: int,
+    symbols: int,
+    why: str,
+) -> None:
+    robot.providers = [provider]
+    done = refresh(client, days)
+    (told,) = empty_successes(done.lines, [done.before, done.after], symbols)
+    assert why in told
+    assert provider.name in told
+
+
+def test_one_whose_stored_events_say_otherwise_is_a_warning(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    robot.store(event("FOMC", 5, source="fomc"))
+    robot.providers = [Provider("fomc", "FOMC")]
+    done = refresh(client)
+    (told,) = empty_successes(done.lines, [done.before, done.after], 0)
+    assert "1 of its events are stored" in told
+
+
+def test_a_success_of_nothing_where_nothing_need_be_is_none(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    robot.providers = [Provider("yfinance", "EARNINGS"), Provider("fomc", "FOMC")]
+    done = refresh(client)
+    assert list(empty_successes(done.lines, [done.before, done.after], 0)) == []

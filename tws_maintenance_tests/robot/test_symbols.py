@@ -1,0 +1,36 @@
+"""The broker's symbols as Yahoo writes them."""
+
+import pytest
+
+from tws_maintenance.errors import UsageError
+from tws_maintenance.robot.symbols import yahoo_symbol
+
+CODES = {"D05": "D05.SI", "0700": "0700.HK"}
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("AAPL", "AAPL"),
+        (" aapl ", "AAPL"),
+        ("BRK B", "BRK-B"),
+        ("BRK.B", "BRK-B"),
+        ("BRK/B", "BRK-B"),
+        ("D05", "D05.SI"),
+        ("d05.si", "D05.SI"),
+        ("700", "0700.HK"),
+        ("5", "0005.HK"),
+        ("00388", "0388.HK"),
+        ("9988.HK", "9988.HK"),
+        ("AAPL  261219C00200000", "AAPL"),
+        ("SPY261219P00400000", "SPY"),
+    ],
+)
+def test_what_the_robot_writes_is_read_as_yahoo_writes_it(written: str, meant: str) -> None:
+    assert yahoo_symbol(written, CODES) == meant
+
+
+@pytest.mark.parametrize("written", ["", "EUR.USD", "ES DEC26", "123456", "7203.T", "<b>"])
+def test_what_is_of_no_known_market_is_refused(written: str) -> None:
+    with pytest.raises(UsageError):
+        yahoo_symbol(written, CODES)

@@ -19,7 +19,7 @@ DOMAIN_FOLDERS = {
 COATS = {"__main__.py", "definitions.py"}
 # The words of a trading program; this one must never come near one.
 TRADING = re.compile(
-    r"(^|[._])(orders?|execution|strateg(y|ies)|brokers?|ibapi|ib_insync|ib_async)($|[._])"
+    r"(^|[._])(orders?|execution|strateg(y|ies)|brokers?|risk|ibapi|ib_insync|ib_async)($|[._])"
 )
 
 

@@ -194,10 +194,10 @@ class StandInRobot:
 
     def down(self) -> None:
         """Stop listening; whoever asks is refused the connection."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+        server, self._server = self._server, None
+        if server is not None:
+            server.shutdown()
+            server.server_close()
 
     def expire_sessions(self) -> None:
         """Forget every login."""

@@ -120,7 +120,9 @@ class EventSteps(RunRecord):
             if self._robot is not None:
                 proposal_id = self._robot.apply(result, self.mark())
                 describe_audit(result, self._worker.audit(self.home, proposal_id, self.mark()))
-                result.status = TaskStatus.SUCCESS
+                # An end that was not seen is said among the errors.
+                is_whole = not result.errors
+                result.status = TaskStatus.SUCCESS if is_whole else TaskStatus.PARTIAL_FAILURE
                 return
             staged = self._staged_events()
             wait = self.settings.locks.wait

@@ -18,14 +18,20 @@ LOGIN = "tws_maintenance.login"
 def actor() -> str:
     """Return the name that reports give to whoever made this request."""
     named: Callable[[], str] | None = current_app.extensions.get(EXTENSION)
-    return named() if named is not None else operator_name() or operating_system_user()
+    return named() if named is not None else operator_name() or _user_of_host()
 
 
 def operator_name() -> str | None:
-    """Return who is logged in, by our own login or the host's, None where there is no login."""
-    if getattr(current_app, "login_manager", None) is None:
+    """Return who is logged in by our own login, None where there is no such login."""
+    if LOGIN not in current_app.extensions:
         return None
     user: Any = current_user
-    if not user.is_authenticated:
-        return None
-    return str(user.name if LOGIN in current_app.extensions else user.get_id())
+    return str(user.name) if user.is_authenticated else None
+
+
+def _user_of_host() -> str:
+    """Return who is logged in by the host's Flask-Login, else the user of the system."""
+    if getattr(current_app, "login_manager", None) is None or LOGIN in current_app.extensions:
+        return operating_system_user()
+    user: Any = current_user
+    return str(user.get_id()) if user.is_authenticated else operating_system_user()

@@ -11,6 +11,7 @@ from tws_maintenance.market_events.model import (
     EventStatus,
     Pair,
     SymbolOutcome,
+    provider_title,
 )
 from tws_maintenance.market_events.scope import Scope
 from tws_maintenance.reports.record import TaskResult, TaskStatus
@@ -72,7 +73,7 @@ def settle_providers(result: TaskResult) -> None:
         has_answered = any(one["status"] in _ANSWERED for one in providers)
         result.status = TaskStatus.PARTIAL_FAILURE if has_answered else TaskStatus.FAILED
     result.errors += [
-        f"{PROVIDERS[one['provider']].title}: {one['error_message']}" for one in failed
+        f"{provider_title(one['provider'])}: {one['error_message']}" for one in failed
     ]
 
 

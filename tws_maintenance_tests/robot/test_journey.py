@@ -1,0 +1,171 @@
+"""The whole journey against a robot: preview, apply, its screener, its events, and its absence."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tws_maintenance.demo.pages import Company, companies, page
+from tws_maintenance.demo.server import PageServer
+from tws_maintenance.home import Home
+from tws_maintenance.indices import INDICES
+from tws_maintenance_tests.robot.stand_in import (
+    PASSWORD,
+    StandInRobot,
+    event,
+    position,
+)
+from tws_maintenance_tests.support import (
+    Program,
+    environment_of,
+    reports_of,
+    result_of,
+    write_live,
+)
+
+TASK = "sp500_constituents"
+NEW = Company("NEWW", "New Works Inc.", "Energy", "Energy Services")
+MEMBERS = companies("sp500")
+GONE = MEMBERS[3].ticker
+
+
+@dataclass
+class Scene:
+    """A robot's checkout, the robot itself, the pages, and the program."""
+
+    home: Home
+    robot: StandInRobot
+    program: Program
+
+    def report(self, *arguments: str, **environment: str) -> dict[str, Any]:
+        """Run a command and return the report that it wrote."""
+        before = len(reports_of(self.home))
+        done = self.program(*arguments, **environment)
+        reports = reports_of(self.home)
+        assert len(reports) == before + 1, done.stdout + done.stderr
+        return reports[-1]
+
+    def screened(self) -> list[str]:
+        """Return what the robot's screener serves at a request just now."""
+        client = self.robot.app.test_client()
+        self.robot.app.config["LOGIN_DISABLED"] = True
+        answer = client.get("/api/stocks/sp500/screener").json
+        self.robot.app.config["LOGIN_DISABLED"] = False
+        assert answer is not None
+        symbols: list[str] = answer["symbols"]
+        return symbols
+
+
+@pytest.fixture
+def scene(home: Home) -> Iterator[Scene]:
+    home.data.mkdir()
+    for index in INDICES.values():
+        write_live(home, index, companies(index.key))
+    pages = {key: page(key, companies(key)) for key in INDICES}
+    pages["sp500"] = page("sp500", [*MEMBERS[:3], *MEMBERS[4:], NEW])
+    with PageServer(pages) as web, StandInRobot(home.root, is_guarded=True) as robot:
+        robot.positions = [position(GONE), position("BRK B"), position("TSLA", 0)]
+        robot.traded = [MEMBERS[5].ticker]
+        robot.providers[0].events = [event("EARNINGS", 3, GONE)]
+        environment = {
+            **environment_of(web),
+            "TWS_MAINTENANCE_ROBOT__URL": robot.url,
+            "TWS_MAINTENANCE_ROBOT__PASSWORD": PASSWORD,
+        }
+        yield Scene(home, robot, Program(home, environment))
+
+
+def test_preview_apply_and_the_robot_serves_the_new_list_at_once(scene: Scene) -> None:
+    assert GONE in scene.screened()
+
+    look = result_of(scene.report("run", "--task", TASK), TASK)
+    assert look["impact"] == {"positions": [GONE], "strategies": [], "watchlist": []}
+    assert f"{GONE}, which leaves the list, is held (positions)" in look["warnings"]
+    assert look["caches"] == []
+    assert GONE in scene.screened(), "a dry run changes nothing for the robot"
+
+    (dry,) = reports_of(scene.home)
+    done = result_of(scene.report("promote", dry["report_id"]), TASK)
+    (cache,) = done["caches"]
+    assert (cache["name"], cache["outcome"]) == ("sp500", "invalidated")
+    assert f"{GONE}, which leaves the list, is held (positions)" in done["warnings"]
+    served = scene.screened()
+    assert "NEWW" in served
+    assert GONE not in served
+
+
+def test_its_events_are_looked_at_then_refreshed_by_its_own_service(scene: Scene) -> None:
+    look = result_of(
+        scene.report("run", "--task", "market_events", "--symbol", "NVDA"), "market_events"
+    )
+    assert (look["status"], look["service"], look["dry_run"]) == ("success", "robot", True)
+    assert any("cannot preview" in text for text in look["warnings"])
+    assert not [path for _, path, _ in scene.robot.asked if path.endswith("/refresh")]
+    assert look["symbols"]["NVDA"]["outcome"] == "not_asked"
+    assert any("Not asked about: NVDA" in text for text in look["warnings"])
+
+    done = result_of(scene.report("run", "--apply", "--task", "market_events"), "market_events")
+    assert (done["status"], done["validation"]["status"]) == ("success", "passed")
+    assert [one["provider"] for one in done["providers"]] == ["yfinance", "fomc", "calendar"]
+    assert [one["symbol"] for one in done["diff"]["new"]] == [GONE, None, None]
+    assert done["symbols"][GONE]["outcome"] == "ok"
+    assert not scene.home.data.joinpath("market_events.db").exists(), "no store of ours besides"
+    listed = scene.program("events", "list")
+    assert f"{GONE} earnings" in listed.stdout
+    status = scene.program("status")
+    assert "market events" in status.stdout.lower()
+
+    scene.robot.providers[1].fault = "the Federal Reserve answered HTTP 500"
+    report = scene.report("run", "--apply", "--task", "market_events")
+    part = result_of(report, "market_events")
+    assert (report["status"], part["status"]) == ("partial_failure", "partial_failure")
+    assert part["errors"] == ["fomc: the Federal Reserve answered HTTP 500"]
+
+
+def test_a_robot_that_goes_away_leaves_the_lists_their_way_and_is_said_loudly(
+    scene: Scene,
+) -> None:
+    report = scene.report("run")
+    scene.robot.down()
+    done = result_of(scene.report("promote", report["report_id"]), TASK)
+    assert done["status"] == "success"
+    assert done["changed"] is True
+    assert [one["outcome"] for one in done["caches"]] == ["unreachable"]
+    assert done["impact"]["positions"] is None
+    assert any("15 minutes" in text for text in done["warnings"])
+    assert any("not the same as nothing" in text for text in done["warnings"])
+    events = scene.report("run", "--apply", "--task", "market_events")
+    assert events["status"] == "failed"
+    assert "nobody listens there" in events["errors"][0]
+
+
+def test_a_wrong_password_is_named_and_is_in_no_file(scene: Scene) -> None:
+    secret = "the wrong secret"
+    report = scene.report("run", TWS_MAINTENANCE_ROBOT__PASSWORD=secret)
+    assert report["status"] == "partial_failure"
+    assert any("TWS_MAINTENANCE_ROBOT__PASSWORD" in text for text in report["errors"])
+    look = result_of(report, TASK)
+    assert look["impact"]["positions"] is None
+    for path in scene.home.root.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert secret.encode() not in content, path
+            assert PASSWORD.encode() not in content, path
+
+
+def test_with_the_embedded_service_the_robots_symbols_are_fetched_by_us(scene: Scene) -> None:
+    environment = {"TWS_MAINTENANCE_EVENTS__SERVICE": "embedded"}
+    result = result_of(
+        scene.report("run", "--task", "market_events", **environment), "market_events"
+    )
+    assert result["service"] == "embedded"
+    assert set(result["symbols"]) == {GONE, "BRK-B", MEMBERS[5].ticker}
+    assert result["symbols"]["BRK-B"]["from"] == ["positions"]
+    assert result["symbols"][MEMBERS[5].ticker]["from"] == ["strategies"]
+    scene.robot.down()
+    result = result_of(
+        scene.report("run", "--task", "market_events", **environment), "market_events"
+    )
+    assert result["status"] in {"partial_failure", "failed"}
+    assert any("not the same as nothing" in text for text in result["errors"])

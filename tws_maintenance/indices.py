@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, time
-from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 MARKET_EVENTS = "market_events"
@@ -38,12 +37,8 @@ GICS_SECTORS = frozenset(
 )
 
 
-class Role(StrEnum):
-    """What a source is asked for."""
-
-    MEMBERSHIP = "membership"
-    ENRICHMENT = "enrichment"
-    CORROBORATION = "corroboration"
+# The names of sources, as settings and reports have them.
+OFFICIAL, WIKIPEDIA = "official", "wikipedia"
 
 
 @dataclass(frozen=True)
@@ -100,11 +95,16 @@ class SymbolRule:
 
 @dataclass(frozen=True)
 class SourceSpec:
-    """Where an index is read: `kind` names the reader in `tws_maintenance.sources`."""
+    """An address of a source: `kind` names the reader in `tws_maintenance.sources`.
+
+    Several addresses of one `name` are asked one after the other until one gives a list. `title`
+    is what the source is called.
+    """
 
     kind: str
     locator: str
-    role: Role = Role.MEMBERSHIP
+    name: str
+    title: str
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,10 @@ class Index:
     venue: Venue
     symbol_rule: SymbolRule
     sources: tuple[SourceSpec, ...]
+    membership: tuple[str, ...]  # which source decides, the next where the first does not answer
     min_rows: int
+    # Which source is best at a column; what none of them says stays as it is.
+    best_at: tuple[tuple[str, tuple[str, ...]], ...] = (("security", (WIKIPEDIA,)),)
     enriched: tuple[str, ...] = ()  # the descriptive columns that its page must give
     has_display_symbol: bool = False
     sectors: frozenset[str] = frozenset()
@@ -132,9 +135,14 @@ class Index:
         display = ("display_symbol",) if self.has_display_symbol else ()
         return ("symbol", *display, "security", "sector", "sub_industry")
 
-    def sources_for(self, role: Role) -> tuple[SourceSpec, ...]:
-        """Return the sources that are asked for `role`, in the order they are asked."""
-        return tuple(spec for spec in self.sources if spec.role == role)
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """The names of its sources, each once."""
+        return tuple(dict.fromkeys(spec.name for spec in self.sources))
+
+    def addresses(self, name: str) -> tuple[SourceSpec, ...]:
+        """Return the addresses of the source `name`, in the order they are asked."""
+        return tuple(spec for spec in self.sources if spec.name == name)
 
 
 def _hong_kong_symbol(ticker: str) -> str:
@@ -155,7 +163,13 @@ XHKG = Venue(
 
 def _wikipedia(title: str) -> tuple[SourceSpec, ...]:
     """Return the page and, as fallback, the REST HTML of the same page."""
-    return (SourceSpec("wikipedia_page", title), SourceSpec("wikipedia_rest", title))
+    kinds = ("wikipedia_page", "wikipedia_rest")
+    return tuple(SourceSpec(kind, title, WIKIPEDIA, "Wikipedia") for kind in kinds)
+
+
+def _holdings(path: str, title: str) -> SourceSpec:
+    """Return the daily holdings of a fund of SSGA that follows an index."""
+    return SourceSpec("ssga_holdings", path, OFFICIAL, title)
 
 
 VENUES = (XNYS, XSES, XHKG)
@@ -172,7 +186,17 @@ INDICES: dict[str, Index] = {
                 example="AAPL or BRK-B",
                 normalise=lambda ticker: ticker.replace(".", "-"),
             ),
-            sources=_wikipedia("List_of_S&P_500_companies"),
+            sources=(
+                *_wikipedia("List_of_S&P_500_companies"),
+                _holdings("us/holdings-daily-us-en-spy.xlsx", "SSGA's SPY holdings"),
+            ),
+            # A fund can lag its index and hold what is not in it.
+            membership=(WIKIPEDIA, OFFICIAL),
+            best_at=(
+                ("security", (WIKIPEDIA,)),
+                ("sector", (WIKIPEDIA, OFFICIAL)),
+                ("sub_industry", (WIKIPEDIA,)),
+            ),
             min_rows=450,
             enriched=("sector", "sub_industry"),
             sectors=GICS_SECTORS,
@@ -188,7 +212,11 @@ INDICES: dict[str, Index] = {
                 prefix="SGX",
                 suffix=".SI",
             ),
-            sources=_wikipedia("Straits_Times_Index"),
+            sources=(
+                *_wikipedia("Straits_Times_Index"),
+                _holdings("apac/holdings-daily-sg-en-es3.xlsx", "SSGA's ES3 holdings"),
+            ),
+            membership=(OFFICIAL, WIKIPEDIA),
             min_rows=25,
             has_display_symbol=True,
         ),
@@ -203,7 +231,12 @@ INDICES: dict[str, Index] = {
                 prefix="SEHK",
                 suffix=".HK",
             ),
-            sources=_wikipedia("Hang_Seng_Index"),
+            sources=(
+                *_wikipedia("Hang_Seng_Index"),
+                SourceSpec("hang_seng", "hsi", OFFICIAL, "Hang Seng Indexes"),
+            ),
+            membership=(OFFICIAL, WIKIPEDIA),
+            best_at=(("security", (WIKIPEDIA,)), ("sector", (OFFICIAL, WIKIPEDIA))),
             min_rows=70,
             enriched=("sector",),
             has_display_symbol=True,

@@ -117,7 +117,8 @@ class MaintenanceRun(EventSteps):
             else:
                 gathered = self._gathering.answer(index)
                 describe_sources(result, gathered)
-                proposal = stage(self.home, index, gathered, self.mark())
+                limits = self.settings.of(index)
+                proposal = stage(self.home, index, gathered, limits, self.mark())
             self._staged[index.key] = proposal
             self._describe(result, proposal)
             return proposal

@@ -74,9 +74,10 @@ class Settings(BaseSettings):
     @field_validator("indices")
     @classmethod
     def _names_known_indices(cls, value: dict[str, IndexSettings]) -> dict[str, IndexSettings]:
-        for key in value:
+        for key, found in value.items():
             if key not in INDICES:
                 raise ValueError(f"unknown index {key!r}; known: {', '.join(INDICES)}")
+            _refuse_unknown_sources(INDICES[key], found)
         return value
 
     @model_validator(mode="after")
@@ -109,9 +110,29 @@ class Settings(BaseSettings):
         return self.events.service or default
 
     def of(self, index: Index) -> IndexSettings:
-        """Return the thresholds of `index`, with its declared minimum where none is set."""
+        """Return the settings of `index`, with what it declares where nothing is set."""
         found = self.indices.get(index.key, IndexSettings())
-        return found.model_copy(update={"min_rows": found.min_rows or index.min_rows})
+        membership = found.membership or index.membership
+        others = tuple(name for name in index.source_names if name not in membership)
+        corroboration = others if found.corroboration is None else found.corroboration
+        return found.model_copy(
+            update={
+                "min_rows": found.min_rows or index.min_rows,
+                "membership": membership,
+                "corroboration": corroboration,
+            }
+        )
+
+
+def _refuse_unknown_sources(index: Index, value: IndexSettings) -> None:
+    for key in ("membership", "corroboration"):
+        names = getattr(value, key) or ()
+        unknown = [name for name in names if name not in index.source_names]
+        if unknown or len(set(names)) < len(names):
+            raise ValueError(
+                f"indices.{index.key}.{key}: each of {', '.join(index.source_names)} at most once, "
+                f"found {', '.join(map(repr, names))}"
+            )
 
 
 def load_settings(home: Home) -> Settings:

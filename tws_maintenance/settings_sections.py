@@ -27,7 +27,9 @@ class _Section(BaseModel):
 class IndexSettings(_Section):
     """Thresholds of one index; shares are fractions of the rows before (0.10 is 10 %).
 
-    None is above 1: a 25 that was meant as a percentage would switch its rule off.
+    None is above 1: a 25 that was meant as a percentage would switch its rule off. `membership`
+    names the sources that may decide, in their order, `corroboration` those that are asked besides
+    (None: all the others); the declaration's where they are empty.
     """
 
     min_rows: int | None = Field(default=None, ge=1)
@@ -39,11 +41,16 @@ class IndexSettings(_Section):
     fail_names: float = Field(default=0.50, ge=0, le=1)
     warn_dropped: float = Field(default=0.0, ge=0, le=1)
     fail_dropped: float = Field(default=0.02, ge=0, le=1)
+    warn_disagreement: float = Field(default=0.0, ge=0, le=1)
+    fail_disagreement: float = Field(default=0.10, ge=0, le=1)
+    membership: tuple[str, ...] = ()
+    corroboration: tuple[str, ...] | None = None
+    max_source_age_days: float = Field(default=10.0, gt=0, le=HUNDRED_YEARS)
     max_age_days: float = Field(default=3.0, gt=0, le=HUNDRED_YEARS)
 
     @model_validator(mode="after")
     def _warn_comes_before_fail(self) -> Self:
-        for rule in ("change", "turnover", "names", "dropped"):
+        for rule in ("change", "turnover", "names", "dropped", "disagreement"):
             if getattr(self, f"warn_{rule}") > getattr(self, f"fail_{rule}"):
                 raise ValueError(f"warn_{rule} must not be larger than fail_{rule}")
         return self
@@ -65,6 +72,8 @@ class HttpSettings(_Section):
         description="an address or page in the User-Agent, so that a source can reach the operator",
     )
     wikipedia_url: str = "https://en.wikipedia.org"
+    hang_seng_url: str = "https://www.hsi.com.hk"
+    ssga_url: str = "https://www.ssga.com"
     federal_reserve_url: str = "https://www.federalreserve.gov"
     yahoo_url: str = "https://query2.finance.yahoo.com"
     connect_timeout: float = Field(default=5.0, gt=0, le=60)
@@ -75,7 +84,9 @@ class HttpSettings(_Section):
     deadline: float = Field(default=45.0, gt=0, le=90, description="for all sources of one index")
     max_megabytes: float = Field(default=20.0, gt=0, le=20)
 
-    @field_validator("wikipedia_url", "federal_reserve_url", "yahoo_url")
+    @field_validator(
+        "wikipedia_url", "hang_seng_url", "ssga_url", "federal_reserve_url", "yahoo_url"
+    )
     @classmethod
     def _is_https_or_loopback(cls, value: str) -> str:
         return _origin(value, "https://en.wikipedia.org")

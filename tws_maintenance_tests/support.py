@@ -60,10 +60,19 @@ class Program:
 
 def environment_of(server: PageServer) -> dict[str, str]:
     """Return the settings that make `server` every source, with no pause between attempts."""
-    origins = ("WIKIPEDIA_URL", "FEDERAL_RESERVE_URL", "YAHOO_URL")
+    origins = (
+        *("WIKIPEDIA_URL", "HANG_SENG_URL", "SSGA_URL"),
+        *("FEDERAL_RESERVE_URL", "YAHOO_URL"),
+    )
     return {
         **{f"TWS_MAINTENANCE_HTTP__{name}": server.origin for name in origins},
         "TWS_MAINTENANCE_HTTP__BACKOFF": "0",
+        # One source decides and none is heard besides, unless a test says otherwise.
+        **{
+            f"TWS_MAINTENANCE_INDICES__{key.upper()}__{name}": value
+            for key in INDICES
+            for name, value in (("MEMBERSHIP", '["wikipedia"]'), ("CORROBORATION", "[]"))
+        },
     }
 
 

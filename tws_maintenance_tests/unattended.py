@@ -22,7 +22,7 @@ from tws_maintenance.reports.results import describe, describe_audit
 from tws_maintenance.reports.store import Reservation, read_report, reserve, write_report
 from tws_maintenance.run_mark import RunMark
 from tws_maintenance.settings import load_settings
-from tws_maintenance_tests.constituents.bench import NO_OVERRIDE, gathered
+from tws_maintenance_tests.constituents.bench import NO_OVERRIDE, gathered, page_alone
 from tws_maintenance_tests.reports.shelf import report
 from tws_maintenance_tests.support import table_of
 
@@ -45,7 +45,9 @@ def dry_run(
     results = []
     for key, members in listed.items():
         index = INDICES[key]
-        proposal = stage(home, index, gathered(index, table_of(members)), mark)
+        proposal = stage(
+            home, index, gathered(index, table_of(members)), page_alone(home, index), mark
+        )
         receipt = audit(home, index, proposal, load_settings(home).of(index), override, mark)
         result = _result(index.task, at, dry_run=True)
         describe(result, proposal)

@@ -21,6 +21,7 @@ from tws_maintenance.reports.markdown import (
     task_name,
     verdict,
 )
+from tws_maintenance.reports.second_source import source_lines
 from tws_maintenance.reports.store import BACKUP_SOURCE
 
 NAMES_SHOWN = 12
@@ -164,6 +165,7 @@ def _changes(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "new list", f"{result['after_count']} members; there was no file before"
     elif result["before_count"] is not None:
         yield from change_lines(result["changes"])
+        yield from source_lines(result)
         for whom, names in result["impact"].items():
             if names or names is None:
                 told = NOT_KNOWN if names is None else _some(names, NAMES_SHOWN)

@@ -26,6 +26,7 @@ from tws_maintenance.reports.markdown import (
     task_name,
     verdict,
 )
+from tws_maintenance.reports.second_source import source_lines
 
 CURVE_WIDTH = 160
 CURVE_HEIGHT = 36
@@ -230,6 +231,7 @@ def add_filters(blueprint: Blueprint) -> None:
         "proposal": proposal_words,
         "json": as_json,
         "unreadable": unreadable,
+        "sources": source_lines,
     }
     for name, function in filters.items():
         blueprint.add_app_template_filter(function, f"tws_{name}")

@@ -48,7 +48,7 @@ def audit(
         audited_at=utc_text(mark.at),
         allow_large_change=override.allow_large_change,
         reason=override.reason,
-        limits=limits.model_dump(),
+        limits=limits.model_dump(mode="json"),
         checks=checks,
     )
     write_receipt(home, receipt)

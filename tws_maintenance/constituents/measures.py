@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import pandas as pd
 
@@ -16,6 +17,7 @@ from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.settings import IndexSettings
 
 NAMED = 8
+NAMED_MEMBERS = 12
 OVERRIDE = 'If that is right: --allow-large-change --reason "..."'
 
 
@@ -42,6 +44,7 @@ def staged_measures(
         _sectors_lost(frame, live),
         _stated_count(len(frame), proposal),
         _older(proposal, last),
+        _second_source(len(frame), proposal, limits),
     ]
     return [replace(one, advice=OVERRIDE) if one.rule.yields else one for one in measures]
 
@@ -168,10 +171,60 @@ def _stated_count(rows: int, proposal: Proposal) -> Measure:
     )
 
 
+def _second_source(rows: int, proposal: Proposal, limits: IndexSettings) -> Measure:
+    """Tell where the other sources list other members than the one that decides.
+
+    One that could not be asked is a warning: the list has not been compared, which is not the same
+    as confirmed. One that is too old is heard, and told, and not held against the list.
+    """
+    if not proposal.corroboration:
+        told = "nothing to compare with: no other source is asked"
+        return Measure(rules.SECOND_SOURCE, None, told)
+    texts, worst, is_missing = [], 0.0, False
+    for one in proposal.corroboration:
+        texts.append(_second_text(one, limits))
+        is_missing = is_missing or bool(one["error"])
+        if not one["error"] and not one["is_old"]:
+            differing = len(one["only_here"]) + len(one["only_there"])
+            worst = max(worst, differing / rows if rows else 1.0)
+    return Measure(
+        rules.SECOND_SOURCE,
+        worst,
+        "; ".join(texts),
+        -1.0 if is_missing else limits.warn_disagreement,
+        limits.fail_disagreement,
+    )
+
+
+def _second_text(one: dict[str, Any], limits: IndexSettings) -> str:
+    title = one["title"]
+    if one["error"]:
+        return f"{title} could not be asked, so that nothing is confirmed by it: {one['error']}"
+    of = f" of {one['as_of'][:10]}" if one["as_of"] else ""
+    here, there = one["only_here"], one["only_there"]
+    if not here and not there:
+        return f"{title}{of} lists the same members"
+    told = [
+        f"{what}: {', '.join(_member(each) for each in members[:NAMED_MEMBERS])}"
+        + (f" and {len(members) - NAMED_MEMBERS} more" if len(members) > NAMED_MEMBERS else "")
+        for what, members in (("only in this list", here), (f"only in {title}", there))
+        if members
+    ]
+    note = ""
+    if one["is_old"]:
+        note = f" It is older than {limits.max_source_age_days:g} days, which may be all."
+    return f"{title}{of} lists other members: {'; '.join(told)}.{note}"
+
+
+def _member(one: dict[str, str]) -> str:
+    return f"{one['symbol']} ({one['security']})" if one["security"] else one["symbol"]
+
+
 def _older(proposal: Proposal, last: Generation | None) -> Measure:
     """Compare like with like: date of the edit with date of the edit, header with header."""
     pairs = []
-    if last is not None:
+    # A list of holdings and a page have dates of their own: one is not older than the other.
+    if last is not None and last.source == proposal.source:
         pairs = [
             ("last edited", proposal.revised_at, last.revised_at),
             ("last modified", proposal.last_modified, last.last_modified),

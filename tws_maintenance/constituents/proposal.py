@@ -26,7 +26,11 @@ RAW = "raw"
 
 @dataclass(frozen=True)
 class SourceCopy:
-    """A source that answered, with its raw bytes under `raw/<file>`."""
+    """A source that answered, with its raw bytes under `raw/<file>`.
+
+    `source` is its name and `kind` how it is read; both blank in records of before there were
+    several.
+    """
 
     url: str
     status: int
@@ -36,6 +40,8 @@ class SourceCopy:
     file: str
     etag: str | None = None
     last_modified: str | None = None
+    source: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,9 @@ class Proposal:
     """The record of what was staged; times are UTC texts, paths relative to the home.
 
     `live_sha256` is the live file it was compared with, None where there was none;
-    `from_backup` is the backup that was staged instead of a source.
+    `from_backup` is the backup that was staged instead of a source. `membership` is the source
+    that decided, `enrichment` which one described the members, `corroboration` what the others
+    say of them (`tws_maintenance.constituents.choosing`).
     """
 
     proposal_id: str
@@ -66,6 +74,9 @@ class Proposal:
     revised_at: str | None = None
     last_modified: str | None = None
     from_backup: str | None = None
+    membership: dict[str, Any] = field(default_factory=dict)
+    enrichment: dict[str, str] = field(default_factory=dict)
+    corroboration: tuple[dict[str, Any], ...] = ()
     warnings: tuple[str, ...] = field(default=())
 
     def to_dict(self) -> dict[str, Any]:
@@ -81,6 +92,7 @@ class Proposal:
                 "changes": Changes.from_dict(value["changes"]),
                 "copies": tuple(SourceCopy(**copy) for copy in value["copies"]),
                 "rows_dropped": tuple(value["rows_dropped"]),
+                "corroboration": tuple(value.get("corroboration", ())),
                 "warnings": tuple(value["warnings"]),
             }
         )

@@ -64,6 +64,12 @@ STATED_COUNT = ListRule(
 NOT_OLDER = ListRule(
     "source_is_not_older", "a source no older than the last one", warns_only=True, on_live=False
 )
+SECOND_SOURCE = ListRule(
+    "second_source_agrees",
+    "the same members as every other source lists",
+    yields=True,
+    on_live=False,
+)
 FRESH = ListRule("file_is_fresh", "a refresh within the limit", warns_only=True, on_staged=False)
 NOT_EDITED = ListRule(
     "file_is_as_it_was_promoted",
@@ -76,7 +82,7 @@ NOT_EDITED = ListRule(
 RULES = (
     COLUMNS, PARSED, ROW_COUNT, NON_EMPTY, UNIQUE, FORMAT, MISSING_TEXT, PLAIN, SECTORS,
     COUNT_CHANGE, TURNOVER, NAMES, DROPPED, SECTORS_LOST, STATED_COUNT, NOT_OLDER,
-    FRESH, NOT_EDITED,
+    SECOND_SOURCE, FRESH, NOT_EDITED,
 )  # fmt: skip
 
 

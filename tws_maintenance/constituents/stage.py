@@ -1,24 +1,32 @@
 """Stage: turn what the sources said into a proposal on disk. The live file is only read."""
 
+from datetime import UTC, datetime, time
+
 from tws_maintenance.clock import utc_text
 from tws_maintenance.constituents.backups import read_backup
+from tws_maintenance.constituents.choosing import choose, corroborate
 from tws_maintenance.constituents.diff import Changes, compare
 from tws_maintenance.constituents.drift import find_drift
 from tws_maintenance.constituents.live import LiveFile, parse_live, read_live, to_csv
 from tws_maintenance.constituents.normalise import Normalised, normalise
 from tws_maintenance.constituents.proposal import RAW, Proposal, SourceCopy, write_proposal
+from tws_maintenance.constituents.reversals import reversals
 from tws_maintenance.errors import LiveFileError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import Index
 from tws_maintenance.run_mark import RunMark
-from tws_maintenance.sources.model import Attempt, Gathered
+from tws_maintenance.settings import IndexSettings
+from tws_maintenance.sources.gather import READERS
+from tws_maintenance.sources.model import Attempt, Gathered, SourceTable
 from tws_maintenance.storage.atomic import write_whole
 from tws_maintenance.storage.digest import sha256
 
 NAMED_IN_A_WARNING = 8
 
 
-def stage(home: Home, index: Index, gathered: Gathered, mark: RunMark) -> Proposal:
+def stage(
+    home: Home, index: Index, gathered: Gathered, limits: IndexSettings, mark: RunMark
+) -> Proposal:
     """Write the proposal of `index` and return its record.
 
     The raw bytes are kept even where nothing usable was in them, so that a rejected page can be
@@ -30,13 +38,17 @@ def stage(home: Home, index: Index, gathered: Gathered, mark: RunMark) -> Propos
         OSError: staging could not be written.
     """
     copies = _keep_raw_copies(home, mark.proposal_id(index.key), gathered)
-    chosen, table = gathered.membership()
     live = read_live(home, index)
+    choice = choose(gathered, limits, live, mark.at)
+    chosen, table = choice.attempt, choice.table
+    second = corroborate(choice, gathered, limits, mark.at)
     normalised = normalise(table, index, live)
     staged = to_csv(normalised.columns, list(normalised.rows))
     changes = compare(live.rows if live else (), normalised.rows)
     warnings = [
+        *choice.warnings,
         *_source_warnings(index, gathered, chosen, normalised),
+        *reversals(home, index, changes, mark.at.date()),
         *_lost_notes(index, live, changes),
         *_live_notes(home, index, live),
     ]
@@ -55,12 +67,24 @@ def stage(home: Home, index: Index, gathered: Gathered, mark: RunMark) -> Propos
         carried_forward=len(normalised.carried),
         stated_count=table.stated_count,
         revision=table.revision,
-        revised_at=utc_text(table.revised_at) if table.revised_at else None,
+        revised_at=_dated(table),
         last_modified=chosen.raw.last_modified if chosen.raw else None,
+        membership=choice.membership(),
+        enrichment=choice.enrichment,
+        corroboration=tuple(second),
         warnings=tuple(warnings),
     )
     write_proposal(home, proposal, staged)
     return proposal
+
+
+def _dated(table: SourceTable) -> str | None:
+    """Return when the list was last changed, or of which day it is, as an instant."""
+    if table.revised_at is not None:
+        return utc_text(table.revised_at)
+    if table.as_of is not None:
+        return utc_text(datetime.combine(table.as_of, time(0), UTC))
+    return None
 
 
 def stage_backup(home: Home, index: Index, backup_id: str | None, mark: RunMark) -> Proposal:
@@ -116,7 +140,7 @@ def _keep_raw_copies(home: Home, proposal_id: str, gathered: Gathered) -> tuple[
 def _keep_raw(home: Home, proposal_id: str, number: int, attempt: Attempt) -> SourceCopy:
     raw = attempt.raw
     assert raw is not None
-    name = f"{number}_{attempt.spec.kind}.html"
+    name = f"{number}_{attempt.spec.kind}.{READERS[attempt.spec.kind].suffix}"
     write_whole(home.proposal(proposal_id) / RAW / name, raw.content)
     return SourceCopy(
         url=raw.url,
@@ -127,6 +151,8 @@ def _keep_raw(home: Home, proposal_id: str, number: int, attempt: Attempt) -> So
         file=name,
         etag=raw.etag,
         last_modified=raw.last_modified,
+        source=attempt.spec.name,
+        kind=attempt.spec.kind,
     )
 
 
@@ -143,7 +169,7 @@ def _fallback_warnings(gathered: Gathered, chosen: Attempt) -> list[str]:
     return [
         f"{one.url} was of no use: {one.error}. The list was read from {chosen.url}"
         for one in gathered.attempts
-        if one.error
+        if one.error and one.spec.name == chosen.spec.name
     ]
 
 

@@ -7,11 +7,12 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from tws_maintenance.demo.events import as_json, fomc_page, this_year, unknown_symbol
-from tws_maintenance.indices import INDICES
+from tws_maintenance.indices import INDICES, WIKIPEDIA
 from tws_maintenance.market_events.fomc import PAGE_PATH
+from tws_maintenance.sources.gather import READERS
 from tws_maintenance.storage.digest import sha256
 
 QUOTE_PATH = "/v10/finance/quoteSummary/"
@@ -20,7 +21,7 @@ QUOTE_PATH = "/v10/finance/quoteSummary/"
 class PageServer:
     """Serves `pages` and `symbols` under the addresses of the real sources; a context manager.
 
-    `pages` are bytes by index key, and `fomc`; `symbols` Yahoo's answers (status, bytes), 404 for
+    `pages` are bytes by index key (`hsi` the page, `hsi_official` its maker's list), and `fomc`; `symbols` Yahoo's answers (status, bytes), 404 for
     any other symbol. Both may be changed while it serves. `asked` are the paths that were asked
     for. `latency` is in seconds, before each answer.
     """
@@ -74,8 +75,11 @@ class PageServer:
         if path == PAGE_PATH:
             return self.pages.get("fomc")
         for index in INDICES.values():
-            if index.sources[0].locator in path:
-                return self.pages.get(index.key)
+            for spec in index.sources:
+                if READERS[spec.kind].address("", spec.locator) == quote(path):
+                    return self.pages.get(
+                        index.key if spec.name == WIKIPEDIA else f"{index.key}_{spec.name}"
+                    )
         return None
 
 

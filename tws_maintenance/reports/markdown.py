@@ -16,6 +16,7 @@ from tws_maintenance.reports.event_words import (
     failed_providers,
     stored_of,
 )
+from tws_maintenance.reports.second_source import source_lines
 
 NOT_KNOWN = "not known: the robot could not be asked"
 VERDICTS = {
@@ -209,6 +210,7 @@ def _changes(result: dict[str, Any]) -> Iterator[str]:
     for one in changes["updated"]:
         before, after = (escape(one[k]) or "(blank)" for k in ("before", "after"))
         yield f"- **changed:** {escape(one['symbol'])} {one['field']}: {before} → {after}"
+    yield from (f"- **{kind}:** {escape(text)}" for kind, text in source_lines(result))
     told = [
         f"{whom} {NOT_KNOWN if names is None else ', '.join(names)}"
         for whom, names in result["impact"].items()

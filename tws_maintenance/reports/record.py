@@ -112,6 +112,9 @@ def constituents_details() -> dict[str, Any]:
         "backup_path": None,
         "changed": False,
         "caches": [],
+        "membership": None,
+        "enrichment": {},
+        "corroboration": {"sources": [], "changes": {}},
         "refusal": None,
     }
 

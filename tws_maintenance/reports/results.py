@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from tws_maintenance.clock import utc_now, utc_text
+from tws_maintenance.constituents.choosing import agreements, as_of_text
 from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.errors import ProposalUnaudited, UsageError
@@ -34,6 +35,12 @@ def describe(result: TaskResult, proposal: Proposal) -> None:
         "rows_read": proposal.rows_read,
         "rows_dropped": list(proposal.rows_dropped),
         "carried_forward": proposal.carried_forward,
+        "membership": proposal.membership or None,
+        "enrichment": proposal.enrichment,
+        "corroboration": {
+            "sources": list(proposal.corroboration),
+            "changes": dict(agreements(proposal)),
+        },
     }
 
 
@@ -64,8 +71,14 @@ def describe_impact(result: TaskResult, changes: Changes, scope: Scope) -> None:
 
 def _kept_sources(proposal: Proposal) -> list[dict[str, Any]]:
     """Return the sources of a proposal that an earlier run staged."""
-    keys = ("url", "status", "sha256", "bytes", "fetched_at")
-    return [{key: getattr(copy, key) for key in keys} for copy in proposal.copies]
+    keys = ("url", "status", "sha256", "bytes", "fetched_at", "source")
+    as_of = {one["url"]: one["as_of"] for one in proposal.corroboration}
+    if proposal.membership:
+        as_of[proposal.membership["url"]] = proposal.membership["as_of"]
+    return [
+        {key: getattr(copy, key) for key in keys} | {"as_of": as_of.get(copy.url), "error": None}
+        for copy in proposal.copies
+    ]
 
 
 def describe_audit(result: TaskResult, receipt: Receipt) -> None:
@@ -84,6 +97,9 @@ def describe_sources(result: TaskResult, gathered: Gathered) -> None:
             "sha256": attempt.raw.sha256 if attempt.raw else None,
             "bytes": len(attempt.raw.content) if attempt.raw else None,
             "fetched_at": utc_text(attempt.raw.fetched_at) if attempt.raw else None,
+            "source": attempt.spec.name,
+            "as_of": as_of_text(attempt.table) if attempt.table else None,
+            "error": str(attempt.error) if attempt.error else None,
         }
         for attempt in gathered.attempts
     ]

@@ -1,7 +1,7 @@
 """What a source gives: raw bytes with their origin, and the rows read from them."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from tws_maintenance.errors import SourceError
 from tws_maintenance.indices import Index, SourceSpec
@@ -58,7 +58,8 @@ class SourceTable:
 
     `rows_read` counts every row below the header; `notes` are what is odd about the page;
     `stated_count` is the number of members that the page itself names beside the table, where it
-    does; `revised_at` is when the page's text was last edited, where it says so.
+    does; `revised_at` is when the page's text was last edited, `as_of` the day of which the list
+    itself says that it is, where they say so.
     """
 
     rows: tuple[SourceRow, ...]
@@ -68,6 +69,7 @@ class SourceTable:
     stated_count: int | None = None
     revision: str | None = None
     revised_at: datetime | None = None
+    as_of: date | None = None
 
 
 @dataclass(frozen=True)
@@ -84,23 +86,21 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Gathered:
-    """Everything that the sources of one index answered, in the order they were asked."""
+    """Everything that the sources of one index answered, a source after the other."""
 
     index: Index
     attempts: tuple[Attempt, ...]
 
-    def membership(self) -> tuple[Attempt, SourceTable]:
-        """Return the attempt that decides membership, with its table.
+    def of(self, name: str) -> Attempt | None:
+        """Return the attempt at the source `name` that gave a list, None where none did."""
+        found = (one for one in self.attempts if one.spec.name == name)
+        return next((one for one in found if one.table is not None), None)
 
-        Raises:
-            SourceError: of the kind of the first failure, naming every address and its fault.
-        """
-        for attempt in self.attempts:
-            if attempt.table is not None:
-                return attempt, attempt.table
-        faults = [f"{a.url}: {a.error}" for a in self.attempts if a.error is not None]
-        kind = type(self.attempts[0].error) if self.attempts else SourceError
-        raise (kind if issubclass(kind, SourceError) else SourceError)(
+    def failure(self, faults: list[str]) -> SourceError:
+        """Return the error of an index of which no source may decide, naming each fault."""
+        kinds = [type(one.error) for one in self.attempts if one.error is not None]
+        kind = kinds[0] if kinds else SourceError
+        return kind(
             f"No source of {self.index.name} gave a usable list, so its file is left as it is. "
             + " | ".join(faults)
         )

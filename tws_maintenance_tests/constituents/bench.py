@@ -14,7 +14,7 @@ from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES, Index
 from tws_maintenance.receipt import Override, Receipt
 from tws_maintenance.run_mark import RunMark
-from tws_maintenance.settings import load_settings
+from tws_maintenance.settings import IndexSettings, load_settings
 from tws_maintenance.sources.model import Attempt, Gathered, RawCopy, SourceTable
 from tws_maintenance.storage.atomic import TEMPORARY_SUFFIX
 from tws_maintenance.storage.digest import sha256
@@ -58,7 +58,13 @@ def staged(
     """Stage what a source is said to list."""
     table = listed if isinstance(listed, SourceTable) else table_of(listed)
     answer = gathered(index, table, last_modified=last_modified)
-    return stage(home, index, answer, mark(minutes))
+    return stage(home, index, answer, page_alone(home, index), mark(minutes))
+
+
+def page_alone(home: Home, index: Index) -> IndexSettings:
+    """Return the settings of `index` where its page decides and nobody else is heard."""
+    found = load_settings(home).of(index)
+    return found.model_copy(update={"membership": ("wikipedia",), "corroboration": ()})
 
 
 def audited(

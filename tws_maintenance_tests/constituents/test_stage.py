@@ -18,6 +18,7 @@ from tws_maintenance_tests.constituents.bench import (
     SP500,
     STI,
     mark,
+    page_alone,
     raw_copy,
     staged,
     staged_file,
@@ -45,7 +46,7 @@ def test_without_a_live_file_everything_is_new(home: Home) -> None:
 
 
 def test_a_page_that_could_not_be_read_is_kept_to_be_looked_at(home: Home) -> None:
-    first, second = STI.sources
+    first, second = STI.addresses("wikipedia")
     answer = Gathered(
         STI,
         (
@@ -54,7 +55,7 @@ def test_a_page_that_could_not_be_read_is_kept_to_be_looked_at(home: Home) -> No
         ),
     )
     with pytest.raises(PageChanged, match=r"(?s)http://a: no table.*http://b: timed out"):
-        stage(home, STI, answer, mark())
+        stage(home, STI, answer, page_alone(home, STI), mark())
     folder = home.proposal("maintenance_20261122_183000_sti")
     kept = [path.name for path in (folder / RAW).iterdir()]
     assert kept == ["1_wikipedia_page.html"]
@@ -63,7 +64,7 @@ def test_a_page_that_could_not_be_read_is_kept_to_be_looked_at(home: Home) -> No
 
 
 def test_a_source_that_was_of_no_use_is_told_although_the_next_one_answered(home: Home) -> None:
-    first, second = STI.sources
+    first, second = STI.addresses("wikipedia")
     answer = Gathered(
         STI,
         (
@@ -71,7 +72,7 @@ def test_a_source_that_was_of_no_use_is_told_although_the_next_one_answered(home
             Attempt(second, "http://b", raw_copy("http://b"), table_of(companies("sti"))),
         ),
     )
-    proposal = stage(home, STI, answer, mark())
+    proposal = stage(home, STI, answer, page_alone(home, STI), mark())
     assert proposal.source == "http://b"
     assert proposal.warnings == (
         "http://a was of no use: timed out. The list was read from http://b",

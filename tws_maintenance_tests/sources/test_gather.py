@@ -4,13 +4,15 @@ import threading
 
 import pytest
 
+from tws_maintenance.clock import utc_now
+from tws_maintenance.constituents.choosing import choose
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.errors import PageChanged, SourceError, SourceRefused, SourceUnreachable
 from tws_maintenance.indices import INDICES, Index
 from tws_maintenance.settings import HttpSettings, Settings
 from tws_maintenance.sources import gather
 from tws_maintenance.sources.gather import Gathering
-from tws_maintenance.sources.model import KnownCopy
+from tws_maintenance.sources.model import Attempt, Gathered, KnownCopy, SourceTable
 from tws_maintenance.sources.wikipedia import page_url, rest_url
 from tws_maintenance_tests.sources.faulty_server import (
     Answer,
@@ -49,7 +51,20 @@ def nothing_known(_index: Index, _url: str) -> KnownCopy | None:
 def gathering(server: FaultyServer, **http: object) -> Gathering:
     """Return a gathering from `server` that asks each address once."""
     values = {"wikipedia_url": server.origin, "backoff": 0, "attempts": 1, **http}
-    return Gathering(Settings(http=HttpSettings.model_validate(values)), nothing_known)
+    return Gathering(page_alone(HttpSettings.model_validate(values)), nothing_known)
+
+
+def page_alone(http: HttpSettings) -> Settings:
+    """Return settings where each index's page decides and nobody else is asked."""
+    alone = {"membership": ("wikipedia",), "corroboration": ()}
+    return Settings.model_validate({"http": http, "indices": dict.fromkeys(INDICES, alone)})
+
+
+def decided(gathered: Gathered) -> tuple[Attempt, SourceTable]:
+    """Return the source that decides, with its list."""
+    limits = page_alone(HttpSettings()).of(gathered.index)
+    choice = choose(gathered, limits, None, utc_now())
+    return choice.attempt, choice.table
 
 
 def test_the_three_indices_are_asked_at_the_same_time(faulty: FaultyServer) -> None:
@@ -67,7 +82,7 @@ def test_the_three_indices_are_asked_at_the_same_time(faulty: FaultyServer) -> N
     running = gathering(faulty)
 
     running.start(INDICES.values())
-    rows = {key: len(running.answer(index).membership()[1].rows) for key, index in INDICES.items()}
+    rows = {key: len(decided(running.answer(index))[1].rows) for key, index in INDICES.items()}
 
     assert rows == {"sp500": 503, "sti": 30, "hsi": 85}
     assert sorted(faulty.paths) == sorted(page_path(index) for index in INDICES.values())
@@ -124,7 +139,7 @@ def test_the_rest_address_is_asked_where_the_page_is_of_no_use(
     faulty.script = {page_path(STI): [answer], rest_path(STI): [own_page(STI)]}
 
     gathered = gathering(faulty).answer(STI)
-    chosen, table = gathered.membership()
+    chosen, table = decided(gathered)
 
     assert faulty.paths == [page_path(STI), rest_path(STI)]
     assert (type(gathered.attempts[0].error), gathered.attempts[0].status) == (kind, status)
@@ -146,7 +161,7 @@ def test_all_sources_failing_names_each_address_and_its_fault(faulty: FaultyServ
     gathered = gathering(faulty).answer(STI)
 
     with pytest.raises(SourceRefused) as caught:
-        gathered.membership()
+        decided(gathered)
     assert str(caught.value) == (
         "No source of STI gave a usable list, so its file is left as it is. "
         f"{faulty.origin}{page_path(STI)}: refused with HTTP 403 Forbidden | "
@@ -163,9 +178,9 @@ def test_one_index_failing_leaves_the_others(faulty: FaultyServer) -> None:
     running.start(INDICES.values())
 
     with pytest.raises(SourceRefused, match="HTTP 404"):
-        running.answer(STI).membership()
-    assert len(running.answer(INDICES["sp500"]).membership()[1].rows) == 503
-    assert len(running.answer(INDICES["hsi"]).membership()[1].rows) == 85
+        decided(running.answer(STI))
+    assert len(decided(running.answer(INDICES["sp500"]))[1].rows) == 503
+    assert len(decided(running.answer(INDICES["hsi"]))[1].rows) == 85
 
 
 def test_a_known_copy_is_read_again_where_the_page_did_not_change(faulty: FaultyServer) -> None:
@@ -176,9 +191,9 @@ def test_a_known_copy_is_read_again_where_the_page_did_not_change(faulty: Faulty
         return KnownCopy(page(index.key, companies(index.key)), '"one"', None)
 
     faulty.script[page_path(STI)] = [Reply(b"", 304, has_length=False)]
-    settings = Settings(http=HttpSettings(wikipedia_url=faulty.origin))
+    settings = page_alone(HttpSettings(wikipedia_url=faulty.origin))
 
-    attempt, table = Gathering(settings, known).answer(STI).membership()
+    attempt, table = decided(Gathering(settings, known).answer(STI))
 
     assert asked == [faulty.origin + page_path(STI)]
     assert (attempt.status, len(table.rows)) == (304, 30)
@@ -194,7 +209,7 @@ def test_whoever_waits_goes_on_at_the_deadline_whatever_the_source_does(
     gathered = gathering(faulty, deadline=0.3).answer(STI)
 
     with pytest.raises(SourceUnreachable) as caught:
-        gathered.membership()
+        decided(gathered)
     assert faulty.origin + page_path(STI) in str(caught.value)
 
 
@@ -207,4 +222,4 @@ def test_after_too_many_requests_the_other_address_of_that_host_is_not_asked(
 
     assert faulty.paths == [page_path(STI)]
     with pytest.raises(SourceUnreachable, match="429"):
-        gathered.membership()
+        decided(gathered)

@@ -1,0 +1,104 @@
+"""Lists as their makers publish them, of invented companies: JSON of an index, workbook of a fund."""
+
+import io
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from tws_maintenance.demo.pages import Company
+
+
+def hang_seng(
+    members: Iterable[Company], as_of: date, *, by_sub_index: bool = True, count: int | None = None
+) -> bytes:
+    """Return the list of Hang Seng Indexes, by sub-index or in one; `count` is what it claims."""
+    content: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for one in members:
+        name = one.name.upper()[:28]
+        entry = {"code": one.ticker, "constituentName": name, "type": "O", "isDummy": False}
+        content[one.sector if by_sub_index else ""].append(entry)
+    total = sum(map(len, content.values()))
+    index: dict[str, Any] = {
+        "indexName": "Hang Seng Index",
+        "constituentsCount": total if count is None else count,
+    }
+    if by_sub_index:
+        index["subIndexList"] = [
+            {
+                "indexName": f"HSI - {name}",
+                "constituentsCount": len(entries),
+                "constituentContent": entries,
+            }
+            for name, entries in content.items()
+        ]
+    else:
+        index["constituentContent"] = content[""]
+    series = {
+        "seriesName": "Hang Seng Index",
+        "seriesCode": "hsi",
+        "constituentsDate": f"{as_of} 07:32:54",
+        "indexList": [index],
+    }
+    return json.dumps({"requestDate": f"{as_of} 11:17:07", "indexSeriesList": [series]}).encode()
+
+
+def spy(members: Iterable[Company], as_of: date) -> bytes:
+    """Return the holdings of SPY: a preamble, the members, a cash line, a disclaimer."""
+    rows: list[list[object]] = [
+        ["Fund Name:", "A fund of invented companies"],
+        ["Ticker Symbol:", "SPY"],
+        ["Holdings:", f"As of {as_of:%d-%b-%Y}"],
+        [],
+        ["Name", "Ticker", "Identifier", "SEDOL", "Weight", "Sector", "Shares Held", "Currency"],
+    ]
+    rows += [
+        [one.name.upper(), one.ticker, f"ID{n:07d}", f"S{n:06d}", 0.2, "-", 1000.0 + n, "USD"]
+        for n, one in enumerate(members)
+    ]
+    rows += [["US DOLLAR", "-", "CASH_USD", "-", 0.1, "-", 12.0, "USD"], [], ["Past performance."]]
+    return _workbook(rows)
+
+
+def es3(members: Iterable[Company], as_of: date) -> bytes:
+    """Return the holdings of ES3: no preamble, the day in every row, cash lines."""
+    header: list[object] = [
+        *("ISIN", "SEDOL", "Identifier", "Stock Exchange", "Trade Country Name", "Name"),
+        *("Local Currency", "Weight (%)", "Sector", "Fund Name", "Holdings As of"),
+    ]
+    day = f"{as_of:%d-%b-%Y}"
+    rows: list[list[object]] = [header]
+    for number, one in enumerate(members):
+        rows.append(
+            [
+                *(f"SG{number:010d}", f"B{number:06d}", f"{one.ticker}-SG", "SINGAPORE"),
+                *("Singapore", one.name, "SGD", "3.3", "Industrials", "A fund", day),
+            ]
+        )
+    cash: list[object] = [
+        "-",
+        "-",
+        "CSHISG",
+        "-",
+        "-",
+        "SGD CASH",
+        "SGD",
+        "0.1",
+        "-",
+        "A fund",
+        day,
+    ]
+    return _workbook([*rows, cash])
+
+
+def _workbook(rows: list[list[object]]) -> bytes:
+    import openpyxl
+
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("holdings")
+    for row in rows:
+        sheet.append(row)
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()

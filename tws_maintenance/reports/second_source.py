@@ -1,0 +1,45 @@
+"""What a report says of the other sources: which one decided, and who agrees with each change."""
+
+from collections.abc import Iterator
+from typing import Any
+
+NAMED = 12
+
+
+def source_lines(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (kind, text): who decided, what the others say of each change, and who is too old.
+
+    Kinds are `decided`, `agrees`. Differences with a source that is not old are a warning of the
+    audit, and not told again.
+    """
+    told = result.get("corroboration")
+    if not isinstance(told, dict):  # a report of before there were several sources
+        return
+    membership = result.get("membership")
+    others = told.get("sources") or []
+    if membership and others:
+        of = f" of {membership['as_of'][:10]}" if membership["as_of"] else ""
+        yield "decided", f"{membership['title']}{of}"
+    for symbol, text in list((told.get("changes") or {}).items())[:NAMED]:
+        yield "agrees", f"{symbol}: {text}"
+    for one in others:
+        if one["is_old"] and (one["only_here"] or one["only_there"]):
+            yield "agrees", _old(one)
+
+
+def _old(one: dict[str, Any]) -> str:
+    parts = [
+        f"{what} {_names(members)}"
+        for what, members in (
+            ("not in it:", one["only_here"]),
+            ("only in it:", one["only_there"]),
+        )
+        if members
+    ]
+    return f"{one['title']} of {one['as_of'][:10]} is older, which may be all: {'; '.join(parts)}"
+
+
+def _names(members: list[dict[str, str]]) -> str:
+    more = len(members) - NAMED
+    named = ", ".join(one["symbol"] for one in members[:NAMED])
+    return f"{named} and {more} more" if more > 0 else named

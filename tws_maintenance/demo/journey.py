@@ -18,6 +18,7 @@ from tws_maintenance.clock import utc_now
 from tws_maintenance.constituents.live import to_csv
 from tws_maintenance.constituents.normalise import normalise
 from tws_maintenance.demo.events import as_json, calendar_events
+from tws_maintenance.demo.official import es3, hang_seng, spy
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import HOME_VARIABLE, Home
@@ -35,7 +36,7 @@ def play(*, keep: bool) -> int:
     folder = Path(tempfile.mkdtemp(prefix="tws-maintenance-demo-"))
     home = Home(folder)
     try:
-        pages = {key: page(key, companies(key)) for key in INDICES}
+        pages = {key: page(key, companies(key)) for key in INDICES} | _official()
         with PageServer(pages) as server:
             return _play(home, server)
     finally:
@@ -47,8 +48,9 @@ def play(*, keep: bool) -> int:
 
 def _play(home: Home, server: PageServer) -> int:
     _say(
-        "A throw-away home with lists that are some weeks old, and three pages of invented "
-        "companies on this machine. Nothing else is touched, and no network is needed."
+        "A throw-away home with lists that are some weeks old; pages of invented companies, and "
+        "the official lists beside them, on this machine. Nothing else is touched, and no network "
+        "is needed."
     )
     for index in INDICES.values():
         _write_older_list(home, index)
@@ -57,7 +59,10 @@ def _play(home: Home, server: PageServer) -> int:
     _say("2. Promote exactly that: nothing is fetched again, each file is replaced whole.")
     report_id = report_ids(home)[0]
     promoted = _run(home, server, "promote", report_id, "--reason", "demo")
-    _say(f"3. The Hang Seng page loses {ROWS_LOST} rows. Its list is rejected, the others go on.")
+    _say(
+        f"3. The Hang Seng page loses {ROWS_LOST} rows: the page and the official list contradict "
+        "each other. That list is rejected, the others go on."
+    )
     server.pages["hsi"] = page("hsi", companies("hsi")[:-ROWS_LOST])
     rejected = _run(home, server, "run", *LISTS, "--apply")
     _say("4. Second thoughts about the STI list: go back to what it was before.")
@@ -81,6 +86,16 @@ def _play(home: Home, server: PageServer) -> int:
         "the same as assets, checks and runs. On your own lists: python -m tws_maintenance run"
     )
     return 0 if (looked, promoted, rejected, restored, synced) == (0, 0, 3, 0, 0) else 1
+
+
+def _official() -> dict[str, bytes]:
+    """Return the lists of yesterday as their makers publish them."""
+    day = utc_now().date() - timedelta(days=1)
+    return {
+        "sp500_official": spy(companies("sp500"), day),
+        "sti_official": es3(companies("sti"), day),
+        "hsi_official": hang_seng(companies("hsi"), day),
+    }
 
 
 def _write_older_list(home: Home, index: Index) -> None:
@@ -110,6 +125,8 @@ def _run(home: Home, server: PageServer, *arguments: str) -> int:
         **os.environ,
         HOME_VARIABLE: str(home.root),
         "TWS_MAINTENANCE_HTTP__WIKIPEDIA_URL": server.origin,
+        "TWS_MAINTENANCE_HTTP__HANG_SENG_URL": server.origin,
+        "TWS_MAINTENANCE_HTTP__SSGA_URL": server.origin,
         "TWS_MAINTENANCE_HTTP__FEDERAL_RESERVE_URL": server.origin,
         "TWS_MAINTENANCE_HTTP__YAHOO_URL": server.origin,
     }

@@ -1,4 +1,4 @@
-"""Lists as their makers publish them, of invented companies: JSON of an index, workbook of a fund."""
+"""Lists of invented companies as their makers publish them: an index's JSON, a fund's workbook."""
 
 import io
 import json
@@ -73,21 +73,13 @@ def es3(members: Iterable[Company], as_of: date) -> bytes:
         rows.append(
             [
                 *(f"SG{number:010d}", f"B{number:06d}", f"{one.ticker}-SG", "SINGAPORE"),
-                *("Singapore", one.name, "SGD", "3.3", "Industrials", "A fund", day),
+                *("Singapore", one.name, "SGD", "3.3", "-", "A fund", day),
             ]
         )
+    unknown = "Unassigned"
     cash: list[object] = [
-        "-",
-        "-",
-        "CSHISG",
-        "-",
-        "-",
-        "SGD CASH",
-        "SGD",
-        "0.1",
-        "-",
-        "A fund",
-        day,
+        *(unknown, "CASH_SGD", "CASH_SGD", unknown, unknown, "Singapore Dollar"),
+        *("SGD", "0.1", unknown, "A fund", day),
     ]
     return _workbook([*rows, cash])
 

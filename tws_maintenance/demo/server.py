@@ -21,9 +21,10 @@ QUOTE_PATH = "/v10/finance/quoteSummary/"
 class PageServer:
     """Serves `pages` and `symbols` under the addresses of the real sources; a context manager.
 
-    `pages` are bytes by index key (`hsi` the page, `hsi_official` its maker's list), and `fomc`; `symbols` Yahoo's answers (status, bytes), 404 for
-    any other symbol. Both may be changed while it serves. `asked` are the paths that were asked
-    for. `latency` is in seconds, before each answer.
+    `pages` are bytes by index key (`hsi` for the page, `hsi_official` for its maker's list), and
+    `fomc`; `symbols` Yahoo's answers (status, bytes), 404 for any other symbol. Both may be changed
+    while it serves. `asked` are the paths that were asked for. `latency` is in seconds, before
+    each answer.
     """
 
     def __init__(self, pages: dict[str, bytes], latency: float = 0.0) -> None:

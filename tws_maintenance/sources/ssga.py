@@ -59,7 +59,7 @@ def parse(raw: RawCopy, index: Index) -> SourceTable:
             name: row[column] if column < len(row) else "" for name, column in columns.items()
         }
         ticker = values["ticker"].strip()
-        if _is_no_member(ticker, values["security"]):
+        if _is_no_member(ticker, values):
             continue
         if values.get("as_of"):
             days.add(values["as_of"])
@@ -98,9 +98,13 @@ def _header(rows: list[Row]) -> tuple[int, dict[str, int]]:
     )
 
 
-def _is_no_member(ticker: str, name: str) -> bool:
-    """Tell a cash line or the disclaimer from a holding."""
-    return ticker.casefold() in _NO_TICKERS or _CASH.search(name) is not None
+def _is_no_member(ticker: str, values: dict[str, str]) -> bool:
+    """Tell a cash line or the disclaimer from a holding: it has no ticker, or no exchange."""
+    return (
+        ticker.casefold() in _NO_TICKERS
+        or values.get("place", "").casefold() == "unassigned"
+        or _CASH.search(values["security"]) is not None
+    )
 
 
 def _ticker(text: str, index: Index) -> str:

@@ -1,0 +1,209 @@
+"""The official lists: Hang Seng Indexes' JSON and SSGA's workbooks, good ones and every odd one."""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any
+
+import openpyxl
+import pytest
+
+from tws_maintenance.clock import utc_now
+from tws_maintenance.demo.official import es3, hang_seng, spy
+from tws_maintenance.demo.pages import Company, companies
+from tws_maintenance.errors import PageChanged
+from tws_maintenance.indices import INDICES
+from tws_maintenance.sources import workbook
+from tws_maintenance.sources.gather import READERS
+from tws_maintenance.sources.model import RawCopy, SourceTable
+from tws_maintenance.storage.digest import sha256
+from tws_maintenance_tests.support import page_file
+
+DAY = date(2026, 11, 24)
+
+
+def read(key: str, content: bytes) -> SourceTable:
+    """Return what `content` lists, read as the official list of an index."""
+    index = INDICES[key]
+    (spec,) = index.addresses("official")
+    raw = RawCopy("https://example.com", 200, content, sha256(content), utc_now())
+    return READERS[spec.kind].parse(raw, index)
+
+
+def symbols(key: str, table: SourceTable) -> list[str]:
+    rule = INDICES[key].symbol_rule
+    return [rule.symbol_of(row.ticker) for row in table.rows]
+
+
+def sheet(rows: Sequence[Sequence[object]], title: str = "holdings") -> bytes:
+    book = openpyxl.Workbook(write_only=True)
+    found = book.create_sheet(title)
+    for row in rows:
+        found.append(list(row))
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+def changed(content: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
+    value = json.loads(content)
+    change(value["indexSeriesList"][0])
+    return json.dumps(value).encode()
+
+
+@pytest.mark.parametrize("by_sub_index", [True, False])
+def test_both_known_forms_of_hang_seng_indexes_are_read(by_sub_index: bool) -> None:
+    members = companies("hsi")
+    table = read("hsi", hang_seng(members, DAY, by_sub_index=by_sub_index))
+    assert sorted(symbols("hsi", table)) == sorted(
+        INDICES["hsi"].symbol_rule.symbol_of(one.ticker) for one in members
+    )
+    assert (table.as_of, table.stated_count, table.rows_read) == (DAY, 85, 85)
+    assert {row.sector for row in table.rows} == (
+        {"Finance", "Utilities", "Properties", "Commerce & Industry"} if by_sub_index else {""}
+    )
+
+
+def test_a_dummy_member_is_dropped_and_named() -> None:
+    content = hang_seng(companies("hsi"), DAY, by_sub_index=False)
+
+    def dummy(series: dict[str, Any]) -> None:
+        series["indexList"][0]["constituentContent"][3]["isDummy"] = True
+
+    table = read("hsi", changed(content, dummy))
+    assert len(table.rows) == 84
+    (dropped,) = table.dropped
+    assert dropped.reason == "a dummy member"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"<html>maintenance</html>", "expected JSON"),
+        (b'{"indexSeriesList": []}', "no longer holds the series 'hsi'"),
+        (b"[]", "no longer holds the series"),
+        (b"[" * 100_000, "expected JSON"),
+        (hang_seng(companies("hsi"), DAY, count=88), "says that it holds 88 members and holds 85"),
+        (
+            changed(hang_seng(companies("hsi"), DAY), lambda s: s.update(seriesCode="hscei")),
+            "it holds hscei",
+        ),
+        (
+            changed(hang_seng(companies("hsi"), DAY), lambda s: s.pop("constituentsDate")),
+            "of which day",
+        ),
+        (
+            changed(
+                hang_seng(companies("hsi"), DAY),
+                lambda s: s["indexList"][0]["subIndexList"][0].pop("constituentContent"),
+            ),
+            "constituentContent",
+        ),
+    ],
+)
+def test_an_odd_list_of_hang_seng_indexes_is_refused(content: bytes, told: str) -> None:
+    with pytest.raises(PageChanged, match=told):
+        read("hsi", content)
+
+
+def test_spy_is_read_without_its_cash_line_and_its_disclaimer() -> None:
+    members = companies("sp500")
+    table = read("sp500", spy(members, DAY))
+    assert symbols("sp500", table) == [one.ticker.replace(".", "-") for one in members]
+    assert (table.as_of, table.dropped, table.rows_read) == (DAY, (), 503)
+
+
+@pytest.mark.parametrize("written", ["BRKB", "BRK-B", "BRK/B", "BRK.B"])
+def test_a_share_class_is_read_however_it_is_written(written: str) -> None:
+    table = read("sp500", spy([Company(written, "Berkshire")], DAY))
+    assert symbols("sp500", table) == ["BRK-B"]
+
+
+def test_a_company_with_a_dollar_in_its_name_is_no_cash() -> None:
+    table = read(
+        "sp500", spy([Company("DG", "Dollar General"), Company("DLTR", "Dollar Tree")], DAY)
+    )
+    assert symbols("sp500", table) == ["DG", "DLTR"]
+
+
+def test_es3_is_read_with_the_day_of_its_rows() -> None:
+    members = companies("sti")
+    table = read("sti", es3(members, DAY))
+    assert symbols("sti", table) == [f"{one.ticker}.SI" for one in members]
+    assert table.as_of == DAY
+
+
+def packed(**files: bytes) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return content.getvalue()
+
+
+HEADER: list[object] = ["Name", "Ticker"]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"<!DOCTYPE html><title>Access denied</title>", "found what begins '<!DOCTYPE html"),
+        (workbook.OLE + b"\0" * 100, "encrypted or of an old form"),
+        (b"PK\x03\x04 and nothing else", "damaged"),
+        (packed(x=b"no workbook"), "damaged"),
+        (packed(bomb=b"\0" * (60 << 20)), "would unpack to 60 MB"),
+        (packed(**{f"part{n}": b"x" for n in range(300)}), "in 300 parts"),
+        (sheet([HEADER, ["Apple", "AAPL"]], "other"), "no longer has a sheet 'holdings'"),
+        (sheet([["Company", "Code"], ["Apple", "AAPL"]]), "columns Name and Ticker"),
+        (sheet([[], *[["x"]] * 40, HEADER]), "in its first 30 rows"),
+        (sheet([HEADER, ["Apple", "AAPL"]]), "of which day"),
+        (
+            sheet([["Holdings:", "As of 31-Feb-2026"], HEADER, ["Apple", "AAPL"]]),
+            "which is no day",
+        ),
+        (
+            sheet(
+                [
+                    ["Name", "Identifier", "Holdings As of"],
+                    ["DBS", "D05-SG", "14-Nov-2026"],
+                    ["UOB", "U11-SG", "15-Nov-2026"],
+                ]
+            ),
+            "rows of several days: 14-Nov-2026, 15-Nov-2026",
+        ),
+    ],
+)
+def test_an_odd_workbook_is_refused_in_plain_words(content: bytes, told: str) -> None:
+    with pytest.raises(PageChanged, match=told):
+        read("sp500", content)
+
+
+def test_no_more_rows_are_read_than_a_fund_can_have() -> None:
+    rows = [["x", "y"] for _ in range(workbook.MAX_ROWS + 50)]
+    assert len(list(workbook.rows_of(sheet([*rows]), "holdings"))) == workbook.MAX_ROWS
+
+
+def test_the_recorded_lists_are_read_whole() -> None:
+    found = {
+        key: read(key, page_file(name).read_bytes())
+        for key, name in (
+            ("sp500", "spy_holdings_2025-09-30.xlsx"),
+            ("sti", "es3_holdings_2022-11-14.xlsx"),
+            ("hsi", "hsi_official_2026-09_rebuilt.json"),
+        )
+    }
+    assert {key: len(table.rows) for key, table in found.items()} == {
+        "sp500": 503,
+        "sti": 30,
+        "hsi": 89,
+    }
+    assert {key: table.as_of for key, table in found.items()} == {
+        "sp500": date(2025, 9, 30),
+        "sti": date(2022, 11, 14),
+        "hsi": date(2026, 9, 25),
+    }
+    for key, table in found.items():
+        assert all(INDICES[key].symbol_rule.is_symbol(one) for one in symbols(key, table))
+    assert {"BRK-B", "BF-B"} <= set(symbols("sp500", found["sp500"]))

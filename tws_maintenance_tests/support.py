@@ -67,12 +67,16 @@ def environment_of(server: PageServer) -> dict[str, str]:
     return {
         **{f"TWS_MAINTENANCE_HTTP__{name}": server.origin for name in origins},
         "TWS_MAINTENANCE_HTTP__BACKOFF": "0",
-        # One source decides and none is heard besides, unless a test says otherwise.
-        **{
-            f"TWS_MAINTENANCE_INDICES__{key.upper()}__{name}": value
-            for key in INDICES
-            for name, value in (("MEMBERSHIP", '["wikipedia"]'), ("CORROBORATION", "[]"))
-        },
+        **pages_alone(),
+    }
+
+
+def pages_alone() -> dict[str, str]:
+    """Return the settings with which each index's page decides and nobody else is heard."""
+    return {
+        f"TWS_MAINTENANCE_INDICES__{key.upper()}__{name}": value
+        for key in INDICES
+        for name, value in (("MEMBERSHIP", '["wikipedia"]'), ("CORROBORATION", "[]"))
     }
 
 

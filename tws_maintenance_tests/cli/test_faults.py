@@ -14,6 +14,7 @@ from tws_maintenance.indices import INDICES
 from tws_maintenance_tests.support import (
     RecordedWeb,
     live_bytes,
+    pages_alone,
     reports_of,
     result_of,
     write_live,
@@ -95,6 +96,7 @@ def test_a_source_at_fault_leaves_its_file_alone_and_the_others_promoted(
     program = recorded.program(
         *options_of(run, page),
         TWS_MAINTENANCE_HTTP__BACKOFF="0",
+        **pages_alone(),
         **PATIENCE.get(name, {"TWS_MAINTENANCE_HTTP__ATTEMPTS": "2"}),
     )
     home = program.home
@@ -134,7 +136,8 @@ def test_a_page_at_fault_is_read_at_its_other_address_which_the_report_names(
     recorded: RecordedWeb,
 ) -> None:
     program = recorded.program(
-        *("--fault", f"{PAGE_ALONE['hsi']}=404", "--fault", f"{PAGE_ALONE['sti']}=garbage")
+        *("--fault", f"{PAGE_ALONE['hsi']}=404", "--fault", f"{PAGE_ALONE['sti']}=garbage"),
+        **pages_alone(),
     )
     done = program("run", "--task", "constituents", "--json")
     assert done.returncode == 0, done.stderr

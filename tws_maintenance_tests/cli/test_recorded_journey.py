@@ -25,7 +25,12 @@ PAGES = {
     "sti": "sti_2026-09-01_rebuilt.html",
     "hsi": "hsi_2026-09-25.html",
 }
-ROWS = {"sp500": 503, "sti": 30, "hsi": 85}
+# The official list of the HSI, which the page lags, has five more and one less.
+ROWS = {"sp500": 503, "sti": 30, "hsi": 89}
+OFFICIAL_ALONE = ["0728.HK", "1801.HK", "3750.HK", "3993.HK", "6181.HK"]
+PAGE_ALONE = ["0881.HK"]
+BEFORE = {"sp500": 501, "sti": 28, "hsi": 83}
+CHANGES = {"sp500": (3, 1), "sti": (3, 1), "hsi": (8, 2)}
 GONE = {"sp500": "ZZOLD", "sti": "Z99", "hsi": "9998"}
 
 
@@ -80,8 +85,8 @@ def test_the_look_names_what_would_change(journey: Journey) -> None:
     assert journey.looked.returncode == 0, journey.looked.stdout + journey.looked.stderr
     for key, index in INDICES.items():
         result = result_of(reports_of(journey.home)[0], index.task)
-        assert (result["before_count"], result["after_count"]) == (ROWS[key] - 2, ROWS[key])
-        assert (len(result["added"]), len(result["removed"])) == (3, 1)
+        assert (result["before_count"], result["after_count"]) == (BEFORE[key], ROWS[key])
+        assert (len(result["added"]), len(result["removed"])) == CHANGES[key]
     assert "Yesterday Mill plc" in journey.looked.stdout
     assert "To apply exactly this:" in journey.looked.stdout
 
@@ -110,11 +115,57 @@ def test_the_second_apply_has_nothing_to_change_and_downloads_nothing(journey: J
 def test_each_list_is_asked_for_once_a_run_by_name_and_only_fetched_once(
     journey: Journey,
 ) -> None:
-    assert [one["status"] for one in journey.requests] == [200] * 3 + [304] * 6
-    assert all(one["conditional"] for one in journey.requests[3:])
-    assert {one["path"] for one in journey.requests[:3]} == {
-        one["path"] for one in journey.requests[3:6]
+    assert [one["status"] for one in journey.requests] == [200] * 6 + [304] * 12
+    assert all(one["conditional"] for one in journey.requests[6:])
+    assert {one["path"] for one in journey.requests[:6]} == {
+        one["path"] for one in journey.requests[6:12]
     }
     (agent,) = {one["agent"] for one in journey.requests}
     assert agent.startswith("tws-maintenance/")
     assert "(" in agent, "it names whom to write to"
+
+
+def names_of(members: list[dict[str, str]]) -> list[str]:
+    return [one["symbol"] for one in members]
+
+
+def test_the_official_list_decides_the_hsi_and_the_page_contradicts_it_by_name(
+    journey: Journey,
+) -> None:
+    result = result_of(reports_of(journey.home)[0], "hsi_constituents")
+    assert result["source"].startswith("https://www.hsi.com.hk/")
+    assert result["membership"]["title"] == "Hang Seng Indexes"
+    assert result["enrichment"] == {"security": "wikipedia", "sector": "official"}
+    (second,) = result["corroboration"]["sources"]
+    assert names_of(second["only_here"]) == OFFICIAL_ALONE
+    assert names_of(second["only_there"]) == PAGE_ALONE
+    (warning,) = result["validation"]["warnings"]
+    assert all(symbol in warning for symbol in (*OFFICIAL_ALONE, *PAGE_ALONE))
+    assert "not in Wikipedia" in result["corroboration"]["changes"]["3750.HK"]
+    assert "0881.HK: still in Wikipedia" in journey.looked.stdout
+
+
+def test_recorded_holdings_of_years_ago_do_not_decide_and_are_explained(journey: Journey) -> None:
+    report = reports_of(journey.home)[0]
+    sti, sp500 = (result_of(report, INDICES[key].task) for key in ("sti", "sp500"))
+    assert sti["membership"]["source"] == sp500["membership"]["source"] == "wikipedia"
+    assert any(
+        "is of 2022-11-14" in text and "too old to decide" in text for text in sti["warnings"]
+    )
+    assert sp500["validation"]["warnings"] == [], "an older list is no contradiction"
+    (second,) = sp500["corroboration"]["sources"]
+    assert (second["as_of"], second["is_old"]) == ("2025-09-30", True)
+    assert second["only_here"], "what came since is told by name"
+    assert "SSGA's SPY holdings of 2025-09-30 is older, which may be all" in journey.looked.stdout
+
+
+def test_with_the_official_list_down_the_page_decides_and_that_is_said(home: Home) -> None:
+    program = RecordedWeb(home).program("--fault", "www.hsi.com.hk/*=503")
+    done = program(
+        "run", "--task", "hsi_constituents", "--json", TWS_MAINTENANCE_HTTP__ATTEMPTS="1"
+    )
+    assert done.returncode == 0, done.stderr
+    result = result_of(json.loads(done.stdout), "hsi_constituents")
+    assert (result["membership"]["source"], result["after_count"]) == ("wikipedia", 85)
+    assert any("HTTP 503" in text and "Wikipedia's word" in text for text in result["warnings"])
+    assert any("could not be asked" in text for text in result["validation"]["warnings"])

@@ -13,7 +13,7 @@ from pathlib import Path
 from tws_maintenance.clock import utc_now, utc_text
 from tws_maintenance.errors import SettingsError, SourceError, StoreError
 from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
+from tws_maintenance.indices import INDICES, WIKIPEDIA
 from tws_maintenance.market_events.model import PROVIDERS, EventsService, Window
 from tws_maintenance.market_events.providers import Question
 from tws_maintenance.market_events.scope import resolve
@@ -21,7 +21,7 @@ from tws_maintenance.market_events.store import EventStore
 from tws_maintenance.market_events.worker import EventsWorker
 from tws_maintenance.robot.portfolio import Portfolio, read_portfolio
 from tws_maintenance.settings import HttpSettings, Settings, load_settings
-from tws_maintenance.sources import wikipedia
+from tws_maintenance.sources.gather import READERS, address_of
 from tws_maintenance.sources.web import WebClient
 
 PACKAGES = (
@@ -129,19 +129,22 @@ def _versions() -> Iterator[Finding]:
 
 
 def _sources(settings: Settings) -> Iterator[Finding]:
-    origin = settings.http.wikipedia_url
+    """Ask each source of each index at its first address."""
     for index in INDICES.values():
-        until = time.monotonic() + settings.http.deadline
-        client = WebClient(settings.http, origin, until=until)
-        url = wikipedia.page_url(origin, index.sources[0].locator)
-        try:
-            raw = client.get(url)
-        except SourceError as error:
-            yield Finding("failed", index.name, f"{url}: {error}")
-            continue
-        yield Finding("ok", index.name, f"{url}: {len(raw.content)} bytes")
-        if raw.served_at:
-            yield _clock(raw.served_at)
+        limits = settings.of(index)
+        for name in dict.fromkeys((*limits.membership, *(limits.corroboration or ()))):
+            spec = index.addresses(name)[0]
+            subject = index.name if name == WIKIPEDIA else spec.title
+            url, origin = address_of(spec, settings.http), READERS[spec.kind].origin(settings.http)
+            until = time.monotonic() + settings.http.deadline
+            try:
+                raw = WebClient(settings.http, origin, until=until).get(url)
+            except SourceError as error:
+                yield Finding("failed", subject, f"{url}: {error}")
+                continue
+            yield Finding("ok", subject, f"{url}: {len(raw.content)} bytes")
+            if raw.served_at:
+                yield _clock(raw.served_at)
 
 
 def _events(home: Home, settings: Settings, *, offline: bool) -> Iterator[Finding]:

@@ -1,0 +1,74 @@
+"""`explain`: since when somebody is a member, and on whose word."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from tws_maintenance.cli.context import json_option, pass_home
+from tws_maintenance.cli.output import print_json
+from tws_maintenance.home import Home
+from tws_maintenance.indices import CONSTITUENT_TASKS
+
+DIGITS = 12
+
+
+@click.command()
+@click.argument("task", type=click.Choice(CONSTITUENT_TASKS))
+@click.argument("symbol")
+@json_option
+@pass_home
+def explain(home: Home, task: str, symbol: str, as_json: bool) -> None:
+    """Tell since when SYMBOL is in a list, by which report, and from which bytes it was read."""
+    from tws_maintenance.indices import index_of_task
+    from tws_maintenance.reports.provenance import explain as explained
+
+    found = explained(home, index_of_task(task), symbol).to_dict()
+    if as_json:
+        print_json(found)
+        return
+    state = "is a member" if found["is_member"] else "is no member"
+    name = f" ({found['security']})" if found["security"] else ""
+    click.secho(f"{found['symbol']}{name} {state} of {index_of_task(task).name}", bold=True)
+    if not found["stays"]:
+        click.echo("  in the file; nothing was promoted here yet, so nothing is on record of it")
+    for stay in found["stays"]:
+        for line in _stay(stay):
+            click.echo(f"  {line}")
+
+
+def _stay(stay: dict[str, Any]) -> Iterator[str]:
+    if stay["came_by"] is None:
+        yield "was in the file before the first promotion that is on record"
+    else:
+        former = f", as the former {stay['renamed_from']}" if stay["renamed_from"] else ""
+        yield f"came on {stay['from_date']}{former}"
+        yield from (f"  {line}" for line in _origin(stay["came_by"]))
+    if stay["went_by"] is not None:
+        yield f"went on {stay['to_date']}"
+        yield from (f"  {line}" for line in _origin(stay["went_by"]))
+
+
+def _origin(one: dict[str, Any]) -> Iterator[str]:
+    who = f"by {one['actor']} ({one['entry_point']})" if one["actor"] else ""
+    yield " ".join(filter(None, ["report", one["report_id"], who, f"at {one['at'] or 'unknown'}"]))
+    if one["reason"]:
+        yield f"reason: {one['reason']}"
+    if one["allow_large_change"]:
+        yield "a large change was allowed"
+    if one["staged_by"]:
+        yield f"promoted what {one['staged_by']} had staged"
+    if one["backup"]:
+        yield f"brought back from the backup {one['backup']}"
+    elif one["decided_by"]:
+        revision = f", revision {one['revision']}" if one["revision"] else ""
+        dated = f", of {one['revised_at']}" if one["revised_at"] else ""
+        yield f"decided by {one['decided_by']}{revision}{dated}"
+    yield from one["missing"]
+    for source in one["sources"]:
+        digest = (source["sha256"] or "no bytes")[:DIGITS]
+        yield f"{source['url']}, sha256 {digest}, {source['fetched_at']}: raw bytes {source['raw']}"
+    if one["corroboration"]:
+        yield one["corroboration"]
+    if one["backup_path"]:
+        yield f"the former file: {one['backup_path']}"

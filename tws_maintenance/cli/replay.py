@@ -1,0 +1,72 @@
+"""`replay`: does today's code read the pages of then as it did?"""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from tws_maintenance.cli.context import json_option, pass_home
+from tws_maintenance.cli.output import print_json, print_table
+from tws_maintenance.home import Home
+from tws_maintenance.indices import CONSTITUENT_TASKS
+
+if TYPE_CHECKING:
+    from tws_maintenance.constituents.replay import Replayed
+
+
+@click.command()
+@click.argument("report_id", required=False)
+@click.option("--all", "every", is_flag=True, help="Every report whose pages are still kept.")
+@click.option(
+    "--task",
+    "tasks",
+    multiple=True,
+    type=click.Choice(CONSTITUENT_TASKS),
+    help="Only this list; may be repeated.",
+)
+@json_option
+@click.pass_context
+@pass_home
+def replay(
+    home: Home,
+    context: click.Context,
+    report_id: str | None,
+    every: bool,
+    tasks: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Parse and audit the kept bytes of REPORT_ID again, with today's code, and compare.
+
+    Nothing is written. Exit code 1 where anything is another now, 3 where something could not be
+    replayed.
+    """
+    from tws_maintenance.errors import UsageError
+    from tws_maintenance.reports.replaying import replay_reports
+
+    if bool(report_id) == every:
+        raise UsageError("Name one report, or every report with --all. `reports list` shows them.")
+    found = list(replay_reports(home, report_id, tasks))
+    if as_json:
+        print_json({"replayed": [one.to_dict() for one in found]})
+    else:
+        _print(found)
+    context.exit(_code(found))
+
+
+def _code(found: "list[Replayed]") -> int:
+    if any(one.same is False for one in found):
+        return 1
+    return 3 if any(one.same is None for one in found) else 0
+
+
+def _print(found: "list[Replayed]") -> None:
+    if not found:
+        click.echo("There is nothing to replay: no report fetched a list.")
+        return
+    columns = [(name, False) for name in ("report", "list", "then", "now", "result")]
+    words = {True: "the same", False: "DIFFERENT", None: "not replayed"}
+    print_table(columns, [[o.report_id, o.task, o.then, o.now, words[o.same]] for o in found])
+    for one in found:
+        for text in one.differences:
+            click.echo(f"\n{one.report_id} {one.task}: {text}", nl=False)
+    counts = [f"{sum(o.same is key for o in found)} {word.lower()}" for key, word in words.items()]
+    click.echo(f"\n{', '.join(counts)}")

@@ -1,0 +1,262 @@
+"""Replay: parse and audit again what was fetched then, with today's code.
+
+It happens in a throw-away home that holds the live file of then, so that the very same steps run;
+nothing of the real home is written.
+"""
+
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tws_maintenance.clock import parse_utc
+from tws_maintenance.constituents import rules
+from tws_maintenance.constituents.audit import audit
+from tws_maintenance.constituents.diff import compare
+from tws_maintenance.constituents.live import parse_live
+from tws_maintenance.constituents.proposal import RAW, STAGED, Proposal, read_proposal
+from tws_maintenance.constituents.stage import stage
+from tws_maintenance.errors import (
+    LiveFileError,
+    ProposalMissing,
+    ProposalUnaudited,
+    SourceError,
+    TwsMaintenanceError,
+)
+from tws_maintenance.home import Home
+from tws_maintenance.indices import WIKIPEDIA, Index
+from tws_maintenance.receipt import Override, Receipt, read_receipt
+from tws_maintenance.run_mark import RunMark
+from tws_maintenance.settings import IndexSettings
+from tws_maintenance.sources.gather import READERS
+from tws_maintenance.sources.model import Attempt, Gathered, RawCopy
+from tws_maintenance.storage.atomic import write_whole
+from tws_maintenance.storage.digest import sha256
+from tws_maintenance.verdict import Outcome
+
+ACCEPTED, REJECTED, REFUSED, UNKNOWN = "accepted", "rejected", "refused", "not replayed"
+# It compares with the promotion before, which is not a matter of the bytes.
+NOT_REPEATED = frozenset({rules.NOT_OLDER.name})
+NAMED = 8
+_FILE = re.compile(r"\d+_(\w+)\.\w+")
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What became of one list of one report: `then` and `now` are accepted, rejected or refused.
+
+    `same` is None where it could not be replayed; `differences` say why, or what is another now.
+    """
+
+    report_id: str
+    task: str
+    then: str
+    now: str
+    same: bool | None
+    differences: tuple[str, ...] = field(default_factory=tuple)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {**vars(self), "differences": list(self.differences)}
+
+
+@dataclass(frozen=True)
+class _Then:
+    """What is on record of a list: its raw copies, what it was held against, what came of it."""
+
+    gathered: Gathered
+    at: datetime
+    live: bytes | None
+    limits: IndexSettings
+    override: Override
+    proposal: Proposal | None = None
+    receipt: Receipt | None = None
+
+
+class _Unknown(Exception):
+    """It cannot be replayed, and why."""
+
+
+def replay(home: Home, index: Index, report: dict[str, Any], result: dict[str, Any]) -> Replayed:
+    """Parse and audit again what `report` fetched of `index`, and compare it with its `result`."""
+    report_id = str(report["report_id"])
+    then = _verdict(result)
+    try:
+        found = _then(home, index, report_id, result, parse_utc(str(report["started_at"])))
+    except _Unknown as error:
+        return Replayed(report_id, index.task, then, UNKNOWN, None, (str(error),))
+    with tempfile.TemporaryDirectory() as folder:
+        now, differences = _again(Home(Path(folder)), home, index, found)
+    differences = [*([f"it was {then} and is {now}"] if then != now else []), *differences]
+    return Replayed(report_id, index.task, then, now, not differences, tuple(differences))
+
+
+def is_replayable(report_id: str, result: dict[str, Any]) -> bool:
+    """Tell whether a result is of a list that its own report fetched."""
+    if not str(result.get("task", "")).endswith("_constituents") or not result.get("sources"):
+        return False
+    proposal_id = result.get("proposal_id")
+    return proposal_id is None or str(proposal_id).startswith(f"{report_id}_")
+
+
+def _verdict(result: dict[str, Any]) -> str:
+    status = (result.get("validation") or {}).get("status")
+    return {"passed": ACCEPTED, "failed": REJECTED}.get(str(status), REFUSED)
+
+
+def _then(
+    home: Home, index: Index, report_id: str, result: dict[str, Any], started_at: datetime
+) -> _Then:
+    proposal_id = f"{report_id}_{index.key}"
+    try:
+        proposal = read_proposal(home, proposal_id)
+    except ProposalMissing:
+        if result.get("proposal_id"):
+            raise _Unknown("what it staged was removed or is damaged") from None
+        gathered = _gathered(home, index, proposal_id, _told_sources(home, proposal_id, result))
+        return _Then(gathered, started_at, _now(home, index), _limits(index, {}), Override())
+    try:
+        receipt = read_receipt(home, proposal_id)
+    except ProposalUnaudited:
+        raise _Unknown("its audit left no readable receipt") from None
+    copies = [vars(copy) for copy in proposal.copies]
+    return _Then(
+        _gathered(home, index, proposal_id, copies),
+        parse_utc(proposal.created_at),
+        _live_of_then(home, index, proposal.live_sha256),
+        _limits(index, receipt.limits),
+        Override(receipt.allow_large_change, receipt.reason),
+        proposal,
+        receipt,
+    )
+
+
+def _told_sources(home: Home, proposal_id: str, result: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what a report says of its sources, with the file that each is kept as, by number."""
+    raw = home.proposal(proposal_id) / RAW
+    told = []
+    for number, one in enumerate(result["sources"], start=1):
+        if isinstance(one, dict) and one.get("sha256"):
+            file = next(raw.glob(f"{number}_*"), None)
+            told.append({**one, "file": file.name if file else ""})
+    return told
+
+
+def _gathered(home: Home, index: Index, proposal_id: str, copies: list[dict[str, Any]]) -> Gathered:
+    """Return what the sources said then, from their kept bytes, read by today's code."""
+    attempts = []
+    for copy in copies:
+        path = home.proposal(proposal_id) / RAW / str(copy["file"])
+        if not path.is_file() or sha256(path.read_bytes()) != copy["sha256"]:
+            raise _Unknown(f"the raw bytes of {copy['url']} were removed or altered")
+        attempts.append(_attempt(index, path, copy))
+    if not attempts:
+        raise _Unknown("no source had answered, so there are no bytes to read")
+    return Gathered(index, tuple(attempts))
+
+
+def _attempt(index: Index, path: Path, copy: dict[str, Any]) -> Attempt:
+    kind = _FILE.fullmatch(path.name)
+    spec = next((one for one in index.sources if kind and one.kind == kind[1]), None)
+    if spec is None:
+        raise _Unknown(f"{path.name} is of no source that {index.name} has today")
+    raw = RawCopy(
+        url=str(copy["url"]),
+        status=int(copy.get("status") or 0),
+        content=path.read_bytes(),
+        sha256=str(copy["sha256"]),
+        fetched_at=parse_utc(str(copy["fetched_at"])),
+        etag=copy.get("etag"),
+        last_modified=copy.get("last_modified"),
+    )
+    try:
+        return Attempt(spec, raw.url, raw, READERS[spec.kind].parse(raw, index), status=raw.status)
+    except SourceError as error:
+        return Attempt(spec, raw.url, raw, error=error, status=raw.status)
+
+
+def _limits(index: Index, then: dict[str, Any]) -> IndexSettings:
+    """Return the limits of then; of before there were several sources, the page alone decides."""
+    known = {key: value for key, value in then.items() if key in IndexSettings.model_fields}
+    known.setdefault("min_rows", index.min_rows)
+    if then and "membership" not in then:
+        known |= {"membership": (WIKIPEDIA,), "corroboration": ()}
+    found = IndexSettings.model_validate(known)
+    membership = found.membership or index.membership
+    return found.model_copy(update={"membership": membership})
+
+
+def _now(home: Home, index: Index) -> bytes | None:
+    path = home.live_file(index.key)
+    return path.read_bytes() if path.exists() else None
+
+
+def _live_of_then(home: Home, index: Index, digest: str | None) -> bytes | None:
+    """Return the bytes that the list was compared with, from the live file or a backup."""
+    if digest is None:
+        return None
+    name = home.live_file(index.key).name
+    for path in (home.live_file(index.key), *home.backups.glob(f"*/{name}")):
+        if path.exists() and sha256(content := path.read_bytes()) == digest:
+            return content
+    raise _Unknown("the live file that it was compared with is in no backup any more")
+
+
+def _again(scratch: Home, home: Home, index: Index, then: _Then) -> tuple[str, list[str]]:
+    """Return today's verdict, and what is another than then."""
+    if then.live is not None:
+        write_whole(_made(scratch.live_file(index.key)), then.live)
+    mark = RunMark("maintenance_20000101_000000", "replay", then.at)
+    try:
+        proposal = stage(scratch, index, then.gathered, then.limits, mark)
+    except (SourceError, LiveFileError) as error:
+        return REFUSED, [str(error)] if then.proposal else []
+    try:
+        receipt = audit(scratch, index, proposal, then.limits, then.override, mark)
+    except (TwsMaintenanceError, OSError, ValueError) as error:
+        return REFUSED, [f"the audit could not run: {error}"]
+    now = ACCEPTED if receipt.has_passed else REJECTED
+    if then.proposal is None or then.receipt is None:
+        return now, [f"{proposal.after_count} members are read from it now"]
+    return now, [
+        *_other_rows(home, scratch, then.proposal, proposal),
+        *_other_checks(then.receipt, receipt),
+    ]
+
+
+def _made(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _other_rows(home: Home, scratch: Home, then: Proposal, now: Proposal) -> Iterator[str]:
+    if then.sha256 == now.sha256:
+        return
+    before, after = (
+        parse_live((where.proposal(one.proposal_id) / STAGED).read_bytes(), "the staged list").rows
+        for where, one in ((home, then), (scratch, now))
+    )
+    changes = compare(before, after)
+    told = [
+        *(f"also {one.symbol} ({one.security})" for one in changes.added),
+        *(f"no longer {one.symbol} ({one.security})" for one in changes.removed),
+        *(f"{o.symbol} {o.field}: {o.before!r} is {o.after!r}" for o in changes.updated),
+    ]
+    yield from told[:NAMED]
+    if len(told) > NAMED:
+        yield f"and {len(told) - NAMED} more differences of rows"
+    if not told:
+        yield "the staged bytes are others, though members and fields are the same"
+
+
+def _other_checks(then: Receipt, now: Receipt) -> Iterator[str]:
+    outcomes = {check.name: check.outcome for check in then.checks}
+    for check in now.checks:
+        before = outcomes.get(check.name)
+        if check.name in NOT_REPEATED or before in (None, check.outcome):
+            continue
+        why = "" if check.outcome == Outcome.PASSED else f": {check.message}"
+        yield f"{check.name} {before} then, {check.outcome} now{why}"

@@ -1,0 +1,167 @@
+"""Where a member came from: its stays, the reports that made them, and what those went by.
+
+Nothing is believed that is not on record: what was removed or altered since is named as such.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tws_maintenance.constituents.choosing import agreements
+from tws_maintenance.constituents.history import Stay, read_history
+from tws_maintenance.constituents.live import read_live
+from tws_maintenance.constituents.proposal import RAW, Proposal, read_proposal
+from tws_maintenance.errors import LiveFileError, ProposalMissing, UsageError
+from tws_maintenance.home import Home
+from tws_maintenance.indices import Index
+from tws_maintenance.reports.store import read_report, results_of
+from tws_maintenance.storage.digest import sha256
+
+KEPT, REMOVED, ALTERED = "kept", "removed", "altered"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What made a member come or go: the report, who ran it, and the sources it went by.
+
+    `staged_by` is the report of the dry run that it promoted, None where it staged for itself.
+    `sources` are {url, sha256, fetched_at, raw}, `raw` being kept, removed or altered. `backup` is
+    the one that a restore brought back. `missing` says what is not on record any more.
+    """
+
+    report_id: str
+    at: str | None = None
+    entry_point: str | None = None
+    actor: str | None = None
+    reason: str | None = None
+    allow_large_change: bool = False
+    staged_by: str | None = None
+    decided_by: str | None = None
+    revision: str | None = None
+    revised_at: str | None = None
+    sources: tuple[dict[str, Any], ...] = ()
+    corroboration: str | None = None
+    backup: str | None = None
+    backup_path: str | None = None
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The stays of one symbol in a list, oldest first, each with what made it begin and end."""
+
+    task: str
+    symbol: str
+    security: str
+    is_member: bool
+    stays: tuple[dict[str, Any], ...] = field(default_factory=tuple)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return asdict(self)
+
+
+def explain(home: Home, index: Index, text: str) -> Explanation:
+    """Return where the member that an operator wrote as `text` came from.
+
+    Raises:
+        UsageError: it is in neither the history nor the file.
+        HistoryError: the history cannot be read.
+    """
+    symbol = _symbol(index, text)
+    stays = [stay for stay in read_history(home, index) if stay.symbol == symbol]
+    live = _live_row(home, index, symbol)
+    if not stays and live is None:
+        raise UsageError(
+            f"{symbol} is no member of {index.name} and never was one that is on record. "
+            f"`history {index.task}` shows who came and went."
+        )
+    told = tuple(_stay(home, index, stay) for stay in stays)
+    security = stays[-1].security if stays else (live or "")
+    return Explanation(index.task, symbol, security, live is not None, told)
+
+
+def _symbol(index: Index, text: str) -> str:
+    written = text.strip().upper()
+    rule = index.symbol_rule
+    return written if rule.is_symbol(written) else rule.symbol_of(rule.display_of(written))
+
+
+def _live_row(home: Home, index: Index, symbol: str) -> str | None:
+    """Return the company of a symbol in the live file, None where it is not in it."""
+    try:
+        live = read_live(home, index)
+    except LiveFileError:
+        return None
+    row = live.by_symbol().get(symbol) if live else None
+    return row["security"] if row else None
+
+
+def _stay(home: Home, index: Index, stay: Stay) -> dict[str, Any]:
+    began = _origin(home, index, stay.report_id, stay.symbol) if stay.report_id else None
+    ended = _origin(home, index, stay.end_report_id, stay.symbol) if stay.end_report_id else None
+    return {
+        "from_date": stay.from_date or None,
+        "to_date": stay.to_date or None,
+        "renamed_from": stay.renamed_from or None,
+        "came_by": asdict(began) if began else None,
+        "went_by": asdict(ended) if ended else None,
+    }
+
+
+def _origin(home: Home, index: Index, report_id: str, symbol: str) -> Origin:
+    try:
+        report = read_report(home, report_id)
+    except (OSError, ValueError, UsageError) as error:
+        return Origin(report_id, missing=(f"the report cannot be read: {error}",))
+    result = next((one for one in results_of(report) if one.get("task") == index.task), {})
+    overrides = report.get("overrides")
+    head = Origin(
+        report_id,
+        at=report.get("finished_at"),
+        entry_point=report.get("entry_point"),
+        actor=report.get("actor"),
+        reason=report.get("reason") or None,
+        allow_large_change=bool(
+            isinstance(overrides, dict) and overrides.get("allow_large_change")
+        ),
+        backup_path=result.get("backup_path"),
+    )
+    try:
+        proposal = read_proposal(home, str(result.get("proposal_id")))
+    except ProposalMissing:
+        told = f"what it staged ({result.get('proposal_id')}) was removed; its report names:"
+        sources = tuple(
+            {**{key: one.get(key) for key in ("url", "sha256", "fetched_at")}, "raw": REMOVED}
+            for one in result.get("sources") or []
+            if isinstance(one, dict)
+        )
+        return Origin(**vars(head) | {"missing": (told,), "sources": sources})
+    return Origin(**vars(head) | _of_proposal(home, proposal, report_id, symbol))
+
+
+def _of_proposal(home: Home, proposal: Proposal, report_id: str, symbol: str) -> dict[str, Any]:
+    return {
+        "staged_by": proposal.report_id if proposal.report_id != report_id else None,
+        "decided_by": proposal.membership.get("title") or proposal.source,
+        "revision": proposal.revision,
+        "revised_at": proposal.revised_at,
+        "sources": tuple(
+            {
+                "url": copy.url,
+                "sha256": copy.sha256,
+                "fetched_at": copy.fetched_at,
+                "raw": _raw_state(home, proposal.proposal_id, copy.file, copy.sha256),
+            }
+            for copy in proposal.copies
+        ),
+        "corroboration": dict(agreements(proposal)).get(symbol),
+        "backup": proposal.from_backup,
+    }
+
+
+def _raw_state(home: Home, proposal_id: str, file: str, expected: str) -> str:
+    try:
+        content = (home.proposal(proposal_id) / RAW / file).read_bytes()
+    except OSError:
+        return REMOVED
+    return KEPT if sha256(content) == expected else ALTERED

@@ -1,0 +1,134 @@
+"""`explain`: since when, by which report, from which bytes, and who agreed."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tws_maintenance.clock import utc_now
+from tws_maintenance.demo.official import hang_seng
+from tws_maintenance.demo.pages import Company, companies, page
+from tws_maintenance.demo.server import PageServer
+from tws_maintenance.home import Home
+from tws_maintenance.indices import INDICES
+from tws_maintenance_tests.cli.conftest import Command
+from tws_maintenance_tests.support import reports_of, write_live
+
+TASK = "hsi_constituents"
+MEMBERS = companies("hsi")
+NEW = Company("9999", "Ninefold Group", "Finance")
+
+
+@dataclass
+class Told:
+    """The command line on a home whose HSI has an official list and a page."""
+
+    command: Command
+    home: Home
+    server: PageServer
+
+    def publish(self, members: list[Company], *options: str) -> str:
+        """Apply a list that both sources have and return the report's id."""
+        self.server.pages["hsi"] = page("hsi", members)
+        self.server.pages["hsi_official"] = hang_seng(members, utc_now().date())
+        done = self.command("run", "--task", TASK, "--apply", *options)
+        assert done.exit_code == 0, done.output
+        return str(reports_of(self.home)[-1]["report_id"])
+
+    def explained(self, symbol: str) -> dict[str, Any]:
+        done = self.command("explain", TASK, symbol, "--json")
+        assert done.exit_code == 0, done.output
+        value: dict[str, Any] = json.loads(done.stdout)
+        return value
+
+
+@pytest.fixture
+def told(command: Command, home: Home, server: PageServer, monkeypatch: pytest.MonkeyPatch) -> Told:
+    for name in ("MEMBERSHIP", "CORROBORATION"):
+        monkeypatch.delenv(f"TWS_MAINTENANCE_INDICES__HSI__{name}")
+    write_live(home, INDICES["hsi"], MEMBERS)
+    return Told(command, home, server)
+
+
+def test_a_member_that_came_went_by_restore_and_came_back(told: Told) -> None:
+    came = told.publish([*MEMBERS, NEW], "--reason", "the review")
+    gone = told.command("restore", TASK, "--apply", "--reason", "second thoughts")
+    assert gone.exit_code == 0, gone.output
+    went = reports_of(told.home)[-1]["report_id"]
+    back = told.publish([*MEMBERS, NEW])
+
+    found = told.explained("9999")
+    assert (found["symbol"], found["security"], found["is_member"]) == (
+        "9999.HK",
+        "Ninefold Group",
+        True,
+    )
+    first, second = found["stays"]
+    assert first["came_by"]["report_id"] == came
+    assert first["came_by"]["reason"] == "the review"
+    assert first["came_by"]["entry_point"] == "cli"
+    assert first["came_by"]["decided_by"] == "Hang Seng Indexes"
+    assert first["came_by"]["corroboration"] == "confirmed by Wikipedia of 2026-11-01"
+    assert first["went_by"]["report_id"] == went
+    assert first["went_by"]["backup"], "it went by the restore of a backup"
+    assert second["came_by"]["report_id"] == back
+    assert second["went_by"] is None
+    official, wiki = first["came_by"]["sources"]
+    assert official["url"].endswith("/hsi/constituents.do")
+    assert wiki["url"].endswith("/wiki/Hang_Seng_Index")
+    assert {official["raw"], wiki["raw"]} == {"kept"}
+    assert first["came_by"]["revision"] is None
+    text = told.command("explain", TASK, "9999.HK").output
+    assert "went on" in text
+    assert "brought back from the backup" in text
+    assert "confirmed by Wikipedia" in text
+
+
+def test_who_was_there_before_is_said_to_have_been(told: Told) -> None:
+    told.publish([*MEMBERS, NEW])
+    found = told.explained("1")
+    assert found["symbol"] == "0001.HK"
+    (stay,) = found["stays"]
+    assert (stay["from_date"], stay["came_by"]) == (None, None)
+    assert "before the first promotion" in told.command("explain", TASK, "0001.HK").output
+
+
+def test_a_promotion_names_the_dry_run_that_staged(told: Told) -> None:
+    told.server.pages["hsi"] = page("hsi", [*MEMBERS, NEW])
+    told.server.pages["hsi_official"] = hang_seng([*MEMBERS, NEW], utc_now().date())
+    assert told.command("run", "--task", TASK).exit_code == 0
+    dry = reports_of(told.home)[-1]["report_id"]
+    assert told.command("promote", dry).exit_code == 0
+    came = told.explained("9999")["stays"][0]["came_by"]
+    assert came["staged_by"] == dry
+    assert came["report_id"] == reports_of(told.home)[-1]["report_id"] != dry
+
+
+def test_what_was_removed_or_altered_since_is_named(told: Told) -> None:
+    report_id = told.publish([*MEMBERS, NEW])
+    raw = told.home.staging / f"{report_id}_hsi" / "raw"
+    first, second = sorted(raw.iterdir())
+    first.unlink()
+    second.write_bytes(b"altered")
+    came = told.explained("9999")["stays"][0]["came_by"]
+    assert [one["raw"] for one in came["sources"]] == ["removed", "altered"]
+    (told.home.staging / f"{report_id}_hsi" / "proposal.json").unlink()
+    came = told.explained("9999")["stays"][0]["came_by"]
+    assert "was removed" in came["missing"][0]
+    assert all(one["sha256"] for one in came["sources"]), "the report still names the bytes"
+    next(told.home.reports.glob("*.json")).write_text("{")
+    came = told.explained("9999")["stays"][0]["came_by"]
+    assert "cannot be read" in came["missing"][0]
+
+
+@pytest.mark.parametrize("symbol", ["4321", "NVDA", ""])
+def test_whoever_is_nowhere_is_refused(told: Told, symbol: str) -> None:
+    told.publish([*MEMBERS, NEW])
+    done = told.command("explain", TASK, symbol)
+    assert done.exit_code == 2
+    assert "never was one that is on record" in done.stderr
+
+
+def test_before_the_first_promotion_nothing_is_on_record(told: Told) -> None:
+    assert "nothing was promoted here yet" in told.command("explain", TASK, "1").output

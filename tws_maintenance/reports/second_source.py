@@ -9,7 +9,7 @@ NAMED = 12
 def source_lines(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield (kind, text): who decided, what the others say of each change, and who is too old.
 
-    Kinds are `decided`, `agrees`. Differences with a source that is not old are a warning of the
+    Kinds are `decided`, `second`. Differences with a source that is not old are a warning of the
     audit, and not told again.
     """
     told = result.get("corroboration")
@@ -21,10 +21,10 @@ def source_lines(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
         of = f" of {membership['as_of'][:10]}" if membership["as_of"] else ""
         yield "decided", f"{membership['title']}{of}"
     for symbol, text in list((told.get("changes") or {}).items())[:NAMED]:
-        yield "agrees", f"{symbol}: {text}"
+        yield "second", f"{symbol}: {text}"
     for one in others:
         if one["is_old"] and (one["only_here"] or one["only_there"]):
-            yield "agrees", _old(one)
+            yield "second", _old(one)
 
 
 def _old(one: dict[str, Any]) -> str:

@@ -1,9 +1,12 @@
 """One declaration an index. Assets, checks, command-line choices, cards and docs come from it.
 
-A new index is a new entry in `INDICES`. What an operator may change about one (thresholds) is a
+A new index is a new entry in `DECLARED`. An optional one is part of `INDICES` where the environment
+says so (`ENABLED`), which every process of ours inherits: assets, command-line choices, schedules
+and cards are made before any home is read. What an operator may change about one (thresholds) is a
 setting in `tws_maintenance.settings`; what makes it that index is here.
 """
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,6 +40,7 @@ GICS_SECTORS = frozenset(
 )
 
 
+SWITCH_PREFIX, SWITCH_SUFFIX = "TWS_MAINTENANCE_INDICES__", "__ENABLED"
 # The names of sources, as settings and reports have them.
 OFFICIAL, WIKIPEDIA = "official", "wikipedia"
 
@@ -55,6 +59,7 @@ class Venue:
     closes: time
     closes_early: time
     lunch: tuple[time, time] | None = None
+    holidays_code: str = ""  # what the package `holidays` calls it, where that is another name
 
     def may_be_open(self, at: datetime) -> bool:
         """Tell whether `at` (aware) falls into a weekday's session; a holiday counts as open."""
@@ -123,6 +128,12 @@ class Index:
     enriched: tuple[str, ...] = ()  # the descriptive columns that its page must give
     has_display_symbol: bool = False
     sectors: frozenset[str] = frozenset()
+    is_optional: bool = False
+
+    @property
+    def switch(self) -> str:
+        """The environment variable that switches an optional index on."""
+        return f"{SWITCH_PREFIX}{self.key.upper()}{SWITCH_SUFFIX}"
 
     @property
     def task(self) -> str:
@@ -159,6 +170,16 @@ XSES = Venue(
 XHKG = Venue(
     "XHKG", "Hong Kong", "Asia/Hong_Kong", time(9, 30), time(16, 0), time(12, 0), NOON_TO_ONE
 )
+XTKS = Venue(
+    "XTKS",
+    "Tokyo",
+    "Asia/Tokyo",
+    time(9, 0),
+    time(15, 30),
+    time(11, 30),
+    (time(11, 30), time(12, 30)),
+    "XJPX",
+)
 
 
 def _wikipedia(title: str) -> tuple[SourceSpec, ...]:
@@ -172,9 +193,7 @@ def _holdings(path: str, title: str) -> SourceSpec:
     return SourceSpec("ssga_holdings", path, OFFICIAL, title)
 
 
-VENUES = (XNYS, XSES, XHKG)
-
-INDICES: dict[str, Index] = {
+DECLARED: dict[str, Index] = {
     index.key: index
     for index in (
         Index(
@@ -241,8 +260,52 @@ INDICES: dict[str, Index] = {
             enriched=("sector",),
             has_display_symbol=True,
         ),
+        Index(
+            key="nasdaq100",
+            name="NASDAQ-100",
+            venue=XNYS,  # the sessions of XNAS are those of XNYS
+            symbol_rule=SymbolRule(
+                pattern=r"[A-Z]{1,5}",
+                example="AAPL",
+                normalise=lambda ticker: ticker.replace(".", "-"),
+            ),
+            sources=_wikipedia("Nasdaq-100"),
+            membership=(WIKIPEDIA,),
+            best_at=(),
+            min_rows=95,
+            enriched=("sector",),
+            is_optional=True,
+        ),
+        Index(
+            key="nikkei225",
+            name="Nikkei 225",
+            venue=XTKS,
+            symbol_rule=SymbolRule(
+                pattern=r"[0-9][0-9A-Z]{3}\.T",
+                example="7203.T",
+                normalise=lambda ticker: f"{ticker}.T",
+                prefix="TYO",
+                suffix=".T",
+            ),
+            sources=(SourceSpec("wikipedia_items", "Nikkei_225", WIKIPEDIA, "Wikipedia"),),
+            membership=(WIKIPEDIA,),
+            best_at=(),
+            min_rows=215,
+            has_display_symbol=True,
+            is_optional=True,
+        ),
     )
 }
+
+
+def _is_enabled(index: Index) -> bool:
+    """Tell whether an index is maintained by this process, and by those that it starts."""
+    value = os.environ.get(index.switch, "").strip().lower()
+    return not index.is_optional or value in {"1", "true", "yes", "on"}
+
+
+INDICES: dict[str, Index] = {key: index for key, index in DECLARED.items() if _is_enabled(index)}
+VENUES = tuple(dict.fromkeys(index.venue for index in INDICES.values()))
 
 CONSTITUENT_TASKS = tuple(index.task for index in INDICES.values())
 TASKS = (*CONSTITUENT_TASKS, MARKET_EVENTS, METADATA_VALIDATION)

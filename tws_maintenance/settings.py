@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from tws_maintenance.child_environment import PREFIX, SECRETS
 from tws_maintenance.errors import SettingsError
 from tws_maintenance.home import HOME_VARIABLE, Home
-from tws_maintenance.indices import INDICES, Index
+from tws_maintenance.indices import DECLARED, INDICES, Index
 from tws_maintenance.market_events.model import EventsService
 from tws_maintenance.settings_sections import (
     LOOPBACK_HOSTS,
@@ -75,9 +75,10 @@ class Settings(BaseSettings):
     @classmethod
     def _names_known_indices(cls, value: dict[str, IndexSettings]) -> dict[str, IndexSettings]:
         for key, found in value.items():
-            if key not in INDICES:
-                raise ValueError(f"unknown index {key!r}; known: {', '.join(INDICES)}")
-            _refuse_unknown_sources(INDICES[key], found)
+            if key not in DECLARED:
+                raise ValueError(f"unknown index {key!r}; known: {', '.join(DECLARED)}")
+            _refuse_unknown_sources(DECLARED[key], found)
+            _refuse_what_switches_nothing(DECLARED[key], found)
         return value
 
     @model_validator(mode="after")
@@ -122,6 +123,18 @@ class Settings(BaseSettings):
                 "corroboration": corroboration,
             }
         )
+
+
+def _refuse_what_switches_nothing(index: Index, value: IndexSettings) -> None:
+    """Refuse an `enabled` that says otherwise than what this process goes by."""
+    if value.enabled is None or value.enabled == (index.key in INDICES):
+        return
+    told = (
+        f"only the environment switches it, which every process must have: set {index.switch}"
+        if index.is_optional
+        else "it is always maintained; leave its task out of what you run"
+    )
+    raise ValueError(f"indices.{index.key}.enabled: {told}")
 
 
 def _refuse_unknown_sources(index: Index, value: IndexSettings) -> None:

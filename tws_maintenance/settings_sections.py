@@ -32,6 +32,7 @@ class IndexSettings(_Section):
     (None: all the others); the declaration's where they are empty.
     """
 
+    enabled: bool | None = Field(default=None, description="of an optional index; see `indices`")
     min_rows: int | None = Field(default=None, ge=1)
     warn_change: float = Field(default=0.10, ge=0, le=1)
     fail_change: float = Field(default=0.25, ge=0, le=1)

@@ -48,6 +48,7 @@ def test_the_thresholds_without_settings_are_as_agreed(home: Home) -> None:
             "warn_dropped": 0.0,
             "fail_dropped": 0.02,
             "max_age_days": 3.0,
+            "enabled": None,
             "warn_disagreement": 0.0,
             "fail_disagreement": 0.10,
             "max_source_age_days": 10.0,

@@ -10,7 +10,7 @@ from typing import Any, Self
 from urllib.parse import quote, unquote, urlsplit
 
 from tws_maintenance.demo.events import as_json, fomc_page, this_year, unknown_symbol
-from tws_maintenance.indices import INDICES, WIKIPEDIA
+from tws_maintenance.indices import DECLARED, WIKIPEDIA
 from tws_maintenance.market_events.fomc import PAGE_PATH
 from tws_maintenance.sources.gather import READERS
 from tws_maintenance.storage.digest import sha256
@@ -75,7 +75,7 @@ class PageServer:
     def _page(self, path: str) -> bytes | None:
         if path == PAGE_PATH:
             return self.pages.get("fomc")
-        for index in INDICES.values():
+        for index in DECLARED.values():
             for spec in index.sources:
                 if READERS[spec.kind].address("", spec.locator) == quote(path):
                     return self.pages.get(

@@ -126,11 +126,17 @@ def days_of(venue: Venue, year: int) -> dict[date, Day] | None:
     try:
         import holidays
 
-        half_days, full = (
+        code = venue.holidays_code or venue.code
+        full = holidays.financial_holidays(
+            code, years=year, categories=("public",), language=LANGUAGE
+        )
+        # A market without half days has no such category.
+        half_days = (
             holidays.financial_holidays(
-                venue.code, years=year, categories=(category,), language=LANGUAGE
+                code, years=year, categories=("half_day",), language=LANGUAGE
             )
-            for category in ("half_day", "public")
+            if "half_day" in full.supported_categories
+            else {}
         )
     # Whatever it raises must not pass for a year without holidays.
     except Exception as error:

@@ -148,6 +148,9 @@ READERS: dict[str, Reader] = {
     "wikipedia_rest": Reader(
         lambda http: http.wikipedia_url, wikipedia.rest_url, wikipedia.parse, "html"
     ),
+    "wikipedia_items": Reader(
+        lambda http: http.wikipedia_url, wikipedia.page_url, wikipedia.parse_items, "html"
+    ),
     "hang_seng": Reader(lambda http: http.hang_seng_url, hang_seng.url, hang_seng.parse, "json"),
     "ssga_holdings": Reader(lambda http: http.ssga_url, ssga.url, ssga.parse, "xlsx"),
 }

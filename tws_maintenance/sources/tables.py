@@ -22,8 +22,12 @@ COLUMN_NAMES: dict[str, frozenset[str]] = {
         {"symbol", "ticker", "ticker symbol", "stock symbol", "code", "stock code"}
     ),
     "security": frozenset({"security", "company", "name", "company name", "constituent"}),
-    "sector": frozenset({"gics sector", "sector", "sub-index", "subindex", "industry"}),
-    "sub_industry": frozenset({"gics sub-industry", "gics sub industry", "sub-industry"}),
+    "sector": frozenset(
+        {"gics sector", "sector", "sub-index", "subindex", "industry", "icb industry"}
+    ),
+    "sub_industry": frozenset(
+        {"gics sub-industry", "gics sub industry", "sub-industry", "icb subsector"}
+    ),
 }
 REQUIRED = ("ticker", "security")
 HEADER_ROWS = 3

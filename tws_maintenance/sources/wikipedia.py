@@ -5,6 +5,7 @@ the JSON-LD block that every article carries.
 """
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import quote
 
@@ -13,8 +14,9 @@ from lxml import etree, html
 from tws_maintenance.clock import parse_utc
 from tws_maintenance.errors import PageChanged
 from tws_maintenance.indices import Index
+from tws_maintenance.sources.items import find_items
 from tws_maintenance.sources.model import RawCopy, SourceTable
-from tws_maintenance.sources.tables import find_constituents
+from tws_maintenance.sources.tables import FoundTable, find_constituents
 from tws_maintenance.sources.text import cell_text
 
 _REVISION = re.compile(rb'"wgRevisionId":(\d+)|Special:Redirect/revision/(\d+)')
@@ -36,11 +38,22 @@ def rest_url(origin: str, title: str) -> str:
 
 
 def parse(raw: RawCopy, index: Index) -> SourceTable:
-    """Read the constituents from a page.
+    """Read the constituents from the table of a page.
 
     Raises:
         PageChanged: it is not such a page any more; says what was expected and what was found.
     """
+    return _read(raw, index, find_constituents)
+
+
+def parse_items(raw: RawCopy, index: Index) -> SourceTable:
+    """Read the constituents from the items of a page's lists, as `parse` does from a table."""
+    return _read(raw, index, find_items)
+
+
+def _read(
+    raw: RawCopy, index: Index, find: Callable[[html.HtmlElement, Index], FoundTable]
+) -> SourceTable:
     try:
         text = raw.content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -54,7 +67,7 @@ def parse(raw: RawCopy, index: Index) -> SourceTable:
     except (etree.ParserError, etree.XMLSyntaxError) as error:
         raise PageChanged(f"expected a web page, found no markup at all ({error})") from error
     _refuse_part_of_a_page(text, parser)
-    table = find_constituents(document, index)
+    table = find(document, index)
     return SourceTable(
         rows=table.rows,
         dropped=table.dropped,

@@ -16,6 +16,7 @@ from tws_maintenance.console.app import create_app
 from tws_maintenance.console.serve import listen
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import Home
+from tws_maintenance.indices import INDICES
 from tws_maintenance.pipeline.instance import VARIABLE
 from tws_maintenance.settings import ConsoleSettings
 from tws_maintenance_tests.pipeline.support import quiet_environment, until
@@ -130,9 +131,11 @@ def error_of(answer: TestResponse) -> tuple[int, str]:
 
 def point_to(home: Home, server: PageServer, more: str = "") -> None:
     """Let the settings of a home name `server` as every source, for every process on it."""
-    origins = ("wikipedia_url", "federal_reserve_url", "yahoo_url")
+    origins = ("wikipedia_url", "hang_seng_url", "ssga_url", "federal_reserve_url", "yahoo_url")
     lines = [f'{name} = "{server.origin}"' for name in origins]
-    text = "\n".join([more, "[http]", "backoff = 0", *lines, ""])
+    alone = 'membership = ["wikipedia"]\ncorroboration = []'
+    indices = [f"[indices.{key}]\n{alone}" for key in INDICES]
+    text = "\n".join([more, *indices, "[http]", "backoff = 0", *lines, ""])
     (home.root / "maintenance.toml").write_text(text)
 
 

@@ -1,10 +1,11 @@
 """Stage: turn what the sources said into a proposal on disk. The live file is only read."""
 
 from datetime import UTC, datetime, time
+from typing import Any
 
 from tws_maintenance.clock import utc_text
 from tws_maintenance.constituents.backups import read_backup
-from tws_maintenance.constituents.choosing import choose, corroborate
+from tws_maintenance.constituents.choosing import Choice, choose, corroborate
 from tws_maintenance.constituents.diff import Changes, compare
 from tws_maintenance.constituents.drift import find_drift
 from tws_maintenance.constituents.live import LiveFile, parse_live, read_live, to_csv
@@ -40,14 +41,13 @@ def stage(
     copies = _keep_raw_copies(home, mark.proposal_id(index.key), gathered)
     live = read_live(home, index)
     choice = choose(gathered, limits, live, mark.at)
-    chosen, table = choice.attempt, choice.table
     second = corroborate(choice, gathered, limits, mark.at)
-    normalised = normalise(table, index, live)
+    normalised = normalise(choice.table, index, live)
     staged = to_csv(normalised.columns, list(normalised.rows))
     changes = compare(live.rows if live else (), normalised.rows)
     warnings = [
         *choice.warnings,
-        *_source_warnings(index, gathered, chosen, normalised),
+        *_source_warnings(index, gathered, choice.attempt, normalised),
         *reversals(home, index, changes, mark.at.date()),
         *_lost_notes(index, live, changes),
         *_live_notes(home, index, live),
@@ -60,22 +60,30 @@ def stage(
         before_count=len(live.rows) if live else None,
         after_count=len(normalised.rows),
         changes=changes,
-        source=chosen.url,
         copies=copies,
-        rows_read=table.rows_read,
-        rows_dropped=tuple({"row": one.row, "reason": one.reason} for one in table.dropped),
         carried_forward=len(normalised.carried),
-        stated_count=table.stated_count,
-        revision=table.revision,
-        revised_at=_dated(table),
-        last_modified=chosen.raw.last_modified if chosen.raw else None,
-        membership=choice.membership(),
-        enrichment=choice.enrichment,
         corroboration=tuple(second),
         warnings=tuple(warnings),
+        **_told_by(choice),
     )
     write_proposal(home, proposal, staged)
     return proposal
+
+
+def _told_by(choice: Choice) -> dict[str, Any]:
+    """Return what the source that decided says of itself and of its rows."""
+    chosen, table = choice.attempt, choice.table
+    return {
+        "source": chosen.url,
+        "rows_read": table.rows_read,
+        "rows_dropped": tuple({"row": one.row, "reason": one.reason} for one in table.dropped),
+        "stated_count": table.stated_count,
+        "revision": table.revision,
+        "revised_at": _dated(table),
+        "last_modified": chosen.raw.last_modified if chosen.raw else None,
+        "membership": choice.membership(),
+        "enrichment": choice.enrichment,
+    }
 
 
 def _dated(table: SourceTable) -> str | None:

@@ -100,7 +100,9 @@ def test_an_edit_of_the_live_file_wants_a_reader(home: Home) -> None:
 def test_a_turnover_above_the_limit_wants_a_reader(home: Home) -> None:
     strangers = [replace(one_more()[-1], ticker=f"Q{letter}Q") for letter in "ABCDEF"]
     dry_run(home, {"sp500": [*companies("sp500")[6:], *strangers]}, SATURDAY)
-    assert refusal(home) == "a turnover of 2.4%, more than 2.0% ([automation])"
+    told = refusal(home)
+    assert told.endswith("a turnover of 2.4%, more than 2.0% ([automation])")
+    assert "leave again: they came on 2026-11-14" in told, "they were new a week ago"
     configure(home, f"{ON}auto_apply_max_turnover = 0.05\n")
     assert decisions(home, SATURDAY + HOUR)[0].starts
 
@@ -189,7 +191,9 @@ def test_after_a_restore_the_next_change_wants_a_reader(home: Home) -> None:
     promote(home, SP500, proposal.proposal_id, load_settings(home), mark)
     dry_run(home, {"sp500": one_more()}, SATURDAY + 3 * HOUR)
     why = "maintenance_20261121_030000 restored a backup, so the next change wants a reader"
-    assert refusal(home, SATURDAY + 4 * HOUR) == why
+    told = refusal(home, SATURDAY + 4 * HOUR)
+    assert told.endswith(why)
+    assert "comes back: it left on 2026-11-21 by maintenance_20261121_030000" in told
 
 
 def test_only_the_newest_dry_run_counts_and_each_list_has_its_own(home: Home) -> None:

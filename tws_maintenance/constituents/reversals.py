@@ -4,6 +4,7 @@ Indices are reviewed four times a year; what changes to and fro within weeks is 
 that was vandalised, or an older one that was served.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, timedelta
 
@@ -14,30 +15,41 @@ from tws_maintenance.home import Home
 from tws_maintenance.indices import Index
 
 RECENT = timedelta(days=30)
+NAMED = 8
 
 
 def reversals(home: Home, index: Index, changes: Changes, today: date) -> Iterator[str]:
-    """Yield a warning for each member whose change undoes one of the last 30 days."""
+    """Yield a warning for each report of the last 30 days of which changes are undone."""
     try:
         stays = read_history(home, index)
     except HistoryError:
         return  # promotion refuses to continue such a history, and says so
     renamed = {one.from_symbol for one in changes.renamed}
     renamed |= {one.to_symbol for one in changes.renamed}
+    came: dict[tuple[str, str], list[str]] = defaultdict(list)
+    went: dict[tuple[str, str], list[str]] = defaultdict(list)
     for one in changes.added:
         ended = _newest(stays, one.symbol, "to_date")
         if ended and one.symbol not in renamed and _is_recent(ended.to_date, today):
-            yield (
-                f"{one.symbol} comes back: it left on {ended.to_date} by "
-                f"{ended.end_report_id or 'a report that is not on record'}. Look which is right."
-            )
+            came[ended.to_date, ended.end_report_id].append(one.symbol)
     for one in changes.removed:
         begun = _newest(stays, one.symbol, "from_date")
         if begun and one.symbol not in renamed and _is_recent(begun.from_date, today):
-            yield (
-                f"{one.symbol} leaves again: it came on {begun.from_date} by {begun.report_id}. "
-                "Look which is right."
-            )
+            went[begun.from_date, begun.report_id].append(one.symbol)
+    for (day, report_id), symbols in came.items():
+        verbs = ("comes back: it left", "come back: they left")
+        yield _told(symbols, verbs, day, report_id)
+    for (day, report_id), symbols in went.items():
+        verbs = ("leaves again: it came", "leave again: they came")
+        yield _told(symbols, verbs, day, report_id)
+
+
+def _told(symbols: list[str], verbs: tuple[str, str], day: str, report_id: str) -> str:
+    more = len(symbols) - NAMED
+    named = ", ".join(symbols[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    verb = verbs[0] if len(symbols) == 1 else verbs[1]
+    by = report_id or "a report that is not on record"
+    return f"{named} {verb} on {day} by {by}. Look which is right."
 
 
 def _newest(stays: list[Stay], symbol: str, key: str) -> Stay | None:

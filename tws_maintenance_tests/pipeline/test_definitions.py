@@ -21,6 +21,7 @@ STAGED_CHECKS = [
     "sectors_are_not_lost",
     "stated_count_agrees",
     "source_is_not_older",
+    "second_source_agrees",
 ]
 LIVE_CHECKS = [
     "columns_are_present",

@@ -26,6 +26,8 @@ def reversals(home: Home, index: Index, changes: Changes, today: date) -> Iterat
         return  # promotion refuses to continue such a history, and says so
     renamed = {one.from_symbol for one in changes.renamed}
     renamed |= {one.to_symbol for one in changes.renamed}
+    # The first publication of a list brought every member: that they leave undoes nothing.
+    first = stays[0].report_id if stays and stays[0].from_date else None
     came: dict[tuple[str, str], list[str]] = defaultdict(list)
     went: dict[tuple[str, str], list[str]] = defaultdict(list)
     for one in changes.added:
@@ -34,7 +36,10 @@ def reversals(home: Home, index: Index, changes: Changes, today: date) -> Iterat
             came[ended.to_date, ended.end_report_id].append(one.symbol)
     for one in changes.removed:
         begun = _newest(stays, one.symbol, "from_date")
-        if begun and one.symbol not in renamed and _is_recent(begun.from_date, today):
+        is_of_first = begun is not None and begun.report_id == first
+        if is_of_first or one.symbol in renamed:
+            continue
+        if begun and _is_recent(begun.from_date, today):
             went[begun.from_date, begun.report_id].append(one.symbol)
     for (day, report_id), symbols in came.items():
         verbs = ("comes back: it left", "come back: they left")

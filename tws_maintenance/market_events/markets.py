@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from tws_maintenance.errors import UsageError
-from tws_maintenance.indices import INDICES, XHKG, XNYS, XSES, XTKS, Venue
+from tws_maintenance.indices import INDICES, VENUES, XHKG, XNYS, XSES, XTKS, Venue
 
 _HONG_KONG_CODE = re.compile(r"(\d{1,5})\.HK")
 
@@ -18,12 +18,14 @@ class Market:
     example: str
 
 
-MARKETS = (
+_DECLARED = (
     Market(XSES, r"[A-Z0-9]{2,10}\.SI", "D05.SI"),
     Market(XHKG, r"[0-9]{4,5}\.HK|[A-Z][A-Z0-9]{1,9}\.HK", "0005.HK"),
     Market(XTKS, r"[0-9][0-9A-Z]{3}\.T", "7203.T"),
     Market(XNYS, r"[A-Z][A-Z0-9]{0,9}(-[A-Z0-9]{1,2})?", "AAPL or BRK-B"),
 )
+# Of a venue that no index of this process trades at nothing is known, its holidays neither.
+MARKETS = tuple(market for market in _DECLARED if market.venue in VENUES)
 
 
 def venue_of(symbol: str) -> Venue | None:

@@ -104,6 +104,31 @@ class _Result(_Part):
     refusal: str | None = None
 
 
+class _DecidedBy(_Part):
+    title: str
+    as_of: str | None
+
+
+class _Second(_Part):
+    title: str
+    as_of: str | None
+    error: str | None
+    is_old: bool
+    only_here: list[_Member]
+    only_there: list[_Member]
+
+
+class _Corroboration(_Part):
+    sources: list[_Second]
+    changes: dict[str, str]
+
+
+class _Cache(_Part):
+    name: str
+    outcome: str
+    detail: str
+
+
 class _ListResult(_Result):
     changes: _Changes
     impact: dict[str, Texts | None]
@@ -113,6 +138,10 @@ class _ListResult(_Result):
     proposal_id: str | None
     output_path: str | None
     backup_path: str | None
+    # Reports of before there were several sources, or a robot, have none of these.
+    membership: _DecidedBy | None = None
+    corroboration: _Corroboration | None = None
+    caches: list[_Cache] = []
 
 
 class _Event(_Part):
@@ -157,6 +186,7 @@ class _EventsResult(_Result):
     symbols: dict[str, _Asked]
     window: dict[str, Any]
     changed_fields: list[_ChangedField]
+    service: str = "embedded"
 
     @model_validator(mode="after")
     def _what_came_has_a_window(self) -> Self:

@@ -36,7 +36,8 @@ def _old(one: dict[str, Any]) -> str:
         )
         if members
     ]
-    return f"{one['title']} of {one['as_of'][:10]} is older, which may be all: {'; '.join(parts)}"
+    of = f"{one['title']} of {(one['as_of'] or '')[:10]}"
+    return f"{of} is older, which may be all: {'; '.join(parts)}"
 
 
 def _names(members: list[dict[str, str]]) -> str:

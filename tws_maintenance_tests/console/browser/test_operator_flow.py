@@ -19,7 +19,7 @@ from tws_maintenance_tests.console.browser.support import (
     see_end,
 )
 from tws_maintenance_tests.pipeline.support import quiet_environment
-from tws_maintenance_tests.support import live_bytes, reports_of, result_of
+from tws_maintenance_tests.support import live_bytes, pages_alone, reports_of, result_of
 
 TASK = INDICES["sp500"].task
 # Of a run; the dialog repeats them.
@@ -34,7 +34,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     with quiet_environment(), recorded_web() as environment:
         write_older_lists(home)
         home.settings_file.write_text('[events]\npositions = ["META"]\n')
-        with running_console(home, environment) as running:
+        with running_console(home, {**environment, **pages_alone()}) as running:
             yield running
 
 

@@ -25,7 +25,7 @@ class RobotEvents:
         self._scope = scope
         self._window = window
         self._client = RobotClient(settings)
-        self._look: service.Look | None = None
+        self._said: list[str] = []
 
     def stage(self, result: TaskResult, mark: RunMark) -> str:
         """Look at what the robot has, write it down for the audit and return the proposal's id.
@@ -33,9 +33,9 @@ class RobotEvents:
         Raises:
             RobotError: it could not be asked.
         """
-        self._look = service.look(self._client, self._window)
-        describe_look(result, self._look, self._scope, self._settings.url)
-        return self._staged(result, self._look, mark)
+        found = service.look(self._client, self._window)
+        self._said = describe_look(result, found, self._scope, self._settings.url)
+        return self._staged(result, found, mark, before_count=len(found.active))
 
     def apply(self, result: TaskResult, mark: RunMark) -> str:
         """Have the robot refresh and stage what it has then, for the audit to judge.
@@ -43,21 +43,17 @@ class RobotEvents:
         Raises:
             RobotError: it could not be asked, or was refreshing already.
         """
-        assert self._look is not None, "the robot was not looked at"
         seconds = self._settings.refresh_seconds
-        done = service.refresh(self._client, self._look, seconds=seconds)
+        done = service.refresh(self._client, self._window, seconds=seconds)
+        # What the look had to say is of the refresh before this one.
+        result.warnings = [text for text in result.warnings if text not in self._said]
         describe_refresh(result, done, self._scope, self._settings.url)
-        return self._staged(result, done.after, mark, before=self._look)
+        return self._staged(result, done.after, mark, before_count=len(done.before.active))
 
     def _staged(
-        self,
-        result: TaskResult,
-        found: service.Look,
-        mark: RunMark,
-        before: service.Look | None = None,
+        self, result: TaskResult, found: service.Look, mark: RunMark, *, before_count: int
     ) -> str:
-        count = len((before or found).active)
-        proposal = write_look(self._home, found, mark, before_count=count)
+        proposal = write_look(self._home, found, mark, before_count=before_count)
         result.details |= {
             "proposal_id": proposal.proposal_id,
             "proposal_sha256": proposal.sha256,

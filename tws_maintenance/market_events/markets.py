@@ -21,7 +21,7 @@ class Market:
 _DECLARED = (
     Market(XSES, r"[A-Z0-9]{2,10}\.SI", "D05.SI"),
     Market(XHKG, r"[0-9]{4,5}\.HK|[A-Z][A-Z0-9]{1,9}\.HK", "0005.HK"),
-    Market(XTKS, r"[0-9][0-9A-Z]{3}\.T", "7203.T"),
+    Market(XTKS, r"[1-9][0-9A-Z]{3}\.T", "7203.T"),
     Market(XNYS, r"[A-Z][A-Z0-9]{0,9}(-[A-Z0-9]{1,2})?", "AAPL or BRK-B"),
 )
 # Of a venue that no index of this process trades at nothing is known, its holidays neither.

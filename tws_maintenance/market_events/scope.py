@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from tws_maintenance.errors import UsageError
 from tws_maintenance.home import Home
 from tws_maintenance.market_events.watchlist import (
-    Watchlist,
     WatchlistError,
     local_codes,
     read_full_symbol,
@@ -101,17 +100,12 @@ def resolve(
     origins: dict[str, list[str]] = defaultdict(list)
     unread: dict[str, list[str]] = defaultdict(list)
     robot = portfolio or Portfolio()
-    watched, problems = Watchlist(), [robot.problem] if robot.problem else []
-    try:
-        watched = read_watchlist(home)
-    except WatchlistError as error:  # what is held must be followed all the same
-        problems.append(str(error))
+    watched, problem = _watched(home)
     for text, origin in _of_robot(robot):
         symbol, fault = _read(text, codes, yahoo_symbol)
         _note(origins[symbol] if symbol else unread[fault], origin)
     its_own = frozenset(origins)
-    watched_texts = ((text, WATCHLIST) for text in (*watched.symbols, *watched.unreadable))
-    for text, origin in (*_of_settings(settings.events), *watched_texts):
+    for text, origin in (*_of_settings(settings.events), *watched):
         symbol, fault = _read(text, codes)
         _note(origins[symbol] if symbol else unread[fault], origin)
     for text in added:
@@ -127,10 +121,19 @@ def resolve(
                 for fault, found in sorted(unread.items())
             ),
         ),
-        tuple(problems),
+        tuple(filter(None, (robot.problem, problem))),
         its_own,
         is_portfolio_known=not robot.problem,
     )
+
+
+def _watched(home: Home) -> tuple[list[tuple[str, str]], str]:
+    """Return what is watched, and why it cannot be read: what is held is followed all the same."""
+    try:
+        found = read_watchlist(home)
+    except WatchlistError as error:
+        return [], str(error)
+    return [(text, WATCHLIST) for text in (*found.symbols, *found.unreadable)], ""
 
 
 def _of_robot(robot: Portfolio) -> Iterator[tuple[str, str]]:

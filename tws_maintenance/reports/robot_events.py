@@ -25,21 +25,20 @@ CANNOT_PREVIEW = (
 _FIELDS = ("title", "event_date", "event_time", "start_at_utc", "confidence")
 
 
-def describe_look(result: TaskResult, found: Look, scope: Scope, url: str) -> None:
-    """Fill in what the robot has now: a dry run."""
+def describe_look(result: TaskResult, found: Look, scope: Scope, url: str) -> list[str]:
+    """Fill in what the robot has now, and return the warnings that are of this look alone."""
     lines = last_lines(found.log.logs)
     count = len(found.active)
     result.before_count, result.after_count = count, count
     _describe(result, found.window, lines, RobotDiff(unchanged=tuple(found.active.values())), url)
     _describe_symbols(result, scope, None, [found])
-    result.warnings += failures_of(lines)
-    if CANNOT_PREVIEW not in result.warnings:
-        result.warnings.append(CANNOT_PREVIEW)
+    said = [*failures_of(lines), CANNOT_PREVIEW]
+    result.warnings += said
+    return said
 
 
 def describe_refresh(result: TaskResult, done: Refreshed, scope: Scope, url: str) -> None:
-    """Fill in what a refresh of the robot's came to; it replaces what the look had said."""
-    result.warnings = [text for text in result.warnings if text != CANNOT_PREVIEW]
+    """Fill in what a refresh of the robot's came to."""
     result.before_count, result.after_count = len(done.before.active), len(done.after.active)
     _describe(result, done.window, done.lines, done.diff, url)
     asked = done.answer.portfolio_symbols

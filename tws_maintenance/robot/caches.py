@@ -27,6 +27,8 @@ def confirm(settings: RobotSettings, key: str, generation: str) -> dict[str, str
             NOT_CONFIRMED,
             f"{error} Is CacheGuard mounted in the robot (docs/robot.md)? {LASTS}",
         )
+    except Exception as error:  # noqa: BLE001 - the list is published, whatever this meets
+        return _told(key, NOT_CONFIRMED, f"unexpected {type(error).__name__}: {error}. {LASTS}")
     state = found.caches.get(key)
     if state is None:
         return _told(key, NOT_CONFIRMED, f"the robot guards no cache of {key}. {LASTS}")

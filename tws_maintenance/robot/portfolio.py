@@ -54,6 +54,17 @@ def read_portfolio(settings: RobotSettings) -> Portfolio:
     return Portfolio(held, tuple(dict.fromkeys(traded)), ignored)
 
 
+def _asked(ask: Callable[[RobotSettings], Portfolio], settings: RobotSettings) -> Portfolio:
+    """Return what `ask` says, in a thread of its own: a fault of ours is told like any other."""
+    try:
+        return ask(settings)
+    except Exception as error:  # noqa: BLE001 - nobody else would hear of it
+        return Portfolio(
+            problem=f"The robot's positions are not known: unexpected {type(error).__name__}: "
+            f"{error}. This is a fault of tws_maintenance itself."
+        )
+
+
 def _held(positions: "list[Position]") -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the symbols of what is really held, and what was left out of them."""
     from tws_maintenance.robot.symbols import SHARES
@@ -98,10 +109,7 @@ class PortfolioReading:
             return Portfolio(problem=told)
 
     def _work(self, found: "Future[Portfolio]") -> None:
-        try:
-            found.set_result(read_portfolio(self._settings))
-        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
-            found.set_exception(error)
+        found.set_result(_asked(read_portfolio, self._settings))
 
 
 class PortfolioCache:
@@ -135,10 +143,7 @@ class PortfolioCache:
             thread.join()
 
     def _look(self, settings: RobotSettings) -> None:
-        try:
-            found = self._ask(settings)
-        except Exception as error:  # noqa: BLE001 - a thread of its own: told like any other
-            found = Portfolio(problem=f"unexpected {type(error).__name__}: {error}")
+        found = _asked(self._ask, settings)
         keep = FAULT_SECONDS if found.problem else 60 * settings.cache_minutes
         with self._lock:
             self._known = (settings, found, time.monotonic() + keep)

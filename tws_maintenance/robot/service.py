@@ -78,17 +78,20 @@ def look(client: RobotClient, window: Window) -> Look:
     return Look(window, tuple(client.upcoming(window.days)), client.sync_log())
 
 
-def refresh(client: RobotClient, before: Look, *, seconds: float) -> Refreshed:
-    """Ask the robot for a refresh, wait for its end, and look again.
+def refresh(client: RobotClient, window: Window, *, seconds: float) -> Refreshed:
+    """Ask the robot for a refresh, wait for its end, and tell what it changed.
+
+    It is looked at anew right before: what it did by itself since a dry run is not this call's.
 
     Raises:
         RefreshingAlready: it was at one, so that this call did nothing.
         RobotError: it could not be asked, or did not answer any more.
     """
     until = time.monotonic() + seconds
+    before = look(client, window)
     _refuse_where_one_is_at_work(before.log.logs, utc_now())
     known = max((line.id for line in before.log.logs), default=0)
-    answer, asked_at = client.refresh(before.window.days)
+    answer, asked_at = client.refresh(window.days)
     if answer.status != STARTED:
         raise RefreshingAlready(_nothing_done(f"it answered {answer.status[:60]!r}"))
     wanted = {line.key for line in last_lines(before.log.logs)}
@@ -97,7 +100,7 @@ def refresh(client: RobotClient, before: Look, *, seconds: float) -> Refreshed:
     if earlier:
         began = utc_text(min(one.sync_started_at for one in earlier if one.sync_started_at))
         raise RefreshingAlready(_nothing_done(f"a refresh had begun at {began}"))
-    after = look(client, before.window)
+    after = look(client, window)
     told = "" if is_over else _unfinished(lines, wanted, seconds)
     return Refreshed(before, after, answer, tuple(lines), told, compare(before, after))
 
@@ -182,11 +185,12 @@ def _wait(
         found = sorted((one for one in log.logs if one.id > known), key=lambda one: one.id)
         if found != lines:
             lines, quiet_since = found, time.monotonic()
-        have_ended = lines and all(one.sync_finished_at for one in lines)
-        if have_ended and wanted <= {one.key for one in lines}:
+        if lines and all(one.sync_finished_at for one in lines):
+            has_all = wanted <= {one.key for one in lines}
             # Its summary of this refresh is the last thing it writes.
             is_summed_up = log.last_sync_summary not in (None, before.last_sync_summary)
-            if (wanted and is_summed_up) or time.monotonic() - quiet_since > QUIET_SECONDS:
+            is_quiet = time.monotonic() - quiet_since > QUIET_SECONDS
+            if (wanted and has_all and is_summed_up) or (is_quiet and (has_all or is_summed_up)):
                 return lines, True
         if time.monotonic() + POLL_SECONDS > until:
             return lines, False

@@ -2,7 +2,8 @@
 
 import re
 
-from tws_maintenance.market_events.markets import read_symbol
+from tws_maintenance.errors import UsageError
+from tws_maintenance.market_events.markets import read_symbol, venue_of
 
 # https://www.theocc.com: the root in six places, the date, call or put, the strike in eight.
 _OPTION = re.compile(r"([A-Z0-9]{1,6}) *\d{6}[CP]\d{8}")
@@ -19,7 +20,7 @@ def yahoo_symbol(text: str, codes: dict[str, str]) -> str:
     exchange writes them without the suffix.
 
     Raises:
-        UsageError: it is of no known market.
+        UsageError: it is of no known market, or a number that is of two.
     """
     written = text.strip().upper()
     if option := _OPTION.fullmatch(written):
@@ -28,6 +29,15 @@ def yahoo_symbol(text: str, codes: dict[str, str]) -> str:
         written = f"{share[1]}-{share[2]}"
     is_number = _HONG_KONG_CODE.fullmatch(written)
     code = written.lstrip("0").zfill(4) if is_number else written
+    if is_number:
+        _refuse_what_is_of_two(code)
     if meant := codes.get(code):
         return meant
     return read_symbol(f"{code}.HK" if is_number else code)
+
+
+def _refuse_what_is_of_two(code: str) -> None:
+    """Refuse a number that two of the markets have: of the wrong company is worse than of none."""
+    meanings = [one for one in (f"{code}.HK", f"{code}.T") if venue_of(one) is not None]
+    if len(meanings) > 1:
+        raise UsageError(f"{code!r} names no market: it can be {' or '.join(meanings)}")

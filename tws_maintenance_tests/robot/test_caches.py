@@ -4,6 +4,7 @@ import pytest
 
 from tws_maintenance.home import Home
 from tws_maintenance.robot.caches import confirm, warnings_of
+from tws_maintenance.robot.client import RobotClient
 from tws_maintenance.settings import RobotSettings
 from tws_maintenance_tests.robot.conftest import settings_of
 from tws_maintenance_tests.robot.stand_in import StandInRobot
@@ -63,3 +64,15 @@ def test_one_that_is_down_is_unreachable_and_a_refused_login_is_not_confirmed(
     assert refused["outcome"] == "not_confirmed"
     robot.down()
     assert confirm(told, "sp500", "g1")["outcome"] == "unreachable"
+
+
+def test_whatever_else_it_meets_a_published_list_stays_published(
+    told: RobotSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: RobotClient) -> None:
+        raise ValueError("of our own making")
+
+    monkeypatch.setattr(RobotClient, "caches", broken)
+    found = confirm(told, "sp500", "g1")
+    assert found["outcome"] == "not_confirmed"
+    assert "unexpected ValueError" in found["detail"]

@@ -2,11 +2,14 @@
 
 import threading
 
+import pytest
+
 from tws_maintenance.constituents.diff import Changes, Member
 from tws_maintenance.home import Home
 from tws_maintenance.market_events.scope import resolve
 from tws_maintenance.reports.record import TaskResult, constituents_details
 from tws_maintenance.reports.results import describe_impact
+from tws_maintenance.robot import portfolio
 from tws_maintenance.robot.portfolio import (
     Portfolio,
     PortfolioCache,
@@ -127,3 +130,15 @@ def test_what_it_knows_of_one_robot_is_not_told_of_another(
     found = cache.newest(other)
     assert found is not None
     assert "refused the login" in found.problem
+
+
+def test_a_fault_of_our_own_is_told_and_stops_nobody(
+    told: RobotSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: RobotSettings) -> Portfolio:
+        raise KeyError("of our own making")
+
+    monkeypatch.setattr(portfolio, "read_portfolio", broken)
+    found = PortfolioReading(told).portfolio()
+    assert found is not None
+    assert "unexpected KeyError" in found.problem

@@ -34,7 +34,7 @@ def look(client: RobotClient, days: int = 28) -> service.Look:
 
 
 def refresh(client: RobotClient, days: int = 28, seconds: float = 20) -> Refreshed:
-    return service.refresh(client, look(client, days), seconds=seconds)
+    return service.refresh(client, Window(utc_now(), days), seconds=seconds)
 
 
 def earnings(*events: dict[str, object]) -> Provider:
@@ -98,20 +98,21 @@ def test_one_that_does_not_end_in_time_says_what_is_missing(
 def test_a_refresh_that_was_at_work_already_is_not_taken_for_this_one(
     robot: StandInRobot, client: RobotClient, told: RobotSettings
 ) -> None:
-    before = look(client)
     robot.gate.clear()
     robot.at_the_gate.clear()
     RobotClient(told).refresh(28)
     assert robot.at_the_gate.wait(20)
+    looks: list[int] = []
 
-    def let_go_once_asked() -> object:
-        robot.gate.set()
-        robot.override.pop(LOG)
+    def let_go_at_the_second_look() -> object:
+        looks.append(1)
+        if len(looks) > 1:  # the first one comes before the call
+            robot.gate.set()
         return None
 
-    robot.override[LOG] = let_go_once_asked  # type: ignore[assignment]
+    robot.override[LOG] = let_go_at_the_second_look  # type: ignore[assignment]
     with pytest.raises(RefreshingAlready, match="this call did nothing"):
-        service.refresh(client, before, seconds=20)
+        refresh(client)
 
 
 def test_an_answer_that_says_so_is_believed(robot: StandInRobot, client: RobotClient) -> None:
@@ -136,18 +137,32 @@ def test_a_line_that_a_stopped_robot_left_without_an_end_is_no_refresh(
     assert len(refresh(client).lines) == 3
 
 
-def test_a_robot_that_goes_away_in_the_middle_is_unreachable(
+def test_a_robot_that_goes_away_in_the_middle_is_an_error(
     robot: StandInRobot, client: RobotClient
 ) -> None:
-    before = look(client)
+    looks: list[int] = []
 
-    def gone() -> object:
+    def gone_at_the_second_look() -> object:
+        looks.append(1)
+        if len(looks) == 1:  # the one before the call
+            return None
         threading.Thread(target=robot.down).start()
         return "", 500
 
-    robot.override[LOG] = gone  # type: ignore[assignment]
+    robot.override[LOG] = gone_at_the_second_look  # type: ignore[assignment]
     with pytest.raises(RobotError):
-        service.refresh(client, before, seconds=5)
+        refresh(client, seconds=5)
+    assert [one for one in robot.asked if one[1] == REFRESH], "it had been asked"
+
+
+def test_a_provider_that_the_robot_has_no_more_is_not_waited_for(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    refresh(client)
+    robot.providers.pop()
+    done = refresh(client)
+    assert [line.provider for line in done.lines] == ["yfinance", "fomc"]
+    assert done.unfinished == ""
 
 
 @pytest.mark.parametrize(

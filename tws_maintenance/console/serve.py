@@ -27,12 +27,13 @@ PROXY = {
 
 
 def serve(home: Home, settings: ConsoleSettings, on_ready: Callable[[str], None]) -> None:
-    """Serve the console of `home` until SIGINT or SIGTERM; `on_ready` gets its address.
+    """Serve the console of `home` until a signal ends it; `on_ready` gets its address.
 
     Raises:
         SettingsError: others could reach it, and there is no password.
         HomeError: the port is taken, or Dagster's storage cannot be opened.
     """
+    exit_at_signals()
     app = create_app(home, settings)
     try:
         server = listen(app, settings.host, settings.port, settings.trusted_proxy)
@@ -41,13 +42,49 @@ def serve(home: Home, settings: ConsoleSettings, on_ready: Callable[[str], None]
             f"The console cannot listen on {settings.host} port {settings.port}: "
             f"{error.strerror or error}. Stop what listens there, or name another with --port."
         ) from error
-    exit_at_signals()
-    on_ready(address_of(settings))
     try:
+        on_ready(address_of(settings))
         server.run()
     finally:
         server.close()
         app.extensions["tws_maintenance"].close()
+
+
+class Ending:
+    """Whether a signal asked this process to end; among waitress's channels, one that looks.
+
+    A signal is an exception wherever it falls, and one that falls into a callback of the garbage
+    collector is printed and lost: the console served on. Waitress asks all channels whether they
+    are readable before it waits, at least once a second, and there it is raised again.
+    """
+
+    accepting = False
+
+    def __init__(self) -> None:
+        self.is_asked = False
+
+    def ask(self, _number: int, _frame: FrameType | None) -> None:
+        """Handle a signal."""
+        self.is_asked = True
+        sys.exit(0)
+
+    def readable(self) -> bool:
+        """Return False: there is nothing to read. Raises SystemExit where the end was asked for."""
+        if self.is_asked:
+            sys.exit(0)
+        return False
+
+    def writable(self) -> bool:
+        """Return False: there is nothing to write."""
+        return False
+
+    def close(self) -> None:
+        """Do nothing: nothing is open."""
+
+
+ENDING = Ending()
+# No file has this number, and none that is neither readable nor writable is looked at.
+NO_FILE = -1
 
 
 def exit_at_signals() -> None:
@@ -55,10 +92,10 @@ def exit_at_signals() -> None:
 
     SIGHUP is a terminal that was closed; under `nohup` it stays without effect.
     """
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _interrupted)
+            signal.signal(number, ENDING.ask)
 
 
 def listen(app: Flask, host: str, port: int, trusted_proxy: str | None = None) -> Any:
@@ -71,6 +108,7 @@ def listen(app: Flask, host: str, port: int, trusted_proxy: str | None = None) -
     """
     return create_server(
         app,
+        {NO_FILE: ENDING},
         host=host,
         port=port,
         threads=THREADS,
@@ -85,7 +123,3 @@ def address_of(settings: ConsoleSettings) -> str:
     """Return where the page is."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"http://{host}:{settings.port}/maintenance"
-
-
-def _interrupted(_number: int, _frame: FrameType | None) -> None:
-    sys.exit(0)

@@ -155,6 +155,49 @@ def test_a_signal_while_dev_begins_leaves_nothing_behind(
     until(lambda: processes_on(program.home) == [], "the end of all processes")
 
 
+SWALLOWING = """
+import os, signal, sys
+from tws_maintenance.console.serve import exit_at_signals, serve
+from tws_maintenance.home import find_home
+from tws_maintenance.settings import load_settings
+
+class Swallows:
+    def __del__(self):
+        os.kill(os.getpid(), signal.Signals[sys.argv[1]])
+
+def at_once(address):
+    if sys.argv[3] == "serving":
+        Swallows()
+    print(address, flush=True)
+
+exit_at_signals()
+if sys.argv[3] == "beginning":
+    Swallows()
+home = find_home()
+serve(home, load_settings(home).console.placed(None, int(sys.argv[2])), at_once)
+"""
+
+
+@pytest.mark.parametrize("when", ["beginning", "serving"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_that_falls_into_garbage_collection_ends_the_console_all_the_same(
+    program: Program, name: str, when: str
+) -> None:
+    """Python prints and forgets what is raised there, as a signal's exception was."""
+    port = str(free_port())
+    done = subprocess.run(
+        [sys.executable, "-c", SWALLOWING, name, port, when],
+        env=program.full_environment(),
+        cwd=program.home.root,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+    assert "Exception ignored in: <function Swallows.__del__" in done.stderr
+    assert (done.returncode, done.stdout) == (0, f"http://127.0.0.1:{port}/maintenance\n")
+
+
 STUBBORN = r"""
 import os, signal, time
 signal.signal(signal.SIGINT, signal.SIG_IGN)

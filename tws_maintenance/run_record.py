@@ -7,7 +7,7 @@ step's error becomes part of its task's result. What does not: the steps themsel
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,8 @@ class RunRecord:
         self._errors: list[str] = []
         self._results = {task: self._new_result(task) for task in _in_order(request.tasks)}
         self._alive = FileLock(run_lock(home, request.run_id), thread_local=False)
+        # Set by who drives the run: raises, not an Exception, where it was interrupted meanwhile.
+        self.heed_interrupts: Callable[[], None] = lambda: None
 
     @property
     def report_id(self) -> str:
@@ -207,7 +209,11 @@ class RunRecord:
 
     @contextlib.contextmanager
     def step(self, task: str) -> Iterator[TaskResult]:
-        """The one edge at which an error becomes part of the result."""
+        """The one edge at which an error becomes part of the result.
+
+        And at which a run that was interrupted stops, whatever became of the signal.
+        """
+        self.heed_interrupts()
         result = self._results[task]
         result.started_at = result.started_at or utc_now()
         try:

@@ -15,7 +15,7 @@ from tws_maintenance.errors import SettingsError, TwsMaintenanceError, UsageErro
 from tws_maintenance.home import Home, find_home
 from tws_maintenance.indices import DEFAULT_DAYS
 from tws_maintenance.maintenance import HeadStart, MaintenanceRun, head_start
-from tws_maintenance.pipeline import names
+from tws_maintenance.pipeline import interrupts, names
 from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.run_config import CONFIG, misuse_of
 from tws_maintenance.pipeline.run_report import step_failures
@@ -56,7 +56,8 @@ def build_report_resource(begun: HeadStart | None = None) -> dg.ResourceDefiniti
                 _reconcile(home, context)
             run.open(problem or misuse)
             _tag(run, context)
-            yield run
+            with interrupts.noted() as run.heed_interrupts:
+                yield run
         except BaseException as error:
             _close(run, context, error)
             raise
@@ -161,7 +162,8 @@ def _close(
     except Exception as fault:  # noqa: BLE001 - a report without them is better than none
         failures = {"dagster": f"Dagster's events of this run could not be read: {fault}"}
     try:
-        run.close(failures, error)
+        with interrupts.kept_out():  # all that they could stop is over
+            run.close(failures, error)
     except Exception as fault:
         told = f"The report of run {run.request.run_id} could not be written: {fault}"
         sys.stderr.write(f"{told}\n")

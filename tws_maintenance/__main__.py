@@ -1,7 +1,10 @@
 """`python -m tws_maintenance`, also installed as `tws-maintenance`."""
 
+import os
 import sys
 from pathlib import Path
+
+from tws_maintenance.home import HOME_VARIABLE
 
 
 def main() -> None:
@@ -9,9 +12,25 @@ def main() -> None:
     # `-m` puts the current folder first; a robot's checkout may hold a holidays.py of its own.
     if sys.path and sys.path[0] == str(Path.cwd()):
         del sys.path[0]
+    # Its maintenance.toml may switch indices on, of which the command line's choices are made.
+    home = _home_named(sys.argv[1:])
+    if home:
+        os.environ[HOME_VARIABLE] = str(Path(home).expanduser().resolve())
     from tws_maintenance.cli.main import cli
 
     cli(prog_name="python -m tws_maintenance")
+
+
+def _home_named(arguments: list[str]) -> str | None:
+    """Return what --home names, before the name of a command."""
+    for place, word in enumerate(arguments):
+        if word.startswith("--home="):
+            return word.removeprefix("--home=")
+        if word == "--home":
+            return next(iter(arguments[place + 1 :]), None)
+        if not word.startswith("-"):
+            break
+    return None
 
 
 if __name__ == "__main__":

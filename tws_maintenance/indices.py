@@ -1,17 +1,20 @@
 """One declaration an index. Assets, checks, command-line choices, cards and docs come from it.
 
-A new index is a new entry in `DECLARED`. An optional one is part of `INDICES` where the environment
-says so (`ENABLED`), which every process of ours inherits: assets, command-line choices, schedules
-and cards are made before any home is read. What an operator may change about one (thresholds) is a
-setting in `tws_maintenance.settings`; what makes it that index is here.
+A new index is a new entry in `DECLARED`. An optional one is part of `INDICES` where the home of
+this process says so: assets, command-line choices, schedules and cards are made of it while we are
+imported, which is why that one setting is read here. What an operator may change otherwise
+(thresholds) is in `tws_maintenance.settings`; what makes it that index is here.
 """
 
 import os
 import re
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
+
+from tws_maintenance.home import find_home
 
 MARKET_EVENTS = "market_events"
 METADATA_VALIDATION = "metadata_validation"
@@ -132,7 +135,7 @@ class Index:
 
     @property
     def switch(self) -> str:
-        """The environment variable that switches an optional index on."""
+        """The environment variable that switches an optional index on or off."""
         return f"{SWITCH_PREFIX}{self.key.upper()}{SWITCH_SUFFIX}"
 
     @property
@@ -298,13 +301,33 @@ DECLARED: dict[str, Index] = {
 }
 
 
-def _is_enabled(index: Index) -> bool:
-    """Tell whether an index is maintained by this process, and by those that it starts."""
-    value = os.environ.get(index.switch, "").strip().lower()
-    return not index.is_optional or value in {"1", "true", "yes", "on"}
+def _switched_on_in_the_file() -> set[str]:
+    """Return the indices that the home's maintenance.toml switches on.
+
+    A file that cannot be read says nothing here; whoever loads the settings tells what is wrong.
+    """
+    try:
+        found = tomllib.loads(find_home().settings_file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return set()
+    indices = found.get("indices")
+    tables = indices.items() if isinstance(indices, dict) else ()
+    return {key for key, one in tables if isinstance(one, dict) and one.get("enabled") is True}
 
 
-INDICES: dict[str, Index] = {key: index for key, index in DECLARED.items() if _is_enabled(index)}
+def _enabled() -> dict[str, Index]:
+    """Return what this process maintains: by the environment first, then by maintenance.toml."""
+    written = _switched_on_in_the_file()
+
+    def is_enabled(index: Index) -> bool:
+        said = os.environ.get(index.switch, "").strip().lower()
+        is_on = said in {"1", "true", "yes", "on"} if said else index.key in written
+        return is_on or not index.is_optional
+
+    return {key: index for key, index in DECLARED.items() if is_enabled(index)}
+
+
+INDICES: dict[str, Index] = _enabled()
 VENUES = tuple(dict.fromkeys(index.venue for index in INDICES.values()))
 
 CONSTITUENT_TASKS = tuple(index.task for index in INDICES.values())

@@ -130,7 +130,8 @@ def _refuse_what_switches_nothing(index: Index, value: IndexSettings) -> None:
     if value.enabled is None or value.enabled == (index.key in INDICES):
         return
     told = (
-        f"only the environment switches it, which every process must have: set {index.switch}"
+        f"this process began {'without' if value.enabled else 'with'} it. Start it again; "
+        f"where {index.switch} is set, the environment decides"
         if index.is_optional
         else "it is always maintained; leave its task out of what you run"
     )

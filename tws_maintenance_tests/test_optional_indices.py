@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +95,35 @@ def test_switched_on_everything_comes_by_itself(both: Program) -> None:
     assert "1301.T" in both("history", TASKS[1], "--on", utc_now().date().isoformat()).stdout
 
 
+def test_maintenance_toml_switches_one_on_for_every_process_of_its_home(
+    home: Home, tmp_path: Path
+) -> None:
+    home.settings_file.write_text("[indices.nasdaq100]\nenabled = true\nmin_rows = 100\n")
+    elsewhere = Home(tmp_path / "elsewhere")
+    elsewhere.root.mkdir()
+    with PageServer({"nasdaq100": nasdaq_page(nasdaq_members())}) as server:
+        named = Program(elsewhere, environment_of(server))
+        done = named("--home", str(home.root), "run", "--apply", "--task", TASKS[0])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (home.data / "nasdaq100_constituents.csv").exists()
+    assert TASKS[0] in named(f"--home={home.root}", "status", "--json").stdout
+    assert TASKS[0] not in named("status", "--json").stdout
+    # As the Dagster UI and its daemon do: by the folder's environment, not by our command line.
+    program = Program(home)
+    assert TASKS[0] in program.execute(sys.executable, "-c", _names_of_assets()).stdout
+    off = program("run", "--task", TASKS[0], **{NASDAQ.switch: "false"})
+    assert off.returncode == 2
+    assert "switched off" in off.stderr
+
+
+def test_a_file_that_cannot_be_read_is_told_and_switches_nothing(program: Program) -> None:
+    program.home.settings_file.write_text("[indices.nasdaq100\nenabled = true\n")
+    done = program("run", "--task", "hsi_constituents")
+    assert done.returncode == 2
+    assert "maintenance.toml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_switched_off_again_their_reports_are_still_read(both: Program) -> None:
     both("run", "--apply", "--task", TASKS[0])
     without = {key: value for key, value in both.environment.items() if "ENABLED" not in key}
@@ -115,9 +145,11 @@ def _names_of_assets() -> str:
 def test_off_by_default_nothing_of_them_is_anywhere(program: Program) -> None:
     assert {"nasdaq100", "nikkei225"} & set(INDICES) == set()
     assert "nasdaq100" not in program("run", "--help").stdout
-    refused = program("run", "--task", TASKS[0])
-    assert refused.returncode == 2
-    assert "nasdaq100" in refused.stderr
+    for command in (("run", "--task"), ("explain",), ("history",), ("restore",)):
+        refused = program(*command, TASKS[0])
+        assert refused.returncode == 2
+        assert "NASDAQ-100 is optional and switched off" in refused.stderr
+        assert "[indices.nasdaq100]" in refused.stderr
     found = program.execute(sys.executable, "-c", _names_of_assets())
     assert "sp500_constituents" in found.stdout
     assert "nasdaq100" not in found.stdout
@@ -127,7 +159,7 @@ def test_off_by_default_nothing_of_them_is_anywhere(program: Program) -> None:
 @pytest.mark.parametrize(
     ("written", "told"),
     [
-        ("[indices.nasdaq100]\nenabled = true\n", NASDAQ.switch),
+        ("[indices.nasdaq100]\nenabled = true\n", "this process began without it"),
         ("[indices.sp500]\nenabled = false\n", "always maintained"),
         ("[indices.dax]\nmin_rows = 3\n", "unknown index 'dax'"),
     ],

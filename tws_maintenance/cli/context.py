@@ -8,6 +8,7 @@ import click
 
 from tws_maintenance.errors import TwsMaintenanceError, UsageError
 from tws_maintenance.home import HOME_VARIABLE, Home, find_home, is_checkout
+from tws_maintenance.indices import DECLARED, INDICES
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the value alone, as JSON, on stdout."
@@ -21,6 +22,24 @@ reason_option = click.option(
     "--reason", default="", metavar="TEXT", help="Why; kept in the report."
 )
 verbose_option = click.option("--verbose", "-v", is_flag=True, help="Show Dagster's log on stderr.")
+
+
+class TaskChoice(click.Choice[str]):
+    """One of the tasks; of an optional index that is off, it is said how to switch it on."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the task. Raises click.BadParameter for any other word."""
+        for index in DECLARED.values():
+            if value == index.task and index.key not in INDICES:
+                self.fail(
+                    f"{index.name} is optional and switched off. Write `enabled = true` below "
+                    f"[indices.{index.key}] in maintenance.toml.",
+                    param,
+                    ctx,
+                )
+        return super().convert(value, param, ctx)
+
+
 pass_home = click.make_pass_decorator(Home)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from tws_maintenance.cli.context import json_option, pass_home
+from tws_maintenance.cli.context import TaskChoice, json_option, pass_home
 from tws_maintenance.cli.output import print_json
 from tws_maintenance.home import Home
 from tws_maintenance.indices import CONSTITUENT_TASKS
@@ -14,7 +14,7 @@ DIGITS = 12
 
 
 @click.command()
-@click.argument("task", type=click.Choice(CONSTITUENT_TASKS))
+@click.argument("task", type=TaskChoice(CONSTITUENT_TASKS))
 @click.argument("symbol")
 @json_option
 @pass_home

@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 import click
 
-from tws_maintenance.cli.context import json_option, pass_home
+from tws_maintenance.cli.context import TaskChoice, json_option, pass_home
 from tws_maintenance.cli.output import print_json, print_table
 from tws_maintenance.home import Home
 from tws_maintenance.indices import CONSTITUENT_TASKS
@@ -15,7 +15,7 @@ FIRST_LIST = 20
 
 
 @click.command()
-@click.argument("task", type=click.Choice(CONSTITUENT_TASKS))
+@click.argument("task", type=TaskChoice(CONSTITUENT_TASKS))
 @click.option(
     "--on",
     "day",

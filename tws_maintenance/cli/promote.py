@@ -2,7 +2,13 @@
 
 import click
 
-from tws_maintenance.cli.context import json_option, pass_home, reason_option, verbose_option
+from tws_maintenance.cli.context import (
+    TaskChoice,
+    json_option,
+    pass_home,
+    reason_option,
+    verbose_option,
+)
 from tws_maintenance.cli.output import finish
 from tws_maintenance.home import Home
 from tws_maintenance.indices import CONSTITUENT_TASKS, MARKET_EVENTS
@@ -15,7 +21,7 @@ from tws_maintenance.indices import CONSTITUENT_TASKS, MARKET_EVENTS
     "-t",
     "chosen",
     multiple=True,
-    type=click.Choice([*CONSTITUENT_TASKS, MARKET_EVENTS]),
+    type=TaskChoice([*CONSTITUENT_TASKS, MARKET_EVENTS]),
     help="One of its lists; may be given again. [default: all that it staged]",
 )
 @reason_option

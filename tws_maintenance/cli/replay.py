@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tws_maintenance.cli.context import json_option, pass_home
+from tws_maintenance.cli.context import TaskChoice, json_option, pass_home
 from tws_maintenance.cli.output import print_json, print_table
 from tws_maintenance.home import Home
 from tws_maintenance.indices import CONSTITUENT_TASKS
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     "--task",
     "tasks",
     multiple=True,
-    type=click.Choice(CONSTITUENT_TASKS),
+    type=TaskChoice(CONSTITUENT_TASKS),
     help="Only this list; may be repeated.",
 )
 @json_option

@@ -3,6 +3,7 @@
 import click
 
 from tws_maintenance.cli.context import (
+    TaskChoice,
     json_option,
     override_option,
     pass_home,
@@ -15,7 +16,7 @@ from tws_maintenance.indices import CONSTITUENT_TASKS
 
 
 @click.command()
-@click.argument("task", type=click.Choice(CONSTITUENT_TASKS))
+@click.argument("task", type=TaskChoice(CONSTITUENT_TASKS))
 @click.option("--backup", "backup_id", metavar="ID", help="Which one. [default: the newest]")
 @click.option("--apply", is_flag=True, help="Restore it. Without it the changes are only shown.")
 @override_option

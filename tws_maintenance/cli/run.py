@@ -3,6 +3,7 @@
 import click
 
 from tws_maintenance.cli.context import (
+    TaskChoice,
     json_option,
     override_option,
     pass_home,
@@ -20,7 +21,7 @@ from tws_maintenance.indices import DEFAULT_DAYS, MARKET_EVENTS, MAX_DAYS, TASK_
     "-t",
     "chosen",
     multiple=True,
-    type=click.Choice([*TASKS, *TASK_GROUPS]),
+    type=TaskChoice([*TASKS, *TASK_GROUPS]),
     help="A task or a group of tasks; may be given again. [default: all]",
 )
 @click.option(

@@ -47,6 +47,19 @@ def sheet(rows: Sequence[Sequence[object]], title: str = "holdings") -> bytes:
     return content.getvalue()
 
 
+def far_out(place: str | None) -> bytes:
+    """Return a workbook of few bytes, one of whose cells is at `place`, None for broken XML."""
+    content, good = io.BytesIO(), io.BytesIO(sheet([HEADER, ["Apple", "AAPL"]]))
+    with zipfile.ZipFile(good) as packed, zipfile.ZipFile(content, "w") as odd:
+        for name in packed.namelist():
+            part = packed.read(name)
+            if "worksheets/" in name:
+                moved = part.replace(b'r="A2"', f'r="{place}"'.encode(), 1)
+                part = moved if place else part[:-20]
+            odd.writestr(name, part)
+    return content.getvalue()
+
+
 def changed(content: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
     value = json.loads(content)
     change(value["indexSeriesList"][0])
@@ -155,6 +168,9 @@ HEADER: list[object] = ["Name", "Ticker"]
         (packed(x=b"no workbook"), "damaged"),
         (packed(bomb=b"\0" * (60 << 20)), "would unpack to 60 MB"),
         (packed(**{f"part{n}": b"x" for n in range(300)}), "in 300 parts"),
+        (far_out("A1048576"), "a sheet of 1048576 rows and 2 columns"),
+        (far_out("XFD9000"), "a sheet of 9000 rows and 16384 columns"),
+        (far_out(None), "damaged"),
         (sheet([HEADER, ["Apple", "AAPL"]], "other"), "no longer has a sheet 'holdings'"),
         (sheet([["Company", "Code"], ["Apple", "AAPL"]]), "columns Name and Ticker"),
         (sheet([[], *[["x"]] * 40, HEADER]), "in its first 30 rows"),

@@ -1,5 +1,6 @@
 """`python -m tws_maintenance`, also installed as `tws-maintenance`."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -15,7 +16,8 @@ def main() -> None:
     # Its maintenance.toml may switch indices on, of which the command line's choices are made.
     home = _home_named(sys.argv[1:])
     if home:
-        os.environ[HOME_VARIABLE] = str(Path(home).expanduser().resolve())
+        with contextlib.suppress(RuntimeError):  # of ~nobody; told where the home is entered
+            os.environ[HOME_VARIABLE] = str(Path(home).expanduser().resolve())
     from tws_maintenance.cli.main import cli
 
     cli(prog_name="python -m tws_maintenance")
@@ -23,14 +25,15 @@ def main() -> None:
 
 def _home_named(arguments: list[str]) -> str | None:
     """Return what --home names, before the name of a command."""
-    for place, word in enumerate(arguments):
+    named, words = None, iter(arguments)
+    for word in words:
         if word.startswith("--home="):
-            return word.removeprefix("--home=")
-        if word == "--home":
-            return next(iter(arguments[place + 1 :]), None)
-        if not word.startswith("-"):
+            named = word.removeprefix("--home=")
+        elif word == "--home":
+            named = next(words, None)
+        elif not word.startswith("-"):
             break
-    return None
+    return named
 
 
 if __name__ == "__main__":

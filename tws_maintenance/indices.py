@@ -312,7 +312,12 @@ def _switched_on_in_the_file() -> set[str]:
         return set()
     indices = found.get("indices")
     tables = indices.items() if isinstance(indices, dict) else ()
-    return {key for key, one in tables if isinstance(one, dict) and one.get("enabled") is True}
+    return {key for key, one in tables if isinstance(one, dict) and _is_true(one.get("enabled"))}
+
+
+def _is_true(value: object) -> bool:
+    """Tell whether a setting says yes, in any way that the settings themselves take for it."""
+    return str(value).strip().lower() in {"1", "true", "yes", "on", "y", "t"}
 
 
 def _enabled() -> dict[str, Index]:
@@ -320,8 +325,8 @@ def _enabled() -> dict[str, Index]:
     written = _switched_on_in_the_file()
 
     def is_enabled(index: Index) -> bool:
-        said = os.environ.get(index.switch, "").strip().lower()
-        is_on = said in {"1", "true", "yes", "on"} if said else index.key in written
+        said = os.environ.get(index.switch, "").strip()
+        is_on = _is_true(said) if said else index.key in written
         return is_on or not index.is_optional
 
     return {key: index for key, index in DECLARED.items() if is_enabled(index)}

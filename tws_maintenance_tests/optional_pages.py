@@ -4,7 +4,7 @@ from html import escape
 
 from tws_maintenance.demo.pages import Company, companies
 
-SECTORS = ("Technology", "Health Care", "Utilities")
+SECTORS = ("Technology", "Exchanges", "Utilities")
 
 
 def nasdaq_members() -> list[Company]:
@@ -47,7 +47,9 @@ def nikkei_page(members: list[Company]) -> bytes:
             if c.sector == sector
         )
         parts.append(f"<h3>{sector}</h3><ul>{items}</ul>")
-    former = "<h2>Former components</h2><ul><li>Yesterday Mill (TYO: 9999)</li></ul>"
+    # One sector is called like what changes are called, and the former stand below a year.
+    former = "<h2>Former components</h2><h3>2023</h3><ul><li>Yesterday Mill (TYO: 9999)</li></ul>"
+    former += "<ul><li>A group (TYO: 9998)<ul><li>its mill</li></ul></li></ul>"
     noise = "<ul><li>A note about the exchange (TYO)</li><li>Nikkei Inc.</li></ul>"
     return _page(f"<h2>Components</h2>{''.join(parts)}{former}<h2>See also</h2>{noise}")
 

@@ -17,6 +17,7 @@ from tws_maintenance.sources.gather import READERS
 from tws_maintenance.sources.model import RawCopy, SourceTable
 from tws_maintenance.storage.digest import sha256
 from tws_maintenance_tests.optional_pages import (
+    SECTORS,
     nasdaq_members,
     nasdaq_page,
     nikkei_members,
@@ -44,7 +45,7 @@ def read(key: str, content: bytes) -> SourceTable:
 def test_the_page_of_the_nasdaq_100_is_read() -> None:
     table = read("nasdaq100", nasdaq_page(nasdaq_members()))
     assert len(table.rows) == 101
-    assert {row.sector for row in table.rows} == {"Technology", "Health Care", "Utilities"}
+    assert {row.sector for row in table.rows} == set(SECTORS)
     assert table.rows[0].sub_industry == "Software"
 
 

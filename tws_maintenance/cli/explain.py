@@ -31,7 +31,9 @@ def explain(home: Home, task: str, symbol: str, as_json: bool) -> None:
     name = f" ({found['security']})" if found["security"] else ""
     click.secho(f"{found['symbol']}{name} {state} of {index_of_task(task).name}", bold=True)
     if not found["stays"]:
-        click.echo("  in the file; nothing was promoted here yet, so nothing is on record of it")
+        click.echo("  in the file; by no promotion that is on record")
+    elif not found["is_member"] and found["stays"][-1]["to_date"] is None:
+        click.echo("  not in the file, although no report took it out: it was edited by hand")
     for stay in found["stays"]:
         for line in _stay(stay):
             click.echo(f"  {line}")

@@ -37,9 +37,12 @@ def history(home: Home, task: str, day: datetime | None, as_json: bool) -> None:
     if day is not None and day.date() > utc_now().date():
         raise UsageError(f"{day.date()} has not come yet; --on takes a day up to today (UTC).")
     if day is not None:
-        members = [asdict(stay) for stay in members_on(stays, day.date())]
-        _print_members(task, day.date(), members, as_json)
-        if day.date().isoformat() < begun:
+        on = day.date()
+        # Unknown is not nobody: stays without a beginning are of before the history.
+        is_known = any(not stay.from_date for stay in stays) or "" < begun <= on.isoformat()
+        members = [asdict(stay) for stay in members_on(stays, on)] if is_known else None
+        _print_members(task, on, members, as_json)
+        if on.isoformat() < begun:
             told = f"The history begins on {begun}; of changes before that day nothing is known."
             click.echo(told, err=True)
         return
@@ -72,9 +75,14 @@ def _shortened(changes: list[dict[str, str]]) -> list[dict[str, str]]:
     return [line, *changes[len(begun) :]]
 
 
-def _print_members(task: str, day: date, members: list[dict[str, str]], as_json: bool) -> None:
+def _print_members(
+    task: str, day: date, members: list[dict[str, str]] | None, as_json: bool
+) -> None:
     if as_json:
         print_json({"task": task, "on": day.isoformat(), "members": members})
+        return
+    if members is None:
+        click.echo(f"Who was a member on {day} is not known: no promotion of before is on record.")
         return
     columns = [("symbol", False), ("company", False), ("since", False)]
     rows = [[m["symbol"], m["security"], m["from_date"] or "before the history"] for m in members]

@@ -11,7 +11,7 @@ from typing import Any
 from tws_maintenance.clock import utc_text
 from tws_maintenance.constituents.live import LiveFile
 from tws_maintenance.constituents.proposal import Proposal
-from tws_maintenance.indices import Index
+from tws_maintenance.indices import DECLARED, Index
 from tws_maintenance.settings import IndexSettings
 from tws_maintenance.sources.model import Attempt, Gathered, SourceRow, SourceTable
 
@@ -219,7 +219,7 @@ def _values(
         return [said or other for said, other in zip(own, found, strict=True)]
     if column == "security" and live is not None:
         # A name as the page had it is better than the shortened capitals of a list of holdings.
-        others.append({row["symbol"]: row["security"] for row in live.rows if row["security"]})
+        others.append({row["symbol"]: row["security"] for row in live.rows if row.get("security")})
     return [
         next((other[symbol] for other in others if symbol in other), said)
         for symbol, said in zip(symbols, own, strict=True)
@@ -250,7 +250,10 @@ def agreements(proposal: Proposal) -> Iterator[tuple[str, str]]:
     changes = proposal.changes
     for symbol in sorted({one.symbol for one in (*changes.added, *changes.removed)}):
         came = any(one.symbol == symbol for one in changes.added)
-        told = [_agreement(one, symbol, came=came) for one in proposal.corroboration]
+        # What is no symbol of this index was looked for nowhere.
+        is_known = DECLARED[proposal.index].symbol_rule.is_symbol(symbol)
+        others = proposal.corroboration if is_known else ()
+        told = [_agreement(one, symbol, came=came) for one in others]
         if any(told):
             yield symbol, "; ".join(filter(None, told))
 
@@ -260,6 +263,11 @@ def _agreement(one: dict[str, Any], symbol: str, *, came: bool) -> str:
     if one["error"]:
         return ""
     of = one["title"] + (f" of {one['as_of'][:10]}" if one["as_of"] else "")
+    if one["is_old"]:
+        is_other = one["only_here"] if came else one["only_there"]
+        differs = any(each["symbol"] == symbol for each in is_other)
+        said = ("not in" if came else "still in") if differs else "the same in"
+        return f"{said} {of}, which is too old to confirm it"
     if came:
         is_missing = any(each["symbol"] == symbol for each in one["only_here"])
         return f"not in {of}" if is_missing else f"confirmed by {of}"

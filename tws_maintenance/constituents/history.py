@@ -83,7 +83,9 @@ def settled(
     """Return `stays` with what publishing `after` changes; `before` begins an empty history."""
     old = {row["symbol"]: row for row in before}
     new = {row["symbol"]: row for row in after}
-    known = list(stays) or [Stay(s, row["security"], "", "", "") for s, row in sorted(old.items())]
+    known = list(stays) or [
+        Stay(s, row.get("security", ""), "", "", "") for s, row in sorted(old.items())
+    ]
     open_symbols = {stay.symbol for stay in known if not stay.to_date}
     moved = renames(
         {s: row for s, row in old.items() if s in open_symbols},

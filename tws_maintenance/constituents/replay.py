@@ -30,8 +30,8 @@ from tws_maintenance.home import Home
 from tws_maintenance.indices import WIKIPEDIA, Index
 from tws_maintenance.receipt import Override, Receipt, read_receipt
 from tws_maintenance.run_mark import RunMark
-from tws_maintenance.settings import IndexSettings
-from tws_maintenance.sources.gather import READERS
+from tws_maintenance.settings import IndexSettings, load_settings
+from tws_maintenance.sources.gather import READERS, unreadable
 from tws_maintenance.sources.model import Attempt, Gathered, RawCopy
 from tws_maintenance.storage.atomic import write_whole
 from tws_maintenance.storage.digest import sha256
@@ -117,7 +117,9 @@ def _then(
         if result.get("proposal_id"):
             raise _Unknown("what it staged was removed or is damaged") from None
         gathered = _gathered(home, index, proposal_id, _told_sources(home, proposal_id, result))
-        return _Then(gathered, started_at, _now(home, index), _limits(index, {}), Override())
+        # Its limits are not on record: those of now, which are those of then unless changed.
+        limits = load_settings(home).of(index)
+        return _Then(gathered, started_at, _now(home, index), limits, Override())
     try:
         receipt = read_receipt(home, proposal_id)
     except ProposalUnaudited:
@@ -176,6 +178,8 @@ def _attempt(index: Index, path: Path, copy: dict[str, Any]) -> Attempt:
         return Attempt(spec, raw.url, raw, READERS[spec.kind].parse(raw, index), status=raw.status)
     except SourceError as error:
         return Attempt(spec, raw.url, raw, error=error, status=raw.status)
+    except Exception as fault:  # noqa: BLE001 - as when it was fetched
+        return Attempt(spec, raw.url, raw, error=unreadable(fault), status=raw.status)
 
 
 def _limits(index: Index, then: dict[str, Any]) -> IndexSettings:

@@ -58,7 +58,7 @@ def _told(symbols: list[str], verbs: tuple[str, str], day: str, report_id: str) 
 
 
 def _newest(stays: list[Stay], symbol: str, key: str) -> Stay | None:
-    found = [one for one in stays if one.symbol == symbol and getattr(one, key)]
+    found = [one for one in reversed(stays) if one.symbol == symbol and getattr(one, key)]
     return max(found, key=lambda one: str(getattr(one, key)), default=None)
 
 

@@ -87,13 +87,20 @@ def _symbol(index: Index, text: str) -> str:
 
 
 def _live_row(home: Home, index: Index, symbol: str) -> str | None:
-    """Return the company of a symbol in the live file, None where it is not in it."""
-    try:
-        live = read_live(home, index)
-    except LiveFileError:
-        return None
-    row = live.by_symbol().get(symbol) if live else None
-    return row["security"] if row else None
+    """Return the company of a symbol in the live file, None where it is not in it.
+
+    Raises:
+        LiveFileError: the file is missing or cannot be read, so that nobody knows.
+    """
+    live = read_live(home, index)
+    if live is None:
+        raise LiveFileError(
+            f"{home.relative(home.live_file(index.key))} is missing, so who is a member of "
+            f"{index.name} is not known. `status` says how to bring it back, "
+            f"`history {index.task}` who came and went."
+        )
+    row = live.by_symbol().get(symbol)
+    return row.get("security", "") if row else None
 
 
 def _stay(home: Home, index: Index, stay: Stay) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from tws_maintenance.clock import utc_now, utc_text
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.errors import UsageError
 from tws_maintenance.home import Home, find_home
-from tws_maintenance.indices import INDICES
+from tws_maintenance.indices import DECLARED
 
 EXTENSION = "tws_maintenance.cache_guard"
 PATH = "/api/maintenance/caches"
@@ -140,7 +140,7 @@ class CacheGuard:
             one.signature, one.has_seen = signature, True
 
     def _generation(self, key: str) -> str | None:
-        found = read_generation(self._home, INDICES[key])
+        found = read_generation(self._home, DECLARED[key])
         return found.generation if found else None
 
     def _answer(self) -> tuple[dict[str, Any], dict[str, str]]:
@@ -153,8 +153,8 @@ def _refuse_mistakes(
     if EXTENSION in app.extensions:
         raise UsageError("This application has a CacheGuard already; give it all the caches.")
     for key, invalidate in invalidators.items():
-        if key not in INDICES:
-            raise UsageError(f"CacheGuard knows no index {key!r}; known are {', '.join(INDICES)}.")
+        if key not in DECLARED:
+            raise UsageError(f"CacheGuard knows no index {key!r}; known are {', '.join(DECLARED)}.")
         if not callable(invalidate):
             raise UsageError(
                 f"CacheGuard was given {invalidate!r} for {key}, expected a function without "

@@ -6,8 +6,11 @@ and anything else that redirects is not the robot.
 """
 
 import email.utils
+import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -36,6 +39,8 @@ CACHES = "/api/maintenance/caches"
 REFRESH = "/api/market-events/refresh"
 PASSWORD_VARIABLE = f"{PREFIX}ROBOT__PASSWORD"
 
+# How much longer than its timeout, which is of a socket, a whole answer may take.
+TIMES_THE_TIMEOUT, GRACE_SECONDS = 2, 1.0
 MAX_BYTES = 5 << 20
 CHUNK_BYTES = 1 << 16
 LOGS_ASKED = 200
@@ -51,6 +56,7 @@ class _Answer:
     content: bytes
     location: str
     asked_at: datetime
+    ended_at: datetime
     served_at: str | None
 
     @property
@@ -73,13 +79,11 @@ class RobotClient:
 
     def __init__(self, settings: RobotSettings) -> None:
         self._settings = settings
-        self._session = UnredirectedSession()
-        # A proxy of the environment is for the internet; nor has ~/.netrc anything to say here.
         self._is_local = urlsplit(settings.url).hostname in LOOPBACK_HOSTS
-        self._session.trust_env = not self._is_local
         self._is_logged_in = False
         self._csrf_token = ""
         self._form_token = ""
+        self._begin_session()
 
     def positions(self) -> list[answers.Position]:
         """Return what the robot holds, options and zero quantities too."""
@@ -105,7 +109,8 @@ class RobotClient:
         """Ask for a refresh of the robot's events; return its answer, and when by its own clock.
 
         It returns at once: the refresh goes on in the robot. The instant is exact where the robot
-        runs on this machine, else of its Date header, which knows whole seconds.
+        runs on this machine, else of its Date header, which knows whole seconds, less the time
+        that the call took: the refresh may have begun before the answer was dated.
         """
         self._log_in_first()
         answer = self._post_refresh(days)
@@ -114,7 +119,9 @@ class RobotClient:
             self._is_logged_in, self._csrf_token = False, ""
             self._log_in_first()
             answer = self._post_refresh(days)
-        at = answer.asked_at if self._is_local else _instant(answer.served_at) or answer.asked_at
+        at = answer.asked_at
+        if not self._is_local and (served_at := _instant(answer.served_at)):
+            at = served_at - (answer.ended_at - answer.asked_at)
         return self._checked(REFRESH, answer, answers.RefreshStarted), at
 
     def _post_refresh(self, days: int) -> _Answer:
@@ -199,17 +206,45 @@ class RobotClient:
         return self._form_token
 
     def _send(self, method: str, path: str, **asked: Any) -> _Answer:
+        """Ask in a thread: headers that trickle in are met by no timeout of a socket."""
+        answer: Future[_Answer] = Future()
+
+        def work() -> None:
+            try:
+                answer.set_result(self._sent(self._session, method, path, **asked))
+            except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
+                answer.set_exception(error)
+
+        threading.Thread(target=work, name="robot-call", daemon=True).start()
+        limit = TIMES_THE_TIMEOUT * self._settings.timeout + GRACE_SECONDS
+        try:
+            return answer.result(limit)
+        except FutureTimeout as error:
+            self._begin_session()  # the former is still in use
+            raise RobotUnreachable(
+                f"{self._settings.url}{path} gave no whole answer within {limit:g} s"
+            ) from error
+
+    def _begin_session(self) -> None:
+        self._session = UnredirectedSession()
+        # A proxy of the environment is for the internet; nor has ~/.netrc anything to say here.
+        self._session.trust_env = not self._is_local
+        self._is_logged_in, self._csrf_token, self._form_token = False, "", ""
+
+    def _sent(self, session: requests.Session, method: str, path: str, **asked: Any) -> _Answer:
         url = f"{self._settings.url}{path}"
         limit, asked_at = self._settings.timeout, utc_now()
-        until = time.monotonic() + 2 * limit
+        until = time.monotonic() + TIMES_THE_TIMEOUT * limit
         try:
-            with self._session.request(
+            with session.request(
                 method, url, timeout=limit, stream=True, allow_redirects=False, **asked
             ) as answer:
                 content = self._body(answer, url, until)
                 location = urljoin(url, answer.headers.get("Location", ""))
                 served_at = answer.headers.get("Date")
-                return _Answer(answer.status_code, content, location, asked_at, served_at)
+                return _Answer(
+                    answer.status_code, content, location, asked_at, utc_now(), served_at
+                )
         except (requests.Timeout, urllib3.exceptions.ReadTimeoutError) as error:
             raise RobotUnreachable(f"{url} did not answer within {limit:g} s") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:

@@ -21,6 +21,8 @@ OF_SYMBOLS = frozenset({"EARNINGS", "DIVIDEND"})
 # In so many days there is a scheduled FOMC meeting, and a holiday in New York, every year.
 SURE_DAYS = {"FOMC": 60, "MARKET_HOLIDAY": 80}
 POLL_SECONDS = 0.5
+# So many times in a row the log may not be had before the robot counts as gone.
+FAILED_POLLS = 3
 # How long no further line may come before the last one counts as the last.
 QUIET_SECONDS = 3.0
 # A line that has had no end for longer is left over from a robot that was stopped.
@@ -180,8 +182,18 @@ def _wait(
     """Return the lines that came since, and whether they are all that come."""
     lines: list[LogLine] = []
     quiet_since = time.monotonic()
+    failed = 0
     while True:
-        log = client.sync_log()
+        try:
+            log = client.sync_log()
+        except RobotError:
+            # Busy with its refresh it may be late once, or fault; that is no end of it.
+            failed += 1
+            if failed == FAILED_POLLS:
+                raise
+            time.sleep(POLL_SECONDS)
+            continue
+        failed = 0
         found = sorted((one for one in log.logs if one.id > known), key=lambda one: one.id)
         if found != lines:
             lines, quiet_since = found, time.monotonic()
@@ -190,7 +202,8 @@ def _wait(
             # Its summary of this refresh is the last thing it writes.
             is_summed_up = log.last_sync_summary not in (None, before.last_sync_summary)
             is_quiet = time.monotonic() - quiet_since > QUIET_SECONDS
-            if (wanted and has_all and is_summed_up) or (is_quiet and (has_all or is_summed_up)):
+            is_told = bool(wanted) and has_all
+            if (is_told and is_summed_up) or (is_quiet and (is_told or is_summed_up)):
                 return lines, True
         if time.monotonic() + POLL_SECONDS > until:
             return lines, False

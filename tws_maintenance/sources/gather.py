@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from http.client import TOO_MANY_REQUESTS
 
-from tws_maintenance.errors import SourceError, SourceUnreachable
+from tws_maintenance.errors import PageChanged, SourceError, SourceUnreachable
 from tws_maintenance.indices import Index, SourceSpec
 from tws_maintenance.settings import HttpSettings, Settings
 from tws_maintenance.sources import hang_seng, ssga, wikipedia
@@ -120,9 +120,22 @@ class Gathering:
         except SourceError as error:
             status = raw.status if raw else error.status
             return Attempt(spec, raw.url if raw else url, raw, error=error, status=status)
+        except Exception as fault:  # noqa: BLE001 - the other sources answer all the same
+            status = raw.status if raw else None
+            return Attempt(
+                spec, raw.url if raw else url, raw, error=unreadable(fault), status=status
+            )
 
     def _url(self, spec: SourceSpec) -> str:
         return address_of(spec, self._settings.http)
+
+
+def unreadable(fault: Exception) -> SourceError:
+    """Return what a reader did not know of as a fault of its source."""
+    return PageChanged(
+        f"it could not be read: {type(fault).__name__}: {fault!s:.200}. This is a fault of "
+        "tws_maintenance itself: what was fetched is in an unknown form"
+    )
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,8 @@ def _index(raw: RawCopy, index: Index) -> tuple[dict[str, Any], dict[str, Any]]:
         raise PageChanged(f"expected JSON, found what begins {begins!r}") from error
     wanted = index.addresses("official")[0].locator
     all_series = value.get("indexSeriesList") if isinstance(value, dict) else None
-    named = [one for one in all_series or [] if isinstance(one, dict)]
+    listed = all_series if isinstance(all_series, list) else []
+    named = [one for one in listed if isinstance(one, dict)]
     series = next((one for one in named if one.get("seriesCode", wanted) == wanted), None)
     indexes = series.get("indexList") if series else None
     first = indexes[0] if isinstance(indexes, list) and indexes else None

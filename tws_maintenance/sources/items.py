@@ -14,8 +14,10 @@ from tws_maintenance.sources.model import SourceRow
 from tws_maintenance.sources.tables import FoundTable
 from tws_maintenance.sources.text import cell_text
 
-_OTHER = re.compile(r"former|removed|changes|reserve|see also|references", re.IGNORECASE)
-_HEADINGS = "preceding::*[self::h2 or self::h3 or self::h4][1]"
+_OTHER = re.compile(
+    r"\b(former|formerly|removed|changes|reserve|see also|references)\b", re.IGNORECASE
+)
+_HEADINGS = "preceding::*[self::h2 or self::h3 or self::h4]"
 
 
 def find_items(document: html.HtmlElement, index: Index) -> FoundTable:
@@ -28,12 +30,15 @@ def find_items(document: html.HtmlElement, index: Index) -> FoundTable:
         rf"^(?P<security>.+?)\s*\(\s*{index.symbol_rule.prefix}\s*:\s*(?P<ticker>[^()\s]+)\s*\)"
     )
     rows: list[SourceRow] = []
-    items = document.xpath("//li[not(ancestor::table)]")
+    items = document.xpath("//li[not(ancestor::table) and not(.//li)]")
     for item in items:
         found = named.match(cell_text(item))
-        heading = _heading(item)
-        if found is None or _OTHER.search(heading):
+        if found is None:
             continue
+        headings = _headings(item)
+        if any(map(_OTHER.search, headings)):
+            continue
+        heading = headings[0] if headings else ""
         rows.append(
             SourceRow(len(rows) + 1, found["ticker"], found["security"].strip(), heading, "")
         )
@@ -47,6 +52,12 @@ def find_items(document: html.HtmlElement, index: Index) -> FoundTable:
     return FoundTable(tuple(rows), (), len(rows))
 
 
-def _heading(item: html.HtmlElement) -> str:
-    found = item.xpath(_HEADINGS)
-    return cell_text(found[0]) if found else ""
+def _headings(item: html.HtmlElement) -> list[str]:
+    """Return the headings that an item stands below, the nearest one first."""
+    found: list[str] = []
+    level = "h9"
+    for heading in reversed(item.xpath(_HEADINGS)):
+        if heading.tag < level:
+            found.append(cell_text(heading))
+            level = heading.tag
+    return found

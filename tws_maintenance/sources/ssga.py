@@ -31,7 +31,7 @@ _COUNTRY = re.compile(r"-SG$")
 _SHARE_CLASS = re.compile(r"^([A-Z]{1,4})[./]([A-Z])$")
 # Written without a mark in some workbooks; no other ticker of the index reads like these.
 SHARE_CLASSES = {"BRKB": "BRK-B", "BFB": "BF-B"}
-_NO_TICKERS = frozenset({"", "-", "n/a", "unassigned"})
+_NO_MEMBER = frozenset({"-", "n/a", "unassigned"})
 # Not "dollar": Dollar General and Dollar Tree are members.
 _CASH = re.compile(r"\bcash\b", re.IGNORECASE)
 _BLANK = frozenset({"", "-", "unassigned"})
@@ -55,11 +55,12 @@ def parse(raw: RawCopy, index: Index) -> SourceTable:
     for number, row in enumerate(rows[place + 1 :], start=1):
         if not any(row):
             continue
+        is_lone = sum(map(bool, row)) == 1
         values = {
             name: row[column] if column < len(row) else "" for name, column in columns.items()
         }
         ticker = values["ticker"].strip()
-        if _is_no_member(ticker, values):
+        if is_lone or _is_no_member(ticker, values):
             continue
         if values.get("as_of"):
             days.add(values["as_of"])
@@ -99,12 +100,13 @@ def _header(rows: list[Row]) -> tuple[int, dict[str, int]]:
 
 
 def _is_no_member(ticker: str, values: dict[str, str]) -> bool:
-    """Tell a cash line or the disclaimer from a holding: it has no ticker, or no exchange."""
-    return (
-        ticker.casefold() in _NO_TICKERS
-        or values.get("place", "").casefold() == "unassigned"
-        or _CASH.search(values["security"]) is not None
-    )
+    """Tell a cash line from a holding: it is marked as none, or a blank ticker beside its name.
+
+    A holding whose ticker is missing stays one, for the audit to refuse: left out, it would have
+    left the index.
+    """
+    marks = {ticker.casefold(), values.get("place", "").casefold()}
+    return bool(marks & _NO_MEMBER) or (not ticker and _CASH.search(values["security"]) is not None)
 
 
 def _ticker(text: str, index: Index) -> str:

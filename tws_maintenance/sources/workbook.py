@@ -8,7 +8,7 @@ and the reader is given what is within bounds alone.
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lxml import etree
@@ -19,19 +19,23 @@ MAX_UNPACKED_BYTES = 50 << 20
 MAX_MEMBERS = 200
 MAX_ROWS = 5000
 MAX_COLUMNS = 40
-# Of the cells that a sheet spans, whether they hold something or not.
+# Of the cells that a sheet spans, whether they hold something or not, and of a part's elements.
 MAX_SPAN = 1_000_000
+PIECE_BYTES = 1 << 16
 # An encrypted workbook, or one of before 2007: https://learn.microsoft.com/openspecs MS-CFB.
 OLE = bytes.fromhex("D0CF11E0A1B11AE1")
 ZIP = b"PK\x03\x04"
 # No pictures, and no other form of workbook: those have a part of another name that is needed.
 READ = (".xml", ".rels")
+# All that Excel writes; what a piece of any other form becomes is bounded by nothing.
+COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
     ValueError,
     NotImplementedError,
+    OSError,
     etree.XMLSyntaxError,
 )
 # What Rust's panics are raised as in Python; no Exception.
@@ -41,7 +45,7 @@ Row = tuple[str, ...]
 
 
 def rows_of(content: bytes, sheet: str) -> Iterator[Row]:
-    """Yield the rows of a sheet as texts, blank where a cell is empty; at most MAX_ROWS.
+    """Yield the rows of a sheet as texts, blank where a cell is empty.
 
     Raises:
         PageChanged: it is no such workbook, or would be too large; says what was found.
@@ -53,7 +57,7 @@ def rows_of(content: bytes, sheet: str) -> Iterator[Row]:
         book = python_calamine.load_workbook(io.BytesIO(bounded))
         names = book.sheet_names
         cells = book.get_sheet_by_name(sheet) if sheet in names else None
-        found = cells.to_python(skip_empty_area=False, nrows=MAX_ROWS) if cells else []
+        found = cells.to_python(skip_empty_area=False) if cells else []
     except BaseException as error:
         if not isinstance(error, Exception) and type(error).__module__ != PANICS:
             raise
@@ -87,22 +91,29 @@ def _within_bounds(content: bytes) -> bytes:
     if not content.startswith(ZIP):
         begins = content[:40].decode("utf-8", "replace")
         raise PageChanged(f"expected a workbook (.xlsx), found what begins {begins!r}")
-    unpacked = io.BytesIO()
+    fetched, unpacked = io.BytesIO(content), io.BytesIO()
     try:
-        with (
-            zipfile.ZipFile(io.BytesIO(content)) as packed,
-            zipfile.ZipFile(unpacked, "w") as plain,
-        ):
+        with zipfile.ZipFile(fetched) as packed, zipfile.ZipFile(unpacked, "w") as plain:
             members = packed.infolist()
             _refuse_what_is_too_large(members)
             for member in members:
                 if member.filename.endswith(READ):
-                    part = packed.read(member)
-                    _refuse_what_spans_too_much(part)
-                    plain.writestr(member.filename, part)
+                    plain.writestr(member.filename, _part(packed, member))
     except DAMAGED as error:
         raise _damaged(error) from error
     return unpacked.getvalue()
+
+
+def _part(packed: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """Return a part, read in pieces: what one piece inflates to is bounded, unlike the whole."""
+    part = bytearray()
+    parser = etree.XMLParser(target=_Span(), resolve_entities=False)
+    with packed.open(member) as file:
+        while piece := file.read(PIECE_BYTES):
+            part += piece
+            parser.feed(piece)
+    parser.close()
+    return bytes(part)
 
 
 def _refuse_what_is_too_large(members: list[zipfile.ZipInfo]) -> None:
@@ -112,40 +123,55 @@ def _refuse_what_is_too_large(members: list[zipfile.ZipInfo]) -> None:
             f"the workbook would unpack to {size / (1 << 20):.0f} MB in {len(members)} parts; one "
             "of this kind has 1 MB in 10. It was not unpacked."
         )
+    if any(one.compress_type not in COMPRESSION for one in members):
+        raise PageChanged("the workbook is packed in a way that workbooks are not; it was not read")
     if any(one.flag_bits & 1 for one in members):
         raise PageChanged("expected a workbook, found one that is encrypted")
 
 
-def _refuse_what_spans_too_much(part: bytes) -> None:
-    """Refuse a sheet whose cells lie so far out that a table of all between would fill the memory.
+class _Span:
+    """Refuses a sheet whose cells lie so far out that a table of all between would fill the memory.
 
-    ECMA-376, 18.3.1.4 and 18.3.1.73: a cell and a row say where they are by `r` (B7, 7); without
-    it, each follows the one before.
+    Told of each element while a part is unpacked. ECMA-376, 18.3.1.4 and 18.3.1.73: a cell and a
+    row say where they are by `r` (B7, 7); without it, each follows the one before.
     """
-    rows = columns = row = column = 0
-    parts = etree.iterparse(
-        io.BytesIO(part),
-        events=("start", "end"),
-        tag=("{*}row", "{*}c"),
-        resolve_entities=False,
-    )
-    for event, element in parts:
-        if event == "end":
-            element.clear()
-            continue
-        place = element.get("r", "")
-        letters = place.rstrip("0123456789")
-        if etree.QName(element).localname == "row":
-            row, column = int(place or row + 1), 0
-        else:
-            row = int(place[len(letters) :] or row)
-            column = _column(letters) if letters else column + 1
-            rows, columns = max(rows, row), max(columns, column)
-    if rows * columns > MAX_SPAN:
-        raise PageChanged(
-            f"the workbook has a sheet of {rows} rows and {columns} columns; one of this kind has "
-            "600 and 10. It was not read."
-        )
+
+    def __init__(self) -> None:
+        self._elements = self._row = self._column = self._rows = self._columns = 0
+
+    def start(self, tag: str | bytes, attributes: Mapping[Any, Any]) -> None:
+        """Note an element. Raises PageChanged."""
+        self._elements += 1
+        name, place = str(tag).rpartition("}")[2], str(attributes.get("r", ""))
+        if name == "row":
+            self._row, self._column = int(place or self._row + 1), 0
+        elif name == "c":
+            letters = place.rstrip("0123456789")
+            self._row = int(place[len(letters) :] or self._row)
+            self._column = _column(letters) if letters else self._column + 1
+            self._rows = max(self._rows, self._row)
+            self._columns = max(self._columns, self._column)
+        if (
+            self._rows > MAX_ROWS
+            or self._rows * self._columns > MAX_SPAN
+            or self._elements > MAX_SPAN
+        ):
+            raise PageChanged(
+                f"the workbook has a sheet of {self._rows} rows and {self._columns} columns, or "
+                "more; one of this kind has 600 and 10. It was not read."
+            )
+
+    def end(self, tag: str | bytes) -> None:
+        """Do nothing: where an element ends does not matter."""
+
+    def data(self, data: str | bytes) -> None:
+        """Do nothing: what is in it does not matter."""
+
+    def comment(self, text: str | bytes) -> None:
+        """Do nothing: nobody speaks to us in there."""
+
+    def close(self) -> None:
+        """Do nothing: nothing was kept."""
 
 
 def _column(letters: str) -> int:

@@ -131,4 +131,30 @@ def test_whoever_is_nowhere_is_refused(told: Told, symbol: str) -> None:
 
 
 def test_before_the_first_promotion_nothing_is_on_record(told: Told) -> None:
-    assert "nothing was promoted here yet" in told.command("explain", TASK, "1").output
+    assert "by no promotion that is on record" in told.command("explain", TASK, "1").output
+
+
+def test_where_the_file_is_gone_nobody_is_said_to_be_no_member(told: Told) -> None:
+    told.publish([*MEMBERS, NEW])
+    told.home.live_file("hsi").write_bytes(b"\xff\xfe")
+    for state in ("cannot be read", "is missing"):
+        done = told.command("explain", TASK, "9999")
+        assert done.exit_code == 1, done.output
+        assert state in done.output or "hsi_constituents.csv" in done.output
+        assert "no member" not in done.output
+        told.home.live_file("hsi").unlink(missing_ok=True)
+
+
+def test_whom_somebody_took_out_by_hand_is_told_so(told: Told) -> None:
+    told.publish([*MEMBERS, NEW])
+    write_live(told.home, INDICES["hsi"], MEMBERS)
+    done = told.command("explain", TASK, "9999")
+    assert "9999.HK (Ninefold Group) is no member of HSI" in done.output
+    assert "it was edited by hand" in done.output
+
+
+def test_before_anything_is_on_record_nobody_knows_who_was_a_member(told: Told) -> None:
+    done = told.command("history", TASK, "--on", "2026-01-05")
+    assert "is not known" in done.output
+    value = json.loads(told.command("history", TASK, "--on", "2026-01-05", "--json").stdout)
+    assert value["members"] is None

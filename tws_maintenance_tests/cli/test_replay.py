@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -105,6 +106,20 @@ def test_a_page_that_was_refused_and_is_read_now_is_a_difference(
     code, (one,) = replayed(command, kept[3])
     assert (code, one["then"], one["now"], one["same"]) == (1, "refused", "accepted", False)
     assert any("30 members are read from it now" in text for text in one["differences"])
+
+
+def test_a_refusal_is_replayed_by_the_limits_of_the_home(
+    command: Command, home: Home, server: PageServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MEMBERSHIP", "CORROBORATION"):
+        monkeypatch.delenv(f"TWS_MAINTENANCE_INDICES__HSI__{name}")
+    home.settings_file.write_text("[indices.hsi]\nmax_source_age_days = 3\n")
+    del server.pages["hsi"]
+    day = utc_now().date() - timedelta(days=5)
+    server.pages["hsi_official"] = hang_seng(companies("hsi"), day)
+    assert command("run", "--task", "hsi_constituents").exit_code != 0
+    code, (one,) = replayed(command, str(reports_of(home)[-1]["report_id"]))
+    assert (code, one["then"], one["now"], one["same"]) == (0, "refused", "refused", True)
 
 
 def test_bytes_that_are_gone_or_altered_are_not_replayed(

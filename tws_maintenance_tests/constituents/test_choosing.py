@@ -8,7 +8,7 @@ import pytest
 
 from tws_maintenance.constituents import rules
 from tws_maintenance.constituents.audit import audit
-from tws_maintenance.constituents.choosing import Choice, choose
+from tws_maintenance.constituents.choosing import Choice, agreements, choose
 from tws_maintenance.constituents.live import read_live
 from tws_maintenance.constituents.promotion import promote
 from tws_maintenance.constituents.proposal import Proposal
@@ -263,6 +263,41 @@ def test_a_change_that_undoes_a_recent_one_is_pointed_out(home: Home) -> None:
         home, answers(STI, official=official(members[1:]), wikipedia=table_of(members[1:])), 4
     )
     assert any("A00.SI leaves again: it came on 2026-11-22" in text for text in again.warnings)
+    # All on one day: it is the last report that is undone, not the first.
+    last = publish(home, members[1:], 5)
+    back = staged(home, answers(STI, official=official(members), wikipedia=table_of(members)), 6)
+    assert any("comes back" in text and last.report_id in text for text in back.warnings)
+
+
+def test_a_source_that_is_too_old_confirms_nothing(home: Home) -> None:
+    members = companies("sp500")
+    write_live(home, SP500, members[1:])
+    old = official([*members[2:], Company("OLD", "Old plc")], as_of=TODAY - timedelta(days=400))
+    of = f"SSGA's SPY holdings of {old.as_of}, which is too old to confirm it"
+    proposal = staged(home, answers(SP500, wikipedia=table_of(members), official=old))
+    assert dict(agreements(proposal)) == {members[0].ticker: f"not in {of}"}
+    same = replace(old, rows=table_of(members).rows)
+    proposal = staged(home, answers(SP500, wikipedia=table_of(members), official=same))
+    assert dict(agreements(proposal)) == {members[0].ticker: f"the same in {of}"}
+
+
+def test_what_is_no_symbol_is_confirmed_by_nobody(home: Home) -> None:
+    members = companies("sp500")
+    write_live(home, SP500, members)
+    odd = Company("FAKE99", "Fake plc")
+    proposal = staged(
+        home, answers(SP500, wikipedia=table_of([*members, odd]), official=official(members))
+    )
+    assert dict(agreements(proposal)) == {}
+
+
+def test_a_live_file_without_names_is_compared_promoted_and_repaired(home: Home) -> None:
+    members = companies("sti")
+    rows = "".join(f"{one.ticker}.SI,x\n" for one in members[1:])
+    home.live_file("sti").parent.mkdir(parents=True, exist_ok=True)
+    home.live_file("sti").write_text(f"symbol,name\n{rows}")
+    publish(home, members, 1)
+    assert members[0].ticker in home.live_file("sti").read_text()
 
 
 def test_one_of_long_ago_is_no_reversal(home: Home) -> None:

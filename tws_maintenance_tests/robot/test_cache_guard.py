@@ -154,13 +154,25 @@ def test_many_threads_empty_once_and_none_is_served_before(home: Home) -> None:
 
 @pytest.mark.parametrize(
     ("caches", "told"),
-    [({"dax": print}, "known are sp500, sti, hsi"), ({"sti": 5}, "without parentheses")],
+    [
+        ({"dax": print}, "known are sp500, sti, hsi, nasdaq100, nikkei225"),
+        ({"sti": 5}, "without parentheses"),
+    ],
 )
 def test_a_mistake_is_told_where_it_is_mounted(
     home: Home, caches: dict[str, object], told: str
 ) -> None:
     with pytest.raises(UsageError, match=told):
         CacheGuard(Flask("mistaken"), caches, home.root)  # type: ignore[arg-type]
+
+
+def test_an_index_that_this_process_has_off_may_be_guarded(home: Home) -> None:
+    """The robot's process need not find the home of which the file switches it on."""
+    emptied: list[str] = []
+    app = Flask("another")
+    CacheGuard(app, {"nasdaq100": lambda: emptied.append("nasdaq100")}, home.root)
+    app.test_client().get("/")
+    assert emptied == ["nasdaq100"]
 
 
 def test_a_second_guard_is_refused(counting: Counting, home: Home) -> None:

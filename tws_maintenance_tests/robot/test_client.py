@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -122,6 +123,26 @@ def test_one_that_never_answers_is_given_up(silent: str) -> None:
     settings = RobotSettings.model_validate({"url": silent, "password": "x", "timeout": 0.2})
     with pytest.raises(RobotUnreachable, match=r"within 0\.2 s"):
         RobotClient(settings).positions()
+
+
+def test_headers_that_trickle_in_are_given_up() -> None:
+    """No timeout of a socket meets them: something comes all the time."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def trickle() -> None:
+            with suppress(OSError):
+                connection = server.accept()[0]
+                connection.sendall(b"HTTP/1.1 200 OK\r\n")
+                while True:
+                    connection.sendall(b"X: y\r\n")
+                    is_over.wait(0.05)
+
+        is_over = threading.Event()
+        threading.Thread(target=trickle, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        settings = RobotSettings.model_validate({"url": url, "password": "x", "timeout": 0.2})
+        with pytest.raises(RobotUnreachable, match="no whole answer within"):
+            RobotClient(settings).positions()
 
 
 def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(

@@ -204,3 +204,45 @@ def test_a_success_of_nothing_where_nothing_need_be_is_none(
     robot.providers = [Provider("yfinance", "EARNINGS"), Provider("fomc", "FOMC")]
     done = refresh(client)
     assert list(empty_successes(done.lines, [done.before, done.after], 0)) == []
+
+
+def test_a_first_refresh_is_waited_for_to_its_summary(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    """No earlier one tells which providers there are, and one of them may be slow."""
+    robot.providers = [
+        Provider("fomc", "FOMC", [event("FOMC", 12)]),
+        Provider("yfinance", "EARNINGS", fault="quota exceeded"),
+    ]
+    robot.gate.clear()
+    robot.ungated = 1
+    threading.Timer(3 * service.QUIET_SECONDS, robot.gate.set).start()
+    done = refresh(client)
+    assert [(one.provider, one.status) for one in done.lines] == [
+        ("fomc", "success"),
+        ("yfinance", "failed"),
+    ]
+    assert done.unfinished == ""
+
+
+def test_a_log_that_cannot_be_had_once_ends_no_refresh(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    robot.gate.clear()
+    asked = []
+
+    def fault() -> tuple[str, int]:
+        asked.append(1)
+        if len(asked) == service.FAILED_POLLS - 1:
+            robot.override.clear()
+            robot.gate.set()
+        return "database is locked", 500
+
+    def begin() -> None:
+        robot.at_the_gate.wait(30)
+        robot.override[LOG] = fault
+
+    threading.Thread(target=begin).start()
+    done = refresh(client)
+    assert len(done.lines) == 3
+    assert len(asked) == service.FAILED_POLLS - 1

@@ -148,9 +148,9 @@ def test_es3_is_read_with_the_day_of_its_rows() -> None:
     assert table.as_of == DAY
 
 
-def packed(**files: bytes) -> bytes:
+def packed(files: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
     content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(content, "w", compression) as archive:
         for name, data in files.items():
             archive.writestr(name, data)
     return content.getvalue()
@@ -165,9 +165,10 @@ HEADER: list[object] = ["Name", "Ticker"]
         (b"<!DOCTYPE html><title>Access denied</title>", "found what begins '<!DOCTYPE html"),
         (workbook.OLE + b"\0" * 100, "encrypted or of an old form"),
         (b"PK\x03\x04 and nothing else", "damaged"),
-        (packed(x=b"no workbook"), "damaged"),
-        (packed(bomb=b"\0" * (60 << 20)), "would unpack to 60 MB"),
-        (packed(**{f"part{n}": b"x" for n in range(300)}), "in 300 parts"),
+        (packed({"x": b"no workbook"}), "damaged"),
+        (packed({"bomb": b"\0" * (60 << 20)}), "would unpack to 60 MB"),
+        (packed({"x": b"x"}, zipfile.ZIP_BZIP2), "packed in a way that workbooks are not"),
+        (packed({f"part{n}": b"x" for n in range(300)}), "in 300 parts"),
         (far_out("A1048576"), "a sheet of 1048576 rows and 2 columns"),
         (far_out("XFD9000"), "a sheet of 9000 rows and 16384 columns"),
         (far_out(None), "damaged"),
@@ -197,8 +198,36 @@ def test_an_odd_workbook_is_refused_in_plain_words(content: bytes, told: str) ->
 
 
 def test_no_more_rows_are_read_than_a_fund_can_have() -> None:
-    rows = [["x", "y"] for _ in range(workbook.MAX_ROWS + 50)]
-    assert len(list(workbook.rows_of(sheet([*rows]), "holdings"))) == workbook.MAX_ROWS
+    """Refused, not cut: whoever stood below would have left the index."""
+    rows = [["x", "y"] for _ in range(workbook.MAX_ROWS + 1)]
+    assert len(list(workbook.rows_of(sheet(rows[:-1]), "holdings"))) == workbook.MAX_ROWS
+    with pytest.raises(PageChanged, match=f"a sheet of {workbook.MAX_ROWS + 1} rows"):
+        list(workbook.rows_of(sheet(rows), "holdings"))
+
+
+def test_a_holding_without_a_ticker_stays_for_the_audit_to_refuse() -> None:
+    rows: list[list[object]] = [HEADER, ["Apple", "AAPL"]]
+    rows += [["Coreweave Cash Co", "CRWV"], ["Nvidia Corp", "", "x"]]
+    rows += [["US DOLLAR", "-", "x"], ["Past performance."]]
+    content = sheet([["Holdings:", "As of 24-Nov-2026"], *rows])
+    table = read("sp500", content)
+    assert [(row.ticker, row.security) for row in table.rows] == [
+        ("AAPL", "Apple"),
+        ("CRWV", "Coreweave Cash Co"),
+        ("", "Nvidia Corp"),
+    ]
+
+
+def test_a_small_part_of_very_many_elements_is_not_read_to_its_end() -> None:
+    content = packed({"xl/sharedStrings.xml": b"<x>" + b"<a/>" * 8_000_000 + b"</x>"})
+    with pytest.raises(PageChanged, match="It was not read"):
+        list(workbook.rows_of(content, "holdings"))
+
+
+@pytest.mark.parametrize("value", [1, "hsi", {"seriesCode": "hsi"}, None, True])
+def test_a_list_of_no_known_form_is_refused_in_plain_words(value: object) -> None:
+    with pytest.raises(PageChanged, match="no longer holds the series"):
+        read("hsi", json.dumps({"indexSeriesList": value}).encode())
 
 
 def test_the_recorded_lists_are_read_whole() -> None:

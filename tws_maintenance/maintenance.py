@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tws_maintenance.clock import utc_now
 from tws_maintenance.constituents.auditor import Auditor
+from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.promotion import (
     CLOCK_TOLERANCE,
@@ -34,6 +35,7 @@ from tws_maintenance.reports.record import TaskResult, TaskStatus
 from tws_maintenance.reports.results import (
     describe,
     describe_audit,
+    describe_changes,
     describe_impact,
     describe_sources,
     reported_proposal,
@@ -165,6 +167,9 @@ class MaintenanceRun(EventSteps):
             with self._telling_what_was_published(index, proposal_id, result):
                 done = promote(self.home, index, proposal_id, self.settings, self.mark(), expected)
             describe_audit(result, done.receipt)
+            if not done.changed:
+                # The live file was this already, whatever it had been compared with.
+                describe_changes(result, Changes(), done.proposal.after_count)
             if done.changed and may_be_open(index.venue, utc_now()):
                 result.warnings.append(
                     f"{index.venue.name} ({index.venue.code}) may be open now: a robot that is "

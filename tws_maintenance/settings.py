@@ -211,5 +211,6 @@ def _explain(error: ValidationError, path: Path) -> str:
             is_secret = where.endswith(("database_url", *SECRETS))
             is_shown = not is_secret and not isinstance(problem["input"], dict)
             found = "" if not is_shown else f" (found {problem['input']!r})"
-            lines.append(f"  {where}: {problem['msg']}{found}")
+            told = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"  {where}: {told}{found}")
     return "\n".join(lines)

@@ -150,7 +150,7 @@ def _details(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for text in (*result["errors"], *result["validation"]["errors"]):
         yield "error", text
     if str(result["source"]).startswith(BACKUP_SOURCE):
-        yield "restored", f"from {result['source']}"
+        yield "read from", str(result["source"])
     if result.get("backup_path"):
         yield "kept", f"the former file, as {result['backup_path']}"
     for one in result.get("caches", []):

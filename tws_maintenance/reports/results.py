@@ -22,16 +22,13 @@ from tws_maintenance.verdict import Outcome, ValidationStatus
 def describe(result: TaskResult, proposal: Proposal) -> None:
     """Fill in what a proposal says."""
     result.source = proposal.source
-    result.before_count = proposal.before_count
     result.after_count = proposal.after_count
-    result.added = [one.symbol for one in proposal.changes.added]
-    result.removed = [one.symbol for one in proposal.changes.removed]
+    describe_changes(result, proposal.changes, proposal.before_count)
     result.warnings += proposal.warnings
     result.details |= {
         "sources": result.details["sources"] or _kept_sources(proposal),
         "proposal_id": proposal.proposal_id,
         "proposal_sha256": proposal.sha256,
-        "changes": proposal.changes.to_dict(),
         "rows_read": proposal.rows_read,
         "rows_dropped": list(proposal.rows_dropped),
         "carried_forward": proposal.carried_forward,
@@ -42,6 +39,14 @@ def describe(result: TaskResult, proposal: Proposal) -> None:
             "changes": dict(agreements(proposal)),
         },
     }
+
+
+def describe_changes(result: TaskResult, changes: Changes, before_count: int | None) -> None:
+    """Fill in what changes, of a list that had `before_count` rows, None for no list."""
+    result.before_count = before_count
+    result.added = [one.symbol for one in changes.added]
+    result.removed = [one.symbol for one in changes.removed]
+    result.details["changes"] = changes.to_dict()
 
 
 def describe_impact(result: TaskResult, changes: Changes, scope: Scope) -> None:

@@ -12,7 +12,7 @@ from tws_maintenance.indices import INDICES, Index
 from tws_maintenance.settings import HttpSettings, Settings
 from tws_maintenance.sources import gather
 from tws_maintenance.sources.gather import Gathering
-from tws_maintenance.sources.model import Attempt, Gathered, KnownCopy, SourceTable
+from tws_maintenance.sources.model import Attempt, Gathered, KnownCopy, RawCopy, SourceTable
 from tws_maintenance.sources.wikipedia import page_url, rest_url
 from tws_maintenance_tests.sources.faulty_server import (
     Answer,
@@ -181,6 +181,23 @@ def test_one_index_failing_leaves_the_others(faulty: FaultyServer) -> None:
         decided(running.answer(STI))
     assert len(decided(running.answer(INDICES["sp500"]))[1].rows) == 503
     assert len(decided(running.answer(INDICES["hsi"]))[1].rows) == 85
+
+
+def test_a_reader_s_own_fault_leaves_the_other_sources(
+    faulty: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulting(raw: RawCopy, index: Index) -> SourceTable:
+        raise TypeError(f"{len(raw.content)} bytes of {index.name}")
+
+    was = gather.READERS["wikipedia_page"]
+    reader = gather.Reader(was.origin, was.address, faulting, was.suffix)
+    monkeypatch.setitem(gather.READERS, "wikipedia_page", reader)
+    faulty.script[page_path(STI)] = [own_page(STI)]
+    faulty.script[rest_path(STI)] = [own_page(STI)]
+    found = gathering(faulty).answer(STI)
+    assert len(decided(found)[1].rows) == 30
+    assert "TypeError" in str(found.attempts[0].error)
+    assert found.attempts[0].raw is not None, "kept, to be looked at"
 
 
 def test_a_known_copy_is_read_again_where_the_page_did_not_change(faulty: FaultyServer) -> None:

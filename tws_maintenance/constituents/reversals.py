@@ -18,8 +18,14 @@ RECENT = timedelta(days=30)
 NAMED = 8
 
 
-def reversals(home: Home, index: Index, changes: Changes, today: date) -> Iterator[str]:
-    """Yield a warning for each report of the last 30 days of which changes are undone."""
+def reversals(
+    home: Home, index: Index, changes: Changes, today: date, *, is_fallback: bool = False
+) -> Iterator[str]:
+    """Yield a warning for each report of the last 30 days of which changes are undone.
+
+    `is_fallback` where a source decides that should not have: what leaves by its word alone is
+    named, whoever brought it.
+    """
     try:
         stays = read_history(home, index)
     except HistoryError:
@@ -27,7 +33,7 @@ def reversals(home: Home, index: Index, changes: Changes, today: date) -> Iterat
     renamed = {one.from_symbol for one in changes.renamed}
     renamed |= {one.to_symbol for one in changes.renamed}
     # The first publication of a list brought every member: that they leave undoes nothing.
-    first = stays[0].report_id if stays and stays[0].from_date else None
+    first = stays[0].report_id if stays and stays[0].from_date and not is_fallback else None
     came: dict[tuple[str, str], list[str]] = defaultdict(list)
     went: dict[tuple[str, str], list[str]] = defaultdict(list)
     for one in changes.added:

@@ -45,10 +45,11 @@ def stage(
     normalised = normalise(choice.table, index, live)
     staged = to_csv(normalised.columns, list(normalised.rows))
     changes = compare(live.rows if live else (), normalised.rows)
+    is_fallback = choice.attempt.spec.name != limits.membership[0]
     warnings = [
         *choice.warnings,
         *_source_warnings(index, gathered, choice.attempt, normalised),
-        *reversals(home, index, changes, mark.at.date()),
+        *reversals(home, index, changes, mark.at.date(), is_fallback=is_fallback),
         *_lost_notes(index, live, changes),
         *_live_notes(home, index, live),
     ]

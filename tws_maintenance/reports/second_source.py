@@ -36,8 +36,8 @@ def _old(one: dict[str, Any]) -> str:
         )
         if members
     ]
-    of = f"{one['title']} of {(one['as_of'] or '')[:10]}"
-    return f"{of} is older, which may be all: {'; '.join(parts)}"
+    told = f"{one['title']} of {(one['as_of'] or '')[:10]} is too old to confirm anything"
+    return f"{told}; it differs, perhaps for that alone: {'; '.join(parts)}"
 
 
 def _names(members: list[dict[str, str]]) -> str:

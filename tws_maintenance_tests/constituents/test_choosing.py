@@ -300,6 +300,18 @@ def test_a_live_file_without_names_is_compared_promoted_and_repaired(home: Home)
     assert members[0].ticker in home.live_file("sti").read_text()
 
 
+def test_a_fallback_that_undoes_the_first_publication_names_whom(home: Home) -> None:
+    members = companies("sti")
+    first = publish(home, members, 1)
+    lagging = table_of(members[1:])
+    down = SourceRefused("HTTP 503")
+    back = staged(home, answers(STI, official=down, wikipedia=lagging), 2)
+    told = "A00.SI leaves again: it came on 2026-11-22 by " + first.report_id
+    assert any(told in text for text in back.warnings)
+    decided = answers(STI, official=official(members[1:]), wikipedia=lagging)
+    assert not [text for text in staged(home, decided, 3).warnings if "leaves again" in text]
+
+
 def test_one_of_long_ago_is_no_reversal(home: Home) -> None:
     members = companies("sti")
     write_live(home, STI, members)

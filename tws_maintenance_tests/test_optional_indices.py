@@ -107,6 +107,11 @@ def test_maintenance_toml_switches_one_on_for_every_process_of_its_home(
         done = named("--home", str(home.root), "run", "--apply", "--task", TASKS[0])
     assert done.returncode == 0, done.stdout + done.stderr
     assert (home.data / "nasdaq100_constituents.csv").exists()
+    home.live_file("nasdaq100").unlink()
+    with PageServer({"nasdaq100": nasdaq_page(nasdaq_members())}) as server:
+        named = Program(elsewhere, environment_of(server))
+        looked = named("--home", str(home.root), "run", "--task", TASKS[0]).stdout
+    assert f"python -m tws_maintenance --home {home.root} promote maintenance_" in looked
     assert TASKS[0] in named(f"--home={home.root}", "status", "--json").stdout
     assert TASKS[0] not in named("status", "--json").stdout
     # As the Dagster UI and its daemon do: by the folder's environment, not by our command line.

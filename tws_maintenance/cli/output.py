@@ -1,6 +1,7 @@
 """How values are printed: a report for people, any value as JSON, and the exit codes."""
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -107,12 +108,22 @@ def finish(ctx: click.Context, report: dict[str, Any], *, as_json: bool) -> None
     ctx.exit(exit_code(report))
 
 
+def here(command: str) -> str:
+    """Return a command for the home that --home named, if it did: pasted, it means the same one."""
+    ctx = click.get_current_context(silent=True)
+    named = ctx.find_root().params.get("home") if ctx else None
+    ours = "python -m tws_maintenance"
+    return (
+        command.replace(ours, f"{ours} --home {shlex.quote(str(named))}", 1) if named else command
+    )
+
+
 def _say_next(report: dict[str, Any]) -> None:
     staged = [r for r in report["results"] if r.get("proposal_id")]
     if command := promote_command(report):
-        click.echo(f"\nTo apply exactly this:\n  {command}")
+        click.echo(f"\nTo apply exactly this:\n  {here(command)}")
     if events := apply_events_command(report):
-        click.echo(f"\nTo fetch and store the events:\n  {events}")
+        click.echo(f"\nTo fetch and store the events:\n  {here(events)}")
     if report["dry_run"] and staged and report["status"] == "completed" and not command + events:
         click.echo("Nothing would change.")
 
@@ -163,6 +174,7 @@ def _changes(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
         return
     if result["before_count"] is None and result["after_count"] is not None:
         yield "new list", f"{result['after_count']} members; there was no file before"
+        yield from (line for line in source_lines(result) if line[0] == "decided")
     elif result["before_count"] is not None:
         yield from change_lines(result["changes"])
         yield from source_lines(result)

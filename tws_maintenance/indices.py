@@ -308,7 +308,7 @@ def _switched_on_in_the_file() -> set[str]:
     """
     try:
         found = tomllib.loads(find_home().settings_file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):  # the last of a home such as ~nobody
         return set()
     indices = found.get("indices")
     tables = indices.items() if isinstance(indices, dict) else ()

@@ -131,7 +131,8 @@ def _refuse_what_switches_nothing(index: Index, value: IndexSettings) -> None:
         return
     told = (
         f"this process began {'without' if value.enabled else 'with'} it. Start it again; "
-        f"where {index.switch} is set, the environment decides"
+        f"where {index.switch} is set, the environment decides, and another program "
+        f"that has our pages mounted finds this file by {HOME_VARIABLE} alone"
         if index.is_optional
         else "it is always maintained; leave its task out of what you run"
     )

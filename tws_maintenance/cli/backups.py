@@ -5,6 +5,7 @@ import click
 from tws_maintenance.cli.context import json_option, pass_home
 from tws_maintenance.cli.output import print_json, print_table
 from tws_maintenance.home import Home
+from tws_maintenance.reports.markdown import counted
 
 
 @click.group()
@@ -61,7 +62,7 @@ def verify_command(home: Home, ctx: click.Context, as_json: bool) -> None:
     else:
         for one in damaged:
             click.echo(f"{home.relative(one.path)} is damaged: {one.damage}")
-        click.echo(f"{len(found)} backups, {len(damaged)} damaged")
+        click.echo(f"{counted(len(found), 'backup')}, {len(damaged)} damaged")
     ctx.exit(1 if damaged else 0)
 
 
@@ -84,4 +85,6 @@ def prune_command(home: Home, apply: bool, as_json: bool) -> None:
     for one in found:
         click.echo(home.relative(one.path))
     verb = "removed" if apply else "would be removed; --apply removes them"
-    click.echo(f"{len(found)} backups {verb}" if found else "Retention lets no backup go.")
+    click.echo(
+        f"{counted(len(found), 'backup')} {verb}" if found else "Retention lets no backup go."
+    )

@@ -49,7 +49,10 @@ def entering_home(named: Path | None) -> Home:
     Raises:
         UsageError: a home was named that does not exist: a typing error must not become a home.
     """
-    home = find_home(named)
+    try:
+        home = find_home(named)
+    except RuntimeError as error:  # ~nobody
+        raise UsageError(f"The home {named or os.environ.get(HOME_VARIABLE)}: {error}") from None
     if not home.root.is_dir():
         raise UsageError(
             f"The home {home.root} is not a folder. Create it, or name another with --home or "

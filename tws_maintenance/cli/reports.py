@@ -7,6 +7,7 @@ import click
 from tws_maintenance.cli.context import json_option, pass_home
 from tws_maintenance.cli.output import print_json, print_table
 from tws_maintenance.home import Home
+from tws_maintenance.reports.markdown import counted
 
 
 @click.group()
@@ -98,5 +99,5 @@ def verify_reports(home: Home, ctx: click.Context, as_json: bool) -> None:
     elif found.problem:
         click.echo(f"The chain of reports is broken: {found.problem}.")
     else:
-        click.echo(f"{found.reports} reports, each as it was written, none missing.")
+        click.echo(f"{counted(found.reports, 'report')}, each as it was written, none missing.")
     ctx.exit(1 if found.problem else 0)

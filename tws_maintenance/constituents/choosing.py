@@ -242,7 +242,7 @@ def _fallen_back(index: Index, attempt: Attempt, limits: IndexSettings, fault: s
     if attempt.spec.name != limits.membership[0]:
         first = index.addresses(limits.membership[0])[0].title
         lost = f" {first} did not decide: who is a member is {attempt.spec.title}'s word."
-    return f"{fault}. The list was read from {attempt.url}.{lost}"
+    return f"{fault.rstrip('.')}. The list was read from {attempt.url}.{lost}"
 
 
 def agreements(proposal: Proposal) -> Iterator[tuple[str, str]]:

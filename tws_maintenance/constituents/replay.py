@@ -96,7 +96,9 @@ def replay(home: Home, index: Index, report: dict[str, Any], result: dict[str, A
 
 def is_replayable(report_id: str, result: dict[str, Any]) -> bool:
     """Tell whether a result is of a list that its own report fetched."""
-    if not str(result.get("task", "")).endswith("_constituents") or not result.get("sources"):
+    sources = result.get("sources") or []
+    has_bytes = any(isinstance(one, dict) and one.get("sha256") for one in sources)
+    if not str(result.get("task", "")).endswith("_constituents") or not has_bytes:
         return False
     proposal_id = result.get("proposal_id")
     return proposal_id is None or str(proposal_id).startswith(f"{report_id}_")

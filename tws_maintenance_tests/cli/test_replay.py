@@ -122,6 +122,16 @@ def test_a_refusal_is_replayed_by_the_limits_of_the_home(
     assert (code, one["then"], one["now"], one["same"]) == (0, "refused", "refused", True)
 
 
+def test_a_run_in_which_nobody_answered_is_no_matter_of_replay(
+    command: Command, server: PageServer, kept: list[str]
+) -> None:
+    server.pages.clear()
+    command("run", "--task", STI)
+    code, found = replayed(command, "--all")
+    assert code == 0
+    assert {one["report_id"] for one in found} == set(kept)
+
+
 def test_bytes_that_are_gone_or_altered_are_not_replayed(
     command: Command, home: Home, kept: list[str]
 ) -> None:

@@ -323,7 +323,7 @@ def test_backups_are_listed_verified_and_pruned_only_when_told_to(
     before = tree(home.backups)
     dry = command("backups", "prune").output
     assert f"data/backups/constituents/{first}/sti_constituents.csv" in dry
-    assert "1 backups would be removed; --apply removes them" in dry
+    assert "1 backup would be removed; --apply removes them" in dry
     assert tree(home.backups) == before
     assert json.loads(command("backups", "prune", "--apply", "--json").stdout)["removed"] is True
     assert [path.name for path in home.backups.iterdir()] == [second]

@@ -11,10 +11,9 @@ import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, time
-from zoneinfo import ZoneInfo
 
 from tws_maintenance.home import find_home
+from tws_maintenance.venues import XHKG, XNYS, XSES, XTKS, Venue
 
 MARKET_EVENTS = "market_events"
 METADATA_VALIDATION = "metadata_validation"
@@ -23,7 +22,6 @@ DEFAULT_DAYS = 28
 MAX_DAYS = 365
 # More need to be asked for.
 DEFAULT_MAX_SYMBOLS = 200
-SATURDAY = 5
 
 # https://www.msci.com/our-solutions/indexes/gics (the structure in force since March 2023)
 GICS_SECTORS = frozenset(
@@ -46,28 +44,6 @@ GICS_SECTORS = frozenset(
 SWITCH_PREFIX, SWITCH_SUFFIX = "TWS_MAINTENANCE_INDICES__", "__ENABLED"
 # The names of sources, as settings and reports have them.
 OFFICIAL, WIKIPEDIA = "official", "wikipedia"
-
-
-@dataclass(frozen=True)
-class Venue:
-    """A stock exchange with its regular session in local time, holidays left out.
-
-    `closes_early` is when it closes on a half day, `lunch` when it pauses on any other.
-    """
-
-    code: str
-    name: str
-    timezone: str
-    opens: time
-    closes: time
-    closes_early: time
-    lunch: tuple[time, time] | None = None
-    holidays_code: str = ""  # what the package `holidays` calls it, where that is another name
-
-    def may_be_open(self, at: datetime) -> bool:
-        """Tell whether `at` (aware) falls into a weekday's session; a holiday counts as open."""
-        local = at.astimezone(ZoneInfo(self.timezone))
-        return local.weekday() < SATURDAY and self.opens <= local.time() < self.closes
 
 
 @dataclass(frozen=True)
@@ -163,26 +139,6 @@ def _hong_kong_symbol(ticker: str) -> str:
     """Pad a Hong Kong code to four digits: `5`, `0005` and `00005` are all `0005.HK`."""
     digits = ticker.lstrip("0") if ticker.isdecimal() else ticker
     return f"{digits.zfill(4) if ticker.isdecimal() else ticker}.HK"
-
-
-NOON_TO_ONE = (time(12, 0), time(13, 0))
-XNYS = Venue("XNYS", "New York", "America/New_York", time(9, 30), time(16, 0), time(13, 0))
-XSES = Venue(
-    "XSES", "Singapore", "Asia/Singapore", time(9, 0), time(17, 0), time(12, 0), NOON_TO_ONE
-)
-XHKG = Venue(
-    "XHKG", "Hong Kong", "Asia/Hong_Kong", time(9, 30), time(16, 0), time(12, 0), NOON_TO_ONE
-)
-XTKS = Venue(
-    "XTKS",
-    "Tokyo",
-    "Asia/Tokyo",
-    time(9, 0),
-    time(15, 30),
-    time(11, 30),
-    (time(11, 30), time(12, 30)),
-    "XJPX",
-)
 
 
 def _wikipedia(title: str) -> tuple[SourceSpec, ...]:

@@ -17,7 +17,7 @@ from tws_maintenance.constituents.readiness import ListReadiness, readiness
 from tws_maintenance.errors import ProposalMissing, ProposalUnaudited, UsageError
 from tws_maintenance.freshness import age_days
 from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES, MARKET_EVENTS, VENUES, Index, Venue
+from tws_maintenance.indices import INDICES, MARKET_EVENTS, VENUES, Index
 from tws_maintenance.market_events.clocks import VenueState, clock
 from tws_maintenance.receipt import read_receipt
 from tws_maintenance.reports.entry import Entry, ResultLine
@@ -26,6 +26,7 @@ from tws_maintenance.reports.record import TaskStatus
 from tws_maintenance.reports.shelf import ReportShelf
 from tws_maintenance.reports.store import BACKUP_SOURCE, read_report
 from tws_maintenance.settings import Settings
+from tws_maintenance.venues import Venue
 from tws_maintenance.verdict import Outcome
 
 # What is promoted unread is not to fall into a session that is about to begin.

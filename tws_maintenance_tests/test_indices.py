@@ -10,10 +10,9 @@ from tws_maintenance.indices import (
     INDICES,
     TASK_GROUPS,
     TASKS,
-    XHKG,
-    XNYS,
     index_of_task,
 )
+from tws_maintenance.venues import XHKG, XNYS
 
 
 @pytest.mark.parametrize(

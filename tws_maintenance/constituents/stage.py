@@ -41,41 +41,41 @@ def stage(
     copies = _keep_raw_copies(home, mark.proposal_id(index.key), gathered)
     live = read_live(home, index)
     choice = choose(gathered, limits, live, mark.at)
-    second = corroborate(choice, gathered, limits, mark.at)
+    second = tuple(corroborate(choice, gathered, limits, mark.at))
     normalised = normalise(choice.table, index, live)
     staged = to_csv(normalised.columns, list(normalised.rows))
     changes = compare(live.rows if live else (), normalised.rows)
     is_fallback = choice.attempt.spec.name != limits.membership[0]
-    warnings = [
+    warnings = (
         *choice.warnings,
         *_source_warnings(index, gathered, choice.attempt, normalised),
         *reversals(home, index, changes, mark.at.date(), is_fallback=is_fallback),
         *_lost_notes(index, live, changes),
         *_live_notes(home, index, live),
-    ]
+    )
     proposal = Proposal(
         **mark.identity(index.key),
         index=index.key,
         sha256=sha256(staged),
         live_sha256=live.sha256 if live else None,
         before_count=len(live.rows) if live else None,
-        after_count=len(normalised.rows),
         changes=changes,
         copies=copies,
-        carried_forward=len(normalised.carried),
-        corroboration=tuple(second),
-        warnings=tuple(warnings),
-        **_told_by(choice),
+        corroboration=second,
+        warnings=warnings,
+        **_told_by(choice, normalised),
     )
     write_proposal(home, proposal, staged)
     return proposal
 
 
-def _told_by(choice: Choice) -> dict[str, Any]:
-    """Return what the source that decided says of itself and of its rows."""
+def _told_by(choice: Choice, normalised: Normalised) -> dict[str, Any]:
+    """Return what the source that decided says of itself and of its rows, and what came of them."""
     chosen, table = choice.attempt, choice.table
     return {
         "source": chosen.url,
+        "after_count": len(normalised.rows),
+        "carried_forward": len(normalised.carried),
         "rows_read": table.rows_read,
         "rows_dropped": tuple({"row": one.row, "reason": one.reason} for one in table.dropped),
         "stated_count": table.stated_count,

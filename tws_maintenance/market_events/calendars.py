@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 from tws_maintenance.clock import utc_now
 from tws_maintenance.errors import SourceError
-from tws_maintenance.indices import SATURDAY, Venue
 from tws_maintenance.market_events.model import Confidence, Event, EventType, Window
+from tws_maintenance.venues import SATURDAY, Venue
 
 FIRST = "holidays"
 SECOND = "exchange_calendars"

@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 
 from tws_maintenance.clock import utc_text
 from tws_maintenance.errors import SourceError
-from tws_maintenance.indices import SATURDAY, VENUES, Venue
+from tws_maintenance.indices import VENUES
 from tws_maintenance.market_events.calendars import Day, days_of, known_until
+from tws_maintenance.venues import SATURDAY, Venue
 
 # A part of a session, from its first instant to the one after its last (UTC).
 Span = tuple[datetime, datetime]

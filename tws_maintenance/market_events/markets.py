@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 
 from tws_maintenance.errors import UsageError
-from tws_maintenance.indices import INDICES, VENUES, XHKG, XNYS, XSES, XTKS, Venue
+from tws_maintenance.indices import INDICES, VENUES
+from tws_maintenance.venues import XHKG, XNYS, XSES, XTKS, Venue
 
 _HONG_KONG_CODE = re.compile(r"(\d{1,5})\.HK")
 

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 from tws_maintenance.clock import utc_text
 from tws_maintenance.errors import PageChanged
-from tws_maintenance.indices import Venue
 from tws_maintenance.market_events.model import Confidence, Event, EventType
+from tws_maintenance.venues import Venue
 
 _T = TypeVar("_T")
 QUOTE_PAGE = "https://finance.yahoo.com/quote/"

@@ -19,7 +19,6 @@ import yfinance
 from yfinance.data import YfData
 
 from tws_maintenance.errors import PageChanged, SourceError, SourceRefused, SourceUnreachable
-from tws_maintenance.indices import Venue
 from tws_maintenance.market_events import yahoo
 from tws_maintenance.market_events.markets import venue_of
 from tws_maintenance.market_events.model import ANSWERED, YAHOO, Answer, Event, SymbolOutcome
@@ -32,6 +31,7 @@ from tws_maintenance.market_events.yahoo_session import (
     shown,
 )
 from tws_maintenance.settings import EventSettings, HttpSettings
+from tws_maintenance.venues import Venue
 
 PATH = "/v10/finance/quoteSummary/"
 PARAMETERS = {"modules": "calendarEvents", "formatted": "false"}

@@ -12,13 +12,14 @@ import dagster as dg
 
 from tws_maintenance.clock import utc_now
 from tws_maintenance.home import Home, find_home
-from tws_maintenance.indices import INDICES, MARKET_EVENTS, VENUES, XNYS, Venue
+from tws_maintenance.indices import INDICES, MARKET_EVENTS, VENUES
 from tws_maintenance.offpeak import Decision, decide, decide_promotions, opened
 from tws_maintenance.pipeline.jobs import PROMOTE, job_name, selection_of
 from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.situation import busy_tasks, situation_of
 from tws_maintenance.pipeline.tags import HOME_TAG
 from tws_maintenance.reports.markdown import task_name
+from tws_maintenance.venues import XNYS, Venue
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import (

@@ -6,10 +6,8 @@ and anything else that redirects is not the robot.
 """
 
 import email.utils
-import threading
 import time
 from collections.abc import Mapping
-from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +19,7 @@ import requests
 import urllib3.exceptions
 from pydantic import BaseModel, ValidationError
 
+from tws_maintenance.background import begin
 from tws_maintenance.child_environment import PREFIX
 from tws_maintenance.clock import utc_now
 from tws_maintenance.errors import RobotChanged, RobotRefused, RobotUnreachable
@@ -207,15 +206,8 @@ class RobotClient:
 
     def _send(self, method: str, path: str, **asked: Any) -> _Answer:
         """Ask in a thread: headers that trickle in are met by no timeout of a socket."""
-        answer: Future[_Answer] = Future()
-
-        def work() -> None:
-            try:
-                answer.set_result(self._sent(self._session, method, path, **asked))
-            except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
-                answer.set_exception(error)
-
-        threading.Thread(target=work, name="robot-call", daemon=True).start()
+        session = self._session
+        answer = begin(lambda: self._sent(session, method, path, **asked), "robot-call")
         limit = TIMES_THE_TIMEOUT * self._settings.timeout + GRACE_SECONDS
         try:
             return answer.result(limit)

@@ -5,7 +5,7 @@ from datetime import datetime, time
 from typing import Any
 
 from tws_maintenance.home import Home
-from tws_maintenance.indices import MARKET_EVENTS, XNYS
+from tws_maintenance.indices import MARKET_EVENTS
 from tws_maintenance.market_events.markets import venue_of
 from tws_maintenance.market_events.model import (
     CALENDARS,
@@ -30,6 +30,7 @@ from tws_maintenance.robot.service import Look
 from tws_maintenance.run_mark import RunMark
 from tws_maintenance.storage.atomic import to_json, write_whole
 from tws_maintenance.storage.digest import sha256
+from tws_maintenance.venues import XNYS
 
 _PROVIDER_OF = {kind.value: one.name for one in PROVIDERS.values() for kind in one.event_types}
 # Whom events of no known type are told of; their rule names them.

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tws_maintenance.background import begin
 from tws_maintenance.errors import RobotError
 from tws_maintenance.settings import RobotSettings
 
@@ -93,9 +94,7 @@ class PortfolioReading:
         """Begin to ask, unless there is no robot or it is asked already."""
         if self._found is not None or not self._settings.url:
             return
-        self._found = Future()
-        # A daemon thread: a robot that hangs must not keep the process from ending.
-        threading.Thread(target=self._work, args=(self._found,), daemon=True).start()
+        self._found = begin(lambda: _asked(read_portfolio, self._settings), "robot-portfolio")
 
     def portfolio(self) -> Portfolio | None:
         """Return what it said, None where there is no robot."""
@@ -107,9 +106,6 @@ class PortfolioReading:
         except TimeoutError:
             told = f"The robot's positions are not known: {self._settings.url} did not answer."
             return Portfolio(problem=told)
-
-    def _work(self, found: "Future[Portfolio]") -> None:
-        found.set_result(_asked(read_portfolio, self._settings))
 
 
 class PortfolioCache:

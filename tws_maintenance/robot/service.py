@@ -202,8 +202,8 @@ def _wait(
             # Its summary of this refresh is the last thing it writes.
             is_summed_up = log.last_sync_summary not in (None, before.last_sync_summary)
             is_quiet = time.monotonic() - quiet_since > QUIET_SECONDS
-            is_told = bool(wanted) and has_all
-            if (is_told and is_summed_up) or (is_quiet and (is_told or is_summed_up)):
+            # One of the three may mislead; a first refresh has nobody who is wanted.
+            if sum((bool(wanted) and has_all, is_summed_up, is_quiet)) > 1:
                 return lines, True
         if time.monotonic() + POLL_SECONDS > until:
             return lines, False

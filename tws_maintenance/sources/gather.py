@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from http.client import TOO_MANY_REQUESTS
 
+from tws_maintenance.background import begin
 from tws_maintenance.errors import PageChanged, SourceError, SourceUnreachable
 from tws_maintenance.indices import Index, SourceSpec
 from tws_maintenance.settings import HttpSettings, Settings
@@ -45,19 +47,12 @@ class Gathering:
             with self._lock:
                 if index.key in self._answers:
                     continue
-                names = self._names(index)
-                answers = {name: Future[tuple[Attempt, ...]]() for name in names}
-                self._answers[index.key] = answers
                 seconds = self._settings.http.deadline + GRACE_SECONDS
                 self._until[index.key] = time.monotonic() + seconds
-            for name, answer in answers.items():
-                # A daemon thread: a source that hangs must not keep the process from ending.
-                threading.Thread(
-                    target=self._work,
-                    args=(index, name, answer),
-                    name=f"gather-{index.key}-{name}",
-                    daemon=True,
-                ).start()
+                self._answers[index.key] = {
+                    name: begin(partial(self._gather, index, name), f"gather-{index.key}-{name}")
+                    for name in self._names(index)
+                }
 
     def answer(self, index: Index) -> Gathered:
         """Return what the sources of `index` said, waiting for them until the deadline.
@@ -91,12 +86,6 @@ class Gathering:
         """Return the sources to ask: those that may decide, then those that have a second word."""
         settings = self._settings.of(index)
         return tuple(dict.fromkeys((*settings.membership, *(settings.corroboration or ()))))
-
-    def _work(self, index: Index, name: str, answer: "Future[tuple[Attempt, ...]]") -> None:
-        try:
-            answer.set_result(self._gather(index, name))
-        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
-            answer.set_exception(error)
 
     def _gather(self, index: Index, name: str) -> tuple[Attempt, ...]:
         http = self._settings.http

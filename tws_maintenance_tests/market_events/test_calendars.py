@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from tws_maintenance.errors import SourceError
-from tws_maintenance.indices import VENUES, XHKG, XNYS, XSES, Venue
+from tws_maintenance.indices import VENUES
 from tws_maintenance.market_events.calendars import (
     Day,
     SecondOpinion,
@@ -21,6 +21,7 @@ from tws_maintenance.market_events.calendars import (
     may_be_open,
 )
 from tws_maintenance.market_events.model import Confidence, Event, EventType, Window
+from tws_maintenance.venues import XHKG, XNYS, XSES, Venue
 
 # As an error, what pandas warns of inside exchange_calendars would cost the comparison.
 pytestmark = pytest.mark.filterwarnings("error")

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from tws_maintenance.errors import PageChanged
-from tws_maintenance.indices import XHKG, XNYS, XSES, Venue
 from tws_maintenance.market_events.markets import venue_of
 from tws_maintenance.market_events.model import Confidence, Event, EventType
 from tws_maintenance.market_events.yahoo import parse
+from tws_maintenance.venues import XHKG, XNYS, XSES, Venue
 from tws_maintenance_tests.support import SHARED
 
 

@@ -11,9 +11,23 @@ from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
 from tws_maintenance.settings import Settings, load_settings
+from tws_maintenance_tests import warm
 from tws_maintenance_tests.support import Program, RecordedWeb, environment_of
 
-pytest_plugins = ["tws_maintenance_tests.postgres"]
+pytest_plugins = ["tws_maintenance_tests.postgres", "tws_maintenance_tests.session"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _processes_of_the_module(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fork the processes of a module's fixtures; start them as users do where it is `cold`."""
+    with warm.use(cold=request.node.get_closest_marker("cold") is not None):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _processes_of_the_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    with warm.use(cold=request.node.get_closest_marker("cold") is not None):
+        yield
 
 
 @pytest.fixture(autouse=True)

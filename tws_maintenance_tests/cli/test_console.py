@@ -19,6 +19,8 @@ from tws_maintenance.home import Home
 from tws_maintenance_tests.pipeline.support import until
 from tws_maintenance_tests.support import TIMEOUT_SECONDS, Program, free_port
 
+pytestmark = pytest.mark.cold
+
 PASSWORD = "TWS_MAINTENANCE_CONSOLE__PASSWORD"
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from tws_maintenance_tests.support import Program
 
+pytestmark = pytest.mark.cold
+
 HEAVY = ("dagster", "pandas", "pandera", "requests", "lxml")
 LOADED = """
 import sys

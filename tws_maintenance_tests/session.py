@@ -1,0 +1,85 @@
+"""How a session of tests is arranged: the warm process, what runs together, what a test needs.
+
+What belongs here: hooks of pytest and pytest-xdist. What does not: fixtures, which are in the
+conftest.py of their folder. docs/testing.md says how to use it.
+"""
+
+import contextlib
+from collections.abc import Generator, Iterable
+
+import pytest
+
+from tws_maintenance_tests import warm
+
+# What a test needs, by the fixtures that it asks for; a mark says what no fixture shows.
+NEEDS = {
+    "browser": {"chromium"},
+    "services": {"postgres_server", "stoppable_server", "server", "web", "pages"},
+    "process": {"program", "recorded", "shared_console", "fresh", "running_console"},
+}
+SHARED_SCOPES = {"module", "package"}
+# Made for every test and shared by no two of them.
+OF_EVERY_MODULE = {"_processes_of_the_module"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the warm process, in the one process that all others of a session come from."""
+    if not hasattr(config, "workerinput"):
+        running = contextlib.ExitStack()
+        running.enter_context(warm.running())
+        config.add_cleanup(running.close)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what each test needs, keep together what shares a fixture, and begin with the longest.
+
+    Tests that share nothing go one by one to whichever process is free. So the groups, whose
+    browsers and daemons take longest, come first, and both cores work to the end.
+    """
+    for item in items:
+        _mark_needs(item)
+        if item.get_closest_marker("xdist_group") is None and _shares_a_fixture(item):
+            assert isinstance(item, pytest.Function)
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__.rpartition("tests.")[2]))
+    items.sort(key=_order)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> Generator[None]:
+    """Refuse to run where groups would be torn apart in silence, as by pytest 9.2 and xdist 3.8."""
+    is_worker = hasattr(session.config, "workerinput")
+    torn = [one.nodeid for one in session.items if "xdist_group" in one.keywords]
+    if is_worker and any("@" not in nodeid for nodeid in torn):
+        raise pytest.UsageError("This pytest-xdist puts no group into a test's id: see the pins.")
+    return (yield)
+
+
+def _mark_needs(item: pytest.Item) -> None:
+    asked = set(_fixture_names(item))
+    for mark, fixtures in NEEDS.items():
+        if fixtures & asked:
+            item.add_marker(mark)
+    if not any(item.get_closest_marker(mark) for mark in NEEDS):
+        item.add_marker("unit")
+
+
+def _fixture_names(item: pytest.Item) -> Iterable[str]:
+    return getattr(item, "fixturenames", ())
+
+
+def _shares_a_fixture(item: pytest.Item) -> bool:
+    info = getattr(item, "_fixtureinfo", None)
+    found = info.name2fixturedefs if info else {}
+    return any(
+        definitions[-1].scope in SHARED_SCOPES
+        for name, definitions in found.items()
+        if name not in OF_EVERY_MODULE
+    )
+
+
+def _order(item: pytest.Item) -> tuple[bool, bool, str]:
+    """Order the groups of browsers first, then other groups, then what stands for itself."""
+    group = item.get_closest_marker("xdist_group")
+    is_browser = item.get_closest_marker("browser") is not None
+    return (group is None, not is_browser, str(group.args[0]) if group else "")

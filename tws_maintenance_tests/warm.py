@@ -1,0 +1,395 @@
+"""Processes of Python that need not import Dagster and pandas: forks of one that has.
+
+Starting `python -m tws_maintenance` costs two seconds of processor time before its first own line
+runs, and the suite starts it hundreds of times. While `use` is in force, `subprocess.Popen` has
+every `python -m ...` and `python -c ...` forked from one warm process of the whole session. The
+fork is a real process: it has its own pid, environment, streams, folder, session and signals, it
+can be killed, and what it starts in turn is forked as well. What differs: it is no child of the
+caller in the system's table, and modules are imported already. Where that is the subject, a test
+is marked `cold`, and its processes are started as users start them.
+
+    python -m tws_maintenance_tests.warm SOCKET      serve until standard input ends
+"""
+
+import atexit
+import contextlib
+import gc
+import importlib.machinery
+import importlib.util
+import io
+import json
+import os
+import random
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SOCKET_VARIABLE = "WARM_PROCESS_SOCKET"
+MODULE = "tws_maintenance_tests.warm"
+# Variables that Python reads while it starts: a fork can follow these, and no other.
+FOLLOWED = frozenset({"PYTHONSAFEPATH", "PYTHONUNBUFFERED", "PYTHONHASHSEED"})
+MODULES = (
+    "tws_maintenance.cli.main",
+    "tws_maintenance.constituents.audit",
+    "tws_maintenance.constituents.auditor",
+    "tws_maintenance.console.app",
+    "tws_maintenance.console.serve",
+    "tws_maintenance.market_events.audit",
+    "tws_maintenance.market_events.providers",
+    "tws_maintenance.market_events.worker",
+    "tws_maintenance.pipeline.launching",
+    "tws_maintenance.pipeline.run_process",
+    "tws_maintenance.pipeline.runs",
+    "dagster._cli",
+    "alembic.command",
+    "sqlalchemy.dialects.sqlite",
+    "openpyxl",
+    "yfinance",
+)
+_Popen = subprocess.Popen
+_in_force = False
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a fork is to become: what follows `python`, and its surroundings."""
+
+    arguments: list[str]
+    environment: dict[str, str]
+    cwd: str
+    session: bool
+    streams: list[int]
+
+
+class WarmPopen(_Popen[Any]):
+    """`subprocess.Popen` whose Python processes are forked by the warm process."""
+
+    _status: socket.socket | None = None
+
+    def _execute_child(self, args: Any, executable: Any, preexec_fn: Any, *others: Any) -> None:
+        # The order of subprocess.Popen._execute_child in Python 3.11 to 3.13.
+        close_fds, pass_fds, cwd, env = others[:4]
+        shell, pipes = others[6], others[7:13]
+        start_new_session = others[-2]
+        arguments = _arguments_for_fork(args, env)
+        plain = [executable, preexec_fn, *others[14:17]] == [None] * 5 and not pass_fds
+        if arguments is None or not plain or shell or not close_fds:
+            super()._execute_child(args, executable, preexec_fn, *others)  # type: ignore[misc]
+            return
+        p2cread, _, _, c2pwrite, _, errwrite = pipes
+        streams = [
+            standard if fd == -1 else fd
+            for standard, fd in enumerate((p2cread, c2pwrite, errwrite))
+        ]
+        request = {
+            "arguments": arguments,
+            "environment": dict(os.environ if env is None else env),
+            "cwd": os.fspath(cwd) if cwd is not None else str(Path.cwd()),
+            "session": bool(start_new_session),
+        }
+        self._status = _connect()
+        body = json.dumps(request).encode()
+        socket.send_fds(self._status, [len(body).to_bytes(4, "big")], streams)
+        self._status.sendall(body)
+        self.pid = int.from_bytes(_exactly(self._status, 4), "big")
+        self._child_created = True
+        self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
+
+    def _internal_poll(self, *arguments: Any, **keywords: Any) -> int | None:
+        if self._status is None:
+            found: int | None = super()._internal_poll(*arguments, **keywords)  # type: ignore[misc]
+            return found
+        return self._ended_within(0)
+
+    def _wait(self, timeout: float | None) -> int:
+        if self._status is None:
+            found: int = super()._wait(timeout)  # type: ignore[misc]
+            return found
+        code = self._ended_within(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
+        return code
+
+    def _ended_within(self, seconds: float | None) -> int | None:
+        with self._waitpid_lock:  # type: ignore[attr-defined]
+            if self.returncode is None:
+                assert self._status is not None
+                self._status.settimeout(seconds)
+                with contextlib.suppress(BlockingIOError, TimeoutError):
+                    status = int.from_bytes(_exactly(self._status, 4), "big")
+                    self.returncode = os.waitstatus_to_exitcode(status)
+                    self._status.close()
+            return self.returncode
+
+
+def _arguments_for_fork(args: Any, env: Mapping[str, str] | None) -> list[str] | None:
+    """Return what follows `python`, or None where only a real start will do."""
+    if not _in_force or isinstance(args, str | bytes | os.PathLike):
+        return None
+    words = [os.fspath(one) for one in args]
+    if len(words) < 3 or words[0] != sys.executable or words[1] not in {"-m", "-c"}:
+        return None
+    if words[2] == MODULE or _read_at_start(os.environ if env is None else env) != AT_START:
+        return None
+    return words[1:]
+
+
+def _read_at_start(env: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in env.items()
+        if name.startswith(("PYTHON", "LD_", "COVERAGE_")) and name not in FOLLOWED
+    }
+
+
+AT_START = _read_at_start(os.environ)
+
+
+@contextlib.contextmanager
+def use(*, cold: bool = False) -> Iterator[None]:
+    """Fork processes of Python from the warm one, here and in what they start; not if `cold`."""
+    global _in_force
+    before = subprocess.Popen, _in_force
+    subprocess.Popen, _in_force = WarmPopen, not cold  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        subprocess.Popen, _in_force = before  # type: ignore[misc]
+
+
+def _connect() -> socket.socket:
+    """Return a connection to the warm process of this session."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.connect(os.environ[SOCKET_VARIABLE])
+    return connection
+
+
+@contextlib.contextmanager
+def running() -> Iterator[None]:
+    """Run the warm process; it imports when it is first needed and ends with this process."""
+    with tempfile.TemporaryDirectory(prefix="warm_") as folder:
+        path = f"{folder}/socket"
+        process = _Popen(
+            [sys.executable, "-m", MODULE, path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n", "the warm process did not start"
+        os.environ[SOCKET_VARIABLE] = path
+        try:
+            yield
+        finally:
+            del os.environ[SOCKET_VARIABLE]
+            process.stdin.close()
+            process.wait()
+            process.stdout.close()
+
+
+def _exactly(connection: socket.socket, count: int) -> bytes:
+    parts = b""
+    while len(parts) < count:
+        part = connection.recv(count - len(parts))
+        if not part:
+            raise RuntimeError("the warm process has ended")
+        parts += part
+    return parts
+
+
+class Server:
+    """The warm process: forks itself for every request, and reports how each fork ended."""
+
+    def __init__(self, path: str) -> None:
+        self._forks: dict[int, socket.socket] = {}
+        self._is_warm = False
+        self._selector = selectors.DefaultSelector()
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listener.bind(path)
+        self._listener.listen(64)
+        self._woken, self._wakes = socket.socketpair()
+        for end in (self._woken, self._wakes):
+            end.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wakes.fileno(), warn_on_full_buffer=False)
+        for source in (self._listener, self._woken, sys.stdin):
+            self._selector.register(source, selectors.EVENT_READ)
+
+    def serve(self) -> Request | None:
+        """Serve until whoever started us has ended; return a request in the fork that does it."""
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj is sys.stdin:
+                    return None
+                if key.fileobj is self._woken:
+                    self._report_ends()
+                elif (request := self._accept()) is not None:
+                    return request
+
+    def _accept(self) -> Request | None:
+        connection, _ = self._listener.accept()
+        header, fds, _, _ = socket.recv_fds(connection, 4, 3)
+        if len(header) < 4:
+            connection.close()
+            return None
+        asked = json.loads(_exactly(connection, int.from_bytes(header, "big")))
+        self._warm_up()
+        pid = os.fork()
+        if pid == 0:
+            return Request(**asked, streams=fds)
+        for fd in fds:
+            os.close(fd)
+        self._forks[pid] = connection
+        connection.sendall(pid.to_bytes(4, "big"))
+        return None
+
+    def _warm_up(self) -> None:
+        if not self._is_warm:
+            for module in MODULES:
+                importlib.import_module(module)
+            gc.collect()
+            gc.freeze()
+            self._is_warm = True
+
+    def _report_ends(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._woken.recv(4096)
+        while self._forks:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            with self._forks.pop(pid) as connection, contextlib.suppress(OSError):
+                connection.sendall(status.to_bytes(4, "big"))
+
+
+def _become(request: Request) -> None:
+    """Make this fork what a new Python would be, as far as a program can see."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if request.session:
+        os.setsid()
+    for standard, fd in enumerate(request.streams):
+        os.dup2(fd, standard)
+    os.closerange(3, 4096)
+    for name, fd, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
+        stream = io.TextIOWrapper(
+            open(fd, f"{mode}b", closefd=False),  # noqa: SIM115 - for the process's whole life
+            encoding="utf-8",
+            errors="backslashreplace" if fd == 2 else "strict",
+            line_buffering=fd == 2,
+        )
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+    os.environ.clear()
+    os.environ.update(request.environment)
+    os.chdir(request.cwd)
+    time.tzset()
+    random.seed()
+    _exec_where_needed(request.arguments)
+
+
+def _exec_where_needed(arguments: list[str]) -> None:
+    """Start Python anew where a home switches indices on: they are made during the import."""
+    home = os.environ.get("TWS_MAINTENANCE_HOME") or "."
+    words = iter(arguments)
+    for word in words:
+        if word == "--home":
+            home = next(words, home)
+        elif word.startswith("--home="):
+            home = word.removeprefix("--home=")
+    switched = any(name.upper().endswith("__ENABLED") for name in os.environ)
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        text = (Path(home).expanduser() / "maintenance.toml").read_text(encoding="utf-8")
+        switched = switched or "enabled" in text
+    if switched:
+        os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - our own list
+
+
+def _run(arguments: list[str]) -> int:
+    """Run what follows `python` and return the exit code that Python would end with."""
+    kind, what, *rest = arguments
+    if "PYTHONSAFEPATH" not in os.environ:
+        sys.path.insert(0, str(Path.cwd()) if kind == "-m" else "")
+    sys.argv = [kind, *rest]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        code = _main_module(what) if kind == "-m" else compile(what, "<string>", "exec")
+        exec(code, sys.modules["__main__"].__dict__)  # noqa: S102 - as Python itself does
+    except SystemExit as error:
+        return _code_of(error)
+    except KeyboardInterrupt:
+        traceback.print_exc()
+        return -signal.SIGINT
+    except BaseException:  # noqa: BLE001 - as Python does at its very end
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def _main_module(name: str) -> types.CodeType:
+    """Make `name` the main module, though it may be imported already, and return its code."""
+    spec = importlib.util.find_spec(name)
+    if spec is not None and spec.submodule_search_locations is not None:
+        spec = importlib.util.find_spec(f"{name}.__main__")
+    if spec is None or not isinstance(spec.loader, importlib.machinery.SourceFileLoader):
+        sys.stderr.write(f"{sys.executable}: No module named {name}\n")
+        raise SystemExit(1)
+    main = sys.modules["__main__"]
+    main.__spec__, main.__file__, main.__package__ = spec, spec.origin, spec.parent
+    sys.argv[0] = str(spec.origin)
+    code = spec.loader.get_code(spec.name)
+    assert code is not None
+    return code
+
+
+def _code_of(error: SystemExit) -> int:
+    if error.code is None:
+        return 0
+    if isinstance(error.code, int):
+        return error.code & 0xFF
+    sys.stderr.write(f"{error.code}\n")
+    return 1
+
+
+def _end(code: int) -> None:
+    """End as Python does, without taking half a million objects apart."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    if code == -signal.SIGINT:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    os._exit(code)
+
+
+def main() -> None:
+    """Serve; a fork leaves through `_end`."""
+    server = Server(sys.argv[1])
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    request = server.serve()
+    if request is None:
+        return
+    _become(request)
+    with use():
+        code = _run(request.arguments)
+    _end(code)
+
+
+if __name__ == "__main__":
+    main()

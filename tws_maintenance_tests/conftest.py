@@ -12,9 +12,18 @@ from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
 from tws_maintenance.settings import Settings, load_settings
 from tws_maintenance_tests import warm
-from tws_maintenance_tests.support import Program, RecordedWeb, environment_of
+from tws_maintenance_tests.support import (
+    Program,
+    RecordedWeb,
+    environment_of,
+    prepare_dagster,
+)
 
 pytest_plugins = ["tws_maintenance_tests.postgres", "tws_maintenance_tests.session"]
+
+
+# The fixtures through which runs are started.
+RUNNING = {"program", "command", "entered", "fresh", "recorded"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,11 +48,13 @@ def _no_environment_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    """An empty home."""
-    folder = tmp_path / "home"
-    folder.mkdir()
-    return Home(folder)
+def home(tmp_path: Path, request: pytest.FixtureRequest) -> Home:
+    """A home that is empty, but for a Dagster made ready where a test is going to run it."""
+    home = Home(tmp_path / "home")
+    home.root.mkdir()
+    if RUNNING & set(request.fixturenames) and "cold" not in request.node.keywords:
+        prepare_dagster(home)
+    return home
 
 
 @pytest.fixture
@@ -71,6 +82,7 @@ def program(home: Home, server: PageServer) -> Program:
 
 
 @pytest.fixture
-def recorded(home: Home) -> RecordedWeb:
+def recorded(home: Home) -> Iterator[RecordedWeb]:
     """The real program against the recorded web; skips where the recordings are not there."""
-    return RecordedWeb(home)
+    with RecordedWeb(home) as recorded:
+        yield recorded

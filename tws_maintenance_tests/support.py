@@ -1,15 +1,19 @@
 """What tests share: running the real program, and the recorded web beside the repository."""
 
+import contextlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from tws_maintenance.constituents.live import to_csv
 from tws_maintenance.constituents.normalise import normalise
@@ -17,7 +21,9 @@ from tws_maintenance.demo.pages import Company
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import HOME_VARIABLE, Home
 from tws_maintenance.indices import INDICES, Index
+from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.sources.model import SourceRow, SourceTable
+from tws_maintenance_tests.warm import SOCKET_VARIABLE
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
@@ -80,20 +86,78 @@ def pages_alone() -> dict[str, str]:
     }
 
 
-class RecordedWeb:
-    """The program under recorded-web: real pages, latency and faults."""
+class RecordedWeb(contextlib.ExitStack):
+    """The recorded web for programs on a home: real pages, latency and faults."""
 
     def __init__(self, home: Home) -> None:
+        super().__init__()
         self._home = home
-        self._tool = SHARED / "bin" / "recorded-web"
-        if not self._tool.exists():
-            pytest.skip(f"the recorded web pages are not here ({SHARED.name}/ is absent)")
 
     def program(self, *options: str, **environment: str) -> Program:
-        """Return the program behind recorded-web with `options`, such as --fault GLOB=MODE."""
+        """Return the program with the web served as `options` say, such as --fault GLOB=MODE."""
+        served = self.enter_context(recorded_web(*options))
+        return Program(self._home, {**served, **environment})
+
+    def started_by_it(self, *options: str) -> Program:
+        """Return the program as a user puts it behind the recorded web, on one command line."""
         return Program(
-            self._home, environment, (sys.executable, str(self._tool), "run", *options, "--")
+            self._home, {}, (sys.executable, str(recorded_web_tool()), "run", *options, "--")
         )
+
+
+@contextlib.contextmanager
+def recorded_web(*options: str) -> Iterator[dict[str, str]]:
+    """Serve the recorded web; yields the environment of a program that is to read from it.
+
+    Skips where the recordings are not there.
+    """
+    process = subprocess.Popen(
+        [sys.executable, str(recorded_web_tool()), "serve", *options],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        environment: dict[str, str] = {}
+        while not environment.get("CURL_CA_BUNDLE"):  # the last that it prints
+            name, _, value = process.stdout.readline().removeprefix("export ").partition("=")
+            assert name, "recorded-web did not start"
+            environment[name] = value.strip()
+        yield environment
+    finally:
+        process.terminate()
+        process.communicate(timeout=TIMEOUT_SECONDS)
+
+
+def recorded_web_tool() -> Path:
+    """Return the program that serves the recorded web; skips where it is absent."""
+    tool = SHARED / "bin" / "recorded-web"
+    if not tool.exists():
+        pytest.skip(f"the recorded web pages are not here ({SHARED.name}/ is absent)")
+    return tool
+
+
+def prepare_dagster(home: Home) -> None:
+    """Copy a DAGSTER_HOME that is ready into `home`; making one costs more than most runs."""
+    template = Path(os.environ[SOCKET_VARIABLE]).parent / "prepared"
+    with FileLock(template.with_suffix(".lock")):
+        if not template.exists():
+            with quiet_environment():
+                open_instance(Home(template)).dispose()
+    shutil.copytree(Home(template).dagster, home.dagster)
+
+
+@contextlib.contextmanager
+def quiet_environment() -> Iterator[pytest.MonkeyPatch]:
+    """Hide the machine's settings from a fixture that outlives a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("TWS_MAINTENANCE_", "DAGSTER_")) or name.lower().endswith("_proxy"):
+                patch.delenv(name)
+        # Whoever opens an instance sets it; no other test may inherit it.
+        patch.setenv("DAGSTER_HOME", "")
+        patch.delenv("DAGSTER_HOME")
+        yield patch
 
 
 def free_port() -> int:

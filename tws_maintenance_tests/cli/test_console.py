@@ -19,8 +19,6 @@ from tws_maintenance.home import Home
 from tws_maintenance_tests.pipeline.support import until
 from tws_maintenance_tests.support import TIMEOUT_SECONDS, Program, free_port
 
-pytestmark = pytest.mark.cold
-
 PASSWORD = "TWS_MAINTENANCE_CONSOLE__PASSWORD"
 
 
@@ -58,7 +56,9 @@ def told(process: subprocess.Popen[str]) -> str:
     return process.stdout.read()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.cold), signal.SIGTERM]
+)
 def test_the_console_says_its_address_and_ends_at_a_signal(
     program: Program, number: signal.Signals
 ) -> None:
@@ -122,6 +122,7 @@ def processes_on(home: Home) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.cold
 def test_one_interrupt_ends_the_console_and_the_dagster_ui(program: Program) -> None:
     port, dagster_port = free_port(), free_port()
     for name in ("holidays", "pandas", "flask"):  # a robot's checkout may hold such
@@ -144,6 +145,7 @@ def test_one_interrupt_ends_the_console_and_the_dagster_ui(program: Program) -> 
     assert alive == []
 
 
+@pytest.mark.cold
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_while_dev_begins_leaves_nothing_behind(
     program: Program, number: signal.Signals
@@ -209,6 +211,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.cold
 @pytest.mark.parametrize("is_interrupted", [False, True])
 def test_a_dagster_ui_that_does_not_end_is_killed_with_its_children(
     monkeypatch: pytest.MonkeyPatch, is_interrupted: bool

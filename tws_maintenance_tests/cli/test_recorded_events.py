@@ -33,7 +33,7 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> Journey:
     folder = tmp_path_factory.mktemp("recorded_events")
     home = Home(folder / "home")
     home.root.mkdir()
-    recorded, log = RecordedWeb(home), folder / "requests.jsonl"
+    log = folder / "requests.jsonl"
     everything_fails = ("--fault", "*yahoo.com*=429", "--fault", "*federalreserve.gov*=500")
     commands = {
         "looked": (("--log", str(log)), RUN),
@@ -42,7 +42,7 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> Journey:
         "faulty": (everything_fails, (*RUN, "--apply")),
     }
     done, stored = {}, {}
-    with quiet_environment():
+    with quiet_environment(), RecordedWeb(home) as recorded:
         for name, (options, command) in commands.items():
             done[name] = recorded.program(*options)(*command, TWS_MAINTENANCE_HTTP__BACKOFF="0")
             stored[name] = _stored(home)

@@ -69,7 +69,7 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> Journey:
         write_older_list(home, key)
     log = folder / "requests.jsonl"
     with quiet_environment():
-        program = recorded.program("--log", str(log))
+        program = recorded.started_by_it("--log", str(log))
         looked = program("run", "--task", "constituents")
         applied = program("run", "--task", "constituents", "--apply")
         first = {key: home.live_file(key).read_bytes() for key in INDICES}
@@ -161,8 +161,10 @@ def test_recorded_holdings_of_years_ago_do_not_decide_and_are_explained(journey:
     assert told in journey.looked.stdout
 
 
-def test_with_the_official_list_down_the_page_decides_and_that_is_said(home: Home) -> None:
-    program = RecordedWeb(home).program("--fault", "www.hsi.com.hk/*=503")
+def test_with_the_official_list_down_the_page_decides_and_that_is_said(
+    recorded: RecordedWeb,
+) -> None:
+    program = recorded.program("--fault", "www.hsi.com.hk/*=503")
     done = program(
         "run", "--task", "hsi_constituents", "--json", TWS_MAINTENANCE_HTTP__ATTEMPTS="1"
     )

@@ -1,14 +1,26 @@
 """One console for all tests of a file: its home, its sources, its runs are real."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
+from werkzeug.security import generate_password_hash
 
+from tws_maintenance.console import login
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import Home
 from tws_maintenance.pipeline.instance import VARIABLE
 from tws_maintenance_tests.console.support import Console, consoled, opened, point_to
 from tws_maintenance_tests.pipeline.support import good_pages
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_hashes() -> Iterator[None]:
+    """Hash passwords with one round: a guess costs a hundred logins of a test otherwise."""
+    quick = partial(generate_password_hash, method="pbkdf2:sha256:1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(login, "generate_password_hash", quick)
+        yield
 
 
 @pytest.fixture(scope="module")

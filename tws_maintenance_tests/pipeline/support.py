@@ -1,14 +1,11 @@
 """What the tests of runs share: a clean environment, a page that waits, jobs in this process."""
 
-import contextlib
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
-import pytest
 
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
@@ -16,21 +13,11 @@ from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
 from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.instance import open_instance
-from tws_maintenance_tests.support import environment_of
+from tws_maintenance_tests.support import environment_of, quiet_environment
 
 LOCATION = "tws_maintenance.definitions"
 DEADLINE_SECONDS = 90.0
 HELD_SECONDS = 60.0
-
-
-@contextlib.contextmanager
-def quiet_environment() -> Iterator[pytest.MonkeyPatch]:
-    """Hide the machine's settings from a fixture that outlives a test."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in list(os.environ):
-            if name.startswith(("TWS_MAINTENANCE_", "DAGSTER_")) or name.lower().endswith("_proxy"):
-                patch.delenv(name)
-        yield patch
 
 
 def good_pages() -> dict[str, bytes]:
@@ -102,3 +89,16 @@ def checks_of(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, dg.Ass
         for one in result.get_asset_check_evaluations()
         if one.asset_key.to_user_string() == asset
     }
+
+
+__all__ = [
+    "LOCATION",
+    "HeldServer",
+    "checks_of",
+    "good_pages",
+    "materialized",
+    "quiet_environment",
+    "run_job",
+    "until",
+    "web_environment",
+]

@@ -1,4 +1,4 @@
-"""One Chromium a module, and windows that must show no error."""
+"""One Chromium a session, and windows that must show no error."""
 
 import shutil
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ OPTIONS = [
 ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """Start the browser; skips where there is none, fails there in CI."""
     with quiet_environment(), sync_playwright() as playwright:

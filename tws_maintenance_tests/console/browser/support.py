@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
 from tws_maintenance_tests.pipeline.support import HELD_SECONDS, good_pages
-from tws_maintenance_tests.support import SHARED, Program, free_port
+from tws_maintenance_tests.support import Program, free_port
 
 OVERVIEW = "/maintenance"
 # A run is a process of its own; nothing is asserted about how long one takes.
@@ -81,31 +80,6 @@ def running_console(home: Home, environment: dict[str, str]) -> Iterator[Console
         yield console
     finally:
         console.stop()
-
-
-@contextlib.contextmanager
-def recorded_web(*options: str) -> Iterator[dict[str, str]]:
-    """Serve the recorded web; yields the environment of a program that is to read from it.
-
-    Skips where the recordings are not there.
-    """
-    tool = SHARED / "bin" / "recorded-web"
-    if not tool.exists():
-        pytest.skip(f"the recorded web pages are not here ({SHARED.name}/ is absent)")
-    process = subprocess.Popen(
-        [sys.executable, str(tool), "serve", *options], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    try:
-        environment: dict[str, str] = {}
-        while not environment.get("CURL_CA_BUNDLE"):  # the last that it prints
-            name, _, value = process.stdout.readline().removeprefix("export ").partition("=")
-            assert name, "recorded-web did not start"
-            environment[name] = value.strip()
-        yield environment
-    finally:
-        process.terminate()
-        process.communicate(timeout=SECONDS_TO_STOP)
 
 
 class Pages(PageServer):

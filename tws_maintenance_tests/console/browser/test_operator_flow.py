@@ -14,12 +14,17 @@ from tws_maintenance_tests.console.browser.support import (
     Console,
     Visits,
     press,
-    recorded_web,
     running_console,
     see_end,
 )
 from tws_maintenance_tests.pipeline.support import quiet_environment
-from tws_maintenance_tests.support import live_bytes, pages_alone, reports_of, result_of
+from tws_maintenance_tests.support import (
+    live_bytes,
+    pages_alone,
+    recorded_web,
+    reports_of,
+    result_of,
+)
 
 TASK = INDICES["sp500"].task
 # Of a run; the dialog repeats them.

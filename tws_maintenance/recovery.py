@@ -18,7 +18,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from tws_maintenance.clock import parse_utc, utc_now
-from tws_maintenance.constituents.promotion import finish_promotion, promotions_of
+from tws_maintenance.constituents.promotion import (
+    awaited_files,
+    finish_promotion,
+    promotions_of,
+)
 from tws_maintenance.constituents.proposal import proposal_ids, read_proposal
 from tws_maintenance.errors import LockHeld, ProposalMissing, ProposalUnaudited
 from tws_maintenance.event_recovery import settled_events
@@ -128,14 +132,15 @@ def report_unstarted(
 
 
 def clear_temporary_files(home: Home) -> None:
-    """Remove temporary files whose process is gone."""
+    """Remove temporary files whose process is gone, unless a promotion is yet to be settled."""
     folders = (home.data, home.history, home.reports, home.locks, home.dagster)
     deep = (home.staging, home.backups)
     found = [path for folder in folders for path in folder.glob(f".*{TEMPORARY_SUFFIX}")]
     found += [path for folder in deep for path in folder.rglob(f".*{TEMPORARY_SUFFIX}")]
+    awaited = awaited_files(home) if found else frozenset()
     for path in found:
         with contextlib.suppress(OSError):
-            if not _may_be_in_use(path):
+            if path.name not in awaited and not _may_be_in_use(path):
                 path.unlink()
 
 
@@ -247,6 +252,7 @@ def _settle(home: Home, report_id: str, index: Index, result: TaskResult) -> Non
             result.finished_at = parse_utc(settled.at)
             result.status = TaskStatus.SUCCESS
             result.details |= {"changed": True, "output_path": settled.output_path}
+            result.warnings += [settled.text] if settled.text else []
         else:
             result.errors.append(settled.text)
     elif staged and result.dry_run and result.validation_status == ValidationStatus.PASSED:

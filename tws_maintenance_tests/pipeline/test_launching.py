@@ -59,6 +59,8 @@ def hook(event, arguments):
     if event == "import" and arguments[0] == "dagster":
         os.kill(os.getpid(), signal.SIGINT)
 
+# A process that a shell put into the background begins with SIGINT ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.addaudithook(hook)
 sys.argv = ["tws-maintenance", *sys.argv[1:]]
 from tws_maintenance.__main__ import main

@@ -41,7 +41,7 @@ from tws_maintenance.reports.results import (
     reported_proposal,
 )
 from tws_maintenance.reports.shelf import ReportShelf
-from tws_maintenance.run_record import RunRequest
+from tws_maintenance.run_record import RunRecord, RunRequest
 from tws_maintenance.settings import Settings
 from tws_maintenance.verdict import Outcome
 
@@ -57,12 +57,17 @@ NEWEST = "newest"
 
 @dataclass(frozen=True)
 class HeadStart:
-    """What a caller began before the run, for which home: the fetches, a process that audits."""
+    """What a caller began before the run, for which home: the fetches, a process that audits.
+
+    `record` holds the id of the report that was reserved before the first request left; None where
+    nothing was begun.
+    """
 
     home: Home
     gathering: "Gathering"
     auditor: Auditor
     worker: EventsWorker
+    record: RunRecord | None = None
 
 
 def head_start(
@@ -70,12 +75,13 @@ def head_start(
     settings: Settings,
     auditor: Auditor | None = None,
     worker: EventsWorker | None = None,
+    record: RunRecord | None = None,
 ) -> HeadStart:
     """Return what a run of `home` needs; nothing is begun by this."""
     from tws_maintenance.sources.gather import Gathering
 
     gathering = Gathering(settings, lambda index, url: last_copy(home, index, url))
-    return HeadStart(home, gathering, auditor or Auditor(), worker or EventsWorker())
+    return HeadStart(home, gathering, auditor or Auditor(), worker or EventsWorker(), record)
 
 
 class MaintenanceRun(EventSteps):
@@ -85,6 +91,7 @@ class MaintenanceRun(EventSteps):
         self, home: Home, settings: Settings, request: RunRequest, begun: HeadStart
     ) -> None:
         super().__init__(home, settings, request, begun.worker)
+        self._reserved = begun.record
         self._gathering = begun.gathering
         self._auditor = begun.auditor
         self._staged: dict[str, Proposal] = {}
@@ -92,6 +99,8 @@ class MaintenanceRun(EventSteps):
 
     def open(self, problem: TwsMaintenanceError | None = None) -> None:
         """Open the record and begin to fetch what is wanted. Raises as `RunRecord.open` does."""
+        if self._reserved is not None:
+            self.take_over(self._reserved)
         super().open(problem)
         if self.wants(MARKET_EVENTS) or any(self.wants(one.task) for one in INDICES.values()):
             self._reading.start()

@@ -6,7 +6,6 @@ died. No process id is trusted. Nothing here knows Dagster.
 """
 
 import contextlib
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -18,7 +17,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from tws_maintenance.clock import parse_utc, utc_now
-from tws_maintenance.constituents.promotion import finish_promotion, promotions_of
+from tws_maintenance.constituents.promotion import (
+    awaited_files,
+    finish_promotion,
+    promotions_of,
+)
 from tws_maintenance.constituents.proposal import proposal_ids, read_proposal
 from tws_maintenance.errors import LockHeld, ProposalMissing, ProposalUnaudited
 from tws_maintenance.event_recovery import settled_events
@@ -57,12 +60,27 @@ def run_lock(home: Home, run_id: str) -> Path:
     return home.locks / f"run_{run_id}.lock"
 
 
+def is_locked(home: Home, run_id: str) -> bool:
+    """Tell whether somebody holds the lock of a run; a look at it removes nothing."""
+    path = run_lock(home, run_id)
+    if not path.exists():
+        return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
 def recover(home: Home) -> list[Recovered]:
     """Finish every run of `home` that died; those that are alive are left alone.
 
-    Cheap when there is nothing to do: one look into the folder of reports.
+    Cheap when there is nothing to do: one look into the folder of reports, and at the locks of
+    the runs that are at work.
     """
-    markers = list(store.reservations(home))
+    markers = [marker for marker in store.reservations(home) if _may_be_dead(home, marker)]
     if not markers:
         return []
     recovered = []
@@ -128,21 +146,22 @@ def report_unstarted(
 
 
 def clear_temporary_files(home: Home) -> None:
-    """Remove temporary files whose process is gone."""
+    """Remove temporary files whose process is gone, unless a promotion is yet to be settled."""
     folders = (home.data, home.history, home.reports, home.locks, home.dagster)
     deep = (home.staging, home.backups)
     found = [path for folder in folders for path in folder.glob(f".*{TEMPORARY_SUFFIX}")]
     found += [path for folder in deep for path in folder.rglob(f".*{TEMPORARY_SUFFIX}")]
+    awaited = awaited_files(home) if found else frozenset()
     for path in found:
         with contextlib.suppress(OSError):
-            if not _may_be_in_use(path):
+            if path.name not in awaited and not _may_be_in_use(path):
                 path.unlink()
 
 
 @contextlib.contextmanager
 def _owned_by_nobody(home: Home, marker: Path) -> Iterator[dict[str, Any] | None]:
     """Yield the note of a reservation whose run is dead, None where it is alive or gone."""
-    note = _read_note(marker)
+    note = store.note_of(marker)
     if note is None:
         yield None
         return
@@ -160,12 +179,9 @@ def _owned_by_nobody(home: Home, marker: Path) -> Iterator[dict[str, Any] | None
         Path(lock.lock_file).unlink(missing_ok=True)
 
 
-def _read_note(marker: Path) -> dict[str, Any] | None:
-    try:
-        note = json.loads(marker.read_text(encoding="utf-8"))
-        return note if isinstance(note.get("run_id"), str) else None
-    except (OSError, ValueError, AttributeError):
-        return None
+def _may_be_dead(home: Home, marker: Path) -> bool:
+    note = store.note_of(marker)
+    return note is not None and not is_locked(home, note["run_id"])
 
 
 def _finish(home: Home, marker: Path, note: dict[str, Any]) -> Recovered:
@@ -247,6 +263,7 @@ def _settle(home: Home, report_id: str, index: Index, result: TaskResult) -> Non
             result.finished_at = parse_utc(settled.at)
             result.status = TaskStatus.SUCCESS
             result.details |= {"changed": True, "output_path": settled.output_path}
+            result.warnings += [settled.text] if settled.text else []
         else:
             result.errors.append(settled.text)
     elif staged and result.dry_run and result.validation_status == ValidationStatus.PASSED:

@@ -9,6 +9,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,15 @@ class RunRequest:
         }
 
 
+@dataclass(frozen=True)
+class _Claim:
+    """The report id that a run holds since `at`, and the lock that says that it is alive."""
+
+    reservation: store.Reservation
+    alive: FileLock
+    at: datetime
+
+
 class RunRecord:
     """The state of a run that its report tells: who asked, what each task came to."""
 
@@ -95,22 +105,74 @@ class RunRecord:
         self.request = request
         self.report: dict[str, Any] | None = None
         self._started_at = utc_now()
-        self._reservation: store.Reservation | None = None
+        self._claim: _Claim | None = None
         self._interrupted: str | None = None
         self._errors: list[str] = []
         self._results = {task: self._new_result(task) for task in _in_order(request.tasks)}
-        self._alive = FileLock(run_lock(home, request.run_id), thread_local=False)
         # Set by who drives the run: raises, not an Exception, where it was interrupted meanwhile.
         self.heed_interrupts: Callable[[], None] = lambda: None
 
     @property
     def report_id(self) -> str:
         """The id of the report that this run will write."""
-        assert self._reservation is not None, "the run was not opened"
-        return self._reservation.report_id
+        assert self._claim is not None, "the run was not opened"
+        return self._claim.reservation.report_id
+
+    @property
+    def owes_report(self) -> bool:
+        """Whether it holds the id of a report that it has not written."""
+        return self._claim is not None and self.report is None
+
+    def reserve(self) -> None:
+        """Reserve the report id: what a run does before anything that others could notice.
+
+        Raises:
+            HomeError: no report could be written.
+        """
+        try:
+            prove_writable(self.home.locks)
+        except OSError as error:
+            raise HomeError(_unwritable(self.home, self.home.locks, error)) from error
+        # Held from before the reservation until the report is written: a reservation whose lock
+        # is free belongs to a run that died.
+        alive = FileLock(run_lock(self.home, self.request.run_id), thread_local=False)
+        alive.acquire(timeout=LOCK_SECONDS)
+        try:
+            reservation = store.reserve(self.home, self._started_at, self._note())
+        except BaseException as error:
+            _release(alive)
+            if isinstance(error, OSError):
+                raise HomeError(_unwritable(self.home, self.home.reports, error)) from error
+            raise
+        self._claim = _Claim(reservation, alive, self._started_at)
+
+    def take_over(self, begun: "RunRecord") -> None:
+        """Go on with what `begun` reserved for this same run, and leave it nothing to write."""
+        if begun.request.run_id != self.request.run_id or not begun.owes_report:
+            return
+        self._claim = claim = begun.hand_over()
+        self._started_at = claim.at
+        with contextlib.suppress(OSError):  # then it still tells what was asked
+            store.note_again(claim.reservation, self._note())
+
+    def hand_over(self) -> _Claim:
+        """Return what it had reserved, for another that will write the report."""
+        assert self._claim is not None, "nothing was reserved"
+        claim, self._claim = self._claim, None
+        return claim
+
+    def give_up(self) -> None:
+        """Let go of the reserved id without a report: for a run that has one already."""
+        claim = self.hand_over()
+        claim.reservation.marker.unlink(missing_ok=True)
+        _release(claim.alive)
+
+    def interrupt(self, text: str) -> None:
+        """Note why the run ended before it was done, for its report."""
+        self._interrupted = text
 
     def open(self, problem: TwsMaintenanceError | None = None) -> None:
-        """Finish what killed runs left, reserve the report id, prove that all can be written.
+        """Reserve the report id, finish what killed runs left, prove that all can be written.
 
         A `problem` that was met before is raised as soon as there is a report to tell it in.
 
@@ -118,20 +180,9 @@ class RunRecord:
             HomeError: a folder cannot be written; nothing will be replaced.
             UsageError: an unknown task was asked for.
         """
-        try:
-            prove_writable(self.home.locks)
-        except OSError as error:
-            raise HomeError(_unwritable(self.home, self.home.locks, error)) from error
+        if self._claim is None:
+            self.reserve()
         recover(self.home)
-        # Held from before the reservation until the report is written: a reservation whose lock
-        # is free belongs to a run that died.
-        self._alive.acquire(timeout=LOCK_SECONDS)
-        try:
-            note = self.request.head("") | {"tasks": list(self._results), "pid": os.getpid()}
-            self._reservation = store.reserve(self.home, self._started_at, note)
-        except OSError as error:
-            self._release()
-            raise HomeError(_unwritable(self.home, self.home.reports, error)) from error
         if problem is not None:
             raise problem
         for folder in (self.home.data, self.home.staging, self.home.backups, self.home.history):
@@ -160,8 +211,7 @@ class RunRecord:
         Raises:
             OSError, LockHeld: the report could not be written.
         """
-        if self._reservation is None:
-            self._release()
+        if self._claim is None:
             return
         if isinstance(error, Exception):
             self._errors.append(_told(error))
@@ -178,14 +228,14 @@ class RunRecord:
             conclude(result, is_interrupted=self._interrupted is not None)
         report = self._compose()
         try:
-            self.report = store.write_report(self.home, self._reservation, report)
+            self.report = store.write_report(self.home, self._claim.reservation, report)
         except BaseException:
             # The next start writes it, once there is space or the chain is free.
             with contextlib.suppress(OSError):
-                store.keep_for_later(self._reservation, report)
+                store.keep_for_later(self._claim.reservation, report)
             raise
         finally:
-            self._release()
+            _release(self._claim.alive)
 
     def _compose(self) -> dict[str, Any]:
         results = [result.to_dict() for result in self._results.values()]
@@ -200,12 +250,9 @@ class RunRecord:
         head = self.request.head(self.report_id)
         return compose(head, status, self._started_at, results, warnings, errors)
 
-    def _release(self) -> None:
-        """Let go of the lock that says that this run is alive."""
-        if self._alive.is_locked:
-            self._alive.release()
-            with contextlib.suppress(OSError):
-                Path(self._alive.lock_file).unlink(missing_ok=True)
+    def _note(self) -> dict[str, Any]:
+        """Return what the reservation tells whoever finds this run dead."""
+        return self.request.head("") | {"tasks": list(self._results), "pid": os.getpid()}
 
     @contextlib.contextmanager
     def step(self, task: str) -> Iterator[TaskResult]:
@@ -242,6 +289,14 @@ class RunRecord:
     def _new_result(self, task: str) -> TaskResult:
         is_dry = self.request.dry_run or task in self.request.only_looked_at
         return TaskResult(task=task, dry_run=is_dry, details=new_details(task))
+
+
+def _release(alive: FileLock) -> None:
+    """Let go of the lock that says that a run is alive."""
+    if alive.is_locked:
+        alive.release()
+        with contextlib.suppress(OSError):
+            Path(alive.lock_file).unlink(missing_ok=True)
 
 
 def _in_order(tasks: tuple[str, ...]) -> list[str]:

@@ -1,5 +1,6 @@
-"""What a caller wants done: a command, a button, another program."""
+"""What a caller wants done (a command, a button, another program), and what came of it."""
 
+import getpass
 from dataclasses import dataclass
 
 from tws_maintenance.indices import DEFAULT_DAYS
@@ -25,3 +26,20 @@ class RunSpec:
     many_symbols: bool = False
     entry_point: EntryPoint = EntryPoint.CLI
     actor: str = ""
+
+
+@dataclass(frozen=True)
+class Executed:
+    """A run that ended: its report's id, or why there is none."""
+
+    run_id: str
+    report_id: str | None
+    problem: str
+
+
+def operating_system_user() -> str:
+    """Return the user this process runs as, "unknown" where the system knows no name."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"

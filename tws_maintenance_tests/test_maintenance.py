@@ -18,7 +18,8 @@ from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES, METADATA_VALIDAT
 from tws_maintenance.maintenance import HeadStart, MaintenanceRun, head_start
 from tws_maintenance.market_events.worker import EventsWorker
 from tws_maintenance.reports.record import EntryPoint
-from tws_maintenance.run_record import RunRequest, StepFailed
+from tws_maintenance.reports.store import note_of, reservations
+from tws_maintenance.run_record import RunRecord, RunRequest, StepFailed
 from tws_maintenance.settings import Settings
 from tws_maintenance.sources.gather import Gathering
 from tws_maintenance.sources.model import Gathered
@@ -292,6 +293,43 @@ def test_where_not_even_a_report_can_be_written_the_run_says_so_and_stops(
     run.close({}, None)
     assert run.report is None
     assert live_bytes(home) == before
+
+
+def test_a_run_goes_on_with_the_report_that_was_reserved_for_it(
+    home: Home, settings: Settings
+) -> None:
+    early = RunRecord(home, RunRequest((STI.task,), APPLY, "run-1", EntryPoint.CLI, "operator"))
+    early.reserve()
+    (marker,) = reservations(home)
+    begun = head_start(home, settings, record=early)
+    run = new_run(home, settings, (STI.task, HSI.task), begun=begun)
+
+    run.open()
+
+    assert reservations(home) == [marker]
+    note = note_of(marker)
+    assert note is not None
+    assert (note["tasks"], note["dry_run"]) == ([STI.task, HSI.task], True)
+    early.close({})
+    assert reports_of(home) == []
+    run.close({})
+    (report,) = reports_of(home)
+    assert report["started_at"] == note["reserved_at"]
+    assert leftovers(home) == []
+
+
+def test_a_report_that_was_reserved_for_another_run_is_left_to_that_one(
+    home: Home, settings: Settings
+) -> None:
+    other = RunRecord(home, RunRequest((STI.task,), APPLY, "run-2", EntryPoint.CLI, "operator"))
+    other.reserve()
+    run = new_run(home, settings, (HSI.task,), begun=head_start(home, settings, record=other))
+    run.open()
+    run.close({})
+    assert [report["run_id"] for report in reports_of(home)] == ["run-1"]
+    assert other.owes_report
+    other.give_up()
+    assert leftovers(home) == []
 
 
 def test_a_task_that_nobody_worked_on_was_skipped_and_the_others_completed(

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 
 import pytest
+from filelock import FileLock
 
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.demo.server import PageServer
@@ -327,6 +328,20 @@ def test_temporary_files_of_the_dead_go_and_those_of_the_living_stay(home: Home)
     assert unnamed.name in left
     assert len(left) == 2
     assert any(name.startswith(f".sti_membership.csv.{os.getpid()}-") for name in left)
+
+
+def test_a_run_that_is_at_work_costs_nobody_else_a_cleaning(home: Home) -> None:
+    """Every command recovers first, and a run that lives is met by each of them."""
+    home.locks.mkdir(parents=True)
+    reserve(home, AT, {"run_id": "at-work"})
+    (home.data / "staging").mkdir(parents=True)
+    left = home.data / "staging" / f".x.{os.getpid()}-0123456789ab{TEMPORARY_SUFFIX}"
+    left.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    with FileLock(run_lock(home, "at-work")):
+        assert recover(home) == []
+        assert left.exists()
+        assert list(home.locks.glob("recovery.*")) == []
 
 
 def test_a_reservation_that_nobody_can_read_is_left_alone(home: Home) -> None:

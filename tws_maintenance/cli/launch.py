@@ -33,8 +33,6 @@ def launch(home: Home, spec: "RunSpec", *, verbose: bool = False) -> dict[str, A
 def _report_of(home: Home, report_id: str | None, problem: str) -> dict[str, Any]:
     from tws_maintenance.reports.store import read_report
 
-    if report_id is None and "Interrupted" in problem:
-        raise HomeError("Interrupted before the run began: no file was replaced.")
     if report_id is None:
         raise HomeError(problem or "The run could not start, and left no report.")
     try:

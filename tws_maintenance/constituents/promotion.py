@@ -5,6 +5,7 @@ killed at any point: intent noted, backup durable, new bytes durable beside the 
 """
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from tws_maintenance.constituents.proposal import STAGED, Proposal, proposal_ids
 from tws_maintenance.constituents.publishing import (
     INTENDED,
     PROMOTED,
+    Intent,
     Settled,
     publish,
     read_intent,
@@ -70,11 +72,14 @@ def promote(
     lock = home.locks / f"{index.key}.lock"
     with hold(lock, wait_seconds=settings.locks.wait, holder=f"run {mark.report_id}"):
         proposal, receipt, staged = _trusted(home, index, proposal_id, expected_sha256)
-        _refuse_used_or_old(home, proposal, settings, mark)
+        _refuse_used(home, proposal)
+        _refuse_old(proposal, settings, mark)
         live = _live_bytes(home, index)
+        _finish_killed(home, index)
         if live == staged:
-            _finish_if_killed(home, index, proposal_id)
             return Promotion(proposal, receipt, changed=False)
+        # Perhaps by a run that was killed, and the list was changed again since.
+        _refuse_used(home, proposal)
         _refuse_stale(home, index, proposal, live)
         return _publish(home, index, proposal, receipt, staged, live, mark)
 
@@ -112,7 +117,7 @@ def _trusted(
     return proposal, receipt, staged
 
 
-def _refuse_used_or_old(home: Home, proposal: Proposal, settings: Settings, mark: RunMark) -> None:
+def _refuse_used(home: Home, proposal: Proposal) -> None:
     done = read_intent(home, proposal.proposal_id)
     if done and done.state == PROMOTED:
         same = _live_bytes(home, INDICES[proposal.index])
@@ -125,6 +130,9 @@ def _refuse_used_or_old(home: Home, proposal: Proposal, settings: Settings, mark
             f"Proposal {proposal.proposal_id} was promoted before, by {done.report_id} at "
             f"{done.at}. {now}"
         )
+
+
+def _refuse_old(proposal: Proposal, settings: Settings, mark: RunMark) -> None:
     age = age_of(proposal, mark.at)
     if is_too_old(age, settings):
         hours = age.total_seconds() / 3600
@@ -156,11 +164,15 @@ def is_too_old(age: timedelta, settings: Settings) -> bool:
     return age > timedelta(hours=settings.proposals.max_age_hours) or age < -CLOCK_TOLERANCE
 
 
-def _finish_if_killed(home: Home, index: Index, proposal_id: str) -> None:
-    """Finish what belongs to these bytes where they were put in place by a run that was killed."""
-    intent = read_intent(home, proposal_id)
-    if intent is not None and intent.state == INTENDED:
-        settle(home, index, proposal_id)
+def _finish_killed(home: Home, index: Index) -> None:
+    """Settle what killed runs had begun with this index, before another list is published.
+
+    Whoever holds the index's lock meets no other that is at work, and what lies on disk tells of
+    one unfinished publication at a time.
+    """
+    for proposal_id, intent in _intents(home, index):
+        if intent.state == INTENDED:
+            settle(home, index, proposal_id)
 
 
 def _refuse_stale(home: Home, index: Index, proposal: Proposal, live: bytes | None) -> None:
@@ -203,8 +215,6 @@ def _failed(
         found = None
     if found == live:
         state = f"{name} is unchanged"
-        with contextlib.suppress(OSError, ProposalUnaudited):
-            _finish_if_killed(home, index, proposal.proposal_id)
     elif found == staged:
         state = f"{name} holds the new list, but what belongs to it could not be finished"
     else:
@@ -235,13 +245,26 @@ def _live_bytes(home: Home, index: Index) -> bytes | None:
 
 def promotions_of(home: Home, index: Index, report_id: str) -> list[str]:
     """Return the proposals of `index` that the run of `report_id` set out to promote."""
-    found = []
+    return [one for one, intent in _intents(home, index) if intent.report_id == report_id]
+
+
+def awaited_files(home: Home) -> frozenset[str]:
+    """Return the names of the temporary files from which killed promotions are yet to be known."""
+    return frozenset(
+        intent.prepared
+        for index in INDICES.values()
+        for _, intent in _intents(home, index)
+        if intent.state == INTENDED and intent.prepared
+    )
+
+
+def _intents(home: Home, index: Index) -> Iterator[tuple[str, Intent]]:
+    """Yield the proposals of `index` that somebody set out to promote; damaged records are none."""
     for proposal_id in proposal_ids(home, index):
         with contextlib.suppress(ProposalUnaudited):
             intent = read_intent(home, proposal_id)
-            if intent and intent.report_id == report_id:
-                found.append(proposal_id)
-    return found
+            if intent is not None:
+                yield proposal_id, intent
 
 
 def finish_promotion(home: Home, index: Index, proposal_id: str, wait_seconds: float) -> Settled:

@@ -1,13 +1,17 @@
 """Publishing: putting audited bytes in place with everything that belongs to them.
 
-The intent is noted first, in promotion.json; from it and from the bytes on disk a killed
-publication can be told and finished. Called with the lock of the index held.
+The intent is noted first, in promotion.json, with the name of the file that will become the live
+one. The rename takes that name away, in one step with replacing the list: as long as a file of
+that name lies there, this run replaced nothing, whatever the live file holds. So a killed
+publication is known and finished also where other runs, or people, wrote the same list before or
+after it. Called with the lock of the index held.
 """
 
 import contextlib
 import json
+import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +20,32 @@ from tws_maintenance.constituents import history
 from tws_maintenance.constituents.backups import back_up
 from tws_maintenance.constituents.generation import Generation, read_generation
 from tws_maintenance.constituents.live import Row, parse_live
-from tws_maintenance.constituents.proposal import Proposal
+from tws_maintenance.constituents.proposal import STAGED, Proposal
 from tws_maintenance.errors import LiveFileError, ProposalUnaudited
 from tws_maintenance.home import Home
 from tws_maintenance.indices import Index
 from tws_maintenance.run_mark import RunMark
-from tws_maintenance.storage.atomic import replace_together, to_json, write_json
+from tws_maintenance.storage.atomic import (
+    Replacement,
+    replace_together,
+    sync_folder,
+    to_json,
+    write_json,
+)
 from tws_maintenance.storage.digest import sha256
 
 RECORD = "promotion.json"
-INTENDED, PROMOTED, ABANDONED, UNCLEAR = "intended", "promoted", "abandoned", "unclear"
+INTENDED, PROMOTED, ABANDONED = "intended", "promoted", "abandoned"
 
 
 @dataclass(frozen=True)
 class Intent:
-    """promotion.json: what a promotion is about to do, and in `state` what came of it."""
+    """promotion.json: what a promotion is about to do, and in `state` what came of it.
+
+    `prepared` is the file beside the live one that the rename will put in its place, None until it
+    is written. `former_file` tells the file that it replaces from a later one of the same bytes.
+    `outcome` is a sentence, blank where the promotion simply succeeded.
+    """
 
     state: str
     report_id: str
@@ -40,11 +55,17 @@ class Intent:
     after_sha256: str
     backup_path: str | None
     generation: dict[str, Any]
+    former_file: str | None = None
+    prepared: str | None = None
+    outcome: str = ""
 
 
 @dataclass(frozen=True)
 class Settled:
-    """What a killed promotion turned out to have done; paths are relative to the home."""
+    """What a killed promotion turned out to have done; paths are relative to the home.
+
+    `text` says what did not come out as intended, "" where the new list lies there.
+    """
 
     changed: bool
     output_path: str | None
@@ -61,57 +82,128 @@ def publish(
     Raises:
         OSError, HistoryError: everything is as it was, or was put back.
     """
-    intent = _intent(proposal, mark)
-    path = home.live_file(index.key)
+    intent = _intent(home, index, proposal, mark)
     home.history.mkdir(parents=True, exist_ok=True)
     # First, because a history that cannot be continued must stop it before anything is written.
     belongings = _belongings(home, index, intent, staged, live)
     write_intent(home, proposal.proposal_id, intent)
-    backup = back_up(home, index, live, mark.report_id) if live is not None else None
-    if backup is not None:
-        intent = Intent(**vars(intent) | {"backup_path": home.relative(backup)})
-        write_intent(home, proposal.proposal_id, intent)
-    replace_together([(path, staged), *belongings])
+    try:
+        files = [(home.live_file(index.key), staged), *belongings]
+        intent = _replace(home, index, intent, live, files)
+    except BaseException:
+        _note_put_back(home, index, proposal.proposal_id, live)
+        raise
+    # The list is published; should this note fail, the next start finds so from what lies there.
+    with contextlib.suppress(OSError):
+        write_intent(home, proposal.proposal_id, replace(intent, state=PROMOTED))
+    return home.root / intent.backup_path if intent.backup_path else None
+
+
+def _replace(
+    home: Home,
+    index: Index,
+    intent: Intent,
+    live: bytes | None,
+    files: list[tuple[Path, bytes]],
+) -> Intent:
+    """Back up `live`, replace all `files`, the list first, and return the intent as noted."""
+    replacement = Replacement(files)
+    try:
+        if live is not None:
+            backup = back_up(home, index, live, intent.report_id)
+            intent = replace(intent, backup_path=home.relative(backup))
+        # Durable before it is noted: a power cut must not take away what only the rename may.
+        sync_folder(replacement.first_temporary.parent)
+        intent = replace(intent, prepared=replacement.first_temporary.name)
+        write_intent(home, intent.generation["proposal_id"], intent)
+        replacement.commit()
+    finally:
+        replacement.discard()
+    path, staged = files[0]
     if path.read_bytes() != staged:
         raise OSError(f"{path.name} reads back other bytes than were written")
-    # The list is published; should this note fail, the next start finds so from the bytes.
-    with contextlib.suppress(OSError):
-        write_intent(home, proposal.proposal_id, Intent(**vars(intent) | {"state": PROMOTED}))
-    return backup
+    return intent
+
+
+def _note_put_back(home: Home, index: Index, proposal_id: str, live: bytes | None) -> None:
+    """Give up a publication that failed, unless its bytes stayed: while nobody else can write."""
+    with contextlib.suppress(OSError, ProposalUnaudited):
+        intent = read_intent(home, proposal_id)
+        if intent is not None and _content_of(home.live_file(index.key)) == live:
+            name = home.relative(home.live_file(index.key))
+            text = f"the run did not replace {name}; it is the old file, whole"
+            write_intent(home, proposal_id, replace(intent, state=ABANDONED, outcome=text))
 
 
 def settle(home: Home, index: Index, proposal_id: str) -> Settled:
-    """Finish or give up a publication that was killed, going by the live bytes.
+    """Finish or give up a publication that was killed, going by what lies on disk.
 
-    Doing it twice is doing it once.
+    Doing it twice is doing it once: what was found out stays, whatever happens to the list later.
     """
     intent = read_intent(home, proposal_id)
     assert intent is not None, "there is nothing to settle"
+    name = home.relative(home.live_file(index.key))
+    if intent.state == INTENDED:
+        prepared = _prepared_file(home, index, intent)
+        intent = _found_out(home, index, proposal_id, intent)
+        write_intent(home, proposal_id, intent)
+        # Only now, when it is no longer needed as a witness.
+        if prepared is not None:
+            with contextlib.suppress(OSError):
+                prepared.unlink(missing_ok=True)
+    changed = intent.state == PROMOTED
+    output_path = name if changed else None
+    return Settled(changed, output_path, intent.backup_path, intent.at, intent.outcome)
+
+
+def _found_out(home: Home, index: Index, proposal_id: str, intent: Intent) -> Intent:
+    """Return the intent with what came of it, once what belongs to a published list is there."""
     path = home.live_file(index.key)
-    live = path.read_bytes() if path.exists() else None
+    name, live = home.relative(path), _content_of(path)
     found = sha256(live) if live is not None else None
-    name = home.relative(path)
+    if not _was_published(home, index, intent, found):
+        return replace(intent, state=ABANDONED, outcome=_why_abandoned(home, index, intent, found))
+    content = live if found == intent.after_sha256 else _staged(home, proposal_id, intent)
+    if content is not None:
+        replace_together(_belongings(home, index, intent, content, _backed_up(home, intent)))
+    is_there = found == intent.after_sha256
+    text = "" if is_there else f"the run replaced {name}, which somebody changed since"
+    return replace(intent, state=PROMOTED, outcome=text)
+
+
+def _was_published(home: Home, index: Index, intent: Intent, found: str | None) -> bool:
+    """Tell whether this run replaced the list for good; `found` is the live file's sha256 now."""
     stamp = read_generation(home, index)
-    by_another = (
-        stamp is not None
-        and stamp.sha256 == intent.after_sha256
-        and stamp.generation != intent.generation["generation"]
-    )
-    if intent.state == PROMOTED or (found == intent.after_sha256 and not by_another):
-        if intent.state != PROMOTED and live is not None:
-            replace_together(_belongings(home, index, intent, live, _backed_up(home, intent)))
-            write_intent(home, proposal_id, Intent(**vars(intent) | {"state": PROMOTED}))
-        return Settled(True, name, intent.backup_path, intent.at, f"{name} holds the new list")
-    state = ABANDONED if by_another or found == intent.before_sha256 else UNCLEAR
-    write_intent(home, proposal_id, Intent(**vars(intent) | {"state": state}))
-    text = (
-        f"the run was killed before it replaced {name}; another run published the same list"
-        if by_another
-        else f"the run was killed before {name} was replaced; it is the old file, whole"
-        if state == ABANDONED
-        else f"{name} is neither the old nor the new list; somebody changed it since"
-    )
-    return Settled(False, None, intent.backup_path, intent.at, text)
+    if stamp is not None and stamp.generation == intent.generation["generation"]:
+        return True
+    if not _was_renamed(home, index, intent):
+        return False
+    if found != intent.before_sha256:
+        return True
+    # The old list again: where the run failed and put it back itself, its records went first.
+    stays = history.read_history(home, index)
+    return any(intent.report_id in (stay.report_id, stay.end_report_id) for stay in stays)
+
+
+def _was_renamed(home: Home, index: Index, intent: Intent) -> bool:
+    """Tell whether the new bytes have been in place, whatever lies there now."""
+    prepared = _prepared_file(home, index, intent)
+    if prepared is None or prepared.exists():
+        return False
+    # A rename that failed lets go of the name as well, and leaves the former file.
+    return _file_id(home.live_file(index.key)) != intent.former_file
+
+
+def _why_abandoned(home: Home, index: Index, intent: Intent, found: str | None) -> str:
+    """Return the sentence for a list that this run did not replace for good."""
+    name = home.relative(home.live_file(index.key))
+    if _was_renamed(home, index, intent):
+        return f"the run had replaced {name}, and the old list was put back since"
+    if found == intent.before_sha256:
+        return f"the run was killed before {name} was replaced; it is the old file, whole"
+    if found == intent.after_sha256:
+        return f"the run was killed before it replaced {name}; somebody put the same list there"
+    return f"the run was killed before it replaced {name}, which somebody changed since"
 
 
 def read_intent(home: Home, proposal_id: str) -> Intent | None:
@@ -137,7 +229,7 @@ def write_intent(home: Home, proposal_id: str, intent: Intent) -> None:
     write_json(home.proposal(proposal_id) / RECORD, asdict(intent))
 
 
-def _intent(proposal: Proposal, mark: RunMark) -> Intent:
+def _intent(home: Home, index: Index, proposal: Proposal, mark: RunMark) -> Intent:
     generation = Generation(
         generation=secrets.token_hex(8),
         report_id=mark.report_id,
@@ -157,6 +249,7 @@ def _intent(proposal: Proposal, mark: RunMark) -> Intent:
         after_sha256=proposal.sha256,
         backup_path=None,
         generation=asdict(generation),
+        former_file=_file_id(home.live_file(index.key)),
     )
 
 
@@ -190,4 +283,37 @@ def _backed_up(home: Home, intent: Intent) -> bytes | None:
     try:
         return (home.root / intent.backup_path).read_bytes()
     except OSError:
+        return None
+
+
+def _staged(home: Home, proposal_id: str, intent: Intent) -> bytes | None:
+    """Return what was published, from the proposal; None where it is gone or was altered."""
+    try:
+        content = (home.proposal(proposal_id) / STAGED).read_bytes()
+    except OSError:
+        return None
+    return content if sha256(content) == intent.after_sha256 else None
+
+
+def _prepared_file(home: Home, index: Index, intent: Intent) -> Path | None:
+    """Return where the file lies, or lay, that was to become the live one."""
+    if intent.prepared is None:
+        return None
+    # Beside the file that is replaced, where the live file is a symbolic link.
+    return Path(os.path.realpath(home.live_file(index.key))).with_name(intent.prepared)
+
+
+def _file_id(path: Path) -> str | None:
+    """Return what tells a file from another of the same bytes, None where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return f"{found.st_ino}-{found.st_mtime_ns}"
+
+
+def _content_of(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
         return None

@@ -11,8 +11,6 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 
-import dagster as dg
-
 ENDING = (signal.SIGINT, signal.SIGTERM)
 READ_BYTES = 4096
 
@@ -38,7 +36,10 @@ def noted() -> Iterator[Callable[[], None]]:
             with contextlib.suppress(BlockingIOError):
                 came.update(reader.recv(READ_BYTES))
             if came.intersection(ENDING):
-                raise dg.DagsterExecutionInterruptedError("The run was interrupted.")
+                # Here, because a run is kept from signals also before Dagster is imported.
+                from dagster import DagsterExecutionInterruptedError
+
+                raise DagsterExecutionInterruptedError("The run was interrupted.")
 
         try:
             yield heed

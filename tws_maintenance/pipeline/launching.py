@@ -1,38 +1,46 @@
 """Executing a run in this process, with what can begin early begun before Dagster is imported.
 
-Fetches, the auditor and the process that asks the providers start first and work on the second
-core. Used by the command line and by the processes that the console starts; Dagster itself is
-imported inside `launch`.
+The report is reserved first; then fetches, the auditor and the process that asks the providers
+work on the second core. A run that never begins gets its report here. Used by the command line and
+by the processes that the console starts; Dagster itself is imported inside `launch`.
 """
 
 import contextlib
 import gc
+import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tws_maintenance.constituents.auditor import Auditor
+from tws_maintenance.errors import HomeError, TwsMaintenanceError
 from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES, MARKET_EVENTS, Index
+from tws_maintenance.indices import INDICES, MARKET_EVENTS
 from tws_maintenance.market_events.worker import EventsWorker
+from tws_maintenance.run_spec import Executed, RunSpec, operating_system_user
 
 if TYPE_CHECKING:
     from tws_maintenance.maintenance import HeadStart
-    from tws_maintenance.pipeline.runs import Executed, Progress
-    from tws_maintenance.run_spec import RunSpec
+    from tws_maintenance.market_events.providers import Question
+    from tws_maintenance.pipeline.runs import Progress
+    from tws_maintenance.run_record import RunRecord
+    from tws_maintenance.settings import Settings
+
+INTERRUPTED = "Interrupted before the run began: no file was replaced."
 
 
 def launch(
     home: Home,
-    spec: "RunSpec",
+    spec: RunSpec,
     *,
     run_id: str = "",
     on_step: "Progress | None" = None,
     log_level: str = "CRITICAL",
-) -> "Executed":
+) -> Executed:
     """Execute the run of `spec` here: a new one, or `run_id`, which was created before.
 
     Raises:
-        HomeError: Dagster's storage fails.
+        HomeError: no report can be written, so nothing was started; or Dagster's storage fails.
         UsageError: a symbol is none, or there are too many; nothing was started.
     """
     indices = [index for index in INDICES.values() if index.task in spec.tasks]
@@ -42,12 +50,37 @@ def launch(
         _asking(wanted=MARKET_EVENTS in spec.tasks) as worker,
         _auditing(wanted=bool(indices) and not spec.report_id) as auditor,
     ):
-        begun = _begin(home, fetches, auditor, worker)
-        if MARKET_EVENTS in spec.tasks:
-            _begin_events(home, worker, spec)
-        from tws_maintenance.pipeline.runs import execute
+        from tws_maintenance.maintenance import head_start
+        from tws_maintenance.settings import load_settings
 
-        return execute(home, spec, run_id=run_id, begun=begun, on_step=on_step, log_level=log_level)
+        settings = load_settings(home)
+        question = _asked(home, settings, spec)
+        record = _record(home, spec, run_id or str(uuid.uuid4()))
+        try:
+            # Before the first request leaves: killed from here on, the run is reported.
+            record.reserve()
+            begun = head_start(home, settings, auditor, worker, record)
+            begun.gathering.start(fetches)
+            if question is not None:
+                worker.start(question)
+            return _accounted(record, _execute(begun, spec, on_step, log_level))
+        except BaseException as error:
+            executed = _account_for(record, error)
+            if executed is None:
+                raise
+            return executed
+
+
+def _execute(
+    begun: "HeadStart", spec: RunSpec, on_step: "Progress | None", log_level: str
+) -> Executed:
+    from tws_maintenance.pipeline.runs import execute
+
+    assert begun.record is not None
+    run_id = begun.record.request.run_id
+    return execute(
+        begun.home, spec, run_id=run_id, begun=begun, on_step=on_step, log_level=log_level
+    )
 
 
 @contextlib.contextmanager
@@ -85,22 +118,66 @@ def _asking(*, wanted: bool) -> Iterator[EventsWorker]:
         worker.stop()
 
 
-def _begin(home: Home, indices: list[Index], auditor: Auditor, worker: EventsWorker) -> "HeadStart":
-    """Let the fetches run while this process imports Dagster."""
-    from tws_maintenance.maintenance import head_start
-    from tws_maintenance.settings import load_settings
-
-    begun = head_start(home, load_settings(home), auditor, worker)
-    begun.gathering.start(indices)
-    return begun
-
-
-def _begin_events(home: Home, worker: EventsWorker, spec: "RunSpec") -> None:
-    """Let the providers be asked as well; what is wrong with the symbols is told at once."""
+def _asked(home: Home, settings: "Settings", spec: RunSpec) -> "Question | None":
+    """Return what the providers are to be asked; what is wrong with the symbols is told at once."""
+    if MARKET_EVENTS not in spec.tasks:
+        return None
     from tws_maintenance.event_steps import question_of
     from tws_maintenance.market_events.scope import resolve
-    from tws_maintenance.settings import load_settings
 
-    settings = load_settings(home)
     scope = resolve(home, settings, spec.symbols, many_symbols=spec.many_symbols)
-    worker.start(question_of(scope, settings, spec.days))
+    return question_of(scope, settings, spec.days)
+
+
+def _record(home: Home, spec: RunSpec, run_id: str) -> "RunRecord":
+    """Return the record of the run as it is wanted; that of its steps takes its place."""
+    from tws_maintenance.run_record import RunRecord, RunRequest
+
+    request = RunRequest(
+        tasks=spec.tasks,
+        dry_run=spec.dry_run,
+        run_id=run_id,
+        entry_point=spec.entry_point,
+        actor=spec.actor or operating_system_user(),
+        reason=spec.reason,
+        allow_large_change=spec.allow_large_change,
+    )
+    return RunRecord(home, request)
+
+
+def _account_for(record: "RunRecord", error: BaseException) -> Executed | None:
+    """Write the report of a run that was reserved and never began; return it if interrupted.
+
+    Where it cannot be written, the next command finds a reservation whose run is dead.
+    """
+    if not record.owes_report:
+        return None
+    from tws_maintenance.pipeline import interrupts
+
+    report_id = record.report_id
+    try:
+        with interrupts.kept_out():
+            record.close({}, error)
+    except (OSError, TwsMaintenanceError):
+        return None
+    if isinstance(error, KeyboardInterrupt):
+        return Executed(record.request.run_id, report_id, INTERRUPTED)
+    if isinstance(error, HomeError):
+        raise HomeError(f"{error} Nothing was replaced; the report is {report_id}.") from error
+    return None
+
+
+def _accounted(record: "RunRecord", executed: Executed) -> Executed:
+    """Return what came of a run, with its report also where Dagster ended it before it began."""
+    if not record.owes_report:
+        return executed
+    if executed.report_id is not None:  # it had ended before, and was reported
+        record.give_up()
+        return executed
+    record.interrupt(f"the run ended before it could begin: {executed.problem or 'no reason'}")
+    report_id = record.report_id
+    try:
+        record.close({})
+    except (OSError, TwsMaintenanceError):
+        return executed
+    return replace(executed, report_id=report_id)

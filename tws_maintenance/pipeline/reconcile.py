@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
-from filelock import FileLock, Timeout
 
 from tws_maintenance.clock import utc_now
 from tws_maintenance.home import Home
@@ -26,8 +25,20 @@ from tws_maintenance.pipeline.tags import (
     plan_of,
     report_config,
 )
-from tws_maintenance.recovery import Recovered, alone, recover, report_unstarted, run_lock
-from tws_maintenance.reports.store import is_reserved, is_written, report_of_run
+from tws_maintenance.recovery import (
+    Recovered,
+    alone,
+    is_locked,
+    recover,
+    report_unstarted,
+    run_lock,
+)
+from tws_maintenance.reports.store import (
+    is_reserved,
+    is_reserved_by,
+    is_written,
+    report_of_run,
+)
 
 UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -73,7 +84,7 @@ def _dead(home: Home, instance: dg.DagsterInstance) -> list[tuple[dg.RunRecord, 
     for record in instance.get_run_records(recent):
         run = record.dagster_run
         has_none = own_tag(run, REPORT_ID_TAG) is None and run.job_name != CLEAN_UP
-        if has_none and is_ours(home, run):
+        if has_none and is_ours(home, run) and not _has_reserved(home, run):
             text = f"the run ended as {run.status.value.lower()} before it could begin"
             found.append((record, text))
     return found
@@ -142,7 +153,9 @@ def is_ours(home: Home, run: dg.DagsterRun) -> bool:
 def _has_reserved(home: Home, run: dg.DagsterRun) -> bool:
     """Tell whether `recover` is the one to judge it, now or at the next start."""
     report_id = own_tag(run, REPORT_ID_TAG)
-    return report_id is not None and is_reserved(home, report_id)
+    if report_id is None:  # killed, or still at work, between reserving and tagging
+        return is_reserved_by(home, run.run_id)
+    return is_reserved(home, report_id)
 
 
 def _has_report(home: Home, run: dg.DagsterRun) -> bool:
@@ -153,7 +166,7 @@ def _has_report(home: Home, run: dg.DagsterRun) -> bool:
 def may_be_alive(home: Home, instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
     """Tell whether an unfinished run may still have a process that works on it."""
     run = record.dagster_run
-    if _is_locked(home, run.run_id):
+    if is_locked(home, run.run_id):
         return True
     last = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
     event = last[0].event_log_entry if last else None
@@ -175,16 +188,3 @@ def may_be_alive(home: Home, instance: dg.DagsterInstance, record: dg.RunRecord)
         return False
     except psutil.Error:
         return True
-
-
-def _is_locked(home: Home, run_id: str) -> bool:
-    path = run_lock(home, run_id)
-    if not path.exists():
-        return False
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    lock.release()
-    return False

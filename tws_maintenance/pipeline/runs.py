@@ -7,7 +7,6 @@ do the second half.
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
@@ -23,7 +22,6 @@ from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.jobs import IMPLICIT_ASSET_JOB, job_name, selection_of
 from tws_maintenance.pipeline.names import task_of_step
 from tws_maintenance.pipeline.reconcile import reconcile
-from tws_maintenance.pipeline.report_resource import operating_system_user
 from tws_maintenance.pipeline.tags import (
     ACTOR_TAG,
     ENTRY_POINT_TAG,
@@ -33,19 +31,10 @@ from tws_maintenance.pipeline.tags import (
     REPORT_ID_TAG,
     host_id,
 )
-from tws_maintenance.run_spec import RunSpec
+from tws_maintenance.run_spec import Executed, RunSpec, operating_system_user
 from tws_maintenance.settings import load_settings
 
 Progress = Callable[[str, str], None]
-
-
-@dataclass(frozen=True)
-class Executed:
-    """A run that ended: its report's id, or why there is none."""
-
-    run_id: str
-    report_id: str | None
-    problem: str
 
 
 def create_run(
@@ -87,11 +76,11 @@ def execute(
 ) -> Executed:
     """Execute the run of `spec` here, in the instance of `home`.
 
-    `run_id` is that run where it was created before, "" for a new one. `on_step` is called with
-    a task and `started`, `done` or `failed` as its steps go by.
+    `run_id` is that run where it was created before, else the id of the new one, "" for any.
+    `on_step` is called with a task and `started`, `done` or `failed` as its steps go by.
 
     Raises:
-        HomeError: Dagster's storage fails; what the run did is told by the next command.
+        HomeError: Dagster's storage fails; the next command finishes a report that was reserved.
     """
     definitions = build_definitions(begun or head_start(home, load_settings(home)))
     with _storage_faults_told(), open_instance(home) as instance:
@@ -99,7 +88,9 @@ def execute(
         created = instance.get_run_by_id(run_id) if run_id else None
         if created is not None and created.is_finished:
             return Executed(run_id, created.tags.get(REPORT_ID_TAG), "the run has ended already")
-        run = created or create_run(home, instance, definitions, spec, log_level)
+        run = created or create_run(
+            home, instance, definitions, spec, log_level, run_id=run_id or None
+        )
         problem = ""
         for event in execute_run_iterator(InMemoryJob(_job(definitions, spec)), run, instance):
             problem = _failure(event) or problem
@@ -118,8 +109,8 @@ def _storage_faults_told() -> Iterator[None]:
     except database_errors() as error:
         raise HomeError(
             f"Dagster's storage cannot be read or written: {reason_of(error)}. Free some space and "
-            "make DAGSTER_HOME writable, or see whether its server runs. The lists are whole; the "
-            "next command finishes the report."
+            "make DAGSTER_HOME writable, or see whether its server runs. The lists are whole; "
+            "where the report is not finished, the next command finishes it."
         ) from error
 
 

@@ -58,6 +58,21 @@ def reservations(home: Home) -> list[Path]:
     return sorted(home.reports.glob(".*.reserved"))
 
 
+def note_of(marker: Path) -> dict[str, Any] | None:
+    """Return what a reservation tells: whose it is; None where it is gone or cannot be read."""
+    try:
+        note = json.loads(marker.read_text(encoding="utf-8"))
+        return note if isinstance(note.get("run_id"), str) else None
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def is_reserved_by(home: Home, run_id: str) -> bool:
+    """Tell whether a run holds the id of a report that it has not written yet."""
+    notes = (note_of(marker) for marker in reservations(home))
+    return any(note is not None and note["run_id"] == run_id for note in notes)
+
+
 def report_id_of(marker: Path) -> str:
     """Return the report id that a marker holds."""
     return f"{PREFIX}{marker.name.removeprefix('.').removesuffix('.reserved')}"
@@ -102,8 +117,14 @@ def write_report(home: Home, reservation: Reservation, report: dict[str, Any]) -
 
 def keep_for_later(reservation: Reservation, report: dict[str, Any]) -> None:
     """Keep a report that could not be written in its reservation, for the next start to write."""
-    note = json.loads(reservation.marker.read_text(encoding="utf-8"))
-    write_whole(reservation.marker, to_json({**note, "report": report}))
+    note_again(reservation, {"report": report})
+
+
+def note_again(reservation: Reservation, note: dict[str, Any]) -> None:
+    """Put `note` over what a reservation tells a later reader, unless it says all of it already."""
+    known = json.loads(reservation.marker.read_text(encoding="utf-8"))
+    if known | note != known:
+        write_whole(reservation.marker, to_json(known | note))
 
 
 def report_path(home: Home, report_id: str) -> Path:

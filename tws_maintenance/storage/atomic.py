@@ -45,6 +45,11 @@ class PreparedFile:
             self.discard()
             raise
 
+    @property
+    def temporary(self) -> Path:
+        """Where the new bytes lie until they are put in place."""
+        return self._temporary
+
     def commit(self) -> None:
         """Put the new bytes in place and make that durable."""
         os.replace(self._temporary, self._target)
@@ -85,31 +90,62 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
 
 
+class Replacement:
+    """Several files that belong together, all of them prepared: `commit` replaces all, or none."""
+
+    def __init__(self, files: Sequence[tuple[Path, bytes]]) -> None:
+        """Prepare every file, in this order; OSError leaves nothing."""
+        self._before = [(path, _content_of(path)) for path, _ in files]
+        self._prepared: list[PreparedFile] = []
+        try:
+            for path, content in files:
+                self._prepared.append(PreparedFile(path, content))
+        except BaseException:
+            self.discard()
+            raise
+
+    @property
+    def first_temporary(self) -> Path:
+        """Where the new bytes of the first file lie until it is replaced."""
+        return self._prepared[0].temporary
+
+    def commit(self) -> None:
+        """Rename one file after the other.
+
+        Where a rename fails or is interrupted, those already done are put back as they were.
+
+        Raises:
+            OSError: nothing was replaced, unless the putting back failed too (noted on the error).
+        """
+        committed = 0
+        try:
+            for file in self._prepared:
+                file.commit()
+                committed += 1
+        except BaseException as error:
+            # One more than was counted: an interrupt may fall between the rename and the counting.
+            _put_back(self._before[: committed + 1], error)
+            raise
+
+    def discard(self) -> None:
+        """Remove the temporary files that are still there."""
+        for file in self._prepared:
+            file.discard()
+
+
 def replace_together(files: Sequence[tuple[Path, bytes]]) -> None:
     """Replace several files that belong together: all of them, or none.
 
-    All are prepared before the first is renamed. Where a rename fails or is interrupted, those
-    already done are put back as they were.
+    All are prepared before the first is renamed.
 
     Raises:
-        OSError: nothing was replaced, unless the putting back failed too (noted on the error).
+        OSError: as `Replacement.commit`.
     """
-    before = [(path, _content_of(path)) for path, _ in files]
-    prepared: list[PreparedFile] = []
-    committed = 0
+    replacement = Replacement(files)
     try:
-        for path, content in files:
-            prepared.append(PreparedFile(path, content))
-        for file in prepared:
-            file.commit()
-            committed += 1
-    except BaseException as error:
-        # One more than was counted: an interrupt may fall between the rename and the counting.
-        _put_back(before[: committed + 1] if len(prepared) == len(files) else [], error)
-        raise
+        replacement.commit()
     finally:
-        for file in prepared:
-            file.discard()
+        replacement.discard()
 
 
 def _put_back(before: Sequence[tuple[Path, bytes | None]], error: BaseException) -> None:

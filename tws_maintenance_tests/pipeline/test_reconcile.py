@@ -22,10 +22,10 @@ from tws_maintenance.home import HOME_VARIABLE, Home
 from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES
 from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.instance import VARIABLE, open_instance
-from tws_maintenance.pipeline.reconcile import _is_locked, reconcile
+from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.runs import execute
 from tws_maintenance.pipeline.tags import REPORT_ID_TAG
-from tws_maintenance.recovery import recover, run_lock
+from tws_maintenance.recovery import is_locked, recover, run_lock
 from tws_maintenance.reports.verification import verify_chain
 from tws_maintenance.run_spec import RunSpec
 from tws_maintenance_tests.constituents.bench import temporary_files
@@ -354,10 +354,10 @@ def test_a_look_at_a_lock_that_nobody_holds_removes_nothing(clean: Home) -> None
     path = run_lock(clean, "some-run")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
-    assert not _is_locked(clean, "some-run")
+    assert not is_locked(clean, "some-run")
     assert path.exists()
     with FileLock(path):
-        assert _is_locked(clean, "some-run")
+        assert is_locked(clean, "some-run")
 
 
 def test_runs_of_other_projects_in_the_same_dagster_are_left_alone(clean: Home) -> None:

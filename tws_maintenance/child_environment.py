@@ -4,8 +4,12 @@ What belongs here: which variables are passed on. What does not: what a variable
 `tws_maintenance.settings`'. Imports nothing heavy, so that a process can be started first.
 """
 
+import contextlib
 import json
 import os
+from pathlib import Path
+
+from tws_maintenance.home import find_home
 
 PREFIX = "TWS_MAINTENANCE_"
 SECRETS = frozenset({"password", "smtp_password", "webhook_url"})
@@ -17,7 +21,7 @@ def child_environment(*, notifies: bool = False) -> dict[str, str]:
     Without the console's section, and without the secrets of the notices unless it `notifies`.
     """
     # A home may be a robot's checkout; `-m` would import the holidays.py that lies in it for ours.
-    passed_on = {"PYTHONSAFEPATH": "1"}
+    passed_on = {"PYTHONSAFEPATH": "1", **_folder_of_a_user_without_one()}
     for variable, value in os.environ.items():
         section, _, key = variable.upper().removeprefix(PREFIX).partition("__")
         if not variable.upper().startswith(PREFIX):
@@ -31,6 +35,18 @@ def child_environment(*, notifies: bool = False) -> dict[str, str]:
         elif key.lower() not in SECRETS:
             passed_on[variable] = value
     return passed_on
+
+
+def _folder_of_a_user_without_one() -> dict[str, str]:
+    """Return a HOME for a user that neither HOME nor the system's list of users gives one.
+
+    yfinance asks for the user's folder while it is imported, and cannot be imported without.
+    Nothing is kept there: its caches are switched off.
+    """
+    with contextlib.suppress(RuntimeError):
+        Path.home()
+        return {}
+    return {"HOME": str(find_home().dagster)}
 
 
 def _without_secrets(section: str) -> str:

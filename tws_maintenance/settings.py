@@ -105,6 +105,12 @@ class Settings(BaseSettings):
         return self.events.database_url or self.storage.database_url
 
     @property
+    def events_setting(self) -> str:
+        """Return which setting says where the events lie."""
+        from_storage = self.storage.database_url and not self.events.database_url
+        return "[storage] database_url" if from_storage else "[events] database_url"
+
+    @property
     def events_service(self) -> EventsService:
         """Who keeps the events: the robot where there is one, unless `[events] service` says."""
         default = EventsService.ROBOT if self.robot.url else EventsService.EMBEDDED

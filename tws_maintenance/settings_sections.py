@@ -197,7 +197,8 @@ class NoticeSettings(_Section):
     """Who hears of what: by mail, by a webhook, into a file; nobody unless something is set.
 
     The password and the webhook's address, which is a secret itself, come from the environment
-    alone.
+    only. Incidents that need more than `..._max_characters` come in several messages; the
+    webhook's default is what Discord takes.
     """
 
     kinds: tuple[NoticeKind, ...] = get_args(NoticeKind)
@@ -209,7 +210,9 @@ class NoticeSettings(_Section):
     smtp_password: SecretStr | None = None
     sender: str = ""
     recipients: tuple[str, ...] = ()
+    mail_max_characters: int = Field(default=100_000, ge=1000)
     webhook_url: SecretStr | None = None
+    webhook_max_characters: int = Field(default=2000, ge=1000)
 
     @field_validator("sender", "smtp_user")
     @classmethod

@@ -80,6 +80,12 @@ class PostgresServer:
             for statement in statements:
                 connection.exec_driver_sql(statement)
 
+    def asked(self, database: str, statement: str) -> list[str]:
+        """Return the first column of what a statement answers."""
+        url = self.url(database).replace("postgresql:", "postgresql+psycopg2:")
+        with create_engine(url, poolclass=NullPool).connect() as connection:
+            return [str(one) for one in connection.exec_driver_sql(statement).scalars()]
+
 
 @dataclass(frozen=True)
 class EventDatabase:

@@ -13,10 +13,14 @@ from tws_maintenance.home import Home
 @click.pass_context
 @pass_home
 def doctor(home: Home, ctx: click.Context, offline: bool, as_json: bool) -> None:
-    """Check home, permissions, settings, DAGSTER_HOME, versions, sources and clock."""
-    from tws_maintenance.diagnosis import diagnose
+    """Check home, permissions, settings, DAGSTER_HOME, databases, versions, sources and clock.
 
-    findings = diagnose(home, offline=offline)
+    Tries what a run would do to the databases and undoes it: nothing is left behind.
+    """
+    from tws_maintenance.diagnosis import diagnose
+    from tws_maintenance.pipeline.storage_trial import look_at_storage
+
+    findings = [*diagnose(home, offline=offline), *look_at_storage(home)]
     healthy = all(finding.outcome != "failed" for finding in findings)
     if as_json:
         print_json({"healthy": healthy, "findings": [vars(finding) for finding in findings]})

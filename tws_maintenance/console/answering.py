@@ -23,6 +23,8 @@ CODES = {
     413: "too_large",
     415: "unsupported_media_type",
     429: "too_many_requests",
+    431: "headers_too_large",
+    501: "not_implemented",
 }
 
 TOLD = {429: "Too many failed attempts to log in came from here. Wait, then try again."}

@@ -3,7 +3,7 @@
 import secrets
 from typing import Any
 
-from flask import Flask, Response, jsonify, redirect, url_for
+from flask import Flask, Response, jsonify, redirect, request, url_for
 from flask_wtf.csrf import CSRFProtect
 
 from tws_maintenance.console import security
@@ -11,6 +11,7 @@ from tws_maintenance.console.answering import add_errors
 from tws_maintenance.console.backend import Backend
 from tws_maintenance.console.blueprint import build_blueprint
 from tws_maintenance.console.events_api import build_events_blueprint
+from tws_maintenance.console.front import keep_below_its_path
 from tws_maintenance.console.health import build_health_blueprint
 from tws_maintenance.console.openapi import describe
 from tws_maintenance.errors import SettingsError
@@ -45,6 +46,7 @@ def create_app(home: Home, settings: ConsoleSettings | None = None) -> Flask:
 
         demand_password(app, settings.password.get_secret_value())
     CSRFProtect(app)
+    keep_below_its_path(app)
     app.after_request(security.with_headers)
     app.register_blueprint(build_blueprint(backend))
     app.register_blueprint(build_events_blueprint(backend))
@@ -61,6 +63,8 @@ def _config(settings: ConsoleSettings) -> dict[str, Any]:
         "SECRET_KEY": secrets.token_bytes(32),
         # Cookies know no ports: two consoles of one machine would log each other out.
         "SESSION_COOKIE_NAME": f"tws_maintenance_{settings.port}",
+        # We set none; Flask-Login would remove another application's at the end of a login.
+        "REMEMBER_COOKIE_NAME": f"tws_maintenance_{settings.port}_remember",
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Strict",
         # A proxy is there for its https.
@@ -80,4 +84,5 @@ def _add_root(app: Flask) -> None:
 
     @app.get("/api/openapi.json")
     def openapi() -> Response:
-        return jsonify(describe())
+        below = {"servers": [{"url": request.script_root}]} if request.script_root else {}
+        return jsonify({**describe(), **below})

@@ -19,6 +19,10 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 LAST_STATUS = {"success": 1.0, "partial_failure": 0.5, "failed": 0.0}
 _HELP = {
     "age_seconds": "Seconds since the last successful apply; absent before the first.",
+    "last_success_timestamp_seconds": (
+        "When the last successful apply ended, as Unix time; absent before the first."
+    ),
+    "last_run_timestamp_seconds": "When the last run of the task ended, as Unix time.",
     "rows": "Members in the live file, or events of the last sync.",
     "last_status": "1 the last run of the task succeeded, 0.5 in part, 0 failed.",
     "warnings": "Warnings of the last run of the task.",
@@ -62,15 +66,22 @@ def _samples(backend: Backend) -> Iterator[tuple[str, dict[str, float | None]]]:
 def _sample(
     backend: Backend, task: str, refreshed_at: str | None, rows: int | None
 ) -> dict[str, float | None]:
-    age = (utc_now() - parse_utc(refreshed_at)).total_seconds() if refreshed_at else None
+    refreshed = _unix_time(refreshed_at)
+    age = None if refreshed is None else utc_now().timestamp() - refreshed
     result = backend.last_result(task)
     return {
         "age_seconds": None if age is None else round(age, 1),
+        "last_success_timestamp_seconds": refreshed,
+        "last_run_timestamp_seconds": _unix_time(result.get("finished_at")),
         "rows": rows,
         "last_status": LAST_STATUS.get(str(result.get("status"))),
         "warnings": float(_warnings(result)) if result else None,
         "duration_seconds": result.get("duration_seconds"),
     }
+
+
+def _unix_time(at: str | None) -> float | None:
+    return parse_utc(at).timestamp() if at else None
 
 
 def _warnings(result: dict[str, Any]) -> int:

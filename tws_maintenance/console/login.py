@@ -30,6 +30,7 @@ MAX_NAME = 60
 DEFAULT_NAME = "operator"
 # As `request.full_path` writes them: what a browser would read otherwise is in none of them.
 OUR_PAGES = re.compile(r"/maintenance(/[A-Za-z0-9_.,~/-]*)?(\?[A-Za-z0-9_.,~%&=+/:-]*)?")
+OVERVIEW = "/maintenance"
 OPEN_ENDPOINTS = frozenset({"login.show", "login.enter", "maintenance.static"})
 
 
@@ -156,7 +157,8 @@ def _refuse_strangers() -> Response | None:
     raise Problem(
         401,
         "login_required",
-        "This console demands its password: log in at /login, or send it as HTTP Basic.",
+        f"This console demands its password: log in at {url_for('login.show')}, or send it as "
+        "HTTP Basic.",
     )
 
 
@@ -176,7 +178,7 @@ def _blueprint(is_right: Callable[[str], bool], logins: _Logins) -> Blueprint:
             return page, 401
         session.clear()
         login_user(logins.enter(_name(request.form.get("name", ""))))
-        return redirect(_next(request.form), 303)
+        return redirect(f"{request.script_root}{_next(request.form)}", 303)
 
     @login.post("/leave")
     def leave() -> Response:
@@ -189,10 +191,12 @@ def _blueprint(is_right: Callable[[str], bool], logins: _Logins) -> Blueprint:
 
 
 def _next(values: Any) -> str:
-    """Return where to go after the login: a page of ours, never another site."""
+    """Return where to go after the login: a page of ours, never another site.
+
+    Below the path at which the console is served.
+    """
     wanted = str(values.get("next", ""))
-    is_ours = OUR_PAGES.fullmatch(wanted) is not None
-    return wanted if is_ours else url_for("maintenance.overview")
+    return wanted if OUR_PAGES.fullmatch(wanted) else OVERVIEW
 
 
 def _name(text: str) -> str:

@@ -10,6 +10,7 @@ from flask import Flask
 from waitress.server import create_server
 
 from tws_maintenance.console.app import create_app
+from tws_maintenance.console.front import Behind, Channel
 from tws_maintenance.console.security import MAX_REQUEST_BYTES
 from tws_maintenance.errors import HomeError
 from tws_maintenance.home import Home
@@ -18,12 +19,8 @@ from tws_maintenance.settings import ConsoleSettings
 # More than may wait for runs at the same time (`launcher.WAITING_ALLOWED`), so that the page is
 # always answered.
 THREADS = 12
-# Waitress refuses in plain text what is larger; up to here the application does, in its own words.
+# What is larger is refused before it is read; up to here the application says which limit it is.
 READ_BYTES = 32 * MAX_REQUEST_BYTES
-PROXY = {
-    "trusted_proxy_count": 1,
-    "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"},
-}
 
 
 def serve(home: Home, settings: ConsoleSettings, on_ready: Callable[[str], None]) -> None:
@@ -106,17 +103,21 @@ def listen(app: Flask, host: str, port: int, trusted_proxy: str | None = None) -
     Raises:
         OSError: it cannot listen there.
     """
-    return create_server(
-        app,
-        {NO_FILE: ENDING},
+    channels: dict[int, Any] = {NO_FILE: ENDING}
+    server = create_server(
+        Behind(app, trusted_proxy),
+        channels,
         host=host,
         port=port,
         threads=THREADS,
         max_request_body_size=READ_BYTES,
         ident=None,
-        clear_untrusted_proxy_headers=True,
-        **({"trusted_proxy": trusted_proxy, **PROXY} if trusted_proxy else {}),
+        clear_untrusted_proxy_headers=False,  # `Behind` does it
     )
+    for one in channels.values():
+        if hasattr(one, "channel_class"):  # a socket that listens; a host may have several
+            one.channel_class = Channel
+    return server
 
 
 def address_of(settings: ConsoleSettings) -> str:

@@ -7,6 +7,7 @@ import contextlib
 import math
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -49,8 +50,15 @@ class Database(Protocol):
     def password(self) -> str | None:
         """What no message may hold."""
 
+    @property
+    def setting(self) -> str:
+        """Which setting names it."""
+
     def exists(self) -> bool:
         """Tell whether there is anything to be read yet."""
+
+    def try_room(self) -> None:
+        """Prove that the database could be created, and leave nothing behind."""
 
     def make_room(self) -> None:
         """Make what has to be there before the database can be created."""
@@ -77,8 +85,15 @@ class SqliteFile:
     password = None
 
     def __init__(
-        self, path: Path, place: str, wait_seconds: float, *, makes_its_folder: bool
+        self,
+        path: Path,
+        place: str,
+        wait_seconds: float,
+        *,
+        makes_its_folder: bool = True,
+        setting: str = faults.EVENTS_SETTING,
     ) -> None:
+        self.setting = setting
         # Of a symbolic link SQLite takes the target; journal and folder are beside that.
         self._path = Path(os.path.realpath(path))
         self._wait_seconds = wait_seconds
@@ -90,13 +105,19 @@ class SqliteFile:
         """Tell whether the file is there."""
         return self._path.exists()
 
+    def try_room(self) -> None:
+        """Make, write and remove a database where this one would be; OSError, StoreError."""
+        self._demand_folder()
+        folder = next(one for one in self._path.parents if one.exists())
+        with tempfile.TemporaryDirectory(prefix=".probe.", dir=folder) as inside:
+            probe = SqliteFile(Path(inside) / "probe.db", self.place, self._wait_seconds)
+            with probe.writing(create=True) as connection:
+                connection.exec_driver_sql("CREATE TABLE probe (id INTEGER)")
+                connection.commit()
+
     def make_room(self) -> None:
         """Make the folder and prove that a journal can be written in it; OSError, StoreError."""
-        if not (self._makes_its_folder or self._path.parent.is_dir()):
-            raise StoreError(
-                f"[events] database_url names {self._path}, and there is no folder "
-                f"{self._path.parent}. Correct the address, or make the folder."
-            )
+        self._demand_folder()
         prove_writable(self._path.parent)
         # Asked of the system: SQLite begins a transaction on a read-only file without a word, and
         # opening the file ourselves would, when it is closed again, free every lock that another
@@ -131,6 +152,13 @@ class SqliteFile:
             engine.dispose()
         self._engines.clear()
 
+    def _demand_folder(self) -> None:
+        if not (self._makes_its_folder or self._path.parent.is_dir()):
+            raise StoreError(
+                f"{self.setting} names {self._path}, and there is no folder "
+                f"{self._path.parent}. Correct the address, or make the folder."
+            )
+
     @contextlib.contextmanager
     def _begun(self, mode: str, *statements: str) -> Iterator[Connection]:
         with self._engine(mode).connect() as connection:
@@ -156,7 +184,8 @@ class SqliteFile:
 class Postgres:
     """A database of a PostgreSQL server."""
 
-    def __init__(self, url: URL, wait_seconds: float) -> None:
+    def __init__(self, url: URL, wait_seconds: float, setting: str = faults.EVENTS_SETTING) -> None:
+        self.setting = setting
         query = PATIENCE | dict(url.query)
         self._url = url.set(drivername=POSTGRES_DRIVER, query=query)
         self._lock_milliseconds = max(1, math.ceil(wait_seconds * 1000))  # 0 would be for ever
@@ -168,6 +197,9 @@ class Postgres:
     def exists(self) -> bool:
         """Return True: creating the database itself is the operator's."""
         return True
+
+    def try_room(self) -> None:
+        """Do nothing: the server has its own room."""
 
     def make_room(self) -> None:
         """Do nothing: the server has its own room."""
@@ -216,10 +248,13 @@ class Postgres:
             yield connection
 
 
-def open_database(home: Home, database_url: str, wait_seconds: float) -> Database:
+def open_database(
+    home: Home, database_url: str, wait_seconds: float, setting: str = faults.EVENTS_SETTING
+) -> Database:
     """Return the database that `database_url` names, or the home's own file where it is empty.
 
-    Nothing is opened yet. A relative path of `sqlite:///` begins at the home.
+    Nothing is opened yet. A relative path of `sqlite:///` begins at the home. `setting` is whose
+    value the address is.
 
     Raises:
         StoreError: for an address that names no database.
@@ -230,12 +265,12 @@ def open_database(home: Home, database_url: str, wait_seconds: float) -> Databas
         url = make_url(database_url)
     except (ArgumentError, ValueError):  # whose message may hold the password
         raise StoreError(
-            "[events] database_url is not an address of a database. Expected "
+            f"{setting} is not an address of a database. Expected "
             "postgresql://user:password@host:port/database or sqlite:///path; special characters "
             "in a password are written as %XX."
         ) from None
     if url.get_backend_name() != "sqlite":
-        return Postgres(url, wait_seconds)
+        return Postgres(url, wait_seconds, setting)
     if url.database in {None, "", ":memory:"} or "?" in database_url:
         raise StoreError(
             "[events] database_url names no SQLite file. Expected sqlite:///path, without anything "

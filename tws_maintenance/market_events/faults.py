@@ -4,8 +4,13 @@ import errno
 import re
 from urllib.parse import quote, quote_plus
 
+from sqlalchemy import make_url
+
 from tws_maintenance.errors import StoreError
 
+EVENTS_SETTING = "[events] database_url"
+
+INSTALL = "pip install 'tws_maintenance[postgres]'"
 _LOCKED = "{place} is locked by another process; nothing was written; run again."
 _READ_ONLY = (
     "{place} is read-only for this user; nothing was written. Make it, and its folder, writable, "
@@ -18,24 +23,24 @@ _DAMAGED = (
     "the next refresh builds it again."
 )
 _NO_DATABASE = (
-    "{place} is not an SQLite database; it was not touched. Move it away, or set [events] "
-    "database_url to another database."
+    "{place} is not an SQLite database; it was not touched. Move it away, or set {setting} "
+    "to another database."
 )
 _NOT_OPENED = (
     "{place} cannot be opened: {detail}. Nothing was written. Expected an SQLite database that "
     "this user may read and write, in a folder that this user may write to."
 )
 _NOT_ALLOWED = (
-    "{place} does not allow it: {detail}. Nothing was written. Grant the user of [events] "
-    "database_url what is missing, then run again."
+    "{place} does not allow it: {detail}. Nothing was written. Let the owner of the database issue "
+    "{grant}, then run again."
 )
 _NO_ENTRY = (
-    "{place} refused the user or the password of [events] database_url: {detail}. Nothing was read "
+    "{place} refused the user or the password of {setting}: {detail}. Nothing was read "
     "or written. Correct the setting."
 )
 _UNREACHABLE = (
     "{place} cannot be reached: {detail}. Nothing was read or written. Start the server or correct "
-    "[events] database_url, then run again."
+    "{setting}, then run again."
 )
 _BROKEN_OFF = (
     "{place} broke off the connection: {detail}. Whether the last change was kept is not known; "
@@ -44,8 +49,17 @@ _BROKEN_OFF = (
 _FAILED = "{place} could not be used: {detail}. Nothing was written; run again."
 _NO_DRIVER = (
     "{place} needs the PostgreSQL driver, which is not installed here ({detail}). Install it with "
-    "pip install 'tws_maintenance[postgres]'."
+    f"{INSTALL}."
 )
+
+# In English: another language of the server's gets a message without the name.
+_DENIED = re.compile(r"permission denied for (?P<kind>schema|table|sequence) (?P<name>\S+)")
+_RIGHTS = {
+    "schema": "USAGE, CREATE",
+    "table": "SELECT, INSERT, UPDATE, DELETE",
+    "sequence": "USAGE, SELECT",
+}
+_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
 # The primary name of an SQLite result code, https://www.sqlite.org/rescode.html.
 _SQLITE = {
@@ -82,16 +96,23 @@ _OS = {
 }
 
 
-def explained(error: Exception, place: str, password: str | None = None) -> StoreError:
-    """Return what `error` means for the database at `place`, without `password`."""
+def explained(
+    error: Exception, place: str, password: str | None = None, setting: str = EVENTS_SETTING
+) -> StoreError:
+    """Return what `error` means for the database at `place`, without `password`.
+
+    `setting` is the one that named the database.
+    """
     if isinstance(error, OSError):
         form = _OS.get(error.errno or 0, _FAILED)
-        return StoreError(form.format(place=place, detail=error.strerror or error))
+        return StoreError(form.format(place=place, detail=error.strerror or error, setting=setting))
     if isinstance(error, ImportError):
         return StoreError(_NO_DRIVER.format(place=place, detail=error))
     cause = getattr(error, "orig", None) or error
     detail = _without(password, _first_line(cause))
-    return StoreError(_form_of(error, cause, detail).format(place=place, detail=detail))
+    form = _form_of(error, cause, detail)
+    grant = grant_for(detail, place) if form is _NOT_ALLOWED else ""
+    return StoreError(form.format(place=place, detail=detail, setting=setting, grant=grant))
 
 
 def damaged(place: str, where: str, error: Exception) -> StoreError:
@@ -107,7 +128,26 @@ def read_only(place: str) -> StoreError:
 
 def not_allowed(place: str, detail: str) -> StoreError:
     """Return the error for a user who lacks a right."""
-    return StoreError(_NOT_ALLOWED.format(place=place, detail=detail))
+    grant = grant_for(detail, place)
+    return StoreError(_NOT_ALLOWED.format(place=place, detail=detail, grant=grant))
+
+
+def grant_for(detail: str, place: str) -> str:
+    """Return the GRANT that ends what PostgreSQL refused in the words of `detail`.
+
+    PostgreSQL 15 took CREATE on the schema public from ordinary roles
+    (https://www.postgresql.org/docs/release/15.0/).
+    """
+    found = _DENIED.search(detail)
+    rights = _RIGHTS[found["kind"]] if found else "what is missing"
+    on = f" ON {found['kind'].upper()} {found['name']}" if found else ""
+    return f"GRANT {rights}{on} TO {role_in(place)};"
+
+
+def role_in(place: str) -> str:
+    """Return the user of an address as SQL writes it."""
+    name = make_url(place).username or "the user"
+    return name if _PLAIN_NAME.fullmatch(name) else '"{}"'.format(name.replace('"', '""'))
 
 
 def _form_of(error: Exception, cause: object, detail: str) -> str:

@@ -19,7 +19,8 @@ from tws_maintenance.market_events.database import open_database
 from tws_maintenance.market_events.model import StoredEvent
 from tws_maintenance.market_events.rows import read_events, read_logs
 from tws_maintenance.market_events.schema import END_DATE_SINCE, HEAD, migrate, revision_of
-from tws_maintenance.market_events.tables import SyncLog
+from tws_maintenance.market_events.tables import METADATA, SyncLog
+from tws_maintenance.market_events.trial import try_tables
 from tws_maintenance.market_events.writer import Writer
 from tws_maintenance.settings import Settings
 
@@ -38,7 +39,9 @@ class EventStore:
         Raises:
             StoreError: `[events] database_url` is not an address of a database.
         """
-        self._database = open_database(home, settings.events_url, wait_seconds)
+        self._database = open_database(
+            home, settings.events_url, wait_seconds, settings.events_setting
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -114,6 +117,24 @@ class EventStore:
                 migrate(connection, self._database.place)
                 connection.commit()
 
+    def try_out(self) -> None:
+        """Do all that storing needs, and undo it: nothing is left behind, not even a table.
+
+        Raises:
+            StoreError: as `prepare`, and for a right on a table that this user lacks.
+        """
+        with self._reading():
+            pass
+        with self._telling():
+            if not self._database.exists():
+                self._database.try_room()
+                return
+            self._database.make_room()
+            with self._database.writing(create=True) as connection:
+                migrate(connection, self._database.place)
+                try_tables(connection, METADATA.tables.values(), self._database.place)
+                connection.rollback()
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Writer]:
         """Write, alone: kept at the end of the block, undone where it ends with any exception.
@@ -153,7 +174,10 @@ class EventStore:
         except (SQLAlchemyError, OSError, ImportError, ValueError) as error:
             # ValueError: a text that the driver cannot store. Not "from error": what SQLAlchemy
             # says holds the SQL.
-            raise faults.explained(error, self._database.place, self._database.password) from None
+            database = self._database
+            raise faults.explained(
+                error, database.place, database.password, database.setting
+            ) from None
 
     def _unprepared(self, revision: str | None) -> StoreError:
         found = f"the schema revision {revision}" if revision else "no tables of events"

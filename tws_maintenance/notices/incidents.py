@@ -46,13 +46,20 @@ def incident(key: str, kind: str, subject: str, lines: Iterable[str]) -> Inciden
     A company's name comes from a page that anyone may edit: a line break in it could forge a
     header, or a line that tells the operator what to type.
     """
-    return Incident(key, kind, _one_line(subject), "\n".join(map(_one_line, lines)))
+    return Incident(key, kind, one_line(subject), "\n".join(map(one_line, lines)))
+
+
+def one_line(text: str) -> str:
+    """Return `text` on one line of printable characters, shortened where it is very long."""
+    plain = "".join(one if one.isprintable() else " " for one in text)
+    plain = " ".join(plain.split())
+    return plain if len(plain) <= LONGEST_LINE else f"{plain[: LONGEST_LINE - 3]}..."
 
 
 def find_incidents(
     home: Home, settings: Settings, at: datetime, shelf: ReportShelf
 ) -> list[Incident]:
-    """Return everything that is wrong or waits at this instant, the gravest first."""
+    """Return everything that is wrong or waits at this instant."""
     state = overview(home, settings, at, shelf)
     return [
         *_failed(home, shelf),
@@ -163,12 +170,6 @@ def _changes(report: dict[str, Any], one: ListReadiness) -> str:
     more = len(symbols) - SYMBOLS_NAMED
     names = ", ".join(symbols[:SYMBOLS_NAMED]) + (f" and {more} more" if more > 0 else "")
     return f"{task_name(one.task)}: {' '.join(parts)} {names}".rstrip()
-
-
-def _one_line(text: str) -> str:
-    plain = "".join(one if one.isprintable() else " " for one in text)
-    plain = " ".join(plain.split())
-    return plain if len(plain) <= LONGEST_LINE else f"{plain[: LONGEST_LINE - 3]}..."
 
 
 def _key(kind: str, task: str, text: str) -> str:

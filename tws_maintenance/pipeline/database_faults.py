@@ -3,6 +3,9 @@
 import sys
 
 import dagster as dg
+import yaml
+from alembic.util import CommandError
+from dagster_shared.check import CheckError
 from sqlalchemy.exc import SQLAlchemyError
 
 
@@ -13,8 +16,13 @@ def database_errors() -> tuple[type[Exception], ...]:
 
 
 def opening_errors() -> tuple[type[Exception], ...]:
-    """Return what opening the storage raises besides: its configuration may be at fault."""
-    return (*database_errors(), dg.DagsterError)
+    """Return what opening the storage raises besides: its configuration may be at fault.
+
+    Dagster says CheckError for a package of the storage that cannot be imported. Alembic says
+    CommandError where another program keeps its revision in the same database.
+    """
+    kinds = (dg.DagsterError, CheckError, CommandError, yaml.YAMLError, ImportError)
+    return (*database_errors(), *kinds)
 
 
 def reason_of(error: Exception) -> str:

@@ -5,17 +5,22 @@ us; ours lies in the home as `.dagster`.
 """
 
 import contextlib
+import importlib
 import logging
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import dagster as dg
+from sqlalchemy.exc import SQLAlchemyError
 
 from tws_maintenance.errors import HomeError, TwsMaintenanceError
 from tws_maintenance.home import Home, find_home
+from tws_maintenance.market_events.database import open_database
+from tws_maintenance.market_events.faults import INSTALL, grant_for
 from tws_maintenance.pipeline.database_faults import opening_errors, reason_of
 from tws_maintenance.pipeline.reconcile import reconcile
+from tws_maintenance.pipeline.storage_tables import demand_own_history
 from tws_maintenance.recovery import recover
 from tws_maintenance.settings import load_settings
 from tws_maintenance.storage.atomic import write_whole
@@ -29,7 +34,9 @@ READY_MARK = "dagster_home.ready"
 
 # The variable is read by Dagster: no file holds the password that may be in it.
 STORAGE_VARIABLE = "TWS_MAINTENANCE_STORAGE__DATABASE_URL"
+SETTING = "[storage] database_url"
 DRIVER = "postgresql+psycopg2"
+POSTGRES_PACKAGES = ("psycopg2", "dagster_postgres")
 _COMMON = """\
 # Written once by tws_maintenance; change it as you like, it is not written again.
 telemetry:
@@ -91,8 +98,9 @@ def prepare(home: Home) -> Path:
         lock = home.locks / "dagster_home.lock"
         with hold(lock, wait_seconds=INIT_WAIT_SECONDS, holder="the first opening"):
             _configure(home, POSTGRES_CONFIGURATION if place else CONFIGURATION)
+            _refuse_another_programs_database(home)
             with _opened() as instance:
-                instance.get_runs(limit=1)
+                _read_once(instance)
             write_whole(mark, place.encode())
     except OSError as error:
         raise HomeError(
@@ -107,6 +115,7 @@ def _name_storage(home: Home) -> str:
     url = load_settings(home).storage.database_url
     if not url:
         return ""
+    demand_postgres(SETTING)
     scheme, rest = url.split(":", maxsplit=1)
     # SQLAlchemy 2.1 takes another driver for a plain postgresql: than dagster-postgres brings.
     os.environ[STORAGE_VARIABLE] = f"{DRIVER}:{rest}" if "+" not in scheme else url
@@ -114,21 +123,63 @@ def _name_storage(home: Home) -> str:
     return f"{parts.hostname}:{parts.port or 5432}{parts.path}"
 
 
+def _refuse_another_programs_database(home: Home) -> None:
+    """Raise HomeError before Dagster makes tables beside another program's."""
+    url = load_settings(home).storage.database_url
+    if not url:
+        return
+    database = open_database(home, url, INIT_WAIT_SECONDS, SETTING)
+    try:
+        # Away, or closed to this user: that is said when it is opened.
+        with contextlib.suppress(SQLAlchemyError), database.reading() as connection:
+            demand_own_history(connection, database.place)
+    finally:
+        database.close()
+
+
+def demand_postgres(asked_by: str) -> None:
+    """Raise HomeError where the packages for PostgreSQL cannot be imported.
+
+    Before Dagster tries: it says so by a stack trace, and its own commands in their own words.
+    """
+    for name in POSTGRES_PACKAGES:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise HomeError(
+                f"{asked_by} names PostgreSQL, for which a package is not installed here "
+                f"({error}). Nothing was started. Install it with {INSTALL}."
+            ) from None
+
+
 def _configure(home: Home, wanted: str) -> None:
     """Write dagster.yaml, or the other one of ours over the one; what an operator wrote stays."""
     path = home.dagster / "dagster.yaml"
-    found = path.read_text(encoding="utf-8") if path.exists() else None
-    if found in (None, CONFIGURATION, POSTGRES_CONFIGURATION):
+    if configuration_of(home, wants_postgres=STORAGE_VARIABLE in wanted) is None:
+        found = path.read_text(encoding="utf-8") if path.exists() else None
         if found != wanted:
             write_whole(path, wanted.encode())
-        return
-    if (STORAGE_VARIABLE in str(found)) != (STORAGE_VARIABLE in wanted):
-        said = "PostgreSQL" if STORAGE_VARIABLE in wanted else "files in the home"
+
+
+def configuration_of(home: Home, *, wants_postgres: bool) -> str | None:
+    """Return what an operator made of dagster.yaml; None where it is ours, or not there yet.
+
+    Raises:
+        HomeError: it keeps the runs elsewhere than the settings say.
+        OSError: it cannot be read.
+    """
+    path = home.dagster / "dagster.yaml"
+    found = path.read_text(encoding="utf-8") if path.exists() else None
+    if found in (None, CONFIGURATION, POSTGRES_CONFIGURATION):
+        return None
+    if (STORAGE_VARIABLE in str(found)) != wants_postgres:
+        said = "PostgreSQL" if wants_postgres else "files in the home"
         raise HomeError(
             f"{home.relative(path)} was changed by somebody and keeps Dagster's runs elsewhere "
             f"than [storage] database_url, which says {said}. Change one of them; moved away, it "
             "is written anew."
         )
+    return found
 
 
 def _opened() -> dg.DagsterInstance:
@@ -139,17 +190,38 @@ def _opened() -> dg.DagsterInstance:
     """
     try:
         return dg.DagsterInstance.get()
-    except ImportError as error:
-        raise HomeError(
-            f"Dagster's storage needs a package that is not installed ({error}): "
-            "pip install 'tws_maintenance[postgres]'."
-        ) from error
     except opening_errors() as error:
-        raise HomeError(
-            f"Dagster's storage cannot be opened: {reason_of(error)}. Nothing was started. If the "
-            "disk is full (No space left on device), free some; if [storage] database_url is set, "
-            "see whether the server runs and takes this user."
-        ) from None  # what caused it may name the password
+        raise _not_opened(error) from None  # what caused it may name the password
+
+
+def _read_once(instance: dg.DagsterInstance) -> None:
+    """Read what every run reads first; HomeError where the tables are another program's."""
+    try:
+        instance.get_runs(limit=1)
+    except opening_errors() as error:
+        raise _not_opened(error) from None
+
+
+def _not_opened(error: Exception) -> HomeError:
+    missing = error if isinstance(error, ImportError) else error.__cause__ or error.__context__
+    if isinstance(missing, ImportError):
+        return HomeError(
+            f"Dagster's storage needs a package that is not installed here ({missing}). Nothing "
+            f"was started. For PostgreSQL install it with {INSTALL}."
+        )
+    reason = reason_of(error)
+    if "permission denied" in reason:
+        grant = grant_for(reason, os.environ.get(STORAGE_VARIABLE, ""))
+        return HomeError(
+            f"Dagster's storage cannot be used: {reason}. Nothing was started. Let the owner of "
+            f"the database issue {grant}"
+        )
+    return HomeError(
+        f"Dagster's storage cannot be opened: {reason}. Nothing was started. If the "
+        "disk is full (No space left on device), free some; if [storage] database_url is set, "
+        "see whether the server runs and takes this user, and whether another program keeps its "
+        "own tables there. `doctor` looks at it."
+    )
 
 
 def open_instance(home: Home) -> dg.DagsterInstance:
@@ -180,4 +252,5 @@ def reconcile_at_start() -> None:
     except (OSError, TwsMaintenanceError) as error:
         logging.getLogger(__name__).warning("former runs could not be closed: %s", error)
     except opening_errors() as error:
-        logging.getLogger(__name__).warning("former runs could not be closed: %s", error)
+        told = reason_of(error)
+        logging.getLogger(__name__).warning("former runs could not be closed: %s", told)

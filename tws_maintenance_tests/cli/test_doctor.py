@@ -8,6 +8,7 @@ import pytest
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import Home
 from tws_maintenance_tests.cli.conftest import Command
+from tws_maintenance_tests.postgres import PostgresServer
 
 
 def findings_of(command: Command, *options: str) -> tuple[int, dict[str, tuple[str, str]]]:
@@ -29,6 +30,7 @@ def test_a_healthy_machine_passes_and_nothing_is_left_behind(
     address = f"{server.origin}/wiki/Hang_Seng_Index"
     assert found["HSI"] == ("ok", f"{address}: {len(server.pages['hsi'])} bytes")
     assert found["clock"][0] == "ok"
+    assert found["storage"][0] == "ok"
     assert found["events"] == ("ok", "data/market_events.db: 0 events")
     providers = ("Yahoo Finance", "Federal Reserve", "Exchange calendars")
     assert [found[name][0] for name in providers] == ["ok"] * 3
@@ -63,6 +65,27 @@ def test_a_folder_that_cannot_be_written_is_found(command: Command, home: Home) 
     assert outcome == "failed"
     assert text.startswith("cannot be written")
     assert found["data/"][0] == "ok"
+
+
+def test_a_role_that_may_not_create_tables_is_found(
+    command: Command, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = postgres_server.new_database()
+    # As PostgreSQL 15 makes a database.
+    postgres_server.execute(
+        database, "REVOKE CREATE ON SCHEMA public FROM PUBLIC", "CREATE ROLE plain LOGIN"
+    )
+    url = postgres_server.url(database, "plain")
+    monkeypatch.setenv("TWS_MAINTENANCE_STORAGE__DATABASE_URL", url)
+    code, found = findings_of(command, "--offline")
+    assert code == 1
+    grant = "GRANT USAGE, CREATE ON SCHEMA public TO plain;"
+    for subject in ("storage", "events"):
+        assert found[subject][0] == "failed"
+        assert grant in found[subject][1]
+    postgres_server.execute(database, grant)
+    code, found = findings_of(command, "--offline")
+    assert (code, found["storage"][0], found["events"][0]) == (0, "ok", "ok")
 
 
 def test_a_dagster_home_that_is_not_there_is_found(

@@ -12,7 +12,10 @@ from tws_maintenance.storage.digest import sha256
 from tws_maintenance_tests.console.support import API, HSI, SP500, STI, Console
 from tws_maintenance_tests.support import result_of
 
-NAMES = {"age_seconds", "rows", "last_status", "warnings", "duration_seconds"}
+NAMES = {
+    *("age_seconds", "last_success_timestamp_seconds", "last_run_timestamp_seconds", "rows"),
+    *("last_status", "warnings", "duration_seconds"),
+}
 _SAMPLE = re.compile(r'tws_maintenance_([a-z_]+)\{task="([a-z0-9_]+)"\} (-?[0-9.e+-]+)')
 
 
@@ -79,6 +82,9 @@ def test_after_an_apply_everything_is_fresh(fresh: Console) -> None:
         assert found["warnings"][task] == told
         age = (utc_now() - parse_utc(result["finished_at"])).total_seconds()
         assert 0 <= found["age_seconds"][task] <= age + 0.1  # it is rounded
+        ended = parse_utc(result["finished_at"]).timestamp()
+        assert found["last_success_timestamp_seconds"][task] == ended
+        assert found["last_run_timestamp_seconds"][task] == ended
     rows = found["rows"]
     assert (rows[SP500], rows[STI], rows[HSI]) == (503, 30, 85)
     badge = fresh.json(f"{API}/badge")
@@ -107,8 +113,16 @@ def test_a_promotion_changes_the_generation_of_its_list_alone(
 
 def test_what_failed_or_is_missing_is_red(fresh: Console, server: PageServer) -> None:
     fresh.apply("all")
+    before = metrics_of(fresh)
     del server.pages["sti"]
-    fresh.run(STI)
+    failed = result_of(fresh.run(STI), STI)
+    after = metrics_of(fresh)
+    # The last success stays when a run fails; that there was one shows beside it.
+    for name, expected in (
+        ("last_success_timestamp_seconds", before["last_success_timestamp_seconds"][STI]),
+        ("last_run_timestamp_seconds", parse_utc(failed["finished_at"]).timestamp()),
+    ):
+        assert after[name][STI] == expected
     assert metrics_of(fresh)["last_status"][STI] == 0
     # The list itself is what it was, and as old.
     assert metrics_of(fresh)["rows"][STI] == 30

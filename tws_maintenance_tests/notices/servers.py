@@ -1,6 +1,7 @@
 """A mail server and a webhook on this machine: real sockets, every answer as the test wants it."""
 
 import base64
+import contextlib
 import json
 import shutil
 import socketserver
@@ -8,7 +9,6 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -39,7 +39,7 @@ class MailServer:
 
     `offers` are the extensions it names, `password` the one it accepts, `refused` the recipients
     it does not know, `certificate` (with its key) what it encrypts with, `dies` lets it hang up
-    at the end of a message.
+    at the end of a message, and it refuses texts of more than `limit` characters.
     """
 
     def __init__(
@@ -49,7 +49,11 @@ class MailServer:
         refused: tuple[str, ...] = (),
         certificate: Path | None = None,
         dies: bool = False,
+        limit: int = 0,
+        refusal: str = "535 5.7.8 wrong user or password",
     ) -> None:
+        self.limit = limit
+        self.refusal = refusal
         self.offers = offers
         self.password = password
         self.refused = refused
@@ -115,7 +119,7 @@ class _MailHandler(socketserver.StreamRequestHandler):
         _, user, password = base64.b64decode(line.split()[2]).decode().split("\0")
         is_right = password == self.mine.password
         self._user = user if is_right else ""
-        self._say("235 welcome" if is_right else "535 5.7.8 wrong user or password")
+        self._say("235 welcome" if is_right else self.mine.refusal)
 
     def _take_recipient(self, line: str) -> None:
         address = line.partition("<")[2].partition(">")[0]
@@ -134,6 +138,9 @@ class _MailHandler(socketserver.StreamRequestHandler):
             return False
         message = message_from_bytes(b"".join(lines), policy=policy.default)
         assert isinstance(message, EmailMessage)
+        if self.mine.limit and len(message.get_content()) > self.mine.limit:
+            self._say("552 5.3.4 message too big")
+            return True
         self.mine.mails.append(
             Mail(self._user, self._is_encrypted, tuple(self._recipients), message)
         )
@@ -162,12 +169,24 @@ def self_signed(folder: Path) -> Path:
 
 
 class Webhook:
-    """Takes JSON and answers `status`; a context manager. `hangs` lets it answer never."""
+    """Takes JSON and answers `status` and `answer`; a context manager.
 
-    def __init__(self, status: int = 200) -> None:
+    `hangs`: it answers never; `trickles`: it never comes to the end of its headers. Texts of more
+    than `limit` characters it refuses as Discord does, and those with `unwanted`; after so many
+    as `refuses_after` it asks for a pause.
+    """
+
+    def __init__(
+        self, status: int = 200, *, limit: int = 0, unwanted: str = "", refuses_after: int = 0
+    ) -> None:
         self.status = status
+        self.refuses_after = refuses_after
+        self.answer = b""
+        self.limit = limit
+        self.unwanted = unwanted
         self.headers: dict[str, str] = {}
         self.hangs = False
+        self.trickles = False
         self.asked: list[str] = []
         self.bodies: list[dict[str, Any]] = []
         self._let_go = threading.Event()
@@ -185,9 +204,19 @@ class Webhook:
         self._server.shutdown()
         self._server.server_close()
 
-    def wait(self) -> None:
-        """Keep whoever asks waiting until the server is closed."""
-        self._let_go.wait(60)
+    def wait(self, seconds: float = 60) -> bool:
+        """Keep whoever asks waiting until the server is closed; tell whether it is."""
+        return self._let_go.wait(seconds)
+
+    def judge(self, text: str) -> tuple[int, bytes]:
+        """Return the status and the body to answer with."""
+        if self.limit and len(text) > self.limit:
+            return 400, b'{"content": ["Must be %d or fewer in length."]}' % self.limit
+        if self.unwanted and self.unwanted in text:
+            return 422, b"unwanted words"
+        if self.refuses_after and len(self.bodies) > self.refuses_after:
+            return 429, b"slow down"
+        return self.status, self.answer
 
 
 class _WebhookHandler(BaseHTTPRequestHandler):
@@ -200,16 +229,24 @@ class _WebhookHandler(BaseHTTPRequestHandler):
         if self.mine.hangs:
             self.mine.wait()
             return
-        self.send_response(self.mine.status)
+        if self.mine.trickles:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+            with contextlib.suppress(OSError):
+                while not self.mine.wait(0.02):
+                    self.wfile.write(b"x")
+            return
+        status, answer = self.mine.judge(self.mine.bodies[-1]["text"])
+        self.send_response(status)
         for name, value in self.mine.headers.items():
             self.send_header(name, value)
         self.end_headers()
+        self.wfile.write(answer)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its own name
         """Keep quiet."""
 
 
-@contextmanager
+@contextlib.contextmanager
 def nobody_listening() -> Iterator[int]:
     """Yield a port of this machine on which nobody answers."""
     with _Server(("127.0.0.1", 0), socketserver.BaseRequestHandler) as server:

@@ -46,8 +46,8 @@ def hooked(url: str) -> NoticeSettings:
 
 def send(home: Home, settings: NoticeSettings, *incidents: Incident) -> str:
     """Send by the one channel that is switched on."""
-    ((_, channel),) = channels_of(home, settings)
-    return channel(list(incidents or (STALE,)), AT)
+    (channel,) = channels_of(home, settings)
+    return channel.send(list(incidents or (STALE,)), AT)
 
 
 def fault(home: Home, settings: NoticeSettings) -> str:
@@ -211,6 +211,44 @@ def test_any_answer_but_success_is_a_failure(home: Home, status: int) -> None:
         assert fault(home, settings) == f"The webhook answered {status}, expected 2xx"
 
 
+def test_a_refusal_says_why_in_the_words_of_the_channel(home: Home) -> None:
+    with Webhook(404) as hook:
+        hook.answer = b'{"message": "Unknown\n Webhook", "code": 10015}'
+        told = fault(home, hooked(hook.url))
+        assert told == (
+            'The webhook answered 404, expected 2xx: {"message": "Unknown Webhook", "code": 10015}'
+        )
+        hook.answer = b"<p>\xff" + b"x" * 5000
+        assert fault(home, hooked(hook.url)).endswith("x" * 196)
+
+
+def test_a_refusal_that_repeats_the_address_does_not_show_it(home: Home) -> None:
+    with Webhook(403) as hook:
+        url = f"{hook.url}%2Fpart?token=abcdef123"
+        echo = f"no {url} for https:\\/\\/x\\/THE-SECRET\\/part, the-secret/part, abcdef123 "
+        hook.answer = echo.encode() + b"." * (199 - len(echo)) + b"the-secret/part"
+        told = fault(home, hooked(url))
+    assert told.startswith("The webhook answered 403, expected 2xx: no ")
+    for secret in ("secret", "abcdef123"):
+        assert secret not in told.casefold()
+    assert told.endswith(".***")
+
+
+def test_a_server_that_repeats_the_password_does_not_make_us_show_it(home: Home) -> None:
+    with MailServer("AUTH PLAIN", password=PASSWORD, refusal="535 not guessed-by-me") as server:
+        told = fault(home, mail(server.port, smtp_user="robot", smtp_password="guessed-by-me"))
+    assert told.endswith("did not take the notice: (535, b'not ***')")
+
+
+def test_an_answer_whose_headers_trickle_in_is_not_waited_for(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channels, "SECONDS", 0.1)
+    with Webhook() as hook:
+        hook.trickles = True
+        assert fault(home, hooked(hook.url)) == "The webhook was not reached: TimeoutError"
+
+
 def test_a_redirect_is_not_followed(home: Home) -> None:
     with Webhook(302) as hook:
         hook.headers = {"Location": "/elsewhere"}
@@ -277,7 +315,7 @@ def test_a_full_disk_leaves_no_half_line(tmp_path: Path) -> None:
         send(disk.home, settings)
         disk.fill(free_pages=0)
         many = [incident("k", "failed", "x" * 400, [])] * 20
-        ((_, channel),) = channels_of(disk.home, settings)
+        (channel,) = channels_of(disk.home, settings)
         with pytest.raises(NoticeFailed, match="cannot be written"):
-            channel(many, AT)
+            channel.send(many, AT)
         assert [line["subject"] for line in lines_of(disk.home)] == ["STI is stale"]

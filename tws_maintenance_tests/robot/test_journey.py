@@ -11,7 +11,11 @@ from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
 from tws_maintenance_tests.robot.stand_in import (
+    ENRICHMENT,
+    FED,
+    HOLIDAYS,
     PASSWORD,
+    YAHOO,
     StandInRobot,
     event,
     position,
@@ -107,8 +111,11 @@ def test_its_events_are_looked_at_then_refreshed_by_its_own_service(scene: Scene
 
     done = result_of(scene.report("run", "--apply", "--task", "market_events"), "market_events")
     assert (done["status"], done["validation"]["status"]) == ("success", "passed")
-    assert [one["provider"] for one in done["providers"]] == ["yfinance", "fomc", "calendar"]
-    assert [one["symbol"] for one in done["diff"]["new"]] == [GONE, None, None]
+    assert [one["provider"] for one in done["providers"]] == [
+        *(YAHOO, FED, HOLIDAYS),
+        *ENRICHMENT,
+    ]
+    assert [one["symbol"] for one in done["diff"]["new"]] == [GONE, None, None, None]
     assert done["symbols"][GONE]["outcome"] == "ok"
     assert not scene.home.data.joinpath("market_events.db").exists(), "no store of ours besides"
     listed = scene.program("events", "list")
@@ -116,11 +123,11 @@ def test_its_events_are_looked_at_then_refreshed_by_its_own_service(scene: Scene
     status = scene.program("status")
     assert "market events" in status.stdout.lower()
 
-    scene.robot.providers[1].fault = "the Federal Reserve answered HTTP 500"
+    scene.robot.provider(FED).fault = "the Federal Reserve answered HTTP 500"
     report = scene.report("run", "--apply", "--task", "market_events")
     part = result_of(report, "market_events")
     assert (report["status"], part["status"]) == ("partial_failure", "partial_failure")
-    assert part["errors"] == ["fomc: the Federal Reserve answered HTTP 500"]
+    assert part["errors"] == [f"{FED}: the Federal Reserve answered HTTP 500"]
 
 
 def test_a_robot_that_goes_away_leaves_the_lists_their_way_and_is_said_loudly(

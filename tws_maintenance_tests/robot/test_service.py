@@ -12,8 +12,20 @@ from tws_maintenance.robot import service
 from tws_maintenance.robot.client import RobotClient
 from tws_maintenance.robot.service import Refreshed, RefreshingAlready, empty_successes
 from tws_maintenance.settings import RobotSettings
-from tws_maintenance_tests.robot.stand_in import Provider, StandInRobot, event
+from tws_maintenance_tests.robot.stand_in import (
+    ENRICHMENT,
+    FED,
+    HOLIDAYS,
+    MACRO,
+    YAHOO,
+    Provider,
+    StandInRobot,
+    event,
+    position,
+)
 
+# Whom the robot asks where it holds and trades nothing.
+PROVIDERS = [FED, HOLIDAYS, *ENRICHMENT]
 REFRESH = "/api/market-events/refresh"
 LOG = "/api/market-events/sync-log"
 
@@ -38,7 +50,7 @@ def refresh(client: RobotClient, days: int = 28, seconds: float = 20) -> Refresh
 
 
 def earnings(*events: dict[str, object]) -> Provider:
-    return Provider("yfinance", "EARNINGS,DIVIDEND", list(events))
+    return Provider(YAHOO, "EARNINGS", list(events))
 
 
 def test_a_look_reads_and_changes_nothing(robot: StandInRobot, client: RobotClient) -> None:
@@ -52,20 +64,24 @@ def test_a_look_reads_and_changes_nothing(robot: StandInRobot, client: RobotClie
 def test_a_refresh_is_waited_for_and_what_it_changed_is_told(
     robot: StandInRobot, client: RobotClient
 ) -> None:
+    robot.positions = [position("AAPL")]
     robot.providers[0] = earnings(event("EARNINGS", 3, "AAPL"))
     first = refresh(client)
     assert [(one.provider, one.status) for one in first.lines] == [
-        ("yfinance", "success"),
-        ("fomc", "success"),
-        ("calendar", "success"),
+        (YAHOO, "success"),
+        (YAHOO, "success"),
+        *((name, "success") for name in PROVIDERS),
     ]
-    assert [one.event_type for one in first.diff.new] == ["EARNINGS", "FOMC", "MARKET_HOLIDAY"]
+    assert [one.event_type for one in first.diff.new] == [
+        *("EARNINGS", "JOBS_REPORT", "FOMC", "CPI_RELEASE"),
+        *("MARKET_EARLY_CLOSE", "MARKET_HOLIDAY"),
+    ]
     assert first.unfinished == ""
     robot.providers[0] = earnings(event("EARNINGS", 3, "AAPL", title="AAPL earnings, confirmed"))
     second = refresh(client)
     assert [after.title for _, after in second.diff.changed] == ["AAPL earnings, confirmed"]
-    assert len(second.diff.unchanged) == 2
-    assert [line.id for line in second.lines] == [4, 5, 6], "this call's lines, not the last ones"
+    assert len(second.diff.unchanged) == 5
+    assert [line.id for line in second.lines] == list(range(10, 19)), "this call's lines"
 
 
 def test_it_waits_for_every_provider_that_the_last_refresh_had(
@@ -80,7 +96,7 @@ def test_it_waits_for_every_provider_that_the_last_refresh_had(
     assert robot.at_the_gate.wait(20)
     robot.gate.set()
     waiting.join(30)
-    assert [line.provider for line in found[0].lines] == ["yfinance", "fomc", "calendar"]
+    assert [line.provider for line in found[0].lines] == PROVIDERS
 
 
 def test_one_that_does_not_end_in_time_says_what_is_missing(
@@ -91,8 +107,8 @@ def test_one_that_does_not_end_in_time_says_what_is_missing(
     robot.ungated = 1
     found = refresh(client, seconds=0.5)
     assert "not over within 0.5 s" in found.unfinished
-    assert "calendar MARKET_HOLIDAY, fomc FOMC" in found.unfinished
-    assert [line.provider for line in found.lines] == ["yfinance"]
+    assert f"not logged yet: {HOLIDAYS} MARKET_HOLIDAY, company-events" in found.unfinished
+    assert [line.provider for line in found.lines] == [FED]
 
 
 def test_a_refresh_that_was_at_work_already_is_not_taken_for_this_one(
@@ -134,7 +150,7 @@ def test_a_line_that_a_stopped_robot_left_without_an_end_is_no_refresh(
     robot: StandInRobot, client: RobotClient
 ) -> None:
     robot.log(robot.providers[0], datetime.now(UTC) - timedelta(hours=3), None)
-    assert len(refresh(client).lines) == 3
+    assert len(refresh(client).lines) == len(PROVIDERS)
 
 
 def test_a_robot_that_goes_away_in_the_middle_is_an_error(
@@ -161,16 +177,17 @@ def test_a_provider_that_the_robot_has_no_more_is_not_waited_for(
     refresh(client)
     robot.providers.pop()
     done = refresh(client)
-    assert [line.provider for line in done.lines] == ["yfinance", "fomc"]
+    assert [line.provider for line in done.lines] == PROVIDERS[:-1]
     assert done.unfinished == ""
 
 
 @pytest.mark.parametrize(
     ("provider", "days", "symbols", "why"),
     [
-        (Provider("yfinance", "EARNINGS,DIVIDEND"), 28, 3, "asked about 3 symbols"),
-        (Provider("fomc", "FOMC"), 90, 0, "always one within 60 days"),
-        (Provider("calendar", "MARKET_HOLIDAY"), 90, 0, "always one within 80 days"),
+        (Provider(YAHOO, "EARNINGS"), 28, 3, "asked about 3 symbols"),
+        (Provider(FED, "FOMC"), 1, 0, "always lists its next meetings"),
+        (Provider(HOLIDAYS, "MARKET_HOLIDAY"), 90, 0, "always one (MARKET_HOLIDAY) within 90 days"),
+        (Provider(MACRO, ENRICHMENT[MACRO]), 90, 0, "within 90 days"),
     ],
 )
 def test_a_success_of_nothing_where_something_must_be_is_a_warning(
@@ -191,8 +208,8 @@ def test_a_success_of_nothing_where_something_must_be_is_a_warning(
 def test_one_whose_stored_events_say_otherwise_is_a_warning(
     robot: StandInRobot, client: RobotClient
 ) -> None:
-    robot.store(event("FOMC", 5, source="fomc"))
-    robot.providers = [Provider("fomc", "FOMC")]
+    robot.store(event("CPI_RELEASE", 5, source="bls.gov"))
+    robot.providers = [Provider(MACRO, ENRICHMENT[MACRO])]
     done = refresh(client)
     (told,) = empty_successes(done.lines, [done.before, done.after], 0)
     assert "1 of its events are stored" in told
@@ -201,7 +218,14 @@ def test_one_whose_stored_events_say_otherwise_is_a_warning(
 def test_a_success_of_nothing_where_nothing_need_be_is_none(
     robot: StandInRobot, client: RobotClient
 ) -> None:
-    robot.providers = [Provider("yfinance", "EARNINGS"), Provider("fomc", "FOMC")]
+    robot.store(event("SEC_8K", 0, "AAPL", source="sec-edgar"), event("NEWS_CATALYST", 1, "AAPL"))
+    robot.providers = [
+        Provider(YAHOO, "EARNINGS"),
+        Provider(YAHOO, "DIVIDEND"),
+        # From Labor Day to Thanksgiving it is 87 days.
+        Provider(HOLIDAYS, "MARKET_HOLIDAY"),
+        *(Provider(name, types) for name, types in ENRICHMENT.items()),
+    ]
     done = refresh(client)
     assert list(empty_successes(done.lines, [done.before, done.after], 0)) == []
 
@@ -211,16 +235,16 @@ def test_a_first_refresh_is_waited_for_to_its_summary(
 ) -> None:
     """No earlier one tells which providers there are, and one of them may be slow."""
     robot.providers = [
-        Provider("fomc", "FOMC", [event("FOMC", 12)]),
-        Provider("yfinance", "EARNINGS", fault="quota exceeded"),
+        Provider(FED, "FOMC", [event("FOMC", 12)]),
+        Provider(YAHOO, "EARNINGS", fault="quota exceeded"),
     ]
     robot.gate.clear()
     robot.ungated = 1
     threading.Timer(3 * service.QUIET_SECONDS, robot.gate.set).start()
     done = refresh(client)
     assert [(one.provider, one.status) for one in done.lines] == [
-        ("fomc", "success"),
-        ("yfinance", "failed"),
+        (FED, "success"),
+        (YAHOO, "failed"),
     ]
     assert done.unfinished == ""
 
@@ -244,5 +268,5 @@ def test_a_log_that_cannot_be_had_once_ends_no_refresh(
 
     threading.Thread(target=begin).start()
     done = refresh(client)
-    assert len(done.lines) == 3
+    assert len(done.lines) == len(PROVIDERS)
     assert len(asked) == service.FAILED_POLLS - 1

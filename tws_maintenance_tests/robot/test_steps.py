@@ -11,7 +11,7 @@ from tws_maintenance.robot.client import RobotClient
 from tws_maintenance.robot_steps import RobotEvents
 from tws_maintenance.run_mark import RunMark
 from tws_maintenance.settings import RobotSettings
-from tws_maintenance_tests.robot.stand_in import StandInRobot
+from tws_maintenance_tests.robot.stand_in import FED, StandInRobot
 
 
 def window() -> Window:
@@ -21,17 +21,17 @@ def window() -> Window:
 def test_what_failed_before_and_what_the_robot_did_meanwhile_is_not_of_this_refresh(
     robot: StandInRobot, told: RobotSettings, home: Home
 ) -> None:
-    robot.providers[1].fault = "the Federal Reserve answered HTTP 500"
+    robot.provider(FED).fault = "the Federal Reserve answered HTTP 500"
     service.refresh(RobotClient(told), window(), seconds=20)
     mark = RunMark("maintenance_20261122_183000", "run", utc_now())
     result = TaskResult(task=MARKET_EVENTS, dry_run=False, details=events_details())
     steps = RobotEvents(home, told, Scope(), window())
     steps.stage(result, mark)
-    assert any("fomc (FOMC) is logged as failed" in text for text in result.warnings)
+    assert any(f"{FED} (FOMC) is logged as failed" in text for text in result.warnings)
 
-    robot.providers[1].fault = ""
+    robot.provider(FED).fault = ""
     service.refresh(RobotClient(told), window(), seconds=20)  # the robot's own, in between
     steps.apply(result, mark)
     assert not [text for text in result.warnings if "logged as failed" in text]
     assert not [text for text in result.warnings if "cannot preview" in text]
-    assert [one["status"] for one in result.details["providers"]] == ["success"] * 3
+    assert [one["status"] for one in result.details["providers"]] == ["success"] * 7

@@ -115,11 +115,17 @@ def _print_robots_own(own: list[dict[str, str | None]]) -> None:
         return
     count = counted(len(own), "event")
     click.secho(f"Of types that only the robot keeps: {count}", bold=True)
-    width = max(len(type_words(one["event_type"])) for one in own)
-    for one in own[:OWN_SHOWN]:
-        kind = type_words(one["event_type"]).ljust(width)
-        symbol = f"{one['symbol']}  " if one["symbol"] else ""
-        click.echo(f"  {one['date']}  {kind}  {symbol}{one['title']}")
+    shown = own[:OWN_SHOWN]
+    width = max(len(type_words(one["event_type"])) for one in shown)
+    symbol_width = max(len(one["symbol"] or "") for one in shown)
+    for one in shown:
+        cells = (
+            str(one["date"]),
+            type_words(one["event_type"]).ljust(width),
+            *([(one["symbol"] or "").ljust(symbol_width)] if symbol_width else []),
+            str(one["title"]),
+        )
+        click.echo(f"  {'  '.join(cells)}")
     if len(own) > OWN_SHOWN:
         click.echo(f"  and {len(own) - OWN_SHOWN} more; --json lists all")
     click.echo()

@@ -6,7 +6,8 @@ from typing import Any
 from tws_maintenance.indices import DEFAULT_DAYS, DEFAULT_MAX_SYMBOLS, MARKET_EVENTS
 from tws_maintenance.market_events.model import EventsService, provider_title
 
-_ABBREVIATIONS = frozenset({"FOMC", "CPI", "PPI", "GDP", "SEC", "8K", "10Q", "10K", "S3", "FORM4"})
+_ABBREVIATIONS = ("FOMC", "CPI", "PPI", "GDP", "SEC", "8K", "10Q", "10K", "S3")
+_PROPER = {**{word: word for word in _ABBREVIATIONS}, "FED": "Fed", "FORM4": "form 4"}
 
 
 def stored_of(result: dict[str, Any]) -> str:
@@ -20,11 +21,11 @@ def stored_of(result: dict[str, Any]) -> str:
 
 
 def failed_providers(result: dict[str, Any]) -> list[str]:
-    """Return the providers of events that failed, wholly or in part."""
+    """Return the providers of events that failed, wholly or in part, the robot's own left out."""
     return [
         f"{provider_title(one['provider'])}{'' if one['status'] == 'failed' else ' (in part)'}"
         for one in result.get("providers", [])
-        if one["status"] in {"failed", "partial_failure"}
+        if one["status"] in {"failed", "partial_failure"} and not one.get("is_robots_own")
     ]
 
 
@@ -35,10 +36,8 @@ def event_name(one: dict[str, Any]) -> str:
 
 def type_words(event_type: str | None) -> str:
     """Return a type of events in words: `CPI_RELEASE` is "CPI release"."""
-    words = [
-        word if word in _ABBREVIATIONS else word.lower() for word in (event_type or "").split("_")
-    ]
-    return " ".join(words)
+    words = (event_type or "").split("_")
+    return " ".join(_PROPER.get(word, word.lower()) for word in words)
 
 
 def robots_own_of(result: dict[str, Any]) -> str:

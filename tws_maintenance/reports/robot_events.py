@@ -17,6 +17,7 @@ from tws_maintenance.robot.service import (
     by_provider,
     empty_successes,
     gaps,
+    is_robots_own,
     provider_of,
 )
 
@@ -52,6 +53,7 @@ def describe_refresh(result: TaskResult, done: Refreshed, scope: Scope, url: str
     _describe_symbols(result, scope, asked, [done.before, done.after])
     count = len(scope.robot) if asked is None else asked if isinstance(asked, int) else len(asked)
     result.warnings += gaps(done.after)
+    result.warnings += failures_of(line for line in done.lines if is_robots_own(line))
     result.warnings += empty_successes(done.lines, [done.before, done.after], count)
     if done.unfinished:
         result.errors.append(done.unfinished)
@@ -122,6 +124,7 @@ def _provider(line: LogLine, lines: Sequence[LogLine], diff: RobotDiff, url: str
         "duration_seconds": round((ended - began).total_seconds(), 3) if began and ended else 0.0,
         "source": url,
         "upserted": line.upserted_count,
+        "is_robots_own": is_robots_own(line),
     }
 
 

@@ -1,6 +1,6 @@
 """What comes and what was logged, as the robot's own service tells it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -122,7 +122,7 @@ def _ages(lines: Sequence[LogLine], at: datetime, max_age_days: float) -> Iterat
             yield f"The robot refreshed {provider} at {utc_text(end)} last, and {allowed}."
 
 
-def failures_of(lines: Sequence[LogLine]) -> Iterator[str]:
+def failures_of(lines: Iterable[LogLine]) -> Iterator[str]:
     """Yield a sentence for each provider that failed, wholly or in part, by the robot's log."""
     for one in lines:
         if one.status.lower() != "success" or one.error_count:

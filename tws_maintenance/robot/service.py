@@ -231,6 +231,12 @@ def is_ours(event: UpcomingEvent) -> bool:
     return event.event_type in OURS
 
 
+def is_robots_own(line: LogLine) -> bool:
+    """Tell whether a line is about types that only the robot keeps."""
+    types = types_of(line)
+    return bool(types) and not types & OURS
+
+
 def provider_of(event: UpcomingEvent, lines: Iterable[LogLine]) -> str | None:
     """Return the provider in the log that an event is of, None where no line is about it.
 

@@ -79,12 +79,11 @@ def test_its_own_types_are_counted_and_each_provider_is_told_once(found: Look) -
         HOLIDAYS: (4, 4),
         "macro-calendar": (4, 4),
     }
-    assert [text for text in said if "nothing fetched" in text] == [
+    (told,) = [text for text in said if "nothing fetched" in text]
+    assert told.startswith(
         f"{FED} (FOMC) is logged as a success with nothing fetched, although the Federal Reserve "
-        "always lists its next meetings. The robot logs a fetch that failed like that, and one "
-        "that it left out because another was a short while ago. Check its own log, and do not "
-        "take its events as complete."
-    ]
+        "always lists its next meetings."
+    )
 
 
 def test_the_audit_finds_nothing_wrong_with_them(found: Look, home: Home) -> None:

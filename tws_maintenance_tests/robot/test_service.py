@@ -1,16 +1,25 @@
 """The robot's service of events: looked at, asked to refresh, and not believed on its word."""
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tws_maintenance.clock import utc_now
-from tws_maintenance.errors import RobotError
+from tws_maintenance.errors import RobotChanged, RobotError
 from tws_maintenance.market_events.model import Window
 from tws_maintenance.robot import service
+from tws_maintenance.robot.answers import LogLine
 from tws_maintenance.robot.client import RobotClient
-from tws_maintenance.robot.service import Refreshed, RefreshingAlready, empty_successes
+from tws_maintenance.robot.service import (
+    Refreshed,
+    RefreshingAlready,
+    by_provider,
+    empty_successes,
+    gaps,
+    last_lines,
+)
 from tws_maintenance.settings import RobotSettings
 from tws_maintenance_tests.robot.stand_in import (
     ENRICHMENT,
@@ -21,6 +30,7 @@ from tws_maintenance_tests.robot.stand_in import (
     Provider,
     StandInRobot,
     event,
+    in_days,
     position,
 )
 
@@ -270,3 +280,158 @@ def test_a_log_that_cannot_be_had_once_ends_no_refresh(
     done = refresh(client)
     assert len(done.lines) == len(PROVIDERS)
     assert len(asked) == service.FAILED_POLLS - 1
+
+
+UPCOMING = "/api/market-events/upcoming"
+ODD = {"event_date": f"{in_days(4)}Tnoon", "title": "Odd one", "event_id": "evt_odd"}
+
+
+def test_an_event_of_an_unknown_form_costs_itself_and_is_named(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    robot.store(event("EARNINGS", 3, "AAPL"), {**event("EARNINGS", 4, "MSFT"), **ODD})
+    found = look(client)
+    assert [one.symbol for one in found.events] == ["AAPL"]
+    (told,) = gaps(found)
+    assert told.startswith(
+        "1 of the robot's 2 events is in a form that is not known and was left out: EARNINGS MSFT "
+        f"Odd one (event_date is '{ODD['event_date']}', expected an instant such as"
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "why"),
+    [
+        ({"event_id": None}, "event_id"),
+        ({"event_type": " "}, "it names no type"),
+        ({"symbol": 5}, "symbol"),
+        ({"title": ["a"]}, "title"),
+        ({"market_timezone": "Mars/Base"}, "no known time zone"),
+        ({"start_at_utc": "later"}, "start_at_utc"),
+    ],
+)
+def test_whatever_is_odd_of_an_event_is_named(
+    robot: StandInRobot, client: RobotClient, part: dict[str, object], why: str
+) -> None:
+    answer = {"events": [event("FOMC", 3), {**event("FOMC", 4), **part}, "no event"]}
+    robot.override[UPCOMING] = lambda: answer
+    found = look(client)
+    assert [one.event_type for one in found.events] == ["FOMC"]
+    (told,) = gaps(found)
+    assert "2 of the robot's 3 events are" in told
+    assert why in told
+    assert "number 3 (" in told
+
+
+def test_several_events_none_of_which_is_known_are_an_answer_of_another_form(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    robot.override[UPCOMING] = lambda: {"events": [{"id": 1}, {"id": 2}]}
+    with pytest.raises(RobotChanged, match="none of 2 events can be read"):
+        look(client)
+    robot.override[UPCOMING] = lambda: {"events": [{"id": 1}]}
+    assert "1 of the robot's 1 events is" in next(gaps(look(client)))
+
+
+def test_a_line_of_the_log_of_an_unknown_form_costs_itself(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    robot.log(Provider("", "FOMC"), datetime.now(UTC), datetime.now(UTC))
+    robot.log(Provider(FED, "FOMC"), datetime.now(UTC), datetime.now(UTC))
+    found = look(client)
+    assert [one.provider for one in found.log.logs] == [FED]
+    assert "1 of the robot's 2 log lines is" in next(gaps(found))
+
+
+def test_an_event_that_cannot_be_read_any_more_is_not_stale(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    known = event("EARNINGS", 4, "MSFT")
+    robot.store(known, event("EARNINGS", 3, "AAPL"))
+    robot.positions = [position("AAPL")]
+    robot.providers[0] = earnings({**known, "event_date": ODD["event_date"]})
+    done = refresh(client)
+    assert done.diff.stale == ()
+    assert "EARNINGS MSFT" in next(gaps(done.after))
+
+
+def test_an_event_whose_instant_has_passed_is_not_stale(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    robot.store({**event("FOMC", 0), "event_date": soon.replace(tzinfo=None).isoformat()})
+    before = look(client)
+    assert len(before.events) == 1
+    robot.override[UPCOMING] = lambda: {"events": []}
+    after = look(client)
+    later = replace(after, at=soon + timedelta(seconds=1))
+    assert [one.event_type for one in service.compare(before, after).stale] == ["FOMC"]
+    assert service.compare(before, later).stale == ()
+
+
+def test_a_robot_that_lists_nothing_any_more_has_not_lost_its_events(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    """It answers with no event where it cannot read its own database."""
+    robot.store(event("EARNINGS", 3, "AAPL"))
+    looks: list[int] = []
+
+    def nothing_at_the_second_look() -> object:
+        looks.append(1)
+        return {"events": [], "count": 0} if len(looks) > 1 else None
+
+    robot.override[UPCOMING] = nothing_at_the_second_look  # type: ignore[assignment]
+    done = refresh(client)
+    assert done.diff.stale == ()
+    assert "lists no event, where it had 1 before" in done.unfinished
+    assert "although its last refresh stored 5" in next(gaps(done.after))
+
+
+def test_more_days_than_the_robot_looks_ahead_are_said(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    robot.store(event("EARNINGS", 3, "AAPL"))
+    assert list(gaps(look(client, 90))) == []
+    (told,) = gaps(look(client, 120))
+    assert "looks 90 days ahead at most, and 120 were asked for" in told
+
+
+def line(number: int, provider: str, event_type: str, **more: object) -> LogLine:
+    at = datetime(2026, 11, 28, 13, 0, number, tzinfo=UTC)
+    times = {"sync_started_at": at, "sync_finished_at": at + timedelta(seconds=1)}
+    told = {"id": number, "provider": provider, "event_type": event_type, "status": "success"}
+    return LogLine.model_validate({**told, **times, **more})
+
+
+def test_the_newest_line_of_each_provider_counts_whatever_else_was_refreshed_since() -> None:
+    logs = [
+        line(1, MACRO, "CPI_RELEASE"),  # of a version that knew fewer types
+        line(2, MACRO, "CPI_RELEASE,JOBS_REPORT"),
+        line(3, YAHOO, "EARNINGS"),
+        line(4, YAHOO, "DIVIDEND"),
+        *(line(number, FED, "FOMC") for number in (5, 6, 7)),
+    ]
+    assert [one.id for one in last_lines(logs)] == [2, 3, 4, 7]
+
+
+def test_the_lines_of_one_provider_are_one() -> None:
+    lines = [
+        line(1, YAHOO, "EARNINGS", fetched_count=3, upserted_count=2),
+        line(2, FED, "FOMC"),
+        line(3, YAHOO, "DIVIDEND", status="failed", error_count=1, error_message="HTTP 429"),
+    ]
+    both, fed = by_provider(lines)
+    assert fed is lines[1]
+    assert (both.provider, both.event_type, both.status) == (
+        YAHOO,
+        "EARNINGS,DIVIDEND",
+        "partial_failure",
+    )
+    assert (both.fetched_count, both.upserted_count, both.error_count) == (3, 2, 1)
+    assert both.error_message == "HTTP 429"
+    assert (both.sync_started_at, both.sync_finished_at) == (
+        lines[0].sync_started_at,
+        lines[2].sync_finished_at,
+    )
+    still = line(4, YAHOO, "DIVIDEND", sync_finished_at=None)
+    assert by_provider([lines[0], still])[0].sync_finished_at is None

@@ -23,6 +23,7 @@ from tws_maintenance_tests.robot.stand_in import (
     YAHOO,
     StandInRobot,
     event,
+    in_days,
     position,
 )
 
@@ -135,6 +136,23 @@ def test_a_refresh_that_was_not_seen_to_its_end_is_a_partial_failure(
     conclude(found, is_interrupted=False)
     assert found.status == TaskStatus.PARTIAL_FAILURE
     assert ["was not over within 0.3 s" in text for text in found.errors] == [True]
+
+
+def test_an_event_of_an_unknown_form_is_a_warning_of_dry_run_and_apply(
+    robot: StandInRobot, told: RobotSettings, home: Home
+) -> None:
+    odd = event("EARNINGS", 4, "MSFT", event_date=f"{in_days(4)}Tnoon")
+    robot.store(event("EARNINGS", 3, "AAPL"), odd)
+    look = result()
+    RobotEvents(home, told, Scope(), window()).stage(
+        look, RunMark("maintenance_20261122_183000", "run", utc_now())
+    )
+    assert [one["symbol"] for one in look.details["diff"]["unchanged"]] == ["AAPL"]
+    assert any("1 of the robot's 2 events is in a form" in text for text in look.warnings)
+    done = applied(robot, told, home)
+    (warning,) = done.warnings
+    assert "left out: EARNINGS MSFT MSFT earnings (event_date is" in warning
+    assert done.after_count == 4
 
 
 def test_what_failed_before_and_what_the_robot_did_meanwhile_is_not_of_this_refresh(

@@ -18,6 +18,7 @@ from tws_maintenance.market_events.scope import Scope
 from tws_maintenance.market_events.upcoming import upcoming
 from tws_maintenance.reports.record import TaskResult, events_details
 from tws_maintenance.reports.robot_events import describe_look
+from tws_maintenance.robot import service
 from tws_maintenance.robot.agenda import doubts_of, events_of, last_sync_of
 from tws_maintenance.robot.answers import SyncLog, Upcoming
 from tws_maintenance.robot.client import RobotClient
@@ -95,6 +96,14 @@ def test_the_audit_finds_nothing_wrong_with_them(found: Look, home: Home) -> Non
     raw = home.proposal(proposal.proposal_id) / "raw"
     assert json.loads((raw / "upcoming.json").read_bytes()) == recorded("upcoming")
     assert json.loads((raw / "sync_log.json").read_bytes()) == recorded("sync_log")
+
+
+def test_over_http_they_are_the_same(robot: StandInRobot, told: RobotSettings, found: Look) -> None:
+    robot.override["/api/market-events/upcoming"] = lambda: recorded("upcoming")
+    robot.override["/api/market-events/sync-log"] = lambda: recorded("sync_log")
+    seen = service.look(RobotClient(told), found.window)
+    assert (seen.events, seen.log.logs) == (found.events, found.log.logs)
+    assert len(seen.events) == seen.upcoming.sent["count"] == 8
 
 
 def test_they_are_what_comes(found: Look) -> None:

@@ -35,7 +35,7 @@ class RobotEvents:
         """
         found = service.look(self._client, self._window)
         self._said = describe_look(result, found, self._scope, self._settings.url)
-        return self._staged(result, found, mark, before_count=len(found.active))
+        return self._staged(result, found, mark, before_count=len(found.ours))
 
     def apply(self, result: TaskResult, mark: RunMark) -> str:
         """Have the robot refresh and stage what it has then, for the audit to judge.
@@ -48,7 +48,7 @@ class RobotEvents:
         # What the look had to say is of the refresh before this one.
         result.warnings = [text for text in result.warnings if text not in self._said]
         describe_refresh(result, done, self._scope, self._settings.url)
-        return self._staged(result, done.after, mark, before_count=len(done.before.active))
+        return self._staged(result, done.after, mark, before_count=len(done.before.ours))
 
     def _staged(
         self, result: TaskResult, found: service.Look, mark: RunMark, *, before_count: int

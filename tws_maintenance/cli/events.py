@@ -11,6 +11,8 @@ from tws_maintenance.home import Home
 from tws_maintenance.indices import DEFAULT_DAYS, MAX_DAYS, VENUES
 from tws_maintenance.market_events.model import Confidence, Event, EventType
 from tws_maintenance.market_events.upcoming import Upcoming
+from tws_maintenance.reports.event_words import type_words
+from tws_maintenance.reports.markdown import counted
 
 TYPE_WORDS = {
     EventType.EARNINGS: "earnings",
@@ -19,6 +21,7 @@ TYPE_WORDS = {
     EventType.MARKET_HOLIDAY: "holiday",
     EventType.MARKET_EARLY_CLOSE: "early close",
 }
+OWN_SHOWN = 40
 TYPE_WIDTH = max(map(len, TYPE_WORDS.values()))
 _CITIES = {venue.timezone: venue.name for venue in VENUES}
 _TO = "\N{EN DASH}"
@@ -61,13 +64,13 @@ def list_command(
     agenda = read_agenda(home, settings, at, days=days, event_type=event_type, symbol=wanted)
     found, synced = agenda.events, agenda.last_sync
     if as_json:
-        value = [one.to_dict() for one in found]
-        print_json({"events": value, "count": len(value), "last_sync": synced})
+        print_json(agenda.to_dict())
         return
     if found:
         _print(found, at)
     else:
         click.echo(_nothing(days, event_type, wanted))
+    _print_robots_own(agenda.robots_own or [])
     finished_at = synced["finished_at"] if synced else None
     _print_sync(finished_at, agenda.warnings, is_empty=not found)
 
@@ -105,6 +108,27 @@ def _print(found: list[Upcoming], at: datetime) -> None:
             )
             click.echo(f"  {'  '.join(cells)}")
         click.echo()
+
+
+def _print_robots_own(own: list[dict[str, str | None]]) -> None:
+    if not own:
+        return
+    count = counted(len(own), "event")
+    click.secho(f"Of types that only the robot keeps: {count}", bold=True)
+    shown = own[:OWN_SHOWN]
+    width = max(len(type_words(one["event_type"])) for one in shown)
+    symbol_width = max(len(one["symbol"] or "") for one in shown)
+    for one in shown:
+        cells = (
+            str(one["date"]),
+            type_words(one["event_type"]).ljust(width),
+            *([(one["symbol"] or "").ljust(symbol_width)] if symbol_width else []),
+            str(one["title"]),
+        )
+        click.echo(f"  {'  '.join(cells)}")
+    if len(own) > OWN_SHOWN:
+        click.echo(f"  and {len(own) - OWN_SHOWN} more; --json lists all")
+    click.echo()
 
 
 def _headings(found: list[Upcoming], at: datetime) -> dict[str, list[Upcoming]]:

@@ -10,7 +10,7 @@ import click
 
 from tws_maintenance.home import Home, find_home
 from tws_maintenance.market_events.model import provider_title
-from tws_maintenance.reports.event_words import apply_events_command, event_name
+from tws_maintenance.reports.event_words import apply_events_command, event_name, robots_own_of
 from tws_maintenance.reports.markdown import (
     NOT_KNOWN,
     audit_of,
@@ -195,6 +195,8 @@ def _events(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", f"{of} {one['field']}: {one['before'] or 'none'} → {one['after'] or 'none'}"
     if result["diff"]["unchanged"]:
         yield "same", f"{counted(len(result['diff']['unchanged']), 'event')} as stored"
+    if told := robots_own_of(result):
+        yield "also", told
 
 
 def _provider_row(one: dict[str, Any]) -> list[str]:

@@ -276,7 +276,13 @@ SCHEMAS: dict[str, Schema] = {
         color=TEXT,
         isError=TRUTH,
     ),
-    "Upcoming": _object(events=_list(EVENT), count=COUNT, last_sync=_maybe({"type": "object"})),
+    "Upcoming": _with_optional(
+        _object(events=_list(EVENT), count=COUNT, last_sync=_maybe({"type": "object"})),
+        # Where the robot keeps the events: those of types that only it keeps.
+        robots_own=_list(
+            _object(event_type=TEXT, symbol=_maybe(TEXT), date=TEXT, title=TEXT),
+        ),
+    ),
     "SyncLog": _object(logs=_list(SYNC), count=COUNT),
     "Watchlist": _object(**WATCHED),
     "WatchlistChanged": {

@@ -44,8 +44,7 @@ def _add_events(events: Blueprint, backend: Backend) -> None:
             event_type=EventType(query.type) if query.type else None,
             symbol=query.symbol,
         )
-        found = [one.to_dict() for one in agenda.events]
-        return jsonify({"events": found, "count": len(found), "last_sync": agenda.last_sync})
+        return jsonify(agenda.to_dict())
 
     @events.get("/market-events/sync-log")
     def sync_log() -> Response:

@@ -18,6 +18,7 @@ from tws_maintenance.clock import parse_utc, utc_now
 from tws_maintenance.console.actor import operator_name
 from tws_maintenance.console.wording import kind_of, proposal_words
 from tws_maintenance.indices import MARKET_EVENTS, METADATA_VALIDATION, TASK_GROUPS
+from tws_maintenance.reports.event_words import robots_own_of, type_words
 from tws_maintenance.reports.markdown import (
     counted,
     counts_of,
@@ -216,6 +217,8 @@ def add_filters(blueprint: Blueprint) -> None:
         "moment": moment,
         "tone": tone,
         "words": words,
+        "type": type_words,
+        "robots_own": robots_own_of,
         "task_name": task_name,
         "counted": counted,
         "groups_of": groups_of,

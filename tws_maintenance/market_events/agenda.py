@@ -20,12 +20,20 @@ READ_BACK = timedelta(days=2)
 class Agenda:
     """The events to come; `last_sync` is {finished_at, providers[], warnings[]}, None for none.
 
-    `warnings` say why it may be outdated or incomplete.
+    `warnings` say why it may be outdated or incomplete. `robots_own` are {event_type, symbol, date,
+    title} of the types that only the robot keeps; None where this program keeps the events.
     """
 
     events: list[Upcoming]
     last_sync: dict[str, Any] | None
     warnings: list[str]
+    robots_own: list[dict[str, str | None]] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return {events, count, last_sync}, and `robots_own` where the robot keeps the events."""
+        found = [one.to_dict() for one in self.events]
+        own = {} if self.robots_own is None else {"robots_own": self.robots_own}
+        return {"events": found, "count": len(found), "last_sync": self.last_sync, **own}
 
 
 def read_agenda(
@@ -89,8 +97,12 @@ def _agenda_of_robot(
     symbol: str | None,
 ) -> Agenda:
     from tws_maintenance.robot import agenda as robot
+    from tws_maintenance.robot.events import robots_own
 
     look = robot.read_look(settings, at, days)
     found = upcoming(robot.events_of(look), at, days=days, event_type=event_type, symbol=symbol)
     warnings = list(robot.doubts_of(look, at, settings.events.max_age_days))
-    return Agenda(found, robot.last_sync_of(look, warnings), warnings)
+    own = [
+        one for one in robots_own(look) if event_type is None and symbol in (None, one["symbol"])
+    ]
+    return Agenda(found, robot.last_sync_of(look, warnings), warnings, own)

@@ -6,6 +6,9 @@ from typing import Any
 from tws_maintenance.indices import DEFAULT_DAYS, DEFAULT_MAX_SYMBOLS, MARKET_EVENTS
 from tws_maintenance.market_events.model import EventsService, provider_title
 
+_ABBREVIATIONS = ("FOMC", "CPI", "PPI", "GDP", "SEC", "8K", "10Q", "10K", "S3")
+_PROPER = {**{word: word for word in _ABBREVIATIONS}, "FED": "Fed", "FORM4": "form 4"}
+
 
 def stored_of(result: dict[str, Any]) -> str:
     """Return what an apply did to the stored events, "" for any other result."""
@@ -18,17 +21,32 @@ def stored_of(result: dict[str, Any]) -> str:
 
 
 def failed_providers(result: dict[str, Any]) -> list[str]:
-    """Return the providers of events that failed, wholly or in part."""
+    """Return the providers of events that failed, wholly or in part, the robot's own left out."""
     return [
         f"{provider_title(one['provider'])}{'' if one['status'] == 'failed' else ' (in part)'}"
         for one in result.get("providers", [])
-        if one["status"] in {"failed", "partial_failure"}
+        if one["status"] in {"failed", "partial_failure"} and not one.get("is_robots_own")
     ]
 
 
 def event_name(one: dict[str, Any]) -> str:
     """Return an event with its day."""
     return f"{one['date']} {one['title']}"
+
+
+def type_words(event_type: str | None) -> str:
+    """Return a type of events in words: `CPI_RELEASE` is "CPI release"."""
+    words = (event_type or "").split("_")
+    return " ".join(_PROPER.get(word, word.lower()) for word in words)
+
+
+def robots_own_of(result: dict[str, Any]) -> str:
+    """Return how many events the robot has of types that only it keeps, "" for none."""
+    own = result.get("robots_own")
+    if not own or not own["types"]:
+        return ""
+    told = ", ".join(f"{type_words(name)} {count}" for name, count in own["types"].items())
+    return f"{own['count']} of types that only the robot keeps ({told})"
 
 
 def apply_events_command(report: dict[str, Any]) -> str:
@@ -68,6 +86,11 @@ def event_lines(result: dict[str, Any]) -> Iterator[str]:
         yield f"- {escape(one['symbol'] or one['event_type'])} {one['field']}: {before} → {after}"
     if result["symbols"]:
         yield f"- **symbols:** {escape(', '.join(symbol_lines(result['symbols'])))}"
+    if told := robots_own_of(result):
+        yield f"- **also stored:** {escape(told)}"
+    for one in (result.get("robots_own") or {}).get("events", []):
+        change = "" if one["change"] == "unchanged" else f", {one['change']}"
+        yield f"    - {escape(event_name(one))} ({escape(type_words(one['event_type']))}{change})"
 
 
 def symbol_lines(symbols: dict[str, Any]) -> Iterator[str]:

@@ -66,8 +66,11 @@ def describe_sync(result: TaskResult, synced: "Synced") -> None:
 
 
 def settle_providers(result: TaskResult) -> None:
-    """Name the providers that failed; a success is partial beside them."""
-    providers = result.details["providers"]
+    """Name the providers that failed; a success is partial beside them.
+
+    One that is asked only for types that the robot keeps for itself is no failure of ours.
+    """
+    providers = [one for one in result.details["providers"] if not one.get("is_robots_own")]
     failed = [one for one in providers if one["status"] in _FAILED]
     if failed and result.status == TaskStatus.SUCCESS:
         has_answered = any(one["status"] in _ANSWERED for one in providers)

@@ -180,6 +180,17 @@ class _ChangedField(_Part):
     after: str | None
 
 
+class _OwnEvent(_Event):
+    event_type: str
+    change: str
+
+
+class _RobotsOwn(_Part):
+    count: Count
+    types: dict[str, Count]
+    events: list[_OwnEvent]
+
+
 class _EventsResult(_Result):
     diff: _Diff
     providers: list[_Provider]
@@ -187,6 +198,7 @@ class _EventsResult(_Result):
     window: dict[str, Any]
     changed_fields: list[_ChangedField]
     service: str = "embedded"
+    robots_own: _RobotsOwn | None = None
 
     @model_validator(mode="after")
     def _what_came_has_a_window(self) -> Self:

@@ -1,6 +1,7 @@
 """Filling in the result of market events from what the robot's own service said."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tws_maintenance.market_events.model import EventsService, SymbolOutcome, Window
@@ -13,9 +14,11 @@ from tws_maintenance.robot.service import (
     Look,
     Refreshed,
     RobotDiff,
+    by_provider,
     empty_successes,
-    is_of,
-    last_lines,
+    gaps,
+    is_robots_own,
+    provider_of,
 )
 
 CANNOT_PREVIEW = (
@@ -27,37 +30,45 @@ _FIELDS = ("title", "event_date", "event_time", "start_at_utc", "confidence")
 
 def describe_look(result: TaskResult, found: Look, scope: Scope, url: str) -> list[str]:
     """Fill in what the robot has now, and return the warnings that are of this look alone."""
-    lines = last_lines(found.log.logs)
-    count = len(found.active)
+    count = len(found.ours)
     result.before_count, result.after_count = count, count
-    _describe(result, found.window, lines, RobotDiff(unchanged=tuple(found.active.values())), url)
+    diff = RobotDiff(unchanged=tuple(found.active.values()))
+    _describe(result, found.window, found.lines, diff, url)
     _describe_symbols(result, scope, None, [found])
-    said = [*failures_of(lines), CANNOT_PREVIEW]
+    said = [
+        *gaps(found),
+        *failures_of(found.lines),
+        *empty_successes(found.lines, [found], len(scope.robot)),
+        CANNOT_PREVIEW,
+    ]
     result.warnings += said
     return said
 
 
 def describe_refresh(result: TaskResult, done: Refreshed, scope: Scope, url: str) -> None:
     """Fill in what a refresh of the robot's came to."""
-    result.before_count, result.after_count = len(done.before.active), len(done.after.active)
+    result.before_count, result.after_count = len(done.before.ours), len(done.after.ours)
     _describe(result, done.window, done.lines, done.diff, url)
     asked = done.answer.portfolio_symbols
     _describe_symbols(result, scope, asked, [done.before, done.after])
     count = len(scope.robot) if asked is None else asked if isinstance(asked, int) else len(asked)
+    result.warnings += gaps(done.after)
+    result.warnings += failures_of(line for line in done.lines if is_robots_own(line))
     result.warnings += empty_successes(done.lines, [done.before, done.after], count)
     if done.unfinished:
         result.errors.append(done.unfinished)
 
 
 def _describe(
-    result: TaskResult, window: Window, lines: Iterable[LogLine], diff: RobotDiff, url: str
+    result: TaskResult, window: Window, lines: Sequence[LogLine], every: RobotDiff, url: str
 ) -> None:
+    diff = every.only(ours=True)
     result.source = url
     result.added = _symbols(diff.new)
     result.removed = _symbols(diff.stale)
     result.details |= {
         "service": EventsService.ROBOT.value,
-        "providers": [_provider(line, diff, url) for line in lines],
+        "providers": [_provider(line, lines, every, url) for line in by_provider(lines)],
         "window": window.to_dict(),
         "diff": {
             "new": [named(one) for one in diff.new],
@@ -66,26 +77,54 @@ def _describe(
             "unchanged": [named(one) for one in diff.unchanged],
         },
         "changed_fields": [line for pair in diff.changed for line in _lines(*pair)],
+        "robots_own": _robots_own(every.only(ours=False)),
     }
 
 
-def _provider(line: LogLine, diff: RobotDiff, url: str) -> dict[str, Any]:
-    """Return a line of the robot's log as one of our provider results."""
+def _robots_own(diff: RobotDiff) -> dict[str, Any]:
+    """Return {count, types{TYPE: count}, events[]} of the types that only the robot keeps.
+
+    The count is of what it has now; the events are named with what became of each.
+    """
+    by_change = {
+        "new": diff.new,
+        "changed": tuple(after for _, after in diff.changed),
+        "unchanged": diff.unchanged,
+        "stale": diff.stale,
+    }
+    counts = Counter(
+        one.event_type for kind, events in by_change.items() if kind != "stale" for one in events
+    )
+    told = [{**named(one), "change": kind} for kind, events in by_change.items() for one in events]
+    return {
+        "count": counts.total(),
+        "types": dict(sorted(counts.items())),
+        "events": sorted(told, key=lambda one: (one["date"] or "", one["event_type"] or "")),
+    }
+
+
+def _provider(line: LogLine, lines: Sequence[LogLine], diff: RobotDiff, url: str) -> dict[str, Any]:
+    """Return what the robot's log says of one provider as one of our provider results."""
+
+    def count(events: Iterable[UpcomingEvent]) -> int:
+        return sum(provider_of(one, lines) == line.provider for one in events)
+
     began, ended = line.sync_started_at, line.sync_finished_at
     return {
         "provider": line.provider,
         "event_type": line.event_type,
         "status": _status(line),
         "fetched": line.fetched_count,
-        "new": sum(is_of(line, one) for one in diff.new),
-        "changed": sum(is_of(line, after) for _, after in diff.changed),
-        "unchanged": sum(is_of(line, one) for one in diff.unchanged),
+        "new": count(diff.new),
+        "changed": count(after for _, after in diff.changed),
+        "unchanged": count(diff.unchanged),
         "stale": line.stale_count,
         "errors": line.error_count,
         "error_message": line.error_message or (None if ended else "it has not ended"),
         "duration_seconds": round((ended - began).total_seconds(), 3) if began and ended else 0.0,
         "source": url,
         "upserted": line.upserted_count,
+        "is_robots_own": is_robots_own(line),
     }
 
 
@@ -102,7 +141,7 @@ def _describe_symbols(
 ) -> None:
     """Tell of each symbol whether the robot asks about it, and who is left out."""
     taken = scope.robot | (set(asked) if isinstance(asked, list) else set())
-    have = {one.symbol for found in looks for one in found.active.values()}
+    have = {one.symbol for found in looks for one in found.ours}
     symbols = result.details["symbols"]
     for symbol, told in symbols.items():
         if symbol in taken or symbol in have:

@@ -198,11 +198,12 @@ def _events_status(
 
 def _doubts(home: Home, settings: Settings, result: dict[str, Any], at: datetime) -> list[str]:
     """Return why what is stored may not be all that comes, a sentence each."""
-    failed = result.get("errors") if result.get("status") == "failed" else None
-    told = [f"The last sync failed: {text}" for text in failed or []]
+    status, errors = result.get("status"), result.get("errors") or []
+    told = [f"The last sync failed: {text}" for text in errors if status == "failed"]
     if settings.events_service == EventsService.ROBOT:
         # Its own log is read where its events are; here it is as our last refresh found it.
-        return [*told, *(result.get("warnings") or [])]
+        partly = [f"The last sync failed in part: {e}" for e in errors if status != "failed"]
+        return [*told, *partly, *(result.get("warnings") or [])]
     try:
         with EventStore(home, settings) as store:
             logs = store.sync_logs(limit=LOGS_READ)

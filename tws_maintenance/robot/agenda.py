@@ -1,6 +1,6 @@
 """What comes and what was logged, as the robot's own service tells it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +10,14 @@ from tws_maintenance.market_events.model import StoredEvent, Window
 from tws_maintenance.robot.answers import LogLine
 from tws_maintenance.robot.client import RobotClient
 from tws_maintenance.robot.events import stored
-from tws_maintenance.robot.service import Look, empty_successes, last_lines, look
+from tws_maintenance.robot.service import (
+    Look,
+    by_provider,
+    described,
+    empty_successes,
+    gaps,
+    look,
+)
 from tws_maintenance.settings import Settings
 
 
@@ -61,14 +68,14 @@ def _line(one: LogLine) -> dict[str, Any]:
 
 
 def events_of(found: Look) -> list[StoredEvent]:
-    """Return its events, those of no known type left out."""
+    """Return its events of the types that this program keeps too."""
     at = found.window.at
     return [event for one in found.events if (event := stored(one, at)) is not None]
 
 
 def last_sync_of(found: Look, warnings: Sequence[str]) -> dict[str, Any] | None:
     """Return {finished_at, providers[], warnings[]}; None where there was no refresh yet."""
-    ended = [one for one in last_lines(found.log.logs) if one.sync_finished_at]
+    ended = [one for one in by_provider(found.lines) if one.sync_finished_at]
     if not ended:
         return None
     return {
@@ -88,24 +95,36 @@ def last_sync_of(found: Look, warnings: Sequence[str]) -> dict[str, Any] | None:
 
 def doubts_of(found: Look, at: datetime, max_age_days: float) -> Iterator[str]:
     """Yield why the robot's list may be outdated or incomplete, a sentence each."""
-    lines = last_lines(found.log.logs)
+    yield from gaps(found)
+    lines = found.lines
     ended = [one.sync_finished_at for one in lines if one.sync_finished_at]
     if not ended:
         yield "The robot has refreshed nothing yet: nothing is known of what comes."
         return
-    if at - max(ended) > timedelta(days=max_age_days):
-        yield (
-            f"The robot's last refresh was at {utc_text(max(ended))}, and [events] max_age_days is "
-            f"{max_age_days:g}: what is shown here may be outdated."
-        )
+    yield from _ages(lines, at, max_age_days)
     yield from failures_of(lines)
     yield from empty_successes(lines, [found], symbols=0)
 
 
-def failures_of(lines: Sequence[LogLine]) -> Iterator[str]:
+def _ages(lines: Sequence[LogLine], at: datetime, max_age_days: float) -> Iterator[str]:
+    ends = {one.provider: one.sync_finished_at for one in by_provider(lines)}
+    oldest_allowed = at - timedelta(days=max_age_days)
+    allowed = f"[events] max_age_days is {max_age_days:g}"
+    newest = max(end for end in ends.values() if end)
+    if newest < oldest_allowed:
+        yield (
+            f"The robot's last refresh was at {utc_text(newest)}, and {allowed}: what is shown "
+            "here may be outdated."
+        )
+        return
+    for provider, end in ends.items():
+        if end and end < oldest_allowed:
+            yield f"The robot refreshed {provider} at {utc_text(end)} last, and {allowed}."
+
+
+def failures_of(lines: Iterable[LogLine]) -> Iterator[str]:
     """Yield a sentence for each provider that failed, wholly or in part, by the robot's log."""
     for one in lines:
         if one.status.lower() != "success" or one.error_count:
             told = one.error_message or f"{one.error_count} errors"
-            status = one.status or "nothing"
-            yield f"{one.provider} ({one.event_type}) is logged as {status}: {told}"
+            yield f"{described(one)} is logged as {one.status or 'nothing'}: {told}"

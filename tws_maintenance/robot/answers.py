@@ -1,14 +1,25 @@
-"""The robot's answers, checked: only what is used of them, in the form that is known."""
+"""The robot's answers, checked: only what is used of them, in the form that is known.
 
-from datetime import UTC, date, datetime
-from typing import Annotated, Any
+An event or a line of the log of another form costs itself; the rest of the answer is read.
+"""
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Annotated, Any, TypeVar
 
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
-def _as_utc(value: datetime) -> datetime:
-    """Read a naive time of the robot's log, which is in UTC."""
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+from tws_maintenance.robot.moments import as_utc, read_moment
+
+NAME_LENGTH = 80
 
 
 def _count(value: Any) -> Any:
@@ -19,14 +30,45 @@ def _text(value: Any) -> Any:
     return "" if value is None else value
 
 
-Instant = Annotated[datetime, AfterValidator(_as_utc)]
-Count = Annotated[int, BeforeValidator(_count)]
+def _symbol(value: Any) -> Any:
+    return None if value == "" else value
+
+
+def _days(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _event_type(value: str) -> str:
+    if not value.strip():
+        raise ValueError("it names no type")
+    return value.strip().upper()
+
+
+def _provider(value: str) -> str:
+    if not value.strip():
+        raise ValueError("it names no provider")
+    return value
+
+
+Instant = Annotated[datetime, AfterValidator(as_utc)]
+Count = Annotated[int, BeforeValidator(_count), Field(ge=0)]
 Text = Annotated[str, BeforeValidator(_text)]
 
 
 class _Answer(BaseModel):
     # It says much more, which is none of our business.
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Unreadable(_Answer):
+    """One part of an answer in another form than is known: what it is, and what is odd about it.
+
+    `event_id` is "" where there is none.
+    """
+
+    name: str
+    why: str
+    event_id: str = ""
 
 
 class Position(_Answer):
@@ -67,7 +109,7 @@ class LogLine(_Answer):
     """What became of one provider in one refresh; the end is None while it is at work."""
 
     id: int
-    provider: str
+    provider: Annotated[str, AfterValidator(_provider)]
     event_type: Text = ""
     status: Text = ""
     fetched_count: Count = 0
@@ -87,33 +129,71 @@ class LogLine(_Answer):
 
 
 class SyncLog(_Answer):
-    """`GET /api/market-events/sync-log`; the summary is of the last refresh, whoever asked."""
+    """`GET /api/market-events/sync-log`; the summary is of the last refresh, whoever asked.
+
+    `sent` is the answer as it came.
+    """
 
     logs: list[LogLine]
-    last_sync_summary: dict[str, Any] | None = None
+    last_sync_summary: Any = None
+    unreadable: tuple[Unreadable, ...] = ()
+    sent: dict[str, Any] = Field(default_factory=dict, repr=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _line_by_line(cls, sent: Any) -> Any:
+        return _each_by_itself(sent, "logs", LogLine)
 
 
 class UpcomingEvent(_Answer):
-    """One stored event of the robot's."""
+    """One stored event of the robot's, its dates read as `moments` reads them.
 
-    event_id: str
-    event_type: str
-    symbol: str | None = None
+    `event_date` is a date in `market_timezone`; `start_at_utc` is None for an event without a time
+    of its own; the robot lists it until `listed_until`.
+    """
+
+    event_id: str = Field(min_length=1)
+    event_type: Annotated[str, AfterValidator(_event_type)]
+    symbol: Annotated[str | None, BeforeValidator(_symbol)] = None
     title: Text = ""
     event_date: date
     event_time: Text = ""
-    start_at_utc: Instant | None = None
+    start_at_utc: datetime | None = None
+    market_timezone: str
+    listed_until: datetime
     source: Text = ""
     confidence: Text = ""
     status: Text = ""
-    severity: Text = ""
-    days_away: int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_its_market(cls, sent: Any) -> Any:
+        if not isinstance(sent, dict):
+            return sent
+        found = read_moment(sent)
+        return sent | {
+            "event_date": found.day,
+            "start_at_utc": found.starts_at,
+            "market_timezone": found.zone,
+            "listed_until": found.listed_until,
+        }
 
 
 class Upcoming(_Answer):
-    """`GET /api/market-events/upcoming`."""
+    """`GET /api/market-events/upcoming`; `days_ahead` is how far it looked.
+
+    `sent` is the answer as it came.
+    """
 
     events: list[UpcomingEvent]
+    days_ahead: Annotated[int | None, BeforeValidator(_days)] = None
+    unreadable: tuple[Unreadable, ...] = ()
+    sent: dict[str, Any] = Field(default_factory=dict, repr=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _event_by_event(cls, sent: Any) -> Any:
+        return _each_by_itself(sent, "events", UpcomingEvent)
 
 
 class RefreshStarted(_Answer):
@@ -136,3 +216,55 @@ class Caches(_Answer):
 
     caches: dict[str, CacheState]
     pid: int | None = None
+
+
+Part = TypeVar("Part", bound=_Answer)
+
+
+def _each_by_itself(sent: Any, key: str, model: type[_Answer]) -> Any:
+    """Return an answer whose list under `key` holds what could be read, the rest in `unreadable`.
+
+    Several parts none of which can be read are an answer of another form: a ValueError.
+    """
+    if not isinstance(sent, dict) or not isinstance(sent.get(key), list):
+        return sent
+    found, unreadable = _read_each(sent[key], model)
+    if not found and len(unreadable) > 1:
+        first = unreadable[0]
+        raise ValueError(f"none of {len(unreadable)} {key} can be read ({first.name}: {first.why})")
+    return {**sent, key: found, "unreadable": unreadable, "sent": sent}
+
+
+def _read_each(parts: Sequence[Any], model: type[Part]) -> tuple[list[Part], list[Unreadable]]:
+    found, unreadable = [], []
+    for number, part in enumerate(parts, start=1):
+        try:
+            found.append(model.model_validate(part))
+        except ValidationError as error:
+            named = part if isinstance(part, dict) else {}
+            unreadable.append(
+                Unreadable(
+                    name=_name_of(named) or f"number {number}",
+                    why=_reasons(error),
+                    event_id=str(named.get("event_id") or ""),
+                )
+            )
+    return found, unreadable
+
+
+def _name_of(part: dict[str, Any]) -> str:
+    """Return what tells a part from others: an event's type and title, a line's provider."""
+    texts = [part.get(name) for name in ("provider", "event_type", "symbol", "title", "event_id")]
+    told = " ".join(text for text in texts[:4] if isinstance(text, str) and text.strip())
+    told = told or str(texts[4] or "")
+    return told if len(told) <= NAME_LENGTH else f"{told[: NAME_LENGTH - 3]}..."
+
+
+def _reasons(error: ValidationError) -> str:
+    return "; ".join(_reason(one["loc"], one["msg"]) for one in error.errors(include_url=False))
+
+
+def _reason(place: Iterable[int | str], told: str) -> str:
+    where = ".".join(str(part) for part in place)
+    text = told.removeprefix("Value error, ")
+    return f"{where}: {text}" if where else text

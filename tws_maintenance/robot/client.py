@@ -92,9 +92,9 @@ class RobotClient:
         """Return the robot's strategies and the symbols that they trade."""
         return self._read(STRATEGIES, answers.Strategies)
 
-    def upcoming(self, days: int) -> list[answers.UpcomingEvent]:
-        """Return the robot's stored events of the next `days`."""
-        return self._read(UPCOMING, answers.Upcoming, {"days": days}).events
+    def upcoming(self, days: int) -> answers.Upcoming:
+        """Return the robot's stored events of the next `days`, those that cannot be read beside."""
+        return self._read(UPCOMING, answers.Upcoming, {"days": days})
 
     def sync_log(self) -> answers.SyncLog:
         """Return the newest lines of the robot's log of refreshes."""
@@ -155,9 +155,10 @@ class RobotClient:
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"]) or "the answer"
+            told = first["msg"].removeprefix("Value error, ")
             raise RobotChanged(
                 f"{where} answered in another form than is known of the robot: {place}: "
-                f"{first['msg']}. Look whether [robot] url is the robot's own address."
+                f"{told}. Look whether [robot] url is the robot's own address."
             ) from error
 
     def _log_in_first(self) -> None:

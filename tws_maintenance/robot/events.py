@@ -1,12 +1,12 @@
 """The robot's events as ours: for the list of what comes, and for the audit of what it has."""
 
 from collections import defaultdict
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tws_maintenance.home import Home
 from tws_maintenance.indices import MARKET_EVENTS
-from tws_maintenance.market_events.markets import venue_of
 from tws_maintenance.market_events.model import (
     CALENDARS,
     FEDERAL_RESERVE,
@@ -26,21 +26,14 @@ from tws_maintenance.market_events.proposal import (
     write_proposal,
 )
 from tws_maintenance.robot.answers import UpcomingEvent
-from tws_maintenance.robot.service import Look
+from tws_maintenance.robot.service import Look, is_ours
 from tws_maintenance.run_mark import RunMark
 from tws_maintenance.storage.atomic import to_json, write_whole
 from tws_maintenance.storage.digest import sha256
-from tws_maintenance.venues import XNYS
 
 _PROVIDER_OF = {kind.value: one.name for one in PROVIDERS.values() for kind in one.event_types}
-# Whom events of no known type are told of; their rule names them.
-_UNKNOWN = CALENDARS.name
-
-
-def zone_of(event: UpcomingEvent) -> str:
-    """Return the zone of an event's date: its symbol's exchange, New York for a whole market."""
-    venue = venue_of(event.symbol) if event.symbol else None
-    return (venue or XNYS).timezone
+# What the robot says of earnings whose time it does not know.
+_HALVES = {"BMO": "before the open", "AMC": "after the close"}
 
 
 def named(event: UpcomingEvent) -> dict[str, str | None]:
@@ -54,32 +47,36 @@ def named(event: UpcomingEvent) -> dict[str, str | None]:
 
 
 def stored(event: UpcomingEvent, at: datetime) -> StoredEvent | None:
-    """Return it as our list of what comes has events, None for a type that is none of ours.
+    """Return it as our list of what comes has events, None for a type of the robot's own.
 
-    When it was fetched and stored the robot does not say: it is as it was seen, `at`.
+    When it was fetched and stored is not asked of the robot: it is as it was seen, `at`.
     """
-    if event.event_type not in _PROVIDER_OF or event.status not in set(EventStatus):
+    if not is_ours(event):
         return None
+    start, status = event.start_at_utc, event.status.lower()
+    half = _HALVES.get(event.event_time.strip().upper())
+    title = event.title or event.event_type
     ours = Event(
         event_type=EventType(event.event_type),
         subject=event.symbol or event.event_type,
         symbol=event.symbol,
-        title=event.title or event.event_type,
+        title=f"{title}, {half}" if half else title,
         event_date=event.event_date,
-        event_time=_time(event.event_time) if event.start_at_utc else None,
-        start_at_utc=event.start_at_utc,
-        market_timezone=zone_of(event),
+        event_time=start.astimezone(ZoneInfo(event.market_timezone)).time() if start else None,
+        start_at_utc=start,
+        market_timezone=event.market_timezone,
         confidence=(
             Confidence.CONFIRMED
-            if event.confidence == Confidence.CONFIRMED
+            if event.confidence.lower() == Confidence.CONFIRMED
             else Confidence.ESTIMATED
         ),
-        is_cancelled=event.status == EventStatus.CANCELLED,
+        is_cancelled=status == EventStatus.CANCELLED,
     )
     return StoredEvent(
         event_id=event.event_id,
         event=ours,
-        status=EventStatus(event.status),
+        # What it lists under a word of its own it reckons with.
+        status=EventStatus(status) if status in set(EventStatus) else EventStatus.ACTIVE,
         source=event.source,
         is_portfolio_relevant=event.symbol is not None,
         importance_score=0,
@@ -95,15 +92,15 @@ def write_look(home: Home, found: Look, mark: RunMark, *, before_count: int) -> 
     proposal_id = mark.proposal_id(MARKET_EVENTS)
     folder = home.proposal(proposal_id)
     (folder / RAW).mkdir(parents=True, exist_ok=True)
-    upcoming = [one.model_dump(mode="json") for one in found.events]
-    write_whole(folder / RAW / "upcoming.json", to_json({"events": upcoming}))
-    write_whole(folder / RAW / "sync_log.json", to_json(found.log.model_dump(mode="json")))
+    write_whole(folder / RAW / "upcoming.json", to_json(found.upcoming.sent))
+    write_whole(folder / RAW / "sync_log.json", to_json(found.log.sent))
     content = to_json(
         {
             "service": EventsService.ROBOT.value,
             "window": found.window.to_dict(),
             "relevant": [],
             "answers": _as_answers(found),
+            "robots_own": robots_own(found),
         }
     )
     write_whole(folder / STAGED, content)
@@ -111,17 +108,23 @@ def write_look(home: Home, found: Look, mark: RunMark, *, before_count: int) -> 
         **mark.identity(MARKET_EVENTS),
         sha256=sha256(content),
         before_count=before_count,
-        after_count=len(found.active),
+        after_count=len(found.ours),
     )
     write_proposal(home, proposal)
     return proposal
 
 
+def robots_own(found: Look) -> list[dict[str, str | None]]:
+    """Return the robot's events of types that this program does not keep, by day."""
+    own = [one for one in found.active.values() if not is_ours(one)]
+    return [named(one) for one in sorted(own, key=lambda one: (one.event_date, one.event_id))]
+
+
 def _as_answers(found: Look) -> list[dict[str, Any]]:
     """Return its events in the form that the audit knows, by the provider that tells such."""
     by_provider: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for one in found.active.values():
-        by_provider[_PROVIDER_OF.get(one.event_type, _UNKNOWN)].append(_as_judged(one))
+    for one in found.ours:
+        by_provider[_PROVIDER_OF[one.event_type]].append(_as_judged(one))
     covers = {EventsService.ROBOT.value: ""} if found.log.logs else {}
     return [
         {
@@ -145,13 +148,6 @@ def _as_judged(event: UpcomingEvent) -> dict[str, Any]:
         "event_date": event.event_date.isoformat(),
         "end_date": None,
         "start_at_utc": start.isoformat().replace("+00:00", "Z") if start else None,
-        "market_timezone": zone_of(event),
+        "market_timezone": event.market_timezone,
         "is_known": True,
     }
-
-
-def _time(text: str) -> time | None:
-    try:
-        return time.fromisoformat(text)
-    except ValueError:
-        return None

@@ -5,16 +5,19 @@ robot's own table names; a refresh is a thread; its screeners keep what they rea
 """
 
 import csv
+import hashlib
+import json
 import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from zoneinfo import ZoneInfo
 
 import flask
 import flask_login
@@ -30,8 +33,12 @@ value="{{ csrf_token() }}"><input name="username"><input name="password"></form>
 FRONT_PAGE = '<!doctype html><meta name="csrf-token" content="{{ csrf_token() }}"><p>Dashboard</p>'
 TABLES = """
 create table market_events (id integer primary key, event_id text unique, event_type text,
-  symbol text, title text, event_date text, event_time text, start_at_utc text, source text,
-  confidence text, status text, unique (event_type, symbol, event_date));
+  symbol text, title text, description text, event_date text, event_time text,
+  start_at_utc text, end_at_utc text, market_timezone text, source text, source_event_id text,
+  source_url text, detail_json text, raw_payload_json text, raw_payload_hash text,
+  is_portfolio_relevant integer, confidence text, importance_score real, status text,
+  last_seen_at text, fetched_at text, created_at text, updated_at text,
+  unique (event_type, symbol, event_date));
 create table market_event_sync_logs (id integer primary key, provider text, event_type text,
   sync_started_at text, sync_finished_at text, window_start_utc text, window_end_utc text,
   status text, fetched_count integer, upserted_count integer, stale_count integer,
@@ -42,18 +49,34 @@ create table market_event_sync_logs (id integer primary key, provider text, even
 View = TypeVar("View", bound=Callable[..., Any])
 
 
+NEW_YORK = ZoneInfo("America/New_York")
+MAX_DAYS_AHEAD = 90
+FED, HOLIDAYS, YAHOO = "federalreserve.gov", "builtin-us-market-calendar", "yfinance"
+MACRO = "macro-calendar"
+# Of the robot's own types, what each provider is logged for.
+ENRICHMENT = {
+    "sec-edgar": "SEC_8K,SEC_10Q,SEC_10K,SEC_S3,SEC_FORM4",
+    MACRO: "CPI_RELEASE,PPI_RELEASE,JOBS_REPORT,GDP_RELEASE,FED_MINUTES",
+    "congressional-trades": "CONGRESSIONAL_TRADE",
+    "company-events": "INVESTOR_DAY,CONFERENCE,PRODUCT_EVENT,SHAREHOLDER_MEETING",
+    "news-catalyst": "NEWS_CATALYST",
+}
+
+
 @dataclass
 class Provider:
     """What one of the robot's providers does at a refresh.
 
     `events` are stored; without any it is logged as a success of nothing, as the real one logs a
-    failed fetch. `fault` makes it a failure that is logged as one.
+    failed fetch. `fault` makes it a failure that is logged as one. One `of_symbols` is asked, and
+    logged, only where the robot holds or trades something.
     """
 
     name: str
     event_type: str
     events: list[dict[str, Any]] = field(default_factory=list)
     fault: str = ""
+    of_symbols: bool = False
 
 
 class Screener:
@@ -79,25 +102,91 @@ class Screener:
 
 def in_days(days: int) -> str:
     """Return a date so many days from now, as New York has it now."""
-    return (datetime.now(UTC) - timedelta(hours=5) + timedelta(days=days)).date().isoformat()
+    return (datetime.now(NEW_YORK).date() + timedelta(days=days)).isoformat()
+
+
+# Of a report before the open or after the close the real one makes these times.
+HALVES = {"BMO": time(8), "AMC": time(16)}
+# What each kind of event says of its time, and when it is in New York; the real one's own forms.
+CLOCKS: dict[str, tuple[str | None, time]] = {
+    "FOMC": ("14:00 ET", time(14)),
+    "MARKET_HOLIDAY": ("All day", time()),
+    "MARKET_EARLY_CLOSE": ("13:00 ET", time(13)),
+    "EARNINGS": ("TBD", time()),
+    "CPI_RELEASE": (None, time(8, 30)),
+    "JOBS_REPORT": (None, time(8, 30)),
+}
+
+
+def utc_form(day: str, clock: time = time(), zone: ZoneInfo = NEW_YORK) -> str:
+    """Return a local time as the real one writes every date: the UTC instant, without a zone."""
+    return _naive(datetime.combine(date.fromisoformat(day), clock, zone))
 
 
 def event(kind: str, days: int, symbol: str | None = None, **told: Any) -> dict[str, Any]:
-    """Return an event as the robot stores one."""
+    """Return an event as the robot stores one, `days` from today in New York."""
     day = in_days(days)
+    hint, clock = CLOCKS.get(kind, (None, time(12)))
+    clock = _clock_of(told.get("event_time") or "") or clock
+    # Of a dividend the real one has what Yahoo says: midnight UTC of the date.
+    at = f"{day}T00:00:00" if kind == "DIVIDEND" else utc_form(day, clock)
+    now, source_id = _naive(datetime.now(UTC)), f"{kind}:{symbol or 'MARKET'}:{day}"
+    digest = hashlib.sha256(source_id.encode()).hexdigest()
     return {
-        "event_id": f"{kind}:{symbol or 'MARKET'}:{day}",
+        "event_id": f"evt_{digest[:32]}",
         "event_type": kind,
         "symbol": symbol,
         "title": f"{symbol or ''} {kind.lower()}".strip(),
-        "event_date": day,
-        "event_time": None,
-        "start_at_utc": None,
+        "description": f"What the robot has to say of {source_id}",
+        "event_date": at,
+        "event_time": hint,
+        "start_at_utc": at,
+        "end_at_utc": None,
+        "market_timezone": "America/New_York",
         "source": "robot",
+        "source_event_id": source_id,
+        "source_url": None,
+        "detail_json": "{}",
+        "raw_payload_hash": digest,
+        "is_portfolio_relevant": int(symbol is not None),
         "confidence": "confirmed",
+        "importance_score": 75.0,
         "status": "active",
+        **dict.fromkeys(("last_seen_at", "fetched_at", "created_at", "updated_at"), now),
         **told,
     }
+
+
+def _clock_of(hint: str) -> time | None:
+    """Return the local time that the real one makes of what is known of a time."""
+    if hint in HALVES:
+        return HALVES[hint]
+    return time.fromisoformat(hint.removesuffix(" ET")) if hint.endswith(" ET") else None
+
+
+def default_providers() -> list[Provider]:
+    """Return the robot's providers, in the order in which the real one asks them."""
+    figures = [
+        event("JOBS_REPORT", 6, source="bls.gov"),
+        event("CPI_RELEASE", 13, source="bls.gov"),
+    ]
+    return [
+        Provider(YAHOO, "EARNINGS", of_symbols=True),
+        Provider(YAHOO, "DIVIDEND", of_symbols=True),
+        Provider(FED, "FOMC", [event("FOMC", 12, source=FED)]),
+        Provider(
+            HOLIDAYS,
+            "MARKET_HOLIDAY",
+            [
+                event("MARKET_HOLIDAY", 20, source=HOLIDAYS),
+                event("MARKET_EARLY_CLOSE", 19, source=HOLIDAYS),
+            ],
+        ),
+        *(
+            Provider(name, types, figures if name == MACRO else [])
+            for name, types in ENRICHMENT.items()
+        ),
+    ]
 
 
 def position(symbol: str, quantity: float = 100.0, sec_type: str = "STK") -> dict[str, Any]:
@@ -135,13 +224,7 @@ class StandInRobot:
         self.password = password
         self.positions: list[dict[str, Any]] = []
         self.traded: list[str] = []
-        self.providers = [
-            Provider("yfinance", "EARNINGS,DIVIDEND"),
-            Provider("fomc", "FOMC", [event("FOMC", 12, source="fomc")]),
-            Provider(
-                "calendar", "MARKET_HOLIDAY", [event("MARKET_HOLIDAY", 20, source="calendar")]
-            ),
-        ]
+        self.providers = default_providers()
         self.anonymous_status = 302
         self.busy_status = "refresh_started"
         self.asked: list[tuple[str, str, int]] = []
@@ -205,35 +288,46 @@ class StandInRobot:
 
     def store(self, *events: dict[str, Any]) -> None:
         """Store events as an earlier refresh would have."""
-        with self._connection() as database:
-            for one in events:
-                columns, marks = ", ".join(one), ", ".join("?" * len(one))
-                database.execute(
-                    f"insert or replace into market_events ({columns}) values ({marks})",  # noqa: S608
-                    list(one.values()),
-                )
+        for one in events:
+            self._insert("market_events", one)
 
-    def log(self, provider: Provider, began: datetime, ended: datetime | None) -> None:
-        """Write a line of the log of refreshes, in the naive UTC of the real one."""
-        status = "failed" if provider.fault else "success"
-        count = len(provider.events)
+    def provider(self, name: str, event_type: str = "") -> Provider:
+        """Return the provider of that name, and of that type where it has several."""
+        return next(
+            one for one in self.providers if one.name == name and event_type in ("", one.event_type)
+        )
+
+    def log(
+        self, provider: Provider, began: datetime, ended: datetime | None, days: int = 28
+    ) -> dict[str, Any]:
+        """Write a line of the log of refreshes, in the naive UTC of the real one; return it."""
+        count = 0 if provider.fault else len(provider.events)
+        start = datetime.combine(began.date(), time(), UTC)
+        line = {
+            "provider": provider.name,
+            "event_type": provider.event_type,
+            "sync_started_at": _naive(began),
+            "sync_finished_at": _naive(ended) if ended else None,
+            "window_start_utc": _naive(start),
+            "window_end_utc": _naive(start + timedelta(days=days)),
+            "status": "failed" if provider.fault else "success",
+            "fetched_count": count,
+            "upserted_count": count,
+            "stale_count": 0,
+            "error_count": int(bool(provider.fault)),
+            "error_message": provider.fault or None,
+            "detail_json": "{}",
+            "created_at": datetime.now().isoformat(),  # noqa: DTZ005 - local, as the real one
+        }
+        self._insert("market_event_sync_logs", line)
+        return line
+
+    def _insert(self, table: str, row: dict[str, Any]) -> None:
+        columns, marks = ", ".join(row), ", ".join("?" * len(row))
         with self._connection() as database:
             database.execute(
-                "insert into market_event_sync_logs (provider, event_type, sync_started_at,"
-                " sync_finished_at, status, fetched_count, upserted_count, stale_count,"
-                " error_count, error_message, created_at) values (?,?,?,?,?,?,?,0,?,?,?)",
-                (
-                    provider.name,
-                    provider.event_type,
-                    _naive(began),
-                    _naive(ended) if ended else None,
-                    status,
-                    0 if provider.fault else count,
-                    0 if provider.fault else count,
-                    int(bool(provider.fault)),
-                    provider.fault or None,
-                    datetime.now().isoformat(),  # noqa: DTZ005 - local, as the real one has it
-                ),
+                f"insert or replace into {table} ({columns}) values ({marks})",  # noqa: S608
+                list(row.values()),
             )
 
     @contextmanager
@@ -246,25 +340,55 @@ class StandInRobot:
         with self._connection() as database:
             return [dict(row) for row in database.execute(query, values)]
 
-    def _refresh(self) -> None:
-        results = []
+    def _symbols(self) -> list[str]:
+        return sorted({*(one["symbol"] for one in self.positions if one["quantity"]), *self.traded})
+
+    def _refresh(self, days: int) -> None:
+        lines = []
+        asked = [one for one in self.providers if not one.of_symbols or self._symbols()]
         try:
-            for number, provider in enumerate(self.providers):
+            for number, provider in enumerate(asked):
                 began = datetime.now(UTC)
                 if number >= self.ungated:
                     self.at_the_gate.set()
                     self.gate.wait(60)
                 if not provider.fault:
                     self.store(*provider.events)
-                self.log(provider, began, datetime.now(UTC))
-                results.append({"provider": provider.name, "fetched": len(provider.events)})
-            self._summary = {
-                "status": "success",
-                "provider_results": results,
-                "at": _naive(datetime.now(UTC)),
-            }
+                lines.append(self.log(provider, began, datetime.now(UTC), days))
+            self._summary = self._summed_up(lines, days)
         finally:
             self._refreshing.release()
+
+    def _summed_up(self, lines: list[dict[str, Any]], days: int) -> dict[str, Any]:
+        names = (
+            *("provider", "event_type", "status", "fetched_count", "upserted_count"),
+            *("stale_count", "error_count", "error_message"),
+        )
+        return {
+            "status": "partial_failure" if any(o["error_count"] for o in lines) else "success",
+            "days_ahead": days,
+            "portfolio_symbols": self._symbols(),
+            "window_start_utc": lines[0]["window_start_utc"] if lines else None,
+            "window_end_utc": lines[0]["window_end_utc"] if lines else None,
+            "provider_results": [
+                {name: one[name] for name in names}
+                | {
+                    "started_at": one["sync_started_at"],
+                    "finished_at": one["sync_finished_at"],
+                    "detail": {},
+                }
+                for one in lines
+            ],
+            **{
+                f"total_{name}": sum(one[f"{column}_count"] for one in lines)
+                for name, column in (
+                    ("fetched", "fetched"),
+                    ("upserted", "upserted"),
+                    ("stale", "stale"),
+                    ("errors", "error"),
+                )
+            },
+        }
 
     def _build(self) -> flask.Flask:
         app = flask.Flask("stand_in_robot")
@@ -337,37 +461,52 @@ class StandInRobot:
         @app.post("/api/market-events/refresh")
         @_login_required
         def refresh() -> flask.typing.ResponseReturnValue:
-            days = int(flask.request.args.get("days", "28"))
+            days = _days_asked()
             status = self.busy_status
             if self._refreshing.acquire(blocking=False):
                 status = "refresh_started"
-                threading.Thread(target=self._refresh, daemon=True).start()
-            held = [one["symbol"] for one in self.positions if one["quantity"]]
-            symbols = sorted({*held, *self.traded})
-            return {"status": status, "days_ahead": days, "portfolio_symbols": symbols}
+                threading.Thread(target=self._refresh, args=(days,), daemon=True).start()
+            return {"status": status, "days_ahead": days, "portfolio_symbols": self._symbols()}
 
         @app.get("/api/market-events/sync-log")
         @_login_required
         def sync_log() -> flask.typing.ResponseReturnValue:
             limit = int(flask.request.args.get("limit", "20"))
             query = "select * from market_event_sync_logs order by id desc limit ?"
-            logs = self._rows(query, limit)
+            logs = [_with_detail(one) for one in self._rows(query, limit)]
             return {"count": len(logs), "logs": logs, "last_sync_summary": self._summary}
 
         @app.get("/api/market-events/upcoming")
         @_login_required
         def upcoming() -> flask.typing.ResponseReturnValue:
-            days = int(flask.request.args.get("days", "28"))
+            days, now = _days_asked(), datetime.now(UTC)
             query = (
                 "select * from market_events where event_date between ? and ? and status in"
                 " ('active', 'updated') order by event_date, event_id"
             )
-            found = self._rows(query, in_days(0), in_days(days))
-            today = date.fromisoformat(in_days(0))
+            # The real one lists an event until its instant, so a holiday not on the day itself.
+            found = [
+                _with_detail(one)
+                for one in self._rows(query, _naive(now), _naive(now + timedelta(days=days)))
+            ]
             for one in found:
-                one["days_away"] = (date.fromisoformat(one["event_date"]) - today).days
-                one["severity"] = "medium"
-            return {"events": found, "count": len(found)}
+                one.pop("raw_payload_json")
+                # A test may store what is no instant.
+                day = date.fromisoformat(one["event_date"][: len("2026-12-25")])
+                one["days_away"] = (day - now.date()).days
+                one["severity"] = "info"
+                one["is_portfolio_relevant"] = bool(one["is_portfolio_relevant"])
+            return {
+                "available_categories": ["Filings", "Macro", "Company Events", "Catalyst Signals"],
+                "count": len(found),
+                "days_ahead": days,
+                "events": found,
+                "filters": {
+                    name: []
+                    for name in ("category", "confidence", "event_type", "status", "symbol")
+                },
+                "portfolio_symbols": self._symbols(),
+            }
 
     def _add_screeners(self, app: flask.Flask) -> None:
         @app.get("/api/stocks/<key>/screener")
@@ -387,6 +526,16 @@ class _User(flask_login.UserMixin):  # type: ignore[misc] # the library has no t
 
 def _user(_id: str) -> _User:
     return _User()
+
+
+def _days_asked() -> int:
+    """Return how far is looked; more than the real one's limit is taken for the limit."""
+    return min(int(flask.request.args.get("days", "28")), MAX_DAYS_AHEAD)
+
+
+def _with_detail(row: dict[str, Any]) -> dict[str, Any]:
+    detail = row.pop("detail_json")
+    return {**row, "detail": json.loads(detail or "{}")}
 
 
 def _naive(at: datetime) -> str:

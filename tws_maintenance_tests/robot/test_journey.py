@@ -1,5 +1,6 @@
 """The whole journey against a robot: preview, apply, its screener, its events, and its absence."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +12,14 @@ from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
 from tws_maintenance_tests.robot.stand_in import (
+    ENRICHMENT,
+    FED,
+    HOLIDAYS,
     PASSWORD,
+    YAHOO,
     StandInRobot,
     event,
+    in_days,
     position,
 )
 from tws_maintenance_tests.support import (
@@ -107,20 +113,34 @@ def test_its_events_are_looked_at_then_refreshed_by_its_own_service(scene: Scene
 
     done = result_of(scene.report("run", "--apply", "--task", "market_events"), "market_events")
     assert (done["status"], done["validation"]["status"]) == ("success", "passed")
-    assert [one["provider"] for one in done["providers"]] == ["yfinance", "fomc", "calendar"]
-    assert [one["symbol"] for one in done["diff"]["new"]] == [GONE, None, None]
+    assert [one["provider"] for one in done["providers"]] == [
+        *(YAHOO, FED, HOLIDAYS),
+        *ENRICHMENT,
+    ]
+    assert [one["symbol"] for one in done["diff"]["new"]] == [GONE, None, None, None]
     assert done["symbols"][GONE]["outcome"] == "ok"
     assert not scene.home.data.joinpath("market_events.db").exists(), "no store of ours besides"
-    listed = scene.program("events", "list")
-    assert f"{GONE} earnings" in listed.stdout
-    status = scene.program("status")
-    assert "market events" in status.stdout.lower()
+    assert done["robots_own"]["types"] == {"CPI_RELEASE": 1, "JOBS_REPORT": 1}
+    listed = scene.program("events", "list").stdout
+    assert f"{GONE} earnings" in listed
+    assert "Of types that only the robot keeps: 2 events" in listed
+    assert f"{in_days(6)}  jobs report  jobs_report" in listed
+    value = json.loads(scene.program("events", "list", "--json").stdout)
+    found = {one["event_type"]: (one["event_date"], one["event_time"]) for one in value["events"]}
+    assert found == {
+        "EARNINGS": (in_days(3), None),
+        "FOMC": (in_days(12), "14:00:00"),
+        "MARKET_EARLY_CLOSE": (in_days(19), "13:00:00"),
+        "MARKET_HOLIDAY": (in_days(20), None),
+    }
+    assert "Market events: last complete sync 20" in scene.program("status").stdout
 
-    scene.robot.providers[1].fault = "the Federal Reserve answered HTTP 500"
+    scene.robot.provider(FED).fault = "the Federal Reserve answered HTTP 500"
     report = scene.report("run", "--apply", "--task", "market_events")
     part = result_of(report, "market_events")
     assert (report["status"], part["status"]) == ("partial_failure", "partial_failure")
-    assert part["errors"] == ["fomc: the Federal Reserve answered HTTP 500"]
+    assert "The last sync failed in part: " in scene.program("status").stdout
+    assert part["errors"] == [f"{FED}: the Federal Reserve answered HTTP 500"]
 
 
 def test_a_robot_that_goes_away_leaves_the_lists_their_way_and_is_said_loudly(

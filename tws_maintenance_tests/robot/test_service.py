@@ -1,19 +1,41 @@
 """The robot's service of events: looked at, asked to refresh, and not believed on its word."""
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tws_maintenance.clock import utc_now
-from tws_maintenance.errors import RobotError
+from tws_maintenance.errors import RobotChanged, RobotError
 from tws_maintenance.market_events.model import Window
 from tws_maintenance.robot import service
+from tws_maintenance.robot.answers import LogLine
 from tws_maintenance.robot.client import RobotClient
-from tws_maintenance.robot.service import Refreshed, RefreshingAlready, empty_successes
+from tws_maintenance.robot.service import (
+    Refreshed,
+    RefreshingAlready,
+    by_provider,
+    empty_successes,
+    gaps,
+    last_lines,
+)
 from tws_maintenance.settings import RobotSettings
-from tws_maintenance_tests.robot.stand_in import Provider, StandInRobot, event
+from tws_maintenance_tests.robot.stand_in import (
+    ENRICHMENT,
+    FED,
+    HOLIDAYS,
+    MACRO,
+    YAHOO,
+    Provider,
+    StandInRobot,
+    event,
+    in_days,
+    position,
+)
 
+# Whom the robot asks where it holds and trades nothing.
+PROVIDERS = [FED, HOLIDAYS, *ENRICHMENT]
 REFRESH = "/api/market-events/refresh"
 LOG = "/api/market-events/sync-log"
 
@@ -38,7 +60,7 @@ def refresh(client: RobotClient, days: int = 28, seconds: float = 20) -> Refresh
 
 
 def earnings(*events: dict[str, object]) -> Provider:
-    return Provider("yfinance", "EARNINGS,DIVIDEND", list(events))
+    return Provider(YAHOO, "EARNINGS", list(events))
 
 
 def test_a_look_reads_and_changes_nothing(robot: StandInRobot, client: RobotClient) -> None:
@@ -52,20 +74,24 @@ def test_a_look_reads_and_changes_nothing(robot: StandInRobot, client: RobotClie
 def test_a_refresh_is_waited_for_and_what_it_changed_is_told(
     robot: StandInRobot, client: RobotClient
 ) -> None:
+    robot.positions = [position("AAPL")]
     robot.providers[0] = earnings(event("EARNINGS", 3, "AAPL"))
     first = refresh(client)
     assert [(one.provider, one.status) for one in first.lines] == [
-        ("yfinance", "success"),
-        ("fomc", "success"),
-        ("calendar", "success"),
+        (YAHOO, "success"),
+        (YAHOO, "success"),
+        *((name, "success") for name in PROVIDERS),
     ]
-    assert [one.event_type for one in first.diff.new] == ["EARNINGS", "FOMC", "MARKET_HOLIDAY"]
+    assert [one.event_type for one in first.diff.new] == [
+        *("EARNINGS", "JOBS_REPORT", "FOMC", "CPI_RELEASE"),
+        *("MARKET_EARLY_CLOSE", "MARKET_HOLIDAY"),
+    ]
     assert first.unfinished == ""
     robot.providers[0] = earnings(event("EARNINGS", 3, "AAPL", title="AAPL earnings, confirmed"))
     second = refresh(client)
     assert [after.title for _, after in second.diff.changed] == ["AAPL earnings, confirmed"]
-    assert len(second.diff.unchanged) == 2
-    assert [line.id for line in second.lines] == [4, 5, 6], "this call's lines, not the last ones"
+    assert len(second.diff.unchanged) == 5
+    assert [line.id for line in second.lines] == list(range(10, 19)), "this call's lines"
 
 
 def test_it_waits_for_every_provider_that_the_last_refresh_had(
@@ -80,7 +106,7 @@ def test_it_waits_for_every_provider_that_the_last_refresh_had(
     assert robot.at_the_gate.wait(20)
     robot.gate.set()
     waiting.join(30)
-    assert [line.provider for line in found[0].lines] == ["yfinance", "fomc", "calendar"]
+    assert [line.provider for line in found[0].lines] == PROVIDERS
 
 
 def test_one_that_does_not_end_in_time_says_what_is_missing(
@@ -91,8 +117,8 @@ def test_one_that_does_not_end_in_time_says_what_is_missing(
     robot.ungated = 1
     found = refresh(client, seconds=0.5)
     assert "not over within 0.5 s" in found.unfinished
-    assert "calendar MARKET_HOLIDAY, fomc FOMC" in found.unfinished
-    assert [line.provider for line in found.lines] == ["yfinance"]
+    assert f"not logged yet: {HOLIDAYS} MARKET_HOLIDAY, company-events" in found.unfinished
+    assert [line.provider for line in found.lines] == [FED]
 
 
 def test_a_refresh_that_was_at_work_already_is_not_taken_for_this_one(
@@ -134,7 +160,7 @@ def test_a_line_that_a_stopped_robot_left_without_an_end_is_no_refresh(
     robot: StandInRobot, client: RobotClient
 ) -> None:
     robot.log(robot.providers[0], datetime.now(UTC) - timedelta(hours=3), None)
-    assert len(refresh(client).lines) == 3
+    assert len(refresh(client).lines) == len(PROVIDERS)
 
 
 def test_a_robot_that_goes_away_in_the_middle_is_an_error(
@@ -161,16 +187,17 @@ def test_a_provider_that_the_robot_has_no_more_is_not_waited_for(
     refresh(client)
     robot.providers.pop()
     done = refresh(client)
-    assert [line.provider for line in done.lines] == ["yfinance", "fomc"]
+    assert [line.provider for line in done.lines] == PROVIDERS[:-1]
     assert done.unfinished == ""
 
 
 @pytest.mark.parametrize(
     ("provider", "days", "symbols", "why"),
     [
-        (Provider("yfinance", "EARNINGS,DIVIDEND"), 28, 3, "asked about 3 symbols"),
-        (Provider("fomc", "FOMC"), 90, 0, "always one within 60 days"),
-        (Provider("calendar", "MARKET_HOLIDAY"), 90, 0, "always one within 80 days"),
+        (Provider(YAHOO, "EARNINGS"), 28, 3, "asked about 3 symbols"),
+        (Provider(FED, "FOMC"), 1, 0, "always lists its next meetings"),
+        (Provider(HOLIDAYS, "MARKET_HOLIDAY"), 90, 0, "always one (MARKET_HOLIDAY) within 90 days"),
+        (Provider(MACRO, ENRICHMENT[MACRO]), 90, 0, "within 90 days"),
     ],
 )
 def test_a_success_of_nothing_where_something_must_be_is_a_warning(
@@ -191,8 +218,8 @@ def test_a_success_of_nothing_where_something_must_be_is_a_warning(
 def test_one_whose_stored_events_say_otherwise_is_a_warning(
     robot: StandInRobot, client: RobotClient
 ) -> None:
-    robot.store(event("FOMC", 5, source="fomc"))
-    robot.providers = [Provider("fomc", "FOMC")]
+    robot.store(event("CPI_RELEASE", 5, source="bls.gov"))
+    robot.providers = [Provider(MACRO, ENRICHMENT[MACRO])]
     done = refresh(client)
     (told,) = empty_successes(done.lines, [done.before, done.after], 0)
     assert "1 of its events are stored" in told
@@ -201,7 +228,14 @@ def test_one_whose_stored_events_say_otherwise_is_a_warning(
 def test_a_success_of_nothing_where_nothing_need_be_is_none(
     robot: StandInRobot, client: RobotClient
 ) -> None:
-    robot.providers = [Provider("yfinance", "EARNINGS"), Provider("fomc", "FOMC")]
+    robot.store(event("SEC_8K", 0, "AAPL", source="sec-edgar"), event("NEWS_CATALYST", 1, "AAPL"))
+    robot.providers = [
+        Provider(YAHOO, "EARNINGS"),
+        Provider(YAHOO, "DIVIDEND"),
+        # From Labor Day to Thanksgiving it is 87 days.
+        Provider(HOLIDAYS, "MARKET_HOLIDAY"),
+        *(Provider(name, types) for name, types in ENRICHMENT.items()),
+    ]
     done = refresh(client)
     assert list(empty_successes(done.lines, [done.before, done.after], 0)) == []
 
@@ -211,16 +245,16 @@ def test_a_first_refresh_is_waited_for_to_its_summary(
 ) -> None:
     """No earlier one tells which providers there are, and one of them may be slow."""
     robot.providers = [
-        Provider("fomc", "FOMC", [event("FOMC", 12)]),
-        Provider("yfinance", "EARNINGS", fault="quota exceeded"),
+        Provider(FED, "FOMC", [event("FOMC", 12)]),
+        Provider(YAHOO, "EARNINGS", fault="quota exceeded"),
     ]
     robot.gate.clear()
     robot.ungated = 1
     threading.Timer(3 * service.QUIET_SECONDS, robot.gate.set).start()
     done = refresh(client)
     assert [(one.provider, one.status) for one in done.lines] == [
-        ("fomc", "success"),
-        ("yfinance", "failed"),
+        (FED, "success"),
+        (YAHOO, "failed"),
     ]
     assert done.unfinished == ""
 
@@ -244,5 +278,160 @@ def test_a_log_that_cannot_be_had_once_ends_no_refresh(
 
     threading.Thread(target=begin).start()
     done = refresh(client)
-    assert len(done.lines) == 3
+    assert len(done.lines) == len(PROVIDERS)
     assert len(asked) == service.FAILED_POLLS - 1
+
+
+UPCOMING = "/api/market-events/upcoming"
+ODD = {"event_date": f"{in_days(4)}Tnoon", "title": "Odd one", "event_id": "evt_odd"}
+
+
+def test_an_event_of_an_unknown_form_costs_itself_and_is_named(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    robot.store(event("EARNINGS", 3, "AAPL"), {**event("EARNINGS", 4, "MSFT"), **ODD})
+    found = look(client)
+    assert [one.symbol for one in found.events] == ["AAPL"]
+    (told,) = gaps(found)
+    assert told.startswith(
+        "1 of the robot's 2 events is in a form that is not known and was left out: EARNINGS MSFT "
+        f"Odd one (event_date is '{ODD['event_date']}', expected an instant such as"
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "why"),
+    [
+        ({"event_id": None}, "event_id"),
+        ({"event_type": " "}, "it names no type"),
+        ({"symbol": 5}, "symbol"),
+        ({"title": ["a"]}, "title"),
+        ({"market_timezone": "Mars/Base"}, "no known time zone"),
+        ({"start_at_utc": "later"}, "start_at_utc"),
+    ],
+)
+def test_whatever_is_odd_of_an_event_is_named(
+    robot: StandInRobot, client: RobotClient, part: dict[str, object], why: str
+) -> None:
+    answer = {"events": [event("FOMC", 3), {**event("FOMC", 4), **part}, "no event"]}
+    robot.override[UPCOMING] = lambda: answer
+    found = look(client)
+    assert [one.event_type for one in found.events] == ["FOMC"]
+    (told,) = gaps(found)
+    assert "2 of the robot's 3 events are" in told
+    assert why in told
+    assert "number 3 (" in told
+
+
+def test_several_events_none_of_which_is_known_are_an_answer_of_another_form(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    robot.override[UPCOMING] = lambda: {"events": [{"id": 1}, {"id": 2}]}
+    with pytest.raises(RobotChanged, match="none of 2 events can be read"):
+        look(client)
+    robot.override[UPCOMING] = lambda: {"events": [{"id": 1}]}
+    assert "1 of the robot's 1 events is" in next(gaps(look(client)))
+
+
+def test_a_line_of_the_log_of_an_unknown_form_costs_itself(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    robot.log(Provider("", "FOMC"), datetime.now(UTC), datetime.now(UTC))
+    robot.log(Provider(FED, "FOMC"), datetime.now(UTC), datetime.now(UTC))
+    found = look(client)
+    assert [one.provider for one in found.log.logs] == [FED]
+    assert "1 of the robot's 2 log lines is" in next(gaps(found))
+
+
+def test_an_event_that_cannot_be_read_any_more_is_not_stale(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    known = event("EARNINGS", 4, "MSFT")
+    robot.store(known, event("EARNINGS", 3, "AAPL"))
+    robot.positions = [position("AAPL")]
+    robot.providers[0] = earnings({**known, "event_date": ODD["event_date"]})
+    done = refresh(client)
+    assert done.diff.stale == ()
+    assert "EARNINGS MSFT" in next(gaps(done.after))
+
+
+def test_an_event_whose_instant_has_passed_is_not_stale(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    robot.store({**event("FOMC", 0), "event_date": soon.replace(tzinfo=None).isoformat()})
+    before = look(client)
+    assert len(before.events) == 1
+    robot.override[UPCOMING] = lambda: {"events": []}
+    after = look(client)
+    later = replace(after, at=soon + timedelta(seconds=1))
+    assert [one.event_type for one in service.compare(before, after).stale] == ["FOMC"]
+    assert service.compare(before, later).stale == ()
+
+
+def test_a_robot_that_lists_nothing_any_more_has_not_lost_its_events(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    """It answers with no event where it cannot read its own database."""
+    robot.store(event("EARNINGS", 3, "AAPL"))
+    looks: list[int] = []
+
+    def nothing_at_the_second_look() -> object:
+        looks.append(1)
+        return {"events": [], "count": 0} if len(looks) > 1 else None
+
+    robot.override[UPCOMING] = nothing_at_the_second_look  # type: ignore[assignment]
+    done = refresh(client)
+    assert done.diff.stale == ()
+    assert "lists no event, where it had 1 before" in done.unfinished
+    assert "although its last refresh stored 5" in next(gaps(done.after))
+
+
+def test_more_days_than_the_robot_looks_ahead_are_said(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    robot.store(event("EARNINGS", 3, "AAPL"))
+    assert list(gaps(look(client, 90))) == []
+    (told,) = gaps(look(client, 120))
+    assert "looks 90 days ahead at most, and 120 were asked for" in told
+
+
+def line(number: int, provider: str, event_type: str, **more: object) -> LogLine:
+    at = datetime(2026, 11, 28, 13, 0, number, tzinfo=UTC)
+    times = {"sync_started_at": at, "sync_finished_at": at + timedelta(seconds=1)}
+    told = {"id": number, "provider": provider, "event_type": event_type, "status": "success"}
+    return LogLine.model_validate({**told, **times, **more})
+
+
+def test_the_newest_line_of_each_provider_counts_whatever_else_was_refreshed_since() -> None:
+    logs = [
+        line(1, MACRO, "CPI_RELEASE"),  # of a version that knew fewer types
+        line(2, MACRO, "CPI_RELEASE,JOBS_REPORT"),
+        line(3, YAHOO, "EARNINGS"),
+        line(4, YAHOO, "DIVIDEND"),
+        *(line(number, FED, "FOMC") for number in (5, 6, 7)),
+    ]
+    assert [one.id for one in last_lines(logs)] == [2, 3, 4, 7]
+
+
+def test_the_lines_of_one_provider_are_one() -> None:
+    lines = [
+        line(1, YAHOO, "EARNINGS", fetched_count=3, upserted_count=2),
+        line(2, FED, "FOMC"),
+        line(3, YAHOO, "DIVIDEND", status="failed", error_count=1, error_message="HTTP 429"),
+    ]
+    both, fed = by_provider(lines)
+    assert fed is lines[1]
+    assert (both.provider, both.event_type, both.status) == (
+        YAHOO,
+        "EARNINGS,DIVIDEND",
+        "partial_failure",
+    )
+    assert (both.fetched_count, both.upserted_count, both.error_count) == (3, 2, 1)
+    assert both.error_message == "HTTP 429"
+    assert (both.sync_started_at, both.sync_finished_at) == (
+        lines[0].sync_started_at,
+        lines[2].sync_finished_at,
+    )
+    still = line(4, YAHOO, "DIVIDEND", sync_finished_at=None)
+    assert by_provider([lines[0], still])[0].sync_finished_at is None

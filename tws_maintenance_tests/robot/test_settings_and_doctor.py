@@ -12,8 +12,16 @@ from tws_maintenance.home import Home
 from tws_maintenance.market_events.model import EventsService
 from tws_maintenance.pipeline.instance import VARIABLE
 from tws_maintenance.settings import load_settings
+from tws_maintenance_tests.console.shapes import faults_of
 from tws_maintenance_tests.console.support import API, Console, opened, point_to, until
-from tws_maintenance_tests.robot.stand_in import PASSWORD, StandInRobot, position
+from tws_maintenance_tests.robot.stand_in import (
+    HOLIDAYS,
+    PASSWORD,
+    StandInRobot,
+    event,
+    in_days,
+    position,
+)
 from tws_maintenance_tests.support import Program, environment_of
 
 PASSWORD_VARIABLE = "TWS_MAINTENANCE_ROBOT__PASSWORD"
@@ -132,6 +140,31 @@ def test_the_console_shows_what_is_known_of_the_robot_without_waiting_for_it(
     page = console.client.get("/maintenance").text
     assert "1 symbol held, 0 traded by strategies" in page
     assert "a dry run only looks at it" in page
+
+
+def test_the_console_lists_the_robots_events_with_its_own_types_apart(
+    console: Console, robot: StandInRobot
+) -> None:
+    robot.store(
+        event("MARKET_HOLIDAY", 3, source=HOLIDAYS),
+        event("CPI_RELEASE", 4, source="bls.gov", title="CPI <i>Release</i>"),
+    )
+    answer = console.json("/api/market-events/upcoming")
+    assert faults_of("Upcoming", answer) == []
+    assert [one["event_date"] for one in answer["events"]] == [in_days(3)]
+    assert answer["robots_own"] == [
+        {
+            "event_type": "CPI_RELEASE",
+            "symbol": None,
+            "date": in_days(4),
+            "title": "CPI <i>Release</i>",
+        }
+    ]
+    page = console.client.get("/maintenance/events").text
+    assert "Of types that only the robot keeps" in page
+    assert "<td>CPI release</td><td></td><td>CPI &lt;i&gt;Release&lt;/i&gt;</td>" in page
+    holidays = console.json("/api/market-events/upcoming?type=MARKET_HOLIDAY")
+    assert (holidays["count"], holidays["robots_own"]) == (1, [])
 
 
 def test_a_robot_that_is_down_is_an_error_on_the_page(

@@ -1,37 +1,174 @@
 """A run's steps where the robot keeps the events: what the look says, and what the apply keeps."""
 
+import pytest
+
 from tws_maintenance.clock import utc_now
 from tws_maintenance.home import Home
 from tws_maintenance.indices import MARKET_EVENTS
 from tws_maintenance.market_events.model import Window
 from tws_maintenance.market_events.scope import Scope
-from tws_maintenance.reports.record import TaskResult, events_details
+from tws_maintenance.reports.conclude import conclude
+from tws_maintenance.reports.event_words import event_lines, failed_providers
+from tws_maintenance.reports.events import settle_providers
+from tws_maintenance.reports.record import TaskResult, TaskStatus, events_details
 from tws_maintenance.robot import service
 from tws_maintenance.robot.client import RobotClient
 from tws_maintenance.robot_steps import RobotEvents
 from tws_maintenance.run_mark import RunMark
 from tws_maintenance.settings import RobotSettings
-from tws_maintenance_tests.robot.stand_in import StandInRobot
+from tws_maintenance_tests.robot.stand_in import (
+    ENRICHMENT,
+    FED,
+    HOLIDAYS,
+    YAHOO,
+    StandInRobot,
+    event,
+    in_days,
+    position,
+)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(service, "QUIET_SECONDS", 0.3)
 
 
 def window() -> Window:
     return Window(utc_now(), 28)
 
 
+def result() -> TaskResult:
+    return TaskResult(task=MARKET_EVENTS, dry_run=False, details=events_details())
+
+
+def applied(robot: StandInRobot, told: RobotSettings, home: Home) -> TaskResult:
+    """Return the result of a look and a refresh, as a run fills it in."""
+    found = result()
+    mark = RunMark("maintenance_20261122_183000", "run", utc_now())
+    steps = RobotEvents(home, told, Scope(), window())
+    steps.stage(found, mark)
+    steps.apply(found, mark)
+    found.status = TaskStatus.SUCCESS
+    settle_providers(found)
+    assert robot.asked[-1][1] == "/api/market-events/sync-log"
+    return found
+
+
+def test_each_provider_is_told_once_and_its_own_types_are_listed_and_no_error(
+    robot: StandInRobot, told: RobotSettings, home: Home
+) -> None:
+    robot.positions = [position("KO")]
+    robot.provider(YAHOO, "EARNINGS").events = [event("EARNINGS", 3, "KO", source=YAHOO)]
+    robot.provider(YAHOO, "DIVIDEND").events = [event("DIVIDEND", 5, "KO", source=YAHOO)]
+    minutes = event("FED_MINUTES", 9, source=FED)  # of a source that is another provider's name
+    robot.provider("macro-calendar").events.append(minutes)
+    found = applied(robot, told, home)
+    rows = {
+        one["provider"]: (one["event_type"], one["fetched"], one["new"])
+        for one in found.details["providers"]
+    }
+    assert [one["provider"] for one in found.details["providers"]] == list(rows)
+    assert rows == {
+        YAHOO: ("EARNINGS,DIVIDEND", 2, 2),
+        FED: ("FOMC", 1, 1),
+        HOLIDAYS: ("MARKET_HOLIDAY", 2, 2),
+        **{name: (types, 0, 0) for name, types in ENRICHMENT.items()},
+        "macro-calendar": (ENRICHMENT["macro-calendar"], 3, 3),
+    }
+    assert [one["event_type"] for one in found.details["diff"]["new"]] == [
+        *("EARNINGS", "DIVIDEND", "FOMC", "MARKET_EARLY_CLOSE", "MARKET_HOLIDAY"),
+    ]
+    assert (found.before_count, found.after_count) == (0, 5)
+    own = found.details["robots_own"]
+    assert (own["count"], own["types"]) == (
+        3,
+        {"CPI_RELEASE": 1, "FED_MINUTES": 1, "JOBS_REPORT": 1},
+    )
+    assert [(one["event_type"], one["change"]) for one in own["events"]] == [
+        ("JOBS_REPORT", "new"),
+        ("FED_MINUTES", "new"),
+        ("CPI_RELEASE", "new"),
+    ]
+    assert (found.errors, found.warnings) == ([], [])
+    lines = list(event_lines(found.to_dict()))
+    assert (
+        "- **also stored:** 3 of types that only the robot keeps "
+        "(CPI release 1, Fed minutes 1, jobs report 1)"
+    ) in lines
+
+
+def test_a_provider_of_its_own_types_that_failed_is_a_warning(
+    robot: StandInRobot, told: RobotSettings, home: Home
+) -> None:
+    robot.provider("sec-edgar").fault = "HTTP 503"
+    found = applied(robot, told, home)
+    assert (found.status, found.errors) == (TaskStatus.SUCCESS, [])
+    (warning,) = found.warnings
+    assert warning == (
+        "sec-edgar (SEC_8K, SEC_10Q, SEC_10K, SEC_S3, SEC_FORM4) is logged as failed: HTTP 503"
+    )
+    assert failed_providers(found.to_dict()) == []
+
+
+def test_the_look_says_that_nothing_was_fetched_where_something_must_be(
+    robot: StandInRobot, told: RobotSettings, home: Home
+) -> None:
+    robot.provider(FED).events = []
+    service.refresh(RobotClient(told), window(), seconds=20)
+    found = result()
+    RobotEvents(home, told, Scope(), window()).stage(
+        found, RunMark("maintenance_20261122_183000", "run", utc_now())
+    )
+    assert any(f"{FED} (FOMC) is logged as a success with nothing" in w for w in found.warnings)
+
+
+def test_a_refresh_that_was_not_seen_to_its_end_is_a_partial_failure(
+    robot: StandInRobot, told: RobotSettings, home: Home
+) -> None:
+    robot.gate.clear()
+    robot.ungated = 1
+    found = result()
+    mark = RunMark("maintenance_20261122_183000", "run", utc_now())
+    patience = told.model_copy(update={"refresh_seconds": 0.3})
+    RobotEvents(home, patience, Scope(), window()).apply(found, mark)
+    found.status = TaskStatus.PARTIAL_FAILURE  # as `apply_events` has it where there are errors
+    conclude(found, is_interrupted=False)
+    assert found.status == TaskStatus.PARTIAL_FAILURE
+    assert ["was not over within 0.3 s" in text for text in found.errors] == [True]
+
+
+def test_an_event_of_an_unknown_form_is_a_warning_of_dry_run_and_apply(
+    robot: StandInRobot, told: RobotSettings, home: Home
+) -> None:
+    odd = event("EARNINGS", 4, "MSFT", event_date=f"{in_days(4)}Tnoon")
+    robot.store(event("EARNINGS", 3, "AAPL"), odd)
+    look = result()
+    RobotEvents(home, told, Scope(), window()).stage(
+        look, RunMark("maintenance_20261122_183000", "run", utc_now())
+    )
+    assert [one["symbol"] for one in look.details["diff"]["unchanged"]] == ["AAPL"]
+    assert any("1 of the robot's 2 events is in a form" in text for text in look.warnings)
+    done = applied(robot, told, home)
+    (warning,) = done.warnings
+    assert "left out: EARNINGS MSFT MSFT earnings (event_date is" in warning
+    assert done.after_count == 4
+
+
 def test_what_failed_before_and_what_the_robot_did_meanwhile_is_not_of_this_refresh(
     robot: StandInRobot, told: RobotSettings, home: Home
 ) -> None:
-    robot.providers[1].fault = "the Federal Reserve answered HTTP 500"
+    robot.provider(FED).fault = "the Federal Reserve answered HTTP 500"
     service.refresh(RobotClient(told), window(), seconds=20)
     mark = RunMark("maintenance_20261122_183000", "run", utc_now())
-    result = TaskResult(task=MARKET_EVENTS, dry_run=False, details=events_details())
+    found = result()
     steps = RobotEvents(home, told, Scope(), window())
-    steps.stage(result, mark)
-    assert any("fomc (FOMC) is logged as failed" in text for text in result.warnings)
+    steps.stage(found, mark)
+    assert any(f"{FED} (FOMC) is logged as failed" in text for text in found.warnings)
 
-    robot.providers[1].fault = ""
+    robot.provider(FED).fault = ""
     service.refresh(RobotClient(told), window(), seconds=20)  # the robot's own, in between
-    steps.apply(result, mark)
-    assert not [text for text in result.warnings if "logged as failed" in text]
-    assert not [text for text in result.warnings if "cannot preview" in text]
-    assert [one["status"] for one in result.details["providers"]] == ["success"] * 3
+    steps.apply(found, mark)
+    assert not [text for text in found.warnings if "logged as failed" in text]
+    assert not [text for text in found.warnings if "cannot preview" in text]
+    assert [one["status"] for one in found.details["providers"]] == ["success"] * 7

@@ -15,7 +15,7 @@ from tws_maintenance.market_events.model import YAHOO, Answer, EventsService, Wi
 from tws_maintenance.market_events.providers import Question
 from tws_maintenance.market_events.scope import Scope, resolve
 from tws_maintenance.market_events.worker import EventsWorker
-from tws_maintenance.receipt import Receipt
+from tws_maintenance.receipt import Override, Receipt
 from tws_maintenance.reports.events import describe_scope, describe_sync
 from tws_maintenance.reports.record import TaskStatus
 from tws_maintenance.reports.results import describe_audit
@@ -90,7 +90,14 @@ class EventSteps(RunRecord):
             window = self._worker.question.window
             with EventStore(self.home, self.settings) as store:
                 self._synced = sync.stage(
-                    self.home, store, answers, window, self._scope.relevant, self.mark()
+                    self.home,
+                    store,
+                    answers,
+                    window,
+                    self._scope.relevant,
+                    self.mark(),
+                    Override(self.request.allow_large_change, self.request.reason),
+                    self.settings.events.fail_stale,
                 )
             describe_sync(result, self._synced)
 

@@ -20,6 +20,9 @@ class Override:
     reason: str = ""
 
 
+NO_OVERRIDE = Override()
+
+
 @dataclass(frozen=True)
 class Receipt:
     """The verdict on the bytes with `sha256`, and every rule's result."""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from tws_maintenance.indices import DEFAULT_MAX_SYMBOLS
-from tws_maintenance.market_events.model import EventsService
+from tws_maintenance.market_events.model import FAIL_STALE, EventsService
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 # Longer than anything is kept; a limit beyond it would lie before the first of all dates.
@@ -100,6 +100,7 @@ class EventSettings(_Section):
     or ours, embedded.
     `positions` are the symbols held, `strategies` those that active strategies trade, by the
     strategy's name or without. `deadline` is in seconds, for all providers of one run.
+    `fail_stale` is the share of a provider's future events that one answer may withdraw.
     """
 
     service: EventsService | None = None
@@ -108,6 +109,7 @@ class EventSettings(_Section):
     strategies: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     max_symbols: int = Field(default=DEFAULT_MAX_SYMBOLS, ge=1)
     max_age_days: float = Field(default=3.0, gt=0, le=HUNDRED_YEARS)
+    fail_stale: float = Field(default=FAIL_STALE, ge=0, le=1)
     max_requests: int = Field(default=1000, ge=1, description="to Yahoo, in one run")
     threads: int = Field(default=16, ge=1, le=16)
     deadline: float = Field(default=60.0, gt=0, le=90)
@@ -190,7 +192,7 @@ class AutomationSettings(_Section):
     auto_apply_max_turnover: float = Field(default=0.02, ge=0, le=0.10)
 
 
-NoticeKind = Literal["failed", "broken", "stale", "drifted", "waiting"]
+NoticeKind = Literal["failed", "broken", "stale", "event_moved", "drifted", "waiting"]
 
 
 class NoticeSettings(_Section):

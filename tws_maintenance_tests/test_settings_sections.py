@@ -30,7 +30,10 @@ def test_nothing_is_applied_or_told_and_nobody_is_asked_unless_it_is_set() -> No
         retry_hours=6, auto_apply=False, auto_apply_max_turnover=0.02
     )
     assert settings.notices == NoticeSettings(file=False, smtp_host="", webhook_url=None)
-    assert settings.notices.kinds == ("failed", "broken", "stale", "drifted", "waiting")
+    assert settings.notices.kinds == (
+        *("failed", "broken", "stale", "event_moved"),
+        *("drifted", "waiting"),
+    )
     assert settings.storage == StorageSettings(database_url="")
     assert settings.retention == RetentionSettings(
         backups_keep=30,

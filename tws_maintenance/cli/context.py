@@ -16,7 +16,7 @@ json_option = click.option(
 override_option = click.option(
     "--allow-large-change",
     is_flag=True,
-    help="Accept a count change or turnover above the failure limit. Give a --reason.",
+    help="Accept a count change, turnover or loss of events above the limit. Give a --reason.",
 )
 reason_option = click.option(
     "--reason", default="", metavar="TEXT", help="Why; kept in the report."

@@ -171,6 +171,8 @@ def _flags(one: Upcoming) -> Iterator[str]:
         yield "estimated"
     if event.event_type is EventType.EARNINGS and not event.event_time and not event.end_date:
         yield "time not known"
+    if since := one.unconfirmed_since:
+        yield f"unconfirmed since {since.day} {since:%b}"
 
 
 def _city(event: Event) -> str:

@@ -112,6 +112,7 @@ MARKET_EVENTS = _object(
     run_url=_maybe(TEXT),
     service=_one_of("robot", "embedded"),
     doubts=TEXTS,
+    moved=TEXTS,
     needs_refresh=TRUTH,
 )
 ROBOT = _object(url=TEXT, problem=_maybe(TEXT), positions=_maybe(COUNT), strategies=_maybe(COUNT))

@@ -6,7 +6,7 @@ from typing import Any
 
 from tws_maintenance.home import Home
 from tws_maintenance.indices import DEFAULT_DAYS, MAX_DAYS
-from tws_maintenance.market_events.last_sync import LOGS_READ, doubts, last_sync
+from tws_maintenance.market_events.last_sync import LOGS_READ, doubts, last_sync, moved_lately
 from tws_maintenance.market_events.model import EventsService, EventType
 from tws_maintenance.market_events.store import EventStore
 from tws_maintenance.market_events.upcoming import Upcoming, upcoming
@@ -20,8 +20,9 @@ READ_BACK = timedelta(days=2)
 class Agenda:
     """The events to come; `last_sync` is {finished_at, providers[], warnings[]}, None for none.
 
-    `warnings` say why it may be outdated or incomplete. `robots_own` are {event_type, symbol, date,
-    title} of the types that only the robot keeps; None where this program keeps the events.
+    `warnings` say which near events moved or are no longer listed, and why the rest may be
+    outdated or incomplete. `robots_own` are {event_type, symbol, date, title} of the types that only
+    the robot keeps; None where this program keeps the events.
     """
 
     events: list[Upcoming]
@@ -56,7 +57,7 @@ def read_agenda(
         stored = store.read(not_before=(at - READ_BACK).date())
         logs = store.sync_logs(limit=LOGS_READ)
     found = upcoming(stored, at, days=days, event_type=event_type, symbol=symbol)
-    warnings = doubts(
+    told = doubts(
         logs,
         at,
         days=days,
@@ -65,6 +66,7 @@ def read_agenda(
         symbol=symbol,
         listed={one.event.symbol for one in found if one.event.symbol},
     )
+    warnings = [*moved_lately(logs, at, event_type, symbol), *told]
     return Agenda(found, last_sync(logs, warnings), warnings)
 
 

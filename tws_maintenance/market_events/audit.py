@@ -23,7 +23,7 @@ from tws_maintenance.market_events.model import (
     Window,
 )
 from tws_maintenance.market_events.proposal import read_staged
-from tws_maintenance.receipt import Receipt, write_receipt
+from tws_maintenance.receipt import Override, Receipt, write_receipt
 from tws_maintenance.run_mark import RunMark
 from tws_maintenance.verdict import Outcome, Rule, RuleResult, ValidationStatus
 
@@ -51,15 +51,17 @@ def audit(home: Home, proposal_id: str, mark: RunMark) -> Receipt:
     if staged.get("service") == EventsService.ROBOT:
         checks = tuple(_of_robot(check) for check in checks)
     failed = any(check.outcome == Outcome.FAILED for check in checks)
+    override = Override(**staged.get("override", {}))  # the robot's own events know none
     receipt = Receipt(
         proposal_id=proposal_id,
         report_id=mark.report_id,
         sha256=digest,
         status=ValidationStatus.FAILED if failed else ValidationStatus.PASSED,
         audited_at=utc_text(mark.at),
-        allow_large_change=False,
-        reason="",
-        limits={},
+        allow_large_change=override.allow_large_change,
+        reason=override.reason,
+        # Of a provider, and held against the store: an answer beyond it fails alone (sync.py).
+        limits={"fail_stale": staged["fail_stale"]} if "fail_stale" in staged else {},
         checks=checks,
     )
     write_receipt(home, receipt)

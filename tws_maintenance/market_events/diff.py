@@ -1,7 +1,8 @@
 """What an answer means for the store: which events are new, changed, gone or as they were.
 
 An event that moved is the same event with another date, not a new one beside one that is gone.
-Only where an answer is complete may a stored event that it does not tell become stale.
+Only where an answer is complete may a stored event that it does not list become stale, and a
+confirmed one that is near only once several answers agree.
 """
 
 from collections import defaultdict
@@ -11,12 +12,15 @@ from datetime import date, timedelta
 from tws_maintenance.market_events.model import (
     UPCOMING_STATUSES,
     Answer,
+    Confidence,
     Diff,
     Event,
     EventStatus,
     EventType,
+    Held,
     Pair,
     StoredEvent,
+    Unconfirmed,
     Window,
 )
 
@@ -31,14 +35,23 @@ MOVES_WITHIN = {
     EventType.MARKET_EARLY_CLOSE: timedelta(0),
 }
 
+# What Yahoo says of the next date is one field each: a past date in it, or none, is no word about
+# a date that was confirmed and is near. Yahoo once dropped all of them while they were to come.
+HELD_TYPES = frozenset({EventType.EARNINGS, EventType.DIVIDEND})
+NEAR = timedelta(days=10)
+AGREEING_ROUNDS = 3
+AGREEING_FOR = timedelta(days=2)
+
 _Group = tuple[EventType, str]
 
 
 def compare(stored: Iterable[StoredEvent], answer: Answer, window: Window) -> Diff:
     """Return what `answer` means for the `stored` events of its provider.
 
-    Told events outside the window are compared with stored ones but are never new; stored events
-    outside it never become stale, nor do those whose day has come.
+    Listed events outside the window are compared with stored ones but are never new; stored events
+    outside it never become stale, nor do those whose day has come. A confirmed event of a company
+    that is near stays, unconfirmed, until `AGREEING_ROUNDS` answers over `AGREEING_FOR` leave it
+    out.
     """
     before: dict[_Group, list[StoredEvent]] = defaultdict(list)
     told: dict[_Group, list[Event]] = defaultdict(list)
@@ -48,24 +61,48 @@ def compare(stored: Iterable[StoredEvent], answer: Answer, window: Window) -> Di
         told[event.event_type, event.subject].append(event)
     new: list[Event] = []
     pairs: list[Pair] = []
-    stale: list[StoredEvent] = []
+    doubled: list[StoredEvent] = []
+    gone: list[StoredEvent] = []
     for group in sorted({*before, *told}):
         found, alone, missing = _match(before[group], told[group], window)
         pairs += found
         new += [event for event in alone if window.holds(event)]
-        stale += [one for one in missing if _is_gone(one, answer, window)]
+        for one in missing:
+            if _is_doubled(one, told[group], window):
+                doubled.append(one)
+            elif _is_gone(one, answer, window) and not _is_hidden(one, told[group]):
+                gone.append(one)
+    held = {one.event_id: mark for one in gone if (mark := _mark(one, window)) is not None}
+    stale = [*doubled, *(one for one in gone if one.event_id not in held)]
+    vanished = [one for one in gone if Unconfirmed.of(one.event) is None]
     return Diff(
         new=tuple(sorted(new, key=_order)),
         changed=tuple(pair for pair in pairs if _is_changed(pair)),
-        stale=tuple(sorted(stale, key=lambda one: _order(one.event))),
+        stale=_sorted(stale),
         unchanged=tuple(pair for pair in pairs if not _is_changed(pair)),
+        unconfirmed=tuple(
+            Held(one, held[one.event_id]) for one in _sorted(gone) if one.event_id in held
+        ),
+        vanished=_sorted(vanished),
     )
+
+
+def is_near(day: date, timezone: str, window: Window) -> bool:
+    """Tell whether a date in that zone is to come within the next `NEAR` days."""
+    today = window.today(timezone)
+    return today < day <= today + NEAR
+
+
+def is_to_come(one: StoredEvent, window: Window) -> bool:
+    """Tell whether a robot has to reckon with a stored event on a later day than today."""
+    today = window.today(one.event.market_timezone)
+    return one.status in UPCOMING_STATUSES and one.event.event_date > today
 
 
 def _match(
     stored: Sequence[StoredEvent], told: Sequence[Event], window: Window
 ) -> tuple[list[Pair], list[Event], list[StoredEvent]]:
-    """Pair stored with told events: those of the same day first, then the nearest that moved."""
+    """Pair stored with listed events: those of the same day first, then the nearest that moved."""
     by_day = {one.event.event_date: one for one in stored}
     pairs: list[Pair] = []
     alone: list[Event] = []
@@ -82,24 +119,104 @@ def _match(
             pairs.append(Pair(former, event))
             left.remove(former)
             alone.remove(event)
-    return pairs, alone, left
+    known = [one.event for one in stored if one.status in UPCOMING_STATUSES]
+    return pairs, [event for event in alone if not _is_reported(event, known)], left
 
 
 def _moved_from(event: Event, left: list[StoredEvent], window: Window) -> StoredEvent | None:
-    """Return the stored event that `event` was before it moved; what has begun stays."""
+    """Return the stored event that `event` was before it moved; what took place stays."""
     today = window.today(event.market_timezone)
     if event.is_cancelled or event.last_date < today:
         return None
     near = [
         one
         for one in left
-        if one.status != EventStatus.CANCELLED
-        and one.event.event_date > today
-        and _distance(one.event.event_date, event.event_date) <= MOVES_WITHIN[event.event_type]
+        if one.status != EventStatus.CANCELLED and _may_become(one, event, today)
     ]
     return min(
-        near, key=lambda one: _distance(one.event.event_date, event.event_date), default=None
+        near,
+        key=lambda one: (
+            not _is_span_over(one.event, event),
+            _distance(one.event.event_date, event.event_date),
+        ),
+        default=None,
     )
+
+
+def _may_become(one: StoredEvent, event: Event, today: date) -> bool:
+    """Tell whether a stored event may be `event` with another date."""
+    before = one.event
+    if _is_span_over(before, event):
+        return before.last_date >= today
+    if _is_beside_earlier(one, event):
+        return False
+    if event.event_type == EventType.DIVIDEND and today < event.event_date < before.event_date:
+        return True  # in the one field that there is, an earlier date replaces the later one
+    # A span that has begun may still lie ahead; a day that has come does not move away.
+    is_ahead = before.event_date > today or (_is_span(before) and before.last_date > today)
+    reach = MOVES_WITHIN[event.event_type]
+    return is_ahead and _distance(before.event_date, event.event_date) <= reach
+
+
+def _is_span(event: Event) -> bool:
+    """Tell whether only the days are known between which a company will report."""
+    is_estimated = event.confidence == Confidence.ESTIMATED
+    return event.event_type == EventType.EARNINGS and is_estimated and event.end_date is not None
+
+
+def _is_span_over(span: Event, event: Event) -> bool:
+    """Tell whether `span` is an estimate of the report that `event` is."""
+    overlaps = span.event_date <= event.last_date and event.event_date <= span.last_date
+    return _is_span(span) and overlaps
+
+
+def _is_beside_earlier(one: StoredEvent, event: Event) -> bool:
+    """Tell whether `event` is another ex-dividend date than a confirmed one that comes first.
+
+    Yahoo has one field: a special dividend, or the last of three that were declared at once,
+    stands there while an earlier one is still ahead.
+    """
+    return (
+        event.event_type == EventType.DIVIDEND
+        and one.status in UPCOMING_STATUSES
+        and one.event.confidence == Confidence.CONFIRMED
+        and event.event_date > one.event.event_date
+    )
+
+
+def _is_hidden(one: StoredEvent, told: Sequence[Event]) -> bool:
+    """Tell whether a later ex-dividend date stands in the one field that there is."""
+    return any(_is_beside_earlier(one, event) for event in told)
+
+
+def _is_reported(event: Event, known: Sequence[Event]) -> bool:
+    """Tell whether `event` is an estimate of a report whose day is known."""
+    return any(
+        one.confidence == Confidence.CONFIRMED and _is_span_over(event, one) for one in known
+    )
+
+
+def _is_doubled(one: StoredEvent, told: Sequence[Event], window: Window) -> bool:
+    """Tell whether a stored span stands beside the listed date of the same report."""
+    today = window.today(one.event.market_timezone)
+    return one.status in UPCOMING_STATUSES and any(
+        _is_span_over(one.event, event)
+        and (event.confidence == Confidence.CONFIRMED or event.last_date >= today)
+        for event in told
+    )
+
+
+def _mark(one: StoredEvent, window: Window) -> Unconfirmed | None:
+    """Return with which mark an event that is no longer listed stays; None where it is gone."""
+    event = one.event
+    is_near_one = is_near(event.event_date, event.market_timezone, window)
+    is_sure = event.confidence == Confidence.CONFIRMED
+    if not (event.event_type in HELD_TYPES and is_sure and is_near_one):
+        return None
+    before = Unconfirmed.of(event) or Unconfirmed(window.at, 0)
+    mark = Unconfirmed(before.since, before.rounds + 1)
+    agree = mark.rounds >= AGREEING_ROUNDS and window.at - mark.since >= AGREEING_FOR
+    return None if agree else mark
 
 
 def _is_changed(pair: Pair) -> bool:
@@ -112,19 +229,24 @@ def _is_changed(pair: Pair) -> bool:
 
 
 def _is_gone(one: StoredEvent, answer: Answer, window: Window) -> bool:
-    """Tell whether the answer would have told this event if it were still to come."""
+    """Tell whether the answer would have listed this event if it were still to come."""
     event = one.event
     until = answer.covers.get(event.subject)
-    zone = event.market_timezone
+    is_silent = event.event_type in answer.silent.get(event.subject, ())
     return (
-        one.status in UPCOMING_STATUSES
+        is_to_come(one, window)
         and until is not None
-        and window.today(zone) < event.event_date <= min(until, window.last(zone))
+        and not is_silent
+        and event.event_date <= min(until, window.last(event.market_timezone))
     )
 
 
 def _distance(one: date, other: date) -> timedelta:
     return abs(one - other)
+
+
+def _sorted(found: Iterable[StoredEvent]) -> tuple[StoredEvent, ...]:
+    return tuple(sorted(found, key=lambda one: _order(one.event)))
 
 
 def _order(event: Event) -> tuple[date, str, str]:

@@ -22,6 +22,8 @@ from tws_maintenance.market_events.tables import SyncLog
 LOGS_READ = 200
 SYNC_COMMAND = "python -m tws_maintenance run --task market_events --apply"
 NAMES_SHOWN = 8
+# How long what became of a near event is pointed out: over a weekend's morning.
+MOVED_FOR = timedelta(days=2)
 
 _COMPLETE = "success"
 _SKIPPED = "skipped"
@@ -61,6 +63,26 @@ def last_sync(logs: Sequence[SyncLog], warnings: Sequence[str]) -> dict[str, Any
         ],
         "warnings": list(warnings),
     }
+
+
+def moved_lately(
+    logs: Iterable[SyncLog],
+    at: datetime,
+    event_type: EventType | None = None,
+    symbol: str | None = None,
+) -> list[str]:
+    """Return what became of near events within `MOVED_FOR` before `at`, newest first.
+
+    Only what concerns `event_type` and `symbol` is returned, where they are given.
+    """
+    texts = [
+        str(one["text"])
+        for log in logs
+        if at - log.sync_finished_at <= MOVED_FOR
+        for one in log.detail.get("moved") or []
+        if event_type in (None, one["event_type"]) and symbol in (None, one["symbol"])
+    ]
+    return list(dict.fromkeys(texts))
 
 
 def doubts(

@@ -1,6 +1,6 @@
 """An event, what a provider answered, and the window that is looked at."""
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
@@ -41,6 +41,11 @@ class EventStatus(StrEnum):
 
 # Those that a robot has to reckon with.
 UPCOMING_STATUSES = frozenset({EventStatus.ACTIVE, EventStatus.UPDATED})
+
+# Where a stored event's detail says since when its source no longer lists it.
+UNCONFIRMED = "unconfirmed"
+# The share of a provider's future events that one answer may withdraw: `[events] fail_stale`.
+FAIL_STALE = 0.25
 
 
 class Confidence(StrEnum):
@@ -136,6 +141,32 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Unconfirmed:
+    """Since when, and in how many applied answers, a source no longer lists a stored event."""
+
+    since: datetime
+    rounds: int
+
+    @classmethod
+    def of(cls, event: Event) -> "Unconfirmed | None":
+        """Return the mark in the event's detail; None without one, or with one that is damaged."""
+        mark = event.detail.get(UNCONFIRMED)
+        try:
+            return cls(parse_utc(mark["since"]), int(mark["rounds"])) if mark else None
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    def on(self, event: Event) -> Event:
+        """Return `event` with this mark in its detail; whoever lists it again replaces it."""
+        mark = {"since": utc_text(self.since), "rounds": self.rounds}
+        return replace(event, detail={**event.detail, UNCONFIRMED: mark})
+
+    def since_date(self, timezone: str) -> date:
+        """Return the date in that zone since when it is unconfirmed."""
+        return self.since.astimezone(ZoneInfo(timezone)).date()
+
+
+@dataclass(frozen=True)
 class StoredEvent:
     """An event as it lies in the store; `source` is the provider's name, instants are aware."""
 
@@ -160,13 +191,27 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Held:
+    """A stored event that its source no longer lists, and that stays all the same."""
+
+    stored: StoredEvent
+    mark: Unconfirmed
+
+
+@dataclass(frozen=True)
 class Diff:
-    """What one answer means for the store."""
+    """What one answer means for the store.
+
+    `unconfirmed` are those that stay although they are no longer listed. `vanished` are those of
+    `stale` and `unconfirmed` that the answer before this one still listed.
+    """
 
     new: tuple[Event, ...] = ()
     changed: tuple[Pair, ...] = ()
     stale: tuple[StoredEvent, ...] = ()
     unchanged: tuple[Pair, ...] = ()
+    unconfirmed: tuple[Held, ...] = ()
+    vanished: tuple[StoredEvent, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -253,8 +298,9 @@ class Answer:
     may a stored event that is not in it become stale. `errors` are failures (a provider with one
     has not answered fully), `symbols` Yahoo's outcome for each symbol with a word of detail.
     `counts` is how many of a kind the source listed (scheduled FOMC meetings by year), `unasked`
-    says of which symbols of the portfolio it could not be asked. `raw` are the texts as fetched,
-    by file name.
+    says of which symbols of the portfolio it could not be asked. `silent` are the event types about
+    which the answer says nothing, by subject: none of them may become stale. `raw` are the texts
+    as fetched, by file name.
     """
 
     provider: str
@@ -267,6 +313,7 @@ class Answer:
     duration_seconds: float = 0.0
     counts: dict[str, int] = field(default_factory=dict)
     unasked: tuple[str, ...] = ()
+    silent: dict[str, tuple[EventType, ...]] = field(default_factory=dict)
     raw: dict[str, str] = field(default_factory=dict, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -278,6 +325,7 @@ class Answer:
             "errors": list(self.errors),
             "warnings": list(self.warnings),
             "unasked": list(self.unasked),
+            "silent": {subject: list(types) for subject, types in self.silent.items()},
             "symbols": {symbol: [one.value, text] for symbol, (one, text) in self.symbols.items()},
         }
 
@@ -292,6 +340,10 @@ class Answer:
                 "errors": tuple(value["errors"]),
                 "warnings": tuple(value["warnings"]),
                 "unasked": tuple(value["unasked"]),
+                "silent": {
+                    subject: tuple(map(EventType, types))
+                    for subject, types in value["silent"].items()
+                },
                 "symbols": {
                     symbol: (SymbolOutcome(one), text)
                     for symbol, (one, text) in value["symbols"].items()

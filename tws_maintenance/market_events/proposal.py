@@ -11,8 +11,8 @@ from typing import Any
 from tws_maintenance.errors import ProposalMissing, ProposalUnaudited
 from tws_maintenance.home import Home
 from tws_maintenance.indices import MARKET_EVENTS
-from tws_maintenance.market_events.model import Answer, Window
-from tws_maintenance.receipt import Receipt, read_receipt
+from tws_maintenance.market_events.model import FAIL_STALE, Answer, Window
+from tws_maintenance.receipt import NO_OVERRIDE, Override, Receipt, read_receipt
 from tws_maintenance.storage.atomic import to_json, write_json, write_whole
 from tws_maintenance.storage.digest import sha256
 
@@ -38,11 +38,17 @@ class EventsProposal:
 
 @dataclass(frozen=True)
 class StagedEvents:
-    """What events.json says: the window, which symbols are relevant, and the answers."""
+    """What events.json says: the window, which symbols are relevant, the answers, and the limit.
+
+    `fail_stale` is the share of a provider's future events that one answer may withdraw, unless
+    `override` allows more.
+    """
 
     window: Window
     relevant: frozenset[str]
     answers: tuple[Answer, ...]
+    override: Override = NO_OVERRIDE
+    fail_stale: float = FAIL_STALE
 
 
 def write_staged(
@@ -66,6 +72,8 @@ def write_staged(
         {
             "window": staged.window.to_dict(),
             "relevant": sorted(staged.relevant),
+            "override": asdict(staged.override),
+            "fail_stale": staged.fail_stale,
             "answers": answers,
         }
     )
@@ -122,7 +130,11 @@ def audited(home: Home, proposal_id: str, expected: str) -> tuple[StagedEvents, 
     try:
         answers = tuple(_answer(one) for one in value["answers"])
         staged = StagedEvents(
-            Window.from_dict(value["window"]), frozenset(value["relevant"]), answers
+            Window.from_dict(value["window"]),
+            frozenset(value["relevant"]),
+            answers,
+            Override(**value["override"]),
+            float(value["fail_stale"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ProposalMissing(f"{STAGED} of {proposal_id} is damaged: {error}") from error

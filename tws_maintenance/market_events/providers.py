@@ -124,9 +124,11 @@ def _ask_yahoo(question: Question, until: float) -> Answer:
     if not question.symbols:
         told = "no symbols to ask about: hold a position, add one to the watchlist, or use --symbol"
         return Answer(provider=YAHOO.name, source=question.http.yahoo_url, warnings=(told,))
+    from tws_maintenance.market_events.sessions import judge_days
     from tws_maintenance.market_events.yahoo_client import YahooClient
 
-    return YahooClient(question.http, question.events, until=until).ask(question.symbols)
+    answer = YahooClient(question.http, question.events, until=until).ask(question.symbols)
+    return judge_days(answer, question.window)
 
 
 def _ask_federal_reserve(question: Question, until: float) -> Answer:

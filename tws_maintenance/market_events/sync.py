@@ -15,6 +15,7 @@ from tws_maintenance.home import Home
 from tws_maintenance.indices import MARKET_EVENTS
 from tws_maintenance.market_events.diff import compare
 from tws_maintenance.market_events.model import (
+    FAIL_STALE,
     PROVIDERS,
     UPCOMING_STATUSES,
     YAHOO,
@@ -33,8 +34,15 @@ from tws_maintenance.market_events.proposal import (
     write_staged,
 )
 from tws_maintenance.market_events.store import EventStore
+from tws_maintenance.market_events.surprises import (
+    Move,
+    moves,
+    refusal_text,
+    too_many_vanish,
+    without_silence,
+)
 from tws_maintenance.market_events.tables import SyncLog
-from tws_maintenance.receipt import Receipt
+from tws_maintenance.receipt import NO_OVERRIDE, Override, Receipt
 from tws_maintenance.run_mark import RunMark
 from tws_maintenance.storage.locks import hold
 
@@ -43,13 +51,14 @@ from tws_maintenance.storage.locks import hold
 class Outcome:
     """What became of one provider: its answer, what that means, and why it was not stored.
 
-    `is_pending` where its turn to be stored has not come.
+    `is_pending` where its turn to be stored has not come. `moves` are what becomes of near events.
     """
 
     answer: Answer
     diff: Diff
     store_error: str = ""
     is_pending: bool = False
+    moves: tuple[Move, ...] = ()
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -89,23 +98,28 @@ def stage(
     window: Window,
     relevant: Iterable[str],
     mark: RunMark,
+    override: Override = NO_OVERRIDE,
+    fail_stale: float = FAIL_STALE,
 ) -> Synced:
     """Write the proposal of events and return what it would change. The store is only read.
+
+    `fail_stale` is the share of a provider's future events that its answer may withdraw, unless
+    `override` allows more; both are kept with the proposal.
 
     Raises:
         StoreError: the store cannot be read.
         OSError: staging could not be written.
     """
     stored = store.read()
-    outcomes = [_told(one, compare(_of(stored, one), one, window)) for one in answers]
-    kept = [one.answer for one in outcomes]
+    asked = StagedEvents(window, frozenset(relevant), tuple(answers), override, fail_stale)
+    outcomes = [_judged(one, _of(stored, one), asked) for one in answers]
     known = {
         key_of(pair.after.to_dict())
         for one in outcomes
         for pair in (*one.diff.changed, *one.diff.unchanged)
     }
     proposal_id = mark.proposal_id(MARKET_EVENTS)
-    staged = StagedEvents(window, frozenset(relevant), tuple(kept))
+    staged = replace(asked, answers=tuple(one.answer for one in outcomes))
     digest = write_staged(home, proposal_id, staged, known)
     before = count_upcoming(stored, window)
     after = before + sum(_growth(one.diff, window) for one in outcomes)
@@ -159,11 +173,37 @@ def _of(stored: Iterable[StoredEvent], answer: Answer) -> list[StoredEvent]:
     return [one for one in stored if one.source == answer.provider]
 
 
-def _told(answer: Answer, diff: Diff) -> Outcome:
+def _judged(answer: Answer, stored: Sequence[StoredEvent], staged: StagedEvents) -> Outcome:
+    """Return what `answer` means for the stored events of its provider.
+
+    One that withdraws too many is a failed answer, nothing of which is stored: where so much of it
+    is wrong, the rest may be.
+    """
+    window, override = staged.window, staged.override
+    answer = without_silence(answer, stored, window)
+    diff = compare(stored, answer, window)
+    told = too_many_vanish(diff, stored, window, staged.fail_stale)
+    if told and not override.allow_large_change:
+        errors = (*answer.errors, refusal_text(answer.provider, told, staged.fail_stale))
+        return Outcome(replace(answer, events=(), covers={}, errors=errors), Diff())
+    if told:
+        reason = override.reason or "without a reason"
+        answer = _with_warning(answer, f"{told}: allowed by --allow-large-change, {reason}")
+    found = moves(diff, window, staged.relevant)
+    return Outcome(_asked_or_known(answer, diff), diff, moves=found)
+
+
+def _asked_or_known(answer: Answer, diff: Diff) -> Answer:
     """Return the answer without events that are neither asked for nor known."""
     pairs = (*diff.changed, *diff.unchanged)
-    events = (*diff.new, *(pair.after for pair in pairs))
-    return Outcome(replace(answer, events=events), diff)
+    return replace(answer, events=(*diff.new, *(pair.after for pair in pairs)))
+
+
+def _with_warning(answer: Answer, text: str) -> Answer:
+    """Add a warning, once: the apply judges again what staging has judged."""
+    if text in answer.warnings:
+        return answer
+    return replace(answer, warnings=(*answer.warnings, text))
 
 
 def _growth(diff: Diff, window: Window) -> int:
@@ -192,11 +232,12 @@ def _apply(store: EventStore, answer: Answer, staged: StagedEvents, mark: RunMar
         with store.transaction() as writer:
             stored = writer.read(answer.provider)
             answer = _without_older(answer, stored, at)
-            outcome = Outcome(answer, compare(stored, answer, staged.window))
+            outcome = _judged(answer, stored, staged)
             diff = outcome.diff
             writer.insert(answer.provider, diff.new, at, staged.relevant)
             writer.change(diff.changed, at, staged.relevant)
             writer.seen(diff.unchanged, at, staged.relevant)
+            writer.hold(diff.unconfirmed)
             writer.retire(diff.stale, at)
             writer.judge_relevance(answer.provider, staged.relevant)
             writer.log(_log(outcome, staged.window, mark))
@@ -243,5 +284,6 @@ def _log(outcome: Outcome, window: Window, mark: RunMark) -> SyncLog:
             "unchanged": len(diff.unchanged),
             "symbols": {symbol: one.value for symbol, (one, _) in answer.symbols.items()},
             "unasked": list(answer.unasked),
+            "moved": [one.to_dict() for one in outcome.moves],
         },
     )

@@ -17,6 +17,7 @@ from tws_maintenance.market_events.model import (
     EventStatus,
     EventType,
     StoredEvent,
+    Unconfirmed,
     Window,
 )
 
@@ -54,6 +55,12 @@ class Upcoming:
         return is_cancelled(self.stored)
 
     @property
+    def unconfirmed_since(self) -> date | None:
+        """The day, in its market, since when its source no longer lists it; None where it does."""
+        mark = Unconfirmed.of(self.event)
+        return mark.since_date(self.event.market_timezone) if mark else None
+
+    @property
     def severity(self) -> str:
         """How much it matters now: high, medium or low; what is cancelled does not."""
         if self.is_cancelled:
@@ -68,7 +75,7 @@ class Upcoming:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it in the robot's words."""
-        event = self.event
+        event, since = self.event, self.unconfirmed_since
         return {
             "event_id": self.stored.event_id,
             "event_type": event.event_type.value,
@@ -82,6 +89,7 @@ class Upcoming:
             "source": self.stored.source,
             "confidence": event.confidence.value,
             "status": self.stored.status.value,
+            "unconfirmed_since": since.isoformat() if since else None,
             "severity": self.severity,
             "days_away": self.days_away,
             "is_portfolio_relevant": self.stored.is_portfolio_relevant,

@@ -7,7 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, bindparam, insert, select, update
 
-from tws_maintenance.market_events.model import Event, EventStatus, Pair, StoredEvent
+from tws_maintenance.market_events.model import (
+    Event,
+    EventStatus,
+    Held,
+    Pair,
+    StoredEvent,
+)
 from tws_maintenance.market_events.rows import event_columns, log_columns, read_events
 from tws_maintenance.market_events.tables import EVENTS, SYNC_LOGS, SyncLog
 
@@ -103,6 +109,17 @@ class Writer:
                 .where(EVENTS.c.is_portfolio_relevant != is_relevant)
                 .values(is_portfolio_relevant=is_relevant)
             )
+
+    def hold(self, held: Iterable[Held]) -> None:
+        """Mark events that stay although their source no longer lists them."""
+        marked = ((one.stored, one.mark.on(one.stored.event)) for one in held)
+        self._execute(
+            update(EVENTS).where(_ROW),
+            [
+                _row(stored) | {"detail_json": event_columns(event)["detail_json"]}
+                for stored, event in marked
+            ],
+        )
 
     def retire(self, stored: Iterable[StoredEvent], at: datetime) -> None:
         """Mark events as no longer listed by their source."""

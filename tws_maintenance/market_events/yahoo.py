@@ -1,13 +1,21 @@
 """Reading Yahoo's calendarEvents of one symbol: earnings and the ex-dividend date.
 
 Yahoo gives epochs. An earnings date is placed in the exchange's own zone, never in the host's;
-an ex-dividend date is midnight UTC of the date itself. What Yahoo only estimates has no time that
-means anything: such earnings are all-day, over the span that Yahoo gives.
+an ex-dividend date is midnight UTC of the date itself, or midnight where the exchange is. What
+Yahoo only estimates has no time that means anything: such earnings are all-day, over the span that
+Yahoo gives.
+
+How Yahoo says "nothing comes", by 28 recorded answers: each of a company holds `earnings` with a
+list `earningsDate`, each that it has no calendar for (funds, indices, currencies) is a 404. A
+company that never paid a dividend has no `exDividendDate` at all (AMZN, SPOT), and one that paid
+keeps its last one for years (THYAO's is of 2013). So a list without dates says "none", and a
+missing or empty node says nothing; what is stored decides whether it had to be there.
 """
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -24,6 +32,8 @@ _LAST_EPOCH = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 _NO_TIME = (time(0), time(10, 59))
 # A span longer than this is no estimate of a quarter's report.
 _MAX_SPAN = timedelta(days=45)
+# When in the day it happens, where Yahoo or the exchange's hours do not say.
+UNKNOWN = "unknown"
 _KEPT = ("earningsDate", "isEarningsDateEstimate", "earningsCallDate")
 _ESTIMATES = {
     "earningsAverage": "eps_average",
@@ -41,18 +51,48 @@ def parse(symbol: str, venue: Venue, payload: Any) -> tuple[Event, ...]:
     `payload` is the decoded JSON of `quoteSummary/<symbol>?modules=calendarEvents`.
 
     Raises:
-        PageChanged: it is not an answer of that kind.
+        PageChanged: it is not an answer of that kind, or says nothing about either kind of event.
     """
     calendar = _calendar(payload)
-    earnings = _of_type(calendar, "earnings", dict, "an object") or {}
+    earnings = _earnings_node(calendar)
     events = []
-    dates = _of_type(earnings, "earningsDate", list, "a list") or []
-    if dates:
-        instants = sorted(_instant(value, "earningsDate") for value in dates)
+    if earnings and earnings["earningsDate"]:
+        instants = sorted(_instant(value, "earningsDate") for value in earnings["earningsDate"])
         events.append(_earnings(symbol, venue, earnings, instants))
-    if calendar.get("exDividendDate") not in (None, {}):
+    if _has_dividend(calendar):
         events.append(_dividend(symbol, venue, calendar))
+    elif earnings is None:
+        raise PageChanged(
+            f"Yahoo's answer names neither earnings nor an ex-dividend date: {calendar!r:.120}. "
+            "Expected at least an empty list of earnings dates. Its format may have changed"
+        )
     return tuple(events)
+
+
+def silent_types(payload: Any) -> tuple[EventType, ...]:
+    """Return the types of events about which an answer that `parse` accepts says nothing."""
+    calendar = _calendar(payload)
+    said = {
+        EventType.EARNINGS: _earnings_node(calendar) is not None,
+        EventType.DIVIDEND: _has_dividend(calendar),
+    }
+    return tuple(one for one, is_said in said.items() if not is_said)
+
+
+def _earnings_node(calendar: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the node of earnings, None where it is missing or empty, as a fund's may be.
+
+    One that holds something but no list of dates is a company's whose key was renamed.
+    """
+    earnings = _of_type(calendar, "earnings", dict, "an object")
+    if earnings and not isinstance(earnings.get("earningsDate"), list):
+        found = earnings.get("earningsDate", f"missing beside {', '.join(sorted(earnings))}")
+        raise PageChanged(f"Yahoo's earningsDate is {found!r:.80}; expected a list")
+    return earnings or None
+
+
+def _has_dividend(calendar: Mapping[str, Any]) -> bool:
+    return calendar.get("exDividendDate") not in (None, {})
 
 
 def _calendar(payload: Any) -> Mapping[str, Any]:
@@ -111,9 +151,9 @@ def _earnings(
             f"Yahoo's earningsDate spans {first.date()} to {last.date()}, which is no estimate"
         )
     is_confirmed = earnings.get("isEarningsDateEstimate") is False and first.date() == last.date()
-    timing = _timing(first, venue) if is_confirmed and len(instants) == 1 else "unknown"
-    told = f", {timing.replace('_', ' ')}" if timing != "unknown" else ""
-    is_timed = timing != "unknown"
+    timing = _timing(first, venue) if is_confirmed and len(instants) == 1 else UNKNOWN
+    told = f", {timing.replace('_', ' ')}" if timing != UNKNOWN else ""
+    is_timed = timing != UNKNOWN
     return Event(
         event_type=EventType.EARNINGS,
         subject=symbol,
@@ -158,25 +198,46 @@ def _local(at: datetime, zone: ZoneInfo) -> datetime:
 def _timing(local: datetime, venue: Venue) -> str:
     """Return when in the day; midnight is how Yahoo writes "no time"."""
     if local.time() == time(0):
-        return "unknown"
+        return UNKNOWN
     if local.time() < venue.opens:
         return "before_open"
     return "after_close" if local.time() >= venue.closes else "during_session"
 
 
+def on_closed_day(event: Event) -> Event:
+    """Return what an event is worth on a day on which its exchange is closed.
+
+    A share cannot go ex then, so the date is a guess. A company may report (some do on Saturdays),
+    but neither before the opening nor after the close of that day.
+    """
+    if event.event_type == EventType.DIVIDEND:
+        return replace(event, confidence=Confidence.ESTIMATED)
+    if event.detail["timing"] == UNKNOWN:
+        return event
+    detail = event.detail | {"timing": UNKNOWN}
+    return replace(event, title=f"{event.symbol} earnings", detail=detail)
+
+
+def _day_of(at: datetime, zone: ZoneInfo) -> date:
+    """Return the date that stands for a day: of midnight in the exchange's zone, else of UTC."""
+    local = at.astimezone(zone)
+    return local.date() if local.time() == time(0) else at.date()
+
+
 def _dividend(symbol: str, venue: Venue, calendar: Mapping[str, Any]) -> Event:
+    zone = ZoneInfo(venue.timezone)
     paid = _detail(calendar.get("dividendDate"))
     return Event(
         event_type=EventType.DIVIDEND,
         subject=symbol,
         symbol=symbol,
         title=f"{symbol} ex-dividend",
-        event_date=_instant(calendar["exDividendDate"], "exDividendDate").date(),
+        event_date=_day_of(_instant(calendar["exDividendDate"], "exDividendDate"), zone),
         market_timezone=venue.timezone,
         source_url=f"{QUOTE_PAGE}{symbol}",
         detail={
             "venue": venue.code,
-            "payment_date": (None if paid is None else paid.date().isoformat()),
+            "payment_date": None if paid is None else _day_of(paid, zone).isoformat(),
         },
         raw={name: calendar.get(name) for name in ("exDividendDate", "dividendDate")},
     )

@@ -21,7 +21,14 @@ from yfinance.data import YfData
 from tws_maintenance.errors import PageChanged, SourceError, SourceRefused, SourceUnreachable
 from tws_maintenance.market_events import yahoo
 from tws_maintenance.market_events.markets import venue_of
-from tws_maintenance.market_events.model import ANSWERED, YAHOO, Answer, Event, SymbolOutcome
+from tws_maintenance.market_events.model import (
+    ANSWERED,
+    YAHOO,
+    Answer,
+    Event,
+    EventType,
+    SymbolOutcome,
+)
 from tws_maintenance.market_events.yahoo_session import (
     BadCrumb,
     BudgetSpent,
@@ -83,8 +90,9 @@ class YahooClient:
             events=tuple(event for one in told for event in one.events),
             covers={one.symbol: date.max for one in told if one.outcome in ANSWERED},
             errors=_summary(failed),
-            warnings=_unknown(missing),
+            warnings=(*_unknown(missing), *_without_earnings(told)),
             symbols=outcomes,
+            silent={one.symbol: one.silent for one in told if one.silent},
             duration_seconds=round(time.monotonic() - started, 3),
             raw={"yahoo.json": json.dumps({one.symbol: one.payload for one in told}, indent=1)},
         )
@@ -124,7 +132,7 @@ class YahooClient:
             ) from error
         events = yahoo.parse(symbol, venue, payload)
         outcome = SymbolOutcome.OK if events else SymbolOutcome.NO_EVENT
-        return _Told(symbol, outcome, "", events, payload)
+        return _Told(symbol, outcome, "", events, payload, yahoo.silent_types(payload))
 
     def _is_worth_another_try(self, error: BaseException) -> bool:
         is_passing = isinstance(error, SourceUnreachable)
@@ -157,12 +165,14 @@ class _Told:
         text: str = "",
         events: tuple[Event, ...] = (),
         payload: Any = None,
+        silent: tuple[EventType, ...] = (),
     ) -> None:
         self.symbol = symbol
         self.outcome = outcome
         self.text = text
         self.events = events
         self.payload = payload
+        self.silent = silent
 
 
 FAILURES = frozenset(SymbolOutcome) - ANSWERED - {SymbolOutcome.UNKNOWN_SYMBOL}
@@ -209,6 +219,14 @@ def _summary(failed: Sequence[_Told]) -> tuple[str, ...]:
             what = outcome.value.replace("_", " ")
             sentences.append(f"{what}{told} ({names}; what is stored of them stays)")
     return tuple(sentences)
+
+
+def _without_earnings(told: Sequence[_Told]) -> tuple[str, ...]:
+    """Name those without a node of earnings; whether one had to be there, the store decides."""
+    symbols = [one.symbol for one in told if EventType.EARNINGS in one.silent]
+    if not symbols:
+        return ()
+    return (f"Yahoo's answer says nothing about earnings of {', '.join(symbols)}, as of a fund",)
 
 
 def _unknown(symbols: Sequence[str]) -> tuple[str, ...]:

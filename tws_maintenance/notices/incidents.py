@@ -14,6 +14,7 @@ from tws_maintenance.constituents.readiness import ListReadiness, readiness
 from tws_maintenance.errors import UsageError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import CONSTITUENT_TASKS, MARKET_EVENTS, TASKS
+from tws_maintenance.market_events.last_sync import MOVED_FOR
 from tws_maintenance.reports.entry import Entry, ResultLine
 from tws_maintenance.reports.markdown import task_name, verdict
 from tws_maintenance.reports.record import EntryPoint, RunStatus, TaskStatus
@@ -27,12 +28,14 @@ BAD = frozenset({TaskStatus.FAILED, TaskStatus.PARTIAL_FAILURE})
 # Nobody sat before these when they were refused.
 UNATTENDED = frozenset({EntryPoint.SCHEDULE, EntryPoint.SENSOR})
 SYMBOLS_NAMED = 20
+# What tells a move of an event from another one.
+_MOVE = ("kind", "event_type", "symbol", "before", "after")
 LONGEST_LINE = 500
 
 
 @dataclass(frozen=True)
 class Incident:
-    """One thing to tell: `kind` is failed, broken, stale, drifted or waiting."""
+    """One thing to report: `kind` is failed, broken, stale, event_moved, drifted or waiting."""
 
     key: str
     kind: str
@@ -64,6 +67,7 @@ def find_incidents(
     return [
         *_failed(home, shelf),
         *_of_lists(state["constituents"]),
+        *_moved(home, at, shelf),
         *_of_events(state["market_events"]),
         *_waiting(home, settings, at, shelf),
     ]
@@ -120,6 +124,30 @@ def _of_events(events: dict[str, Any]) -> Iterator[Incident]:
         refreshed = events["last_refreshed_at"]
         told = events["doubts"] or ["The last complete sync is too old."]
         yield incident(f"stale:{MARKET_EVENTS}:{refreshed}", "stale", "Events are stale", told)
+
+
+def _moved(home: Home, at: datetime, shelf: ReportShelf) -> Iterator[Incident]:
+    """Yield the near events of held, traded or watched symbols that moved or are not listed now.
+
+    A dry run that finds it counts: nothing is stored by it, and somebody should hear of it.
+    """
+    since = at - MOVED_FOR
+    seen: set[str] = set()
+    for entry in shelf.since(MARKET_EVENTS, since):
+        try:
+            report = read_report(home, entry.report_id)
+            found = [one for result in report["results"] for one in result.get("moved", ())]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, UsageError):
+            continue  # damaged or removed since it was listed
+        for one in found:
+            key = ":".join(["event_moved", *(str(one[part]) for part in _MOVE)])
+            if key in seen:
+                continue
+            seen.add(key)
+            look = f"Look: python -m tws_maintenance events list --symbol {one['symbol']}"
+            stored = "stored" if entry.dry_run is False else "seen by a dry run, not stored"
+            lines = [f"Report: {entry.report_id} ({stored}).", look]
+            yield incident(key, "event_moved", one["text"], lines)
 
 
 def _waiting(

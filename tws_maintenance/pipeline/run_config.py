@@ -30,7 +30,7 @@ CONFIG = {
     "allow_large_change": dg.Field(
         bool,
         default_value=False,
-        description="Accept a count change or turnover above the failure limit.",
+        description="Accept a count change, turnover or loss of events above the limit.",
     ),
     "reason": dg.Field(str, default_value="", description="Why; kept in the report."),
     "report_id": dg.Field(

@@ -1,5 +1,6 @@
 """What a report says of market events: in one sentence, line by line, and what to do next."""
 
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -65,6 +66,9 @@ def apply_events_command(report: dict[str, Any]) -> str:
         options.append(f"--days {result['window']['days']}")
     if len(symbols) > DEFAULT_MAX_SYMBOLS:
         options.append("--many-symbols")
+    if report["overrides"].get("allow_large_change"):
+        options.append("--allow-large-change")
+        options += ["--reason", shlex.quote(report["reason"])] if report["reason"] else []
     return " ".join(["python -m tws_maintenance run --apply --task", MARKET_EVENTS, *options])
 
 

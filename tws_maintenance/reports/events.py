@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from tws_maintenance.market_events.model import (
     PROVIDERS,
     YAHOO,
-    Confidence,
     Diff,
     EventStatus,
     Pair,
@@ -14,6 +13,7 @@ from tws_maintenance.market_events.model import (
     provider_title,
 )
 from tws_maintenance.market_events.scope import Scope
+from tws_maintenance.market_events.surprises import sentences
 from tws_maintenance.reports.record import TaskResult, TaskStatus
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def describe_sync(result: TaskResult, synced: "Synced") -> None:
     for one in outcomes:
         told = [f"{PROVIDERS[one.answer.provider].title}: {text}" for text in one.answer.warnings]
         result.warnings += [text for text in told if text not in result.warnings]
-        result.warnings += [text for text in _surprises(one.diff) if text not in result.warnings]
+        told = [*sentences(one.diff, one.moves), *_back_from_the_cancelled(one.diff)]
+        result.warnings += [text for text in told if text not in result.warnings]
         for symbol, (outcome, text) in one.answer.symbols.items():
             if symbol in result.details["symbols"]:
                 result.details["symbols"][symbol] |= _told(outcome, text)
@@ -60,6 +61,7 @@ def describe_sync(result: TaskResult, synced: "Synced") -> None:
         "changed_fields": [
             line for one in outcomes for pair in one.diff.changed for line in _lines(pair)
         ],
+        "moved": [move.to_dict() for one in outcomes for move in one.moves],
         "proposal_id": synced.proposal_id,
         "proposal_sha256": synced.proposal_sha256,
     }
@@ -80,12 +82,8 @@ def settle_providers(result: TaskResult) -> None:
     ]
 
 
-def _surprises(diff: Diff) -> Iterator[str]:
-    """Yield what an operator should look at although every answer was good."""
-    for one in diff.stale:
-        if one.event.confidence == Confidence.CONFIRMED:
-            named = f"{one.event.title} on {one.event.event_date}"
-            yield f"{named} was confirmed and is no longer listed: it becomes stale"
+def _back_from_the_cancelled(diff: Diff) -> Iterator[str]:
+    """Yield what stays cancelled although its source lists it."""
     for pair in diff.unchanged:
         if pair.before.status == EventStatus.CANCELLED and not pair.after.is_cancelled:
             named = f"{pair.after.title} on {pair.after.event_date}"

@@ -191,12 +191,23 @@ class _RobotsOwn(_Part):
     events: list[_OwnEvent]
 
 
+class _Move(_Part):
+    kind: str
+    event_type: str
+    symbol: str
+    before: str
+    after: str | None
+    text: str
+
+
 class _EventsResult(_Result):
     diff: _Diff
     providers: list[_Provider]
     symbols: dict[str, _Asked]
     window: dict[str, Any]
     changed_fields: list[_ChangedField]
+    # Reports of before near events were followed have none.
+    moved: list[_Move] = []
     service: str = "embedded"
     robots_own: _RobotsOwn | None = None
 

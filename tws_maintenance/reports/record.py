@@ -122,9 +122,9 @@ def constituents_details() -> dict[str, Any]:
 def events_details() -> dict[str, Any]:
     """Return the keys of a market events result beyond the common ones, as before any step.
 
-    `changed_fields` tells of each changed event which field was what; `service` is who keeps the
-    events; `refusal` is as in a
-    constituents result.
+    `changed_fields` tells of each changed event which field was what; `moved` names the near events
+    of held, traded or watched symbols that moved or are no longer listed; `service` is who keeps
+    the events; `refusal` is as in a constituents result.
     """
     return {
         "providers": [],
@@ -132,6 +132,7 @@ def events_details() -> dict[str, Any]:
         "window": {},
         "diff": {"new": [], "changed": [], "stale": [], "unchanged": []},
         "changed_fields": [],
+        "moved": [],
         "service": EventsService.EMBEDDED.value,
         "proposal_id": None,
         "proposal_sha256": None,

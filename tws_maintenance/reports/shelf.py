@@ -170,6 +170,15 @@ class ReportShelf:
             )
         )
 
+    def since(self, task: str, first: datetime) -> Iterator[Entry]:
+        """Yield the reports that worked on `task` and ended at `first` or later, newest first."""
+        for entry in self._entries():
+            if entry.finished_at is None or not entry.matches(None, task):
+                continue
+            if parse_utc(entry.finished_at) < first:
+                return
+            yield entry
+
     def newest(self, is_wanted: Callable[[Entry], bool]) -> Entry | None:
         """Return the newest report that is wanted."""
         return next((entry for entry in self._entries() if is_wanted(entry)), None)

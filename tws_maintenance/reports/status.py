@@ -18,9 +18,9 @@ from tws_maintenance.indices import (
     Index,
     index_of_task,
 )
-from tws_maintenance.market_events.last_sync import LOGS_READ, doubts
+from tws_maintenance.market_events.last_sync import LOGS_READ, doubts, moved_lately
 from tws_maintenance.market_events.model import EventsService
-from tws_maintenance.market_events.store import EventStore
+from tws_maintenance.market_events.store import EventStore, SyncLog
 from tws_maintenance.reports.entry import Entry, ResultLine
 from tws_maintenance.reports.form import is_whole
 from tws_maintenance.reports.shelf import Refreshed, ReportShelf
@@ -177,6 +177,7 @@ def _events_status(
     last = shelf.last_apply(MARKET_EVENTS)
     result = _result(home, last[0].report_id, MARKET_EVENTS) if last else {}
     providers = [one for one in result.get("providers") or [] if isinstance(one, dict)]
+    logs, problem = _logs(home, settings)
 
     def total(*keys: str) -> int:
         return sum(int(one.get(key) or 0) for one in providers for key in keys)
@@ -191,26 +192,39 @@ def _events_status(
         "status": result.get("status"),
         "run_id": last[0].run_id if last else None,
         "service": settings.events_service.value,
-        "doubts": _doubts(home, settings, result, at),
+        "doubts": _doubts(settings, result, logs, problem, at),
+        "moved": moved_lately(logs, at),
         "needs_refresh": is_older(refreshed_at, settings.events.max_age_days, at),
     }
 
 
-def _doubts(home: Home, settings: Settings, result: dict[str, Any], at: datetime) -> list[str]:
+def _logs(home: Home, settings: Settings) -> tuple[list[SyncLog], str]:
+    """Return the logs of syncs, newest first, and why they cannot be read, "" where they can.
+
+    The robot keeps a log of its own, which is read where its events are.
+    """
+    if settings.events_service == EventsService.ROBOT:
+        return [], ""
+    try:
+        with EventStore(home, settings) as store:
+            return store.sync_logs(limit=LOGS_READ), ""
+    except StoreError as error:
+        return [], str(error)
+
+
+def _doubts(
+    settings: Settings, result: dict[str, Any], logs: list[SyncLog], problem: str, at: datetime
+) -> list[str]:
     """Return why what is stored may not be all that comes, a sentence each."""
     status, errors = result.get("status"), result.get("errors") or []
     told = [f"The last sync failed: {text}" for text in errors if status == "failed"]
     if settings.events_service == EventsService.ROBOT:
-        # Its own log is read where its events are; here it is as our last refresh found it.
+        # As our last refresh found it.
         partly = [f"The last sync failed in part: {e}" for e in errors if status != "failed"]
         return [*told, *partly, *(result.get("warnings") or [])]
-    try:
-        with EventStore(home, settings) as store:
-            logs = store.sync_logs(limit=LOGS_READ)
-    except StoreError as error:
-        return [*told, str(error)]
-    max_age = settings.events.max_age_days
-    return told + doubts(logs, at, days=0, max_age_days=max_age)
+    if problem:
+        return [*told, problem]
+    return told + doubts(logs, at, days=0, max_age_days=settings.events.max_age_days)
 
 
 def _validation(home: Home, index: Index, report_id: str) -> dict[str, Any]:

@@ -12,6 +12,14 @@ from tws_maintenance.clock import utc_now
 from tws_maintenance.demo.events import as_json, calendar_events, fomc_page, this_year
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import Home
+from tws_maintenance.indices import INDICES
+from tws_maintenance.market_events.calendars import is_closed_day
+from tws_maintenance.notices.incidents import find_incidents
+from tws_maintenance.receipt import read_receipt
+from tws_maintenance.reports.shelf import ReportShelf
+from tws_maintenance.reports.status import overview
+from tws_maintenance.settings import load_settings
+from tws_maintenance.venues import XNYS
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.support import reports_of
 
@@ -21,6 +29,14 @@ APPLY = (*TASK, "--apply", "--symbol", "AAPL", "--symbol", "MSFT")
 
 def in_days(days: int) -> date:
     return utc_now().astimezone(ZoneInfo("America/New_York")).date() + timedelta(days=days)
+
+
+def session_in(days: int) -> date:
+    """Return the first day, in so many days or later, on which New York has a session."""
+    day = in_days(days)
+    while is_closed_day(XNYS, day):
+        day += timedelta(days=1)
+    return day
 
 
 @pytest.fixture
@@ -45,6 +61,31 @@ def stored(home: Home) -> dict[tuple[str, str], tuple[str, str]]:
         ).fetchall()
     connection.close()
     return {(kind, symbol): (day, status) for kind, symbol, day, status in rows}
+
+
+def rows_of(home: Home) -> list[tuple[str, ...]]:
+    """Return everything that is stored of companies' events, but when it was last seen."""
+    with sqlite3.connect(home.market_events) as connection:
+        rows = connection.execute(
+            "SELECT event_id, event_date, title, confidence, status, detail_json, updated_at "
+            "FROM market_events WHERE symbol IS NOT NULL ORDER BY event_id"
+        ).fetchall()
+    connection.close()
+    return rows
+
+
+def overview_of(home: Home) -> dict[str, Any]:
+    return overview(home, load_settings(home), utc_now(), ReportShelf(home))
+
+
+def incidents(home: Home) -> list[tuple[str, str]]:
+    """Return {kind, subject} of the notices, but those of the lists that this home lacks."""
+    found = find_incidents(home, load_settings(home), utc_now(), ReportShelf(home))
+    return [
+        (one.kind, one.subject)
+        for one in found
+        if not any(one.subject.startswith(index.name) for index in INDICES.values())
+    ]
 
 
 def test_a_look_stores_nothing_and_names_the_command_that_would(
@@ -146,16 +187,88 @@ def test_an_unreadable_watchlist_is_a_failure_beside_what_is_stored(
     assert ("EARNINGS", "AAPL") in stored(home)
 
 
-def test_what_was_confirmed_and_disappears_is_a_warning(
+def test_what_was_confirmed_and_disappears_stays_with_a_warning(
     command: Command, home: Home, yahoo: PageServer
 ) -> None:
+    day = session_in(5)
+    yahoo.symbols["MSFT"] = (200, as_json(calendar_events([day])))
     assert command("run", *APPLY).exit_code == 0
-    yahoo.symbols["MSFT"] = (200, as_json(calendar_events()))
+    yahoo.symbols["MSFT"] = (200, as_json(calendar_events([day - timedelta(days=91)])))
     done = command("run", *APPLY)
     assert done.exit_code == 0
-    named = f"MSFT earnings, after close on {in_days(7)} was confirmed and is no longer listed"
+    named = f"MSFT earnings, after close on {day} was confirmed and is no longer listed: it stays"
     assert any(named in text for text in result_of(home)["warnings"])
-    assert stored(home)["EARNINGS", "MSFT"] == (str(in_days(7)), "stale")
+    assert stored(home)["EARNINGS", "MSFT"] == (str(day), "active")
+    since = utc_now().astimezone(ZoneInfo("America/New_York"))
+    flag = f"MSFT earnings, after close (unconfirmed since {since.day} {since:%b})"
+    assert flag in command("events", "list").output
+
+
+def test_a_near_event_of_a_watched_symbol_that_moves_is_shown_wherever_events_are(
+    command: Command, home: Home, yahoo: PageServer
+) -> None:
+    """The ex-dividend date falls on a Sunday, which is a warning of its own."""
+    day, later = session_in(5), session_in(12)
+    sunday = in_days(7 + (6 - in_days(0).weekday()) % 7)
+    yahoo.symbols["AAPL"] = (200, as_json(calendar_events([day], ex_dividend=sunday)))
+    assert command("watchlist", "add", "AAPL").exit_code == 0
+    assert command("run", *TASK, "--apply").exit_code == 0
+    closed = f"AAPL ex-dividend on {sunday}, a Sunday on which New York is closed"
+    assert any(closed in text for text in result_of(home)["warnings"])
+
+    yahoo.symbols["AAPL"] = (200, as_json(calendar_events([later], ex_dividend=sunday)))
+    text = f"AAPL earnings moved from {day} to {later}"
+    seen = command("run", *TASK)
+    assert f"warning  {text}" in seen.output
+    assert incidents(home) == [("event_moved", text)]
+    assert command("run", *TASK, "--apply").exit_code == 0
+    assert [one["text"] for one in result_of(home)["moved"]] == [text]
+    assert incidents(home) == [("event_moved", text)], "one, for the look and the apply"
+    assert f"Warning: {text}" in command("events", "list").output
+    assert overview_of(home)["market_events"]["moved"] == [text]
+
+
+WATCHED = tuple(f"W{chr(ord('A') + n)}" for n in range(12))
+
+
+def test_an_emptied_yahoo_undoes_nothing_and_is_one_notice(
+    command: Command, home: Home, yahoo: PageServer
+) -> None:
+    days = [in_days(3 + n) for n in range(12)]
+    for symbol, day in zip(WATCHED, days, strict=True):
+        yahoo.symbols[symbol] = (200, as_json(calendar_events([day])))
+    assert command("watchlist", "add", *WATCHED).exit_code == 0
+    assert command("run", *TASK, "--apply").exit_code == 0
+    before = rows_of(home)
+    assert len(before) == 12
+
+    no_dates = calendar_events()
+    no_node = calendar_events(ex_dividend=in_days(-30))
+    del no_node["quoteSummary"]["result"][0]["calendarEvents"]["earnings"]
+    for emptied, told in (
+        (no_dates, "12 of 12 events to come are no longer listed: WA earnings"),
+        (no_node, "bad payload: Yahoo's answer lacks earnings, and an event of it is stored (WA, "),
+    ):
+        for symbol in WATCHED:
+            yahoo.symbols[symbol] = (200, as_json(emptied))
+        done = command("run", *TASK, "--apply")
+        assert done.exit_code == 3, done.output
+        assert any(told in text for text in reports_of(home)[-1]["errors"])
+        assert rows_of(home) == before
+        assert [kind for kind, _ in incidents(home)] == ["failed"]
+        assert command("status", "--check").exit_code == 1
+
+
+def test_a_command_that_stores_what_an_override_showed_says_so_again(
+    command: Command, home: Home, yahoo: PageServer
+) -> None:
+    assert yahoo.symbols
+    allowed = ("--allow-large-change", "--reason", "it's true")
+    done = command("run", *TASK, "--symbol", "AAPL", *allowed)
+    assert "--allow-large-change --reason 'it'\"'\"'s true'" in done.output
+    assert reports_of(home)[-1]["overrides"] == {"allow_large_change": True}
+    receipt = read_receipt(home, result_of(home)["proposal_id"])
+    assert (receipt.allow_large_change, receipt.reason) == (True, "it's true")
 
 
 def test_a_dry_run_of_events_alone_is_not_promoted_and_the_way_is_named(

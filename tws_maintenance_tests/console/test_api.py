@@ -26,7 +26,9 @@ RUN = {"run_id", "report_id", "state", "steps", "checks", "run_url"}
 # Beyond what is promised in DESIGN.md; another one is a decision, not an accident.
 MORE = {
     "constituents": {"drift", "file_problem", "file_audit", "restored_at", "last_run"},
-    "market_events": {"status", "run_id", "run_url", "doubts", "needs_refresh", "service"},
+    "market_events": {
+        *("status", "run_id", "run_url", "doubts", "moved", "needs_refresh", "service"),
+    },
     "latest_report": {"run_id", "run_url"},
     "venues": {"timezone", "local_time"},
 }

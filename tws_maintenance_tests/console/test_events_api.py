@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from icalendar import Calendar
@@ -9,6 +10,9 @@ from icalendar import Calendar
 from tws_maintenance.clock import utc_now, utc_text
 from tws_maintenance.demo.events import as_json, calendar_events
 from tws_maintenance.demo.server import PageServer
+from tws_maintenance.market_events.model import EventType, Held, Unconfirmed
+from tws_maintenance.market_events.store import EventStore, SyncLog
+from tws_maintenance.settings import load_settings
 from tws_maintenance_tests.console.shapes import faults_of
 from tws_maintenance_tests.console.support import API, ENOUGH, Console, error_of, report_of
 from tws_maintenance_tests.support import result_of
@@ -65,6 +69,28 @@ def test_the_events_to_come_are_listed_by_day_and_kind(synced: Console, console:
     assert answer["last_sync"]["finished_at"] <= utc_text(utc_now())
     page = console.get("/maintenance/events", days=40, symbol="AAPL").text
     assert "AAPL" in page
+
+
+def test_a_near_event_that_is_no_longer_listed_is_marked_and_on_the_card(
+    synced: Console, console: Console
+) -> None:
+    assert synced is console
+    now, text = utc_now(), "AAPL earnings moved <b>away</b>"
+    move = {"event_type": "EARNINGS", "symbol": "AAPL", "text": text}
+    log = SyncLog("yahoo", "", now, now, now, now, "success", detail={"moved": [move]})
+    with EventStore(console.home, load_settings(console.home)) as store:
+        (one,) = [it for it in store.read() if it.event.event_type == EventType.EARNINGS]
+        with store.transaction() as writer:
+            writer.hold([Held(one, Unconfirmed(now, 1))])
+            writer.log(log)
+    day = now.astimezone(ZoneInfo("America/New_York")).date()
+    page = console.get("/maintenance/events", symbol="AAPL").text
+    assert f"unconfirmed since {day}" in page
+    assert text not in page
+    (earnings,) = console.json(f"{EVENTS}/upcoming", type="EARNINGS")["events"]
+    assert earnings["unconfirmed_since"] == str(day)
+    assert console.json(f"{API}/status")["market_events"]["moved"] == [text]
+    assert "AAPL earnings moved &lt;b&gt;" in console.get("/maintenance").text
 
 
 def test_the_calendar_holds_the_same(synced: Console, console: Console) -> None:

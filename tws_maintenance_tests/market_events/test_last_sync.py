@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tws_maintenance.market_events.last_sync import doubts, last_sync
+from tws_maintenance.market_events.last_sync import doubts, last_sync, moved_lately
 from tws_maintenance.market_events.model import PROVIDERS, EventType
 from tws_maintenance.market_events.tables import SyncLog
 
@@ -209,3 +209,24 @@ def test_the_last_sync_is_told_by_provider() -> None:
         ],
         "warnings": ["a word"],
     }
+
+
+def moved(symbol: str, kind: EventType = EventType.EARNINGS) -> dict[str, str]:
+    return {"symbol": symbol, "event_type": kind.value, "text": f"{symbol} {kind.value} moved"}
+
+
+def test_what_became_of_near_events_is_told_for_two_days() -> None:
+    logs = [
+        replace(log("yahoo", age=age), detail={"moved": found})
+        for age, found in (
+            (timedelta(hours=1), [moved("AAPL")]),
+            (timedelta(hours=2), [moved("MSFT"), moved("MSFT", EventType.DIVIDEND)]),
+            (timedelta(days=2), [moved("AAPL")]),
+            (timedelta(days=3), [moved("TSLA")]),
+        )
+    ]
+    both = ["MSFT EARNINGS moved", "MSFT DIVIDEND moved"]
+    assert moved_lately(logs, AT) == ["AAPL EARNINGS moved", *both]
+    assert moved_lately(logs, AT, symbol="MSFT") == both
+    assert moved_lately(logs, AT, event_type=EventType.DIVIDEND) == both[1:]
+    assert moved_lately(sync(), AT) == []

@@ -1,6 +1,7 @@
 """Staging and applying events, on SQLite and on PostgreSQL: nothing is lost, nothing is doubled."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -17,11 +18,13 @@ from tws_maintenance.market_events.model import (
     EventStatus,
     EventType,
     SymbolOutcome,
+    Unconfirmed,
     Window,
 )
 from tws_maintenance.market_events.proposal import RAW, STAGED
 from tws_maintenance.market_events.store import EventStore
 from tws_maintenance.market_events.sync import Synced
+from tws_maintenance.receipt import NO_OVERRIDE, Override, read_receipt
 from tws_maintenance.run_mark import RunMark
 from tws_maintenance.storage.locks import hold
 from tws_maintenance_tests.postgres import EventDatabase
@@ -30,6 +33,8 @@ NOW = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
 WINDOW = Window(NOW, 28)
 NEW_YORK = "America/New_York"
 SOON = date(2026, 12, 1)
+# Beyond the days in which a confirmed event stays although it is no longer listed.
+FAR = date(2026, 12, 10)
 
 
 def mark(minutes: int = 0) -> RunMark:
@@ -74,15 +79,19 @@ class Bench:
         self.store = EventStore(database.home, database.settings)
         self._runs = 0
 
-    def stage(self, *answers: Answer, window: Window = WINDOW) -> tuple[Synced, RunMark]:
+    def stage(
+        self, *answers: Answer, window: Window = WINDOW, override: Override = NO_OVERRIDE
+    ) -> tuple[Synced, RunMark]:
         self._runs += 1
         run = mark(self._runs)
-        synced = sync.stage(self.home, self.store, answers, window, ["AAPL"], run)
+        synced = sync.stage(self.home, self.store, answers, window, ["AAPL"], run, override)
         audit(self.home, synced.proposal_id, run)
         return synced, run
 
-    def apply(self, *answers: Answer, window: Window = WINDOW) -> Synced:
-        staged, run = self.stage(*answers, window=window)
+    def apply(
+        self, *answers: Answer, window: Window = WINDOW, override: Override = NO_OVERRIDE
+    ) -> Synced:
+        staged, run = self.stage(*answers, window=window, override=override)
         return self.applied(staged, run)
 
     def applied(self, staged: Synced, run: RunMark) -> Synced:
@@ -158,12 +167,12 @@ def test_an_event_that_moves_keeps_its_row(bench: Bench) -> None:
 
 def test_two_that_change_places_with_a_third_lose_nothing(bench: Bench) -> None:
     """A dividend moves to the day on which another row of the symbol stood once."""
-    bench.apply(yahoo(earnings("AAPL", date(2026, 12, 1))))
+    bench.apply(yahoo(earnings("AAPL", FAR)))
     bench.apply(yahoo(silent=("AAPL",)))
-    assert bench.held() == {"AAPL": ("2026-12-01", "stale")}
-    bench.apply(yahoo(earnings("AAPL", date(2026, 12, 3))))
-    bench.apply(yahoo(earnings("AAPL", date(2026, 12, 1))))
-    assert bench.held() == {"AAPL": ("2026-12-01", "updated")}
+    assert bench.held() == {"AAPL": ("2026-12-10", "stale")}
+    bench.apply(yahoo(earnings("AAPL", date(2026, 12, 12))))
+    bench.apply(yahoo(earnings("AAPL", FAR)))
+    assert bench.held() == {"AAPL": ("2026-12-10", "updated")}
 
 
 def test_a_provider_or_a_symbol_that_failed_keeps_its_events(bench: Bench) -> None:
@@ -176,11 +185,11 @@ def test_a_provider_or_a_symbol_that_failed_keeps_its_events(bench: Bench) -> No
 
 
 def test_only_a_good_answer_makes_an_event_stale_and_it_comes_back(bench: Bench) -> None:
-    bench.apply(yahoo(earnings("AAPL")))
+    bench.apply(yahoo(earnings("AAPL", FAR)))
     assert counts(bench.apply(yahoo(silent=("AAPL",)))) == [(0, 0, 1, 0)]
-    assert bench.held() == {"AAPL": ("2026-12-01", "stale")}
-    assert counts(bench.apply(yahoo(earnings("AAPL")))) == [(0, 1, 0, 0)]
-    assert bench.held() == {"AAPL": ("2026-12-01", "updated")}
+    assert bench.held() == {"AAPL": ("2026-12-10", "stale")}
+    assert counts(bench.apply(yahoo(earnings("AAPL", FAR)))) == [(0, 1, 0, 0)]
+    assert bench.held() == {"AAPL": ("2026-12-10", "updated")}
 
 
 def test_a_cancelled_event_stays_cancelled(bench: Bench) -> None:
@@ -367,3 +376,144 @@ def test_five_hundred_symbols_are_one_transaction(bench: Bench) -> None:
     moved = bench.apply(yahoo(*(earnings(symbol, date(2026, 12, 2)) for symbol in symbols)))
     assert counts(moved) == [(0, 500, 0, 0)]
     assert {one.status for one in bench.store.read()} == {EventStatus.UPDATED}
+
+
+DAY = timedelta(days=1)
+
+
+def test_a_near_event_stays_until_three_rounds_over_two_days_agree(bench: Bench) -> None:
+    gone = yahoo(silent=("AAPL",))
+    bench.apply(yahoo(earnings("AAPL")))
+    for round_number, days in enumerate((0, 0.5, 1.9), start=1):
+        done = bench.apply(gone, window=Window(NOW + days * DAY, 28))
+        assert counts(done) == [(0, 0, 0, 0)]
+        (stored,) = bench.store.read()
+        assert stored.status == EventStatus.ACTIVE
+        assert Unconfirmed.of(stored.event) == Unconfirmed(NOW, round_number)
+    assert done.after_count == 1
+    assert counts(bench.apply(gone, window=Window(NOW + 2 * DAY, 28))) == [(0, 0, 1, 0)]
+    assert bench.held() == {"AAPL": ("2026-12-01", "stale")}
+
+
+def test_an_event_that_is_listed_again_is_confirmed_again(bench: Bench) -> None:
+    bench.apply(yahoo(earnings("AAPL")))
+    bench.apply(yahoo(silent=("AAPL",)))
+    assert counts(bench.apply(yahoo(earnings("AAPL")))) == [(0, 0, 0, 1)]
+    (stored,) = bench.store.read()
+    assert (stored.status, stored.event.detail) == (EventStatus.ACTIVE, {})
+
+
+def symbols(count: int) -> list[str]:
+    return [f"S{n:02}" for n in range(count)]
+
+
+def without(count: int, of: int) -> Answer:
+    """Return an answer about `of` symbols that lists no date for the first `count`."""
+    names = symbols(of)
+    return yahoo(*(earnings(one, FAR) for one in names[count:]), silent=tuple(names[:count]))
+
+
+@pytest.mark.parametrize(
+    ("gone", "of", "is_refused"), [(3, 3, False), (4, 16, False), (4, 15, True), (12, 12, True)]
+)
+def test_an_answer_that_withdraws_more_than_a_quarter_fails_its_provider(
+    bench: Bench, gone: int, of: int, *, is_refused: bool
+) -> None:
+    bench.apply(without(0, of), fed())
+    before = bench.held()
+    done = bench.apply(without(gone, of), fed())
+    yahoos, feds = done.outcomes
+    assert (yahoos.status, feds.status) == ("failed" if is_refused else "success", "success")
+    if not is_refused:
+        assert counts(done)[0] == (0, 0, gone, of - gone)
+        return
+    assert bench.held() == before
+    (told,) = yahoos.errors
+    assert told.startswith(f"{gone} of {of} events to come are no longer listed: S00 earnings on ")
+    assert "S03 earnings on 2026-12-10" in told
+    assert "--allow-large-change" in told
+    assert done.after_count == of + 1
+    log = {one.provider: one for one in bench.store.sync_logs(limit=2)}["yahoo"]
+    assert (log.status, log.error_message, log.stale_count) == ("failed", told, 0)
+
+
+@pytest.mark.parametrize("soon", [SOON, FAR])
+def test_what_would_stay_unconfirmed_counts_as_withdrawn(bench: Bench, soon: date) -> None:
+    """Yahoo reclassified its entries once: every date was gone, the near ones too."""
+    names = symbols(5)
+    bench.apply(yahoo(*(earnings(one, soon) for one in names)))
+    before = bench.store.read()
+    done = bench.apply(yahoo(silent=tuple(names)), fed())
+    assert [one.status for one in done.outcomes] == ["failed", "success"]
+    assert [one for one in bench.store.read() if one.source == "yahoo"] == before
+
+
+def test_what_moves_beyond_the_window_is_refused_with_the_rest(bench: Bench) -> None:
+    """The audit passes all the same: what is refused is not judged as if it were to be stored."""
+    bench.apply(without(0, 8), fed())
+    moved = earnings("S07", date(2026, 12, 28))
+    done = bench.apply(yahoo(moved, silent=tuple(symbols(7))), fed())
+    assert [one.status for one in done.outcomes] == ["failed", "success"]
+    assert bench.held()["S07"] == ("2026-12-10", "active")
+
+
+def test_an_override_lets_them_go_and_is_kept_in_the_receipt(bench: Bench) -> None:
+    bench.apply(without(0, 6))
+    done = bench.apply(without(6, 6), override=Override(True, "all six were delisted"))
+    assert counts(done) == [(0, 0, 6, 0)]
+    (warned,) = done.outcomes[0].answer.warnings
+    assert warned.startswith("6 of 6 events to come are no longer listed: ")
+    assert warned.endswith(": allowed by --allow-large-change, all six were delisted")
+    receipt = read_receipt(bench.home, done.proposal_id)
+    assert (receipt.allow_large_change, receipt.reason) == (True, "all six were delisted")
+    assert receipt.limits == {"fail_stale": 0.25}
+
+
+def test_those_that_an_override_let_go_are_not_refused_again_when_they_go(bench: Bench) -> None:
+    names = tuple(symbols(5))
+    bench.apply(yahoo(*(earnings(one) for one in names)))
+    bench.apply(yahoo(silent=names), override=Override(True, "they moved to a call"))
+    bench.apply(yahoo(silent=names), window=Window(NOW + DAY, 28))
+    done = bench.apply(yahoo(silent=names), window=Window(NOW + 2 * DAY, 28))
+    assert counts(done) == [(0, 0, 5, 0)]
+
+
+def test_an_answer_without_a_node_that_had_to_be_there_is_a_bad_payload(bench: Bench) -> None:
+    """What the rest of it says is good: the dividend that moved is followed."""
+    dividend = Event(
+        EventType.DIVIDEND, "AAPL", "AAPL ex-dividend", date(2026, 12, 8), NEW_YORK, symbol="AAPL"
+    )
+    moved = Event.from_dict(dividend.to_dict() | {"event_date": "2026-12-07"})
+    bench.apply(yahoo(earnings("AAPL", FAR), dividend))
+    lost = replace(yahoo(moved), silent={"AAPL": (EventType.EARNINGS,)})
+    done = bench.apply(lost)
+    (outcome,) = done.outcomes
+    assert outcome.status == "partial_failure"
+    assert outcome.answer.symbols["AAPL"] == (
+        SymbolOutcome.BAD_PAYLOAD,
+        "the answer lacks earnings",
+    )
+    (told,) = outcome.errors
+    assert told.startswith("bad payload: Yahoo's answer lacks earnings, and an event of it is ")
+    assert [(str(one.event.event_date), one.status.value) for one in bench.store.read()] == [
+        ("2026-12-07", "updated"),
+        ("2026-12-10", "active"),
+    ]
+
+
+@pytest.mark.parametrize("stored", [(), (date(2026, 11, 20),)], ids=["none", "over"])
+def test_a_fund_without_earnings_is_a_good_answer(bench: Bench, stored: tuple[date, ...]) -> None:
+    bench.apply(yahoo(earnings("AAPL", FAR)), window=Window(NOW - 9 * DAY, 90))
+    if stored:
+        bench.apply(yahoo(earnings("SPY", *stored)), window=Window(NOW - 5 * DAY, 28))
+    done = bench.apply(replace(yahoo(silent=("SPY",)), silent={"SPY": (EventType.EARNINGS,)}))
+    assert (done.outcomes[0].status, done.outcomes[0].errors) == ("success", ())
+
+
+def test_a_move_is_kept_in_the_log_for_whoever_lists_the_events(bench: Bench) -> None:
+    bench.apply(yahoo(earnings("AAPL"), earnings("MSFT")))
+    bench.apply(yahoo(earnings("AAPL", date(2026, 12, 3)), earnings("MSFT", date(2026, 12, 3))))
+    log, *_ = bench.store.sync_logs()
+    assert [one["text"] for one in log.detail["moved"]] == [
+        "AAPL earnings moved from 2026-12-01 to 2026-12-03"
+    ]

@@ -1,5 +1,6 @@
 """What comes, told by the calendar of each market, wherever this machine stands."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ from tws_maintenance.market_events.model import (
     EventStatus,
     EventType,
     StoredEvent,
+    Unconfirmed,
 )
 from tws_maintenance.market_events.upcoming import Upcoming, upcoming
 
@@ -223,6 +225,15 @@ def test_severity_grows_as_the_day_comes(event_type: EventType, severities: str)
     assert found == severities.split()
 
 
+def test_since_when_an_event_is_unconfirmed_is_a_day_of_its_market() -> None:
+    """Late in the evening of the 20th in New York it is the 21st in Singapore."""
+    since = datetime(2026, 11, 20, 23, 0, tzinfo=UTC)
+    one = stored(EventType.EARNINGS, THANKSGIVING, SINGAPORE, symbol="D05.SI")
+    marked = replace(one, event=Unconfirmed(since, 1).on(one.event))
+    (found,) = upcoming([marked], local(SINGAPORE, 2026, 11, 22, 9, 30))
+    assert found.to_dict()["unconfirmed_since"] == "2026-11-21"
+
+
 def test_an_event_is_told_in_the_robots_words() -> None:
     (found,) = upcoming([DECISION], local(NEW_YORK, 2026, 12, 8, 9, 30))
     assert found.to_dict() == {
@@ -238,6 +249,7 @@ def test_an_event_is_told_in_the_robots_words() -> None:
         "source": "yahoo",
         "confidence": "confirmed",
         "status": "active",
+        "unconfirmed_since": None,
         "severity": "high",
         "days_away": 1,
         "is_portfolio_relevant": True,

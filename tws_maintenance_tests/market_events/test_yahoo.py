@@ -9,7 +9,7 @@ import pytest
 from tws_maintenance.errors import PageChanged
 from tws_maintenance.market_events.markets import venue_of
 from tws_maintenance.market_events.model import Confidence, Event, EventType
-from tws_maintenance.market_events.yahoo import parse
+from tws_maintenance.market_events.yahoo import parse, silent_types
 from tws_maintenance.venues import XHKG, XNYS, XSES, Venue
 from tws_maintenance_tests.support import SHARED
 
@@ -62,6 +62,27 @@ def test_an_ex_dividend_date_is_the_utc_date_of_its_midnight() -> None:
     assert (event.event_type, event.event_date) == (EventType.DIVIDEND, date(2025, 2, 10))
     assert (event.start_at_utc, event.event_time) == (None, None)
     assert event.detail["payment_date"] == "2025-02-13"
+
+
+@pytest.mark.usefixtures("host_zone")
+@pytest.mark.parametrize(
+    ("venue", "at"),
+    [
+        (XNYS, (2026, 12, 9, 5, 0)),
+        (XNYS, (2026, 12, 9, 0, 0)),
+        (XHKG, (2026, 12, 8, 16, 0)),
+        (XSES, (2026, 12, 8, 16, 0)),
+        (XSES, (2026, 12, 9, 0, 0)),
+    ],
+)
+def test_midnight_where_the_exchange_is_stands_for_that_date(
+    venue: Venue, at: tuple[int, ...]
+) -> None:
+    """In UTC Hong Kong's would be the day before."""
+    when = epoch(*at)
+    (event,) = parse("A", venue, payload(exDividendDate=when, dividendDate=when))
+    assert event.event_date == date(2026, 12, 9)
+    assert event.detail["payment_date"] == "2026-12-09"
 
 
 def test_what_is_only_estimated_is_a_span_of_days_without_a_time() -> None:
@@ -129,7 +150,46 @@ def test_only_what_json_can_say_again_is_kept_of_an_answer() -> None:
 
 def test_a_symbol_without_dates_has_no_event() -> None:
     assert parse("A", XNYS, payload()) == ()
-    assert parse("A", XNYS, payload({"earningsDate": None})) == ()
+    assert silent_types(payload()) == (EventType.DIVIDEND,)
+
+
+def calendar(**nodes: Any) -> dict[str, Any]:
+    told = {"maxAge": 1, **nodes}
+    return {"quoteSummary": {"result": [{"calendarEvents": told}], "error": None}}
+
+
+EMPTIED = [{}, {"earnings": None}, {"earnings": {}}, {"earningz": {"earningsDate": [1746446400]}}]
+
+
+@pytest.mark.parametrize("nodes", EMPTIED)
+def test_an_answer_without_earnings_says_nothing_about_them(nodes: dict[str, Any]) -> None:
+    """A fund that pays has an ex-dividend date alone; with neither it is no answer."""
+    answer = calendar(**nodes, exDividendDate=1739145600)
+    (event,) = parse("SPY", XNYS, answer)
+    assert event.event_type == EventType.DIVIDEND
+    assert silent_types(answer) == (EventType.EARNINGS,)
+    with pytest.raises(PageChanged):
+        parse("SPY", XNYS, calendar(**nodes))
+
+
+@pytest.mark.parametrize(
+    "earnings",
+    [
+        [],
+        {"earningsDate": None},
+        {"earningsDates": [1746446400], "isEarningsDateEstimate": True},
+        {"earningsAverage": 1.5},
+    ],
+)
+def test_earnings_of_another_form_are_no_answer_whatever_stands_beside_them(earnings: Any) -> None:
+    with pytest.raises(PageChanged, match="earnings"):
+        parse("A", XNYS, calendar(earnings=earnings, exDividendDate=1739145600))
+
+
+@pytest.mark.parametrize("value", [None, {}])
+def test_an_emptied_ex_dividend_date_is_silence(value: Any) -> None:
+    answer = payload(exDividendDate=value)
+    assert (parse("A", XNYS, answer), silent_types(answer)) == ((), (EventType.DIVIDEND,))
 
 
 @pytest.mark.parametrize(

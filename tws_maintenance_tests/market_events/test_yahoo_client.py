@@ -14,7 +14,7 @@ from yfinance.data import SingletonMeta
 from tws_maintenance.clock import utc_now
 from tws_maintenance.demo.events import as_json, calendar_events
 from tws_maintenance.demo.server import QUOTE_PATH, PageServer
-from tws_maintenance.market_events.model import Answer
+from tws_maintenance.market_events.model import Answer, EventType
 from tws_maintenance.market_events.yahoo_client import YahooClient
 from tws_maintenance.settings import EventSettings, HttpSettings
 from tws_maintenance_tests.sources.faulty_server import (
@@ -248,3 +248,14 @@ def test_the_dates_are_those_told(yahoo: PageServer) -> None:
         ("EARNINGS", soon),
         ("DIVIDEND", soon),
     ]
+
+
+def test_a_fund_without_a_node_of_earnings_is_named_and_has_answered(yahoo: PageServer) -> None:
+    told = calendar_events(ex_dividend=SOON)
+    del told["quoteSummary"]["result"][0]["calendarEvents"]["earnings"]
+    yahoo.symbols["SPY"] = (200, as_json(told))
+    answer = ask(yahoo.origin, "SPY", "AAPL")
+    assert outcomes(answer) == {"SPY": "ok", "AAPL": "ok"}
+    assert answer.silent == {"SPY": (EventType.EARNINGS,)}
+    assert answer.warnings == ("Yahoo's answer says nothing about earnings of SPY, as of a fund",)
+    assert Answer.from_dict(json.loads(json.dumps(answer.to_dict()))) == answer

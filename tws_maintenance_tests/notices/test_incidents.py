@@ -1,5 +1,6 @@
 """What an operator hears of, and that it stays one incident as long as it is the same."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -123,6 +124,46 @@ def test_a_list_of_a_clock_that_was_ahead_is_stale(home: Home) -> None:
         *CONSTITUENT_TASKS,
         MARKET_EVENTS,
     ]
+
+
+def moved_to(home: Home, at: datetime, to: str, *, dry_run: bool) -> str:
+    """Write the report of a run that found AAPL's earnings on another day."""
+    report_id = synced(home, at, dry_run=dry_run)
+    move = {
+        "kind": "moved",
+        "event_type": "EARNINGS",
+        "symbol": "AAPL",
+        "before": "2026-11-25",
+        "after": to,
+        "text": f"AAPL earnings moved from 2026-11-25 to {to}",
+    }
+    path = home.reports / f"{report_id.removeprefix('maintenance_')}.json"
+    path.write_text(path.read_text().replace('"moved": []', f'"moved": [{json.dumps(move)}]'))
+    return report_id
+
+
+def test_a_near_event_that_moved_is_one_incident_for_two_days(home: Home) -> None:
+    looked = moved_to(home, AT + HOUR, "2026-11-27", dry_run=True)
+    (one,) = found(home, AT + 2 * HOUR)
+    assert one.key == "event_moved:moved:EARNINGS:AAPL:2026-11-25:2026-11-27"
+    assert (one.kind, one.subject) == (
+        "event_moved",
+        "AAPL earnings moved from 2026-11-25 to 2026-11-27",
+    )
+    assert one.text.splitlines() == [
+        f"Report: {looked} (seen by a dry run, not stored).",
+        "Look: python -m tws_maintenance events list --symbol AAPL",
+    ]
+    stored = moved_to(home, AT + 3 * HOUR, "2026-11-27", dry_run=False)
+    (again,) = found(home, AT + 4 * HOUR)
+    assert again.key == one.key
+    assert f"Report: {stored} (stored)." in again.text
+    moved_to(home, AT + 5 * HOUR, "2026-11-30", dry_run=False)
+    assert [key.rsplit(":")[-1] for key in keys(home, AT + 6 * HOUR)] == [
+        "2026-11-30",
+        "2026-11-27",
+    ]
+    assert keys(home, AT + 5 * HOUR + 2.1 * DAY) == []
 
 
 def test_a_live_file_that_is_broken_missing_or_short_is_told(home: Home) -> None:

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from tws_maintenance.console.problems import Problem
+from tws_maintenance.errors import UsageError
 from tws_maintenance.indices import (
     CONSTITUENT_TASKS,
     DEFAULT_DAYS,
@@ -26,6 +27,7 @@ from tws_maintenance.indices import (
     TASK_GROUPS,
     TASKS,
 )
+from tws_maintenance.market_events.markets import MARKETS, read_symbol
 
 MAX_WAIT_SECONDS = 120
 DEFAULT_WAIT_SECONDS = 30
@@ -37,16 +39,30 @@ BACKUP_PATTERN = r"^(newest|[0-9]{8}_[0-9]{6}(_[0-9]{1,4})?)$"
 # One line of plain text: it goes into reports, logs and a terminal.
 PLAIN_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 # As `tws_maintenance.market_events.markets` reads them, in their canonical form only.
-SYMBOL_PATTERN = (
-    r"^([A-Z][A-Z0-9]{0,9}(-[A-Z0-9]{1,2})?|[A-Z0-9]{2,10}\.SI"
-    r"|[0-9]{4,5}\.HK|[A-Z][A-Z0-9]{1,9}\.HK)$"
-)
+SYMBOL_PATTERN = f"^({'|'.join(market.pattern for market in MARKETS)})$"
 MAX_SYMBOLS = 100
 
 # Literal over the declared tasks: a new index needs no line here.
 TaskName = Literal[*TASKS, *TASK_GROUPS]  # type: ignore[valid-type]
 PromotableTask = Literal[*CONSTITUENT_TASKS]  # type: ignore[valid-type]
-Symbol = Annotated[str, Field(pattern=SYMBOL_PATTERN, examples=["AAPL", "D05.SI", "0005.HK"])]
+
+
+def _canonical(value: Any) -> Any:
+    """Say of another text what is wrong with it, or how it is written; the pattern would not."""
+    if isinstance(value, str) and not re.fullmatch(SYMBOL_PATTERN.strip("^$"), value):
+        try:
+            symbol = read_symbol(value)
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+        raise ValueError(f"{value!r} is written {symbol}")
+    return value
+
+
+Symbol = Annotated[
+    str,
+    Field(pattern=SYMBOL_PATTERN, examples=["AAPL", "D05.SI", "0005.HK"]),
+    BeforeValidator(_canonical),
+]
 Wait = Annotated[
     float,
     Field(

@@ -119,6 +119,21 @@ def test_symbols_are_watched_and_no_longer(unwatched: Console) -> None:
     assert unwatched.json(WATCHLIST)["count"] == 3
 
 
+def test_a_symbol_of_another_market_is_named_by_api_and_page(unwatched: Console) -> None:
+    for text, told in (
+        ("VOD.L", "symbol: 'VOD.L' is a symbol of another market (.L is London)"),
+        ("MKC.V", "symbol: 'MKC.V' can be two things. Which one is meant?"),
+        ("brk.b", "symbol: 'brk.b' is written BRK-B"),
+    ):
+        refused = unwatched.post(WATCHLIST, {"symbol": text})
+        assert error_of(refused) == (400, "invalid_body")
+        assert told in refused.get_json()["error"]["message"]
+    refused = unwatched.form("/maintenance/watchlist/add", symbols="AAPL VOD.L")
+    assert refused.status_code == 400
+    assert ".L is London" in refused.text
+    assert not unwatched.home.watchlist.exists()
+
+
 def test_the_page_of_the_watchlist_takes_what_people_write(unwatched: Console) -> None:
     answer = unwatched.form("/maintenance/watchlist/add", symbols="aapl, d05.si  5.hk")
     assert (answer.status_code, answer.location) == (303, "/maintenance/watchlist")

@@ -81,6 +81,8 @@ def answer(venue: Venue, window: Window) -> VenueCalendar:
         first |= {day: one for day, one in days.items() if today <= day <= last}
     try:
         second = _second_opinion(venue, today, last)
+        if second.until < min(last, until):
+            told.append(only_one_knows(venue, second.until))
     # Whatever it raises, only the comparison is lost.
     except Exception as error:  # noqa: BLE001
         second = SecondOpinion({}, date.min, has_early_closes=False)
@@ -90,6 +92,31 @@ def answer(venue: Venue, window: Window) -> VenueCalendar:
         )
     events, contradictions = compare(venue, first, second, until)
     return VenueCalendar(events, until, (*told, *contradictions))
+
+
+def only_one_knows(venue: Venue, ends: date) -> str:
+    """Return what it means that the second opinion about `venue` ends with the day `ends`."""
+    return (
+        f"{venue.name}'s holidays after {ends} are known to the package {FIRST} only: {SECOND} "
+        f"ends there, so that nothing cross-checks them. Update {SECOND} when it knows more"
+    )
+
+
+def second_opinion_ends(venue: Venue) -> date | None:
+    """Return the last day that exchange_calendars knows of `venue`, None where it has no end.
+
+    Raises:
+        SourceError: it cannot be told.
+    """
+    try:
+        bound = _second_calendar(venue).bound_max()
+    # Whatever it raises must not pass for a calendar without an end.
+    except Exception as error:
+        raise SourceError(
+            f"the end of {SECOND}' record of {venue.name} ({venue.code}) cannot be told: "
+            f"{type(error).__name__}: {error}. Reinstall or update it."
+        ) from error
+    return None if bound is None else bound.date()
 
 
 def known_until(venue: Venue, today: date) -> date:
@@ -261,12 +288,19 @@ def _day(text: str, closes: time | None) -> Day:
     return Day(closes, name, text, is_estimated=is_estimated)
 
 
+def _second_calendar(venue: Venue) -> Any:
+    """Return the class of exchange_calendars for `venue`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pandas' deprecations, of which it has its share
+        module = import_module(f"{SECOND}.exchange_calendar_{venue.code.lower()}")
+    return getattr(module, f"{venue.code}ExchangeCalendar")
+
+
 def _second_opinion(venue: Venue, first: date, last: date) -> SecondOpinion:
     """Return what exchange_calendars says from `first` to `last`, or to where its record ends."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pandas' deprecations, of which it has its share
-        module = import_module(f"{SECOND}.exchange_calendar_{venue.code.lower()}")
-        kind = getattr(module, f"{venue.code}ExchangeCalendar")
+        kind = _second_calendar(venue)
         bound = kind.bound_max()
         until = last if bound is None else min(last, bound.date())
         if until < first:

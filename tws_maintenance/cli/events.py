@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime
+from pathlib import Path
 
 import click
 
@@ -73,13 +74,20 @@ def list_command(
 
 
 @events.command("export")
-@click.option("--ics", is_flag=True, help="As an iCalendar file, on stdout. The only format.")
+@click.option("--ics", is_flag=True, help="As an iCalendar file. The only format.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write FILE, whole or not at all, instead of stdout.",
+)
 @pass_home
-def export_command(home: Home, ics: bool) -> None:
-    """Write every stored event to come to stdout, for a program that keeps calendars."""
+def export_command(home: Home, ics: bool, output: Path | None) -> None:
+    """Write every stored event to come, for a program that keeps calendars."""
     from tws_maintenance.clock import utc_now
     from tws_maintenance.errors import UsageError
     from tws_maintenance.market_events.agenda import read_calendar
+    from tws_maintenance.market_events.export import write_calendar
     from tws_maintenance.settings import load_settings
 
     if not ics:
@@ -87,8 +95,12 @@ def export_command(home: Home, ics: bool) -> None:
     content, warnings = read_calendar(home, load_settings(home), utc_now())
     for text in warnings:
         click.echo(f"Warning: {text}", err=True)
-    # As bytes: a text stream may turn the line ends of RFC 5545 into the system's own.
-    click.echo(content, nl=False)
+    if output is None:
+        # As bytes: a text stream may turn the line ends of RFC 5545 into the system's own.
+        click.echo(content, nl=False)
+        return
+    write_calendar(output, content)
+    click.echo(f"Written: {output}")
 
 
 def _print(found: list[Upcoming], at: datetime) -> None:

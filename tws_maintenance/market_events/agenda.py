@@ -66,7 +66,7 @@ def read_calendar(home: Home, settings: Settings, at: datetime) -> tuple[bytes, 
     Raises:
         StoreError: as `read_agenda`.
     """
-    from tws_maintenance.market_events.export import to_icalendar
+    from tws_maintenance.market_events.export import WITHDRAWN_DAYS, to_icalendar
 
     if settings.events_service == EventsService.ROBOT:
         from tws_maintenance.robot import agenda as robot
@@ -75,7 +75,8 @@ def read_calendar(home: Home, settings: Settings, at: datetime) -> tuple[bytes, 
         told = list(robot.doubts_of(found, at, settings.events.max_age_days))
         return to_icalendar(robot.events_of(found), at), told
     with EventStore(home, settings) as store:
-        content = to_icalendar(store.read(not_before=(at - READ_BACK).date()), at)
+        not_before = (at - READ_BACK - WITHDRAWN_DAYS).date()
+        content = to_icalendar(store.read(not_before=not_before), at)
         logs = store.sync_logs(limit=LOGS_READ)
     return content, doubts(logs, at, days=0, max_age_days=settings.events.max_age_days)
 

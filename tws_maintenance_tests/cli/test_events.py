@@ -1,9 +1,12 @@
 """`events` as an operator reads it: what comes, and whether the list can be trusted."""
 
 import json
+import os
+import stat
 import subprocess
 import sys
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import icalendar
@@ -293,6 +296,49 @@ def test_an_export_of_nothing_is_a_calendar_and_a_warning(command: Command, home
     assert icalendar.Calendar.from_ical(done.stdout_bytes).walk("VEVENT") == []
     assert done.stderr == "Warning: There was no sync yet: nothing is known of what comes.\n"
     assert list(home.root.iterdir()) == []
+
+
+def test_an_export_goes_into_a_file_whole(command: Command, home: Home, tmp_path: Path) -> None:
+    synced(home, yahoo=[earnings("AAPL", in_days(300))])
+    expected = command("events", "export", "--ics").stdout_bytes
+    target, link = tmp_path / "events.ics", tmp_path / "link.ics"
+    target.write_text("an older calendar")
+    target.chmod(0o640)
+    link.symlink_to(target)
+
+    done = command("events", "export", "--ics", "--output", str(link))
+
+    assert (done.exit_code, done.stdout) == (0, f"Written: {link}\n")
+    assert target.read_bytes() == expected
+    assert b"AAPL earnings" in expected
+    assert link.is_symlink()
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["events.ics", "home", "link.ics"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (".", "it is a folder; name a file in it"),
+        ("nowhere/events.ics", "there is no folder {0}/nowhere; make it first"),
+        ("pipe", "it is neither a file nor a new name"),
+        ("file/events.ics", "there is no folder {0}/file; make it first"),
+        ("n" * 300, "File name too long. Nothing was changed there"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_named(
+    command: Command, tmp_path: Path, name: str, told: str
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").write_text("not a folder")
+    before = sorted(one.name for one in tmp_path.iterdir())
+
+    done = command("events", "export", "--ics", "--output", str(tmp_path / name))
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"The calendar cannot be written to {tmp_path / name}: " in done.stderr
+    assert told.format(tmp_path) in done.stderr
+    assert sorted(one.name for one in tmp_path.iterdir()) == before
 
 
 def test_an_export_names_its_format(command: Command) -> None:

@@ -9,6 +9,7 @@ from tws_maintenance.clock import utc_now
 from tws_maintenance.console import bodies
 from tws_maintenance.console.api import query_as
 from tws_maintenance.console.backend import Backend
+from tws_maintenance.console.closing import add_closure, remove_closure
 from tws_maintenance.console.presenting import curve, page
 from tws_maintenance.console.problems import Problem
 from tws_maintenance.constituents.backups import list_backups
@@ -19,7 +20,14 @@ from tws_maintenance.constituents.history import (
     members_on,
     read_history,
 )
-from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES, Index, index_of_task
+from tws_maintenance.indices import (
+    CONSTITUENT_TASKS,
+    INDICES,
+    MAX_DAYS,
+    VENUES,
+    Index,
+    index_of_task,
+)
 from tws_maintenance.market_events.agenda import read_agenda
 from tws_maintenance.market_events.model import EventType
 from tws_maintenance.market_events.watchlist import (
@@ -110,7 +118,26 @@ def _add_events(blueprint: Blueprint, backend: Backend) -> None:
             event_type=EventType(query.type) if query.type else None,
             symbol=query.symbol,
         )
-        return page("events", agenda=agenda, query=query, at=at, types=list(EventType))
+        types = list(EventType)
+        return page("events", agenda=agenda, query=query, at=at, types=types, venues=VENUES)
+
+    @blueprint.post("/maintenance/events/closures/add")
+    def closure_add() -> Any:
+        form = {name: value.strip() for name, value in request.form.items() if value.strip()}
+        names = ("type", "venue", "date", "closes", "title", "reason")
+        body = bodies.read_values(
+            bodies.ClosureBody, {name: form[name] for name in names if name in form}
+        )
+        added = add_closure(backend, body)
+        flash(f"Counted from now on: {added.event.event_date}, {added.event.title}.")
+        return redirect(url_for("maintenance.events", days=MAX_DAYS), SEE_OTHER)
+
+    @blueprint.post("/maintenance/events/closures/remove")
+    def closure_remove() -> Any:
+        values = {name: request.form.get(name, "") for name in ("venue", "date", "reason")}
+        removed = remove_closure(backend, bodies.read_values(bodies.ClosureRemovalBody, values))
+        flash(f"No longer counted: {removed.event.event_date}, {removed.event.title}.")
+        return redirect(url_for("maintenance.events"), SEE_OTHER)
 
 
 def _add_watchlist(blueprint: Blueprint, backend: Backend) -> None:

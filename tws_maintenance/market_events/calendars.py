@@ -8,6 +8,7 @@ fetched here, so what an exchange announced after the packages were released is 
 
 import re
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from importlib import import_module
@@ -50,6 +51,11 @@ class Day:
     name: str = ""
     text: str = ""
     is_estimated: bool = False
+
+
+# What the operator knows of the venues, by code: it stands beside what the packages say.
+Closures = Mapping[str, Mapping[date, Day]]
+NO_CLOSURES: Closures = {}
 
 
 @dataclass(frozen=True)
@@ -183,15 +189,30 @@ def days_of(venue: Venue, year: int) -> dict[date, Day] | None:
     return {day: one for day, one in days.items() if day.weekday() < SATURDAY}
 
 
-def is_closed_day(venue: Venue, day: date, *, at: datetime | None = None) -> bool | None:
+def with_closures(venue: Venue, days: Mapping[date, Day], closures: Closures) -> dict[date, Day]:
+    """Return `days` with those that the operator knows of: closed wins over closing early."""
+    merged = dict(days)
+    for day, own in closures.get(venue.code, {}).items():
+        is_closed = day in merged and merged[day].closes is None
+        merged[day] = merged[day] if is_closed else own
+    return merged
+
+
+def is_closed_day(
+    venue: Venue, day: date, *, at: datetime | None = None, closures: Closures = NO_CLOSURES
+) -> bool | None:
     """Tell whether `venue` is closed all of `day` (local): True, False, or None for unknown.
 
-    `at` (aware) is the present instant, now unless given. Only `holidays` is asked.
+    `at` (aware) is the present instant, now unless given. Only `holidays` is asked, and the
+    operator's `closures`.
 
     Raises:
         SourceError: the holidays cannot be told.
     """
     if day.weekday() >= SATURDAY:
+        return True
+    own = closures.get(venue.code, {}).get(day)
+    if own is not None and own.closes is None:
         return True
     today = (at or utc_now()).astimezone(ZoneInfo(venue.timezone)).date()
     days = days_of(venue, day.year)
@@ -200,7 +221,7 @@ def is_closed_day(venue: Venue, day: date, *, at: datetime | None = None) -> boo
     return day in days and days[day].closes is None
 
 
-def may_be_open(venue: Venue, at: datetime) -> bool:
+def may_be_open(venue: Venue, at: datetime, closures: Closures = NO_CLOSURES) -> bool:
     """Tell whether `at` (aware) falls into a session; a day of which nothing is known may be one.
 
     Early closes are left out: whoever asks wants to know when to be careful.
@@ -208,7 +229,8 @@ def may_be_open(venue: Venue, at: datetime) -> bool:
     if not venue.may_be_open(at):
         return False
     try:
-        return is_closed_day(venue, at.astimezone(ZoneInfo(venue.timezone)).date()) is not True
+        day = at.astimezone(ZoneInfo(venue.timezone)).date()
+        return is_closed_day(venue, day, closures=closures) is not True
     except SourceError:
         return True
 

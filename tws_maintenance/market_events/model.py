@@ -264,6 +264,8 @@ CALENDARS = Provider(
     (EventType.MARKET_HOLIDAY, EventType.MARKET_EARLY_CLOSE),
 )
 PROVIDERS = {one.name: one for one in (YAHOO, FEDERAL_RESERVE, CALENDARS)}
+# The source of what the operator added; nobody is asked for it, and no sync touches it.
+OPERATOR = "operator"
 
 
 def provider_title(name: str) -> str:

@@ -13,12 +13,14 @@ import dagster as dg
 from tws_maintenance.clock import utc_now
 from tws_maintenance.home import Home, find_home
 from tws_maintenance.indices import INDICES, MARKET_EVENTS, VENUES
+from tws_maintenance.market_events.closures import read_closures
 from tws_maintenance.offpeak import Decision, decide, decide_promotions, opened
 from tws_maintenance.pipeline.jobs import PROMOTE, job_name, selection_of
 from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.situation import busy_tasks, situation_of
 from tws_maintenance.pipeline.tags import HOME_TAG
 from tws_maintenance.reports.markdown import task_name
+from tws_maintenance.settings import load_settings
 from tws_maintenance.venues import XNYS, Venue
 
 if TYPE_CHECKING:
@@ -115,7 +117,8 @@ def scheduled_tick(
     A daemon that was down makes up for the last time that it missed, at whatever hour that is.
     """
     venues = [index.venue for index in INDICES.values() if index.task in tasks] or VENUES
-    reasons = [reason for venue in venues if (reason := opened(venue, at))]
+    closures = read_closures(home, load_settings(home))
+    reasons = [reason for venue in venues if (reason := opened(venue, at, closures))]
     if reasons:
         return dg.SkipReason(f"Due {due_at:%Y-%m-%d %H:%M %Z}, but {reasons[0]}.")
     busy = busy_tasks(home, instance)

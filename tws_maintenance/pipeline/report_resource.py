@@ -4,7 +4,6 @@ Required by every asset and check, so that no run, from whatever entry point, go
 """
 
 import contextlib
-import getpass
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -30,6 +29,7 @@ from tws_maintenance.pipeline.tags import (
 from tws_maintenance.reports.results import promotable_tasks
 from tws_maintenance.run_record import RunRequest
 from tws_maintenance.settings import Settings, load_settings
+from tws_maintenance.system_user import operating_system_user
 
 
 def build_report_resource(begun: HeadStart | None = None) -> dg.ResourceDefinition:
@@ -131,14 +131,6 @@ def _request(
         backup=config.get("backup", ""),
     )
     return request, misuse
-
-
-def operating_system_user() -> str:
-    """Return the user this process runs as, "unknown" where the system knows no name."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
 
 
 def _tag(run: MaintenanceRun, context: dg.InitResourceContext) -> None:

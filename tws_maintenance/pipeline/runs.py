@@ -23,7 +23,6 @@ from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.jobs import IMPLICIT_ASSET_JOB, job_name, selection_of
 from tws_maintenance.pipeline.names import task_of_step
 from tws_maintenance.pipeline.reconcile import reconcile
-from tws_maintenance.pipeline.report_resource import operating_system_user
 from tws_maintenance.pipeline.tags import (
     ACTOR_TAG,
     ENTRY_POINT_TAG,
@@ -35,6 +34,7 @@ from tws_maintenance.pipeline.tags import (
 )
 from tws_maintenance.run_spec import RunSpec
 from tws_maintenance.settings import load_settings
+from tws_maintenance.system_user import operating_system_user
 
 Progress = Callable[[str, str], None]
 

@@ -89,17 +89,17 @@ def _log(log: SyncLog) -> dict[str, object]:
 
 def _add_closures(events: Blueprint, backend: Backend) -> None:
     @events.get("/market-events/closures")
-    def show() -> Response:
+    def show_closures() -> Response:
         query_as(bodies.NoQuery)
         return jsonify(_closures(backend))
 
     @events.post("/market-events/closures")
-    def add() -> Response:
+    def closure_add() -> Response:
         added = add_closure(backend, body_as(bodies.ClosureBody))
         return jsonify({"added": closures.to_dict(added), **_closures(backend)})
 
     @events.delete("/market-events/closures")
-    def remove() -> Response:
+    def closure_remove() -> Response:
         removed = remove_closure(backend, body_as(bodies.ClosureRemovalBody))
         return jsonify({"removed": closures.to_dict(removed), **_closures(backend)})
 

@@ -11,12 +11,16 @@ from zoneinfo import ZoneInfo
 
 import icalendar
 import pytest
+from click.testing import Result
 
 from tws_maintenance.clock import utc_now
 from tws_maintenance.home import Home
+from tws_maintenance.market_events.calendars import days_of, is_closed_day
 from tws_maintenance.market_events.model import PROVIDERS, Confidence, Event, EventType
 from tws_maintenance.market_events.store import EventStore, SyncLog
 from tws_maintenance.settings import Settings, load_settings
+from tws_maintenance.system_user import operating_system_user
+from tws_maintenance.venues import SATURDAY, XNYS
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.support import Program
 
@@ -348,3 +352,92 @@ def test_an_export_names_its_format(command: Command) -> None:
     assert done.stderr == (
         "Error: Name the format: python -m tws_maintenance events export --ics\n"
     )
+
+
+def weekday_in(days: int) -> date:
+    """Return a day that many days ahead, or the next one that is no weekend and no holiday."""
+    day = in_days(days)
+    while is_closed_day(XNYS, day) or is_early(day):
+        day += timedelta(days=1)
+    return day
+
+
+def is_early(day: date) -> bool:
+    return day in (days_of(XNYS, day.year) or {})
+
+
+def add_closure(command: Command, day: date, *more: str, kind: str = "holiday") -> Result:
+    named = ("--type", kind, "--venue", "xnys", "--date", str(day))
+    said = ("--title", "National Day of Mourning", "--reason", "the exchange says so")
+    return command("events", "add", *named, *said, *more)
+
+
+def test_a_closure_is_added_listed_exported_and_removed(
+    command: Command, home: Home, settings: Settings
+) -> None:
+    day, me = weekday_in(10), operating_system_user()
+    title = "New York closed: National Day of Mourning"
+    added = add_closure(command, day)
+    assert (added.exit_code, added.output) == (0, f"Counted from now on: {long(day)}, {title}.\n")
+
+    listed = command("events", "list").stdout.splitlines()
+    assert long(day) in listed
+    line = f"  New York  holiday      {title} (added by {me}: the exchange says so)"
+    assert line in listed
+    told = json.loads(command("events", "list", "--json").stdout)["events"]
+    assert [(one["source"], one["detail"]["reason"]) for one in told] == [
+        ("operator", "the exchange says so")
+    ]
+    assert title.encode() in command("events", "export", "--ics").stdout_bytes.replace(
+        b"\r\n ", b""
+    )
+
+    again = add_closure(command, day)
+    assert again.exit_code == 2
+    assert f"{day} is stored for New York already" in again.stderr
+    removed = command(
+        "events", "remove", "--venue", "XNYS", "--date", str(day), "--reason", "off", "--json"
+    )
+    assert json.loads(removed.stdout)["removed"]["title"] == title
+    assert title not in command("events", "list").stdout
+    (gone,) = EventStore(home, settings).read()
+    assert (gone.event.detail["removed_by"], gone.event.detail["removed_why"]) == (me, "off")
+    again = command("events", "remove", "--venue", "XNYS", "--date", str(day))
+    assert again.exit_code == 2
+    assert f"No closure of New York on {day} was added by an operator" in again.stderr
+
+
+def test_an_early_close_needs_its_time_and_a_holiday_has_none(command: Command) -> None:
+    day = weekday_in(10)
+    done = add_closure(command, day, "--closes", "13:00", kind="early_close")
+    assert done.stdout.startswith(f"Counted from now on: {long(day)}, New York closes early at 13:")
+    assert "13:00 New York  early close" in command("events", "list").stdout
+    for kind, more, told in (
+        ("early_close", (), "needs the local time at which it closes: --closes HH:MM"),
+        ("holiday", ("--closes", "13:00"), "A holiday is closed all day: leave --closes HH:MM out"),
+        ("early_close", ("--closes", "1pm"), "Invalid value for '--closes'"),
+        ("party", (), "Invalid value for '--type'"),
+    ):
+        refused = add_closure(command, day, *more, kind=kind)
+        assert refused.exit_code == 2
+        assert told in refused.stderr
+
+
+def test_a_closure_that_is_known_or_over_is_stored_and_said(command: Command) -> None:
+    """Of 9 January 2025 both packages know by now."""
+    day = in_days(-7)
+    while is_closed_day(XNYS, day):
+        day -= timedelta(days=1)
+    over = add_closure(command, day)
+    assert over.exit_code == 0
+    assert f"Warning: {day} is over in New York." in over.stdout
+    known = next(
+        one for one in (in_days(number) for number in range(1, 366)) if is_full_holiday(one)
+    )
+    told = add_closure(command, known)
+    assert told.exit_code == 0
+    assert "confirmed, holidays has 'New York closed: " in told.stdout
+
+
+def is_full_holiday(day: date) -> bool:
+    return day.weekday() < SATURDAY and is_closed_day(XNYS, day) is True

@@ -1,7 +1,9 @@
 """Market events and the watchlist over the API of the standalone console."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from icalendar import Calendar
@@ -9,12 +11,16 @@ from icalendar import Calendar
 from tws_maintenance.clock import utc_now, utc_text
 from tws_maintenance.demo.events import as_json, calendar_events
 from tws_maintenance.demo.server import PageServer
+from tws_maintenance.market_events.calendars import days_of
+from tws_maintenance.system_user import operating_system_user
+from tws_maintenance.venues import SATURDAY, XNYS
 from tws_maintenance_tests.console.shapes import faults_of
 from tws_maintenance_tests.console.support import API, ENOUGH, Console, error_of, report_of
 from tws_maintenance_tests.support import result_of
 
 EVENTS = "/api/market-events"
 WATCHLIST = "/api/watchlist"
+CLOSURES = f"{EVENTS}/closures"
 
 
 @pytest.fixture(scope="module")
@@ -160,3 +166,115 @@ def test_a_sync_asks_for_what_is_watched(unwatched: Console, web: PageServer) ->
     report = report_of(unwatched.post(f"{EVENTS}/refresh", {"wait": ENOUGH}))
     asked = result_of(report, "market_events")["symbols"]["IBM"]
     assert (asked["from"], asked["outcome"]) == (["watchlist"], "ok")
+
+
+def in_a_week() -> str:
+    """Return a weekday of the weeks to come on which New York is open."""
+    day = utc_now().date() + timedelta(days=7)
+    while day.weekday() >= SATURDAY or day in (days_of(XNYS, day.year) or {}):
+        day += timedelta(days=1)
+    return day.isoformat()
+
+
+def closure(**changes: Any) -> dict[str, Any]:
+    known = {"type": "holiday", "venue": "XNYS", "date": in_a_week()}
+    return known | {"title": "Day of Mourning", "reason": "NYSE says so"} | changes
+
+
+@pytest.fixture
+def open_as_usual(console: Console) -> Iterator[Console]:
+    """A console without closures of an operator, before and after."""
+
+    def clear() -> None:
+        for one in console.json(CLOSURES)["closures"]:
+            body = {"venue": one["venue"], "date": one["date"]}
+            assert console.post(CLOSURES, body, "DELETE").status_code == 200
+
+    clear()
+    yield console
+    clear()
+
+
+def test_a_closure_is_added_counted_and_removed(open_as_usual: Console) -> None:
+    console = open_as_usual
+    answer = console.post(CLOSURES, closure())
+    value = answer.get_json()
+    assert (answer.status_code, faults_of("ClosuresChanged", value)) == (200, [])
+    assert value["closures"] == [value["added"]]
+    assert (value["added"]["title"], value["added"]["actor"]) == (
+        "New York closed: Day of Mourning",
+        operating_system_user(),
+    )
+    shown = console.json(CLOSURES)
+    assert faults_of("Closures", shown) == []
+    assert (shown["count"], shown["warnings"]) == (1, [])
+    again = console.post(CLOSURES, closure(type="early_close", closes="13:00"))
+    assert error_of(again) == (409, "conflict")
+
+    body = {"venue": "XNYS", "date": in_a_week(), "reason": "called off"}
+    removed = console.post(CLOSURES, body, "DELETE").get_json()
+    assert (removed["removed"], removed["closures"]) == (value["added"], [])
+    assert error_of(console.post(CLOSURES, body, "DELETE")) == (404, "not_found")
+
+
+def test_the_venues_of_the_status_count_a_closure_at_once(open_as_usual: Console) -> None:
+    """Asked for in the middle of its session, which need not be now."""
+    console, day = open_as_usual, in_a_week()
+    noon = datetime.fromisoformat(f"{day}T12:00").replace(tzinfo=ZoneInfo(XNYS.timezone))
+
+    def state() -> str:
+        found = console.backend.status(noon)["venues"]
+        return str(next(one["state"] for one in found if one["venue"] == "XNYS"))
+
+    assert state() == "open"
+    console.post(CLOSURES, closure())
+    assert state() == "closed"
+    console.post(CLOSURES, {"venue": "XNYS", "date": day}, "DELETE")
+    assert state() == "open"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"type": "early_close"}, "needs the local time at which it closes: closes"),
+        ({"closes": "13:00"}, "A holiday is closed all day: leave closes out"),
+        ({"type": "early_close", "closes": "1pm"}, "closes: "),
+        ({"type": "MARKET_HOLIDAY"}, "type: "),
+        ({"venue": "XLON"}, "venue: "),
+        ({"date": "20270104"}, "date: must be a date such as 2027-01-31"),
+        ({"date": "2027-02-30"}, "date: "),
+        ({"date": 1798761600}, "date: "),
+        ({"title": " "}, "title: "),
+        ({"reason": ""}, "reason: "),
+        ({"actor": "somebody else"}, "actor: "),
+    ],
+)
+def test_a_closure_of_another_form_is_refused(
+    open_as_usual: Console, changes: dict[str, Any], told: str
+) -> None:
+    answer = open_as_usual.post(CLOSURES, closure(**changes))
+    assert error_of(answer) == (400, "invalid_body")
+    assert told in answer.get_json()["error"]["message"]
+    assert open_as_usual.json(CLOSURES)["count"] == 0
+
+
+def test_a_closure_needs_the_token_of_the_page(open_as_usual: Console) -> None:
+    for method in ("POST", "DELETE"):
+        refused = open_as_usual.client.open(CLOSURES, method=method, json=closure())
+        assert error_of(refused)[0] == 403
+
+
+def test_the_page_of_the_events_adds_and_removes_a_closure(open_as_usual: Console) -> None:
+    console, day = open_as_usual, in_a_week()
+    sent = console.form("/maintenance/events/closures/add", **closure(closes=""))
+    assert sent.status_code == 303
+    page = console.get(sent.location).text
+    assert f"Counted from now on: {day}, New York closed: Day of Mourning." in page
+    assert f"added by {operating_system_user()}" in page
+    assert f"Remove New York closed: Day of Mourning on {day}" in page
+    refused = console.form("/maintenance/events/closures/add", **closure(type="early_close"))
+    assert refused.status_code == 400
+    sent = console.form("/maintenance/events/closures/remove", venue="XNYS", date=day)
+    assert sent.status_code == 303
+    assert "No longer counted" in console.get(sent.location).text
+    assert console.json(CLOSURES)["count"] == 0

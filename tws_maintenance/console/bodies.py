@@ -242,7 +242,7 @@ class ClosureBody(_Body):
         try:
             check_time(self.type, self.closes, "closes")
         except UsageError as error:
-            raise ValueError(str(error)) from error
+            raise ValueError(str(error).removesuffix(".")) from error
         return self
 
 

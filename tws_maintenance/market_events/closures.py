@@ -91,9 +91,9 @@ def check_time(type_name: str, closes: time | str | None, named: str) -> None:
         UsageError: the two do not fit each other.
     """
     if type_name == ClosureType.EARLY_CLOSE and closes is None:
-        raise UsageError(f"An early close needs {named}: the local time at which it closes.")
+        raise UsageError(f"An early close needs its time, by the exchange's clock ({named}).")
     if type_name == ClosureType.HOLIDAY and closes is not None:
-        raise UsageError(f"A holiday is closed all day: leave {named} out, or add an early_close.")
+        raise UsageError(f"A holiday is closed all day: leave its time out ({named}).")
 
 
 def venue_named(code: str) -> Venue:

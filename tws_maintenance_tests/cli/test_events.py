@@ -413,8 +413,16 @@ def test_an_early_close_needs_its_time_and_a_holiday_has_none(command: Command) 
     assert done.stdout.startswith(f"Counted from now on: {long(day)}, New York closes early at 13:")
     assert "13:00 New York  early close" in command("events", "list").stdout
     for kind, more, told in (
-        ("early_close", (), "An early close needs --closes HH:MM: the local time at which"),
-        ("holiday", ("--closes", "13:00"), "A holiday is closed all day: leave --closes HH:MM out"),
+        (
+            "early_close",
+            (),
+            "An early close needs its time, by the exchange's clock (--closes HH:MM).",
+        ),
+        (
+            "holiday",
+            ("--closes", "13:00"),
+            "A holiday is closed all day: leave its time out (--closes HH:MM).",
+        ),
         ("early_close", ("--closes", "1pm"), "Invalid value for '--closes'"),
         ("party", (), "Invalid value for '--type'"),
     ):

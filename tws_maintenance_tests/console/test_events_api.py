@@ -238,9 +238,9 @@ def test_the_venues_of_the_status_count_a_closure_at_once(open_as_usual: Console
     [
         (
             {"type": "early_close"},
-            "An early close needs closes: the local time at which it closes. Nothing",
+            "An early close needs its time, by the exchange's clock (closes). ",
         ),
-        ({"closes": "13:00"}, "A holiday is closed all day: leave closes out"),
+        ({"closes": "13:00"}, "A holiday is closed all day: leave its time out (closes)"),
         ({"type": "early_close", "closes": "1pm"}, "closes: "),
         ({"type": "MARKET_HOLIDAY"}, "type: "),
         ({"venue": "XLON"}, "venue: "),
@@ -277,7 +277,7 @@ def test_the_page_of_the_events_adds_and_removes_a_closure(open_as_usual: Consol
     assert f"Remove New York closed: Day of Mourning on {day}" in page
     refused = console.form("/maintenance/events/closures/add", **closure(type="early_close"))
     assert refused.status_code == 400
-    assert "An early close needs closes: the local time" in refused.text
+    assert "An early close needs its time" in refused.text
     assert 'value="NYSE says so"' in refused.text, "what was typed is there to be corrected"
     refused = console.form("/maintenance/events/closures/add", **closure())
     assert (refused.status_code, "is stored for New York already" in refused.text) == (409, True)

@@ -13,7 +13,12 @@ from pathlib import Path
 from tws_maintenance.clock import utc_now, utc_text
 from tws_maintenance.errors import SettingsError, SourceError, StoreError
 from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES, WIKIPEDIA
+from tws_maintenance.indices import INDICES, MAX_DAYS, VENUES, WIKIPEDIA
+from tws_maintenance.market_events.calendars import (
+    known_until,
+    only_one_knows,
+    second_opinion_ends,
+)
 from tws_maintenance.market_events.model import PROVIDERS, EventsService, Window
 from tws_maintenance.market_events.providers import Question
 from tws_maintenance.market_events.scope import resolve
@@ -67,6 +72,7 @@ def diagnose(home: Home, *, offline: bool) -> list[Finding]:
             )
         )
     findings += [*_version_control(home), *_events(home, settings, offline=offline)]
+    findings += _calendars()
     if not offline:
         findings += [*_sources(settings)]
         if settings.events_service == EventsService.EMBEDDED:
@@ -163,6 +169,21 @@ def _events(home: Home, settings: Settings, *, offline: bool) -> Iterator[Findin
     told = f"{len(scope.symbols)} of positions, strategies and watchlist"
     none = "none: earnings and dividends are fetched for what `watchlist add` or --symbol names"
     yield Finding("ok", "symbols", told) if scope.symbols else Finding("note", "symbols", none)
+
+
+def _calendars() -> Iterator[Finding]:
+    """Tell of which venue's holidays a year ahead one package only knows."""
+    for venue in VENUES:
+        today = Window(utc_now(), MAX_DAYS).today(venue.timezone)
+        last = Window(utc_now(), MAX_DAYS).last(venue.timezone)
+        try:
+            ends = second_opinion_ends(venue)
+            until = min(last, known_until(venue, today))
+        except SourceError as error:
+            yield Finding("failed", venue.name, str(error))
+            continue
+        if ends is not None and ends < until:
+            yield Finding("note", venue.name, only_one_knows(venue, ends))
 
 
 def _store(home: Home, settings: Settings) -> Finding:

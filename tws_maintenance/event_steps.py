@@ -8,16 +8,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tws_maintenance.clock import utc_now
-from tws_maintenance.errors import ProposalMissing
+from tws_maintenance.errors import ProposalMissing, StoreError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import MARKET_EVENTS
-from tws_maintenance.market_events.model import YAHOO, Answer, EventsService, Window
+from tws_maintenance.market_events.model import (
+    CALENDARS,
+    YAHOO,
+    Answer,
+    Event,
+    EventsService,
+    Window,
+)
 from tws_maintenance.market_events.providers import Question
 from tws_maintenance.market_events.scope import Scope, resolve
 from tws_maintenance.market_events.worker import EventsWorker
 from tws_maintenance.receipt import Override, Receipt
 from tws_maintenance.reports.events import describe_scope, describe_sync
-from tws_maintenance.reports.record import TaskStatus
+from tws_maintenance.reports.record import TaskResult, TaskStatus
 from tws_maintenance.reports.results import describe_audit
 from tws_maintenance.robot.portfolio import PortfolioReading
 from tws_maintenance.run_record import RunRecord, RunRequest
@@ -85,6 +92,7 @@ class EventSteps(RunRecord):
             describe_scope(result, self._scope)
             if self._robot is not None:
                 self._robot.stage(result, self.mark())
+                self._judge_closures(result, [])
                 return
             answers = [_with_scope(one, self._scope) for one in self._worker.answers()]
             window = self._worker.question.window
@@ -100,6 +108,19 @@ class EventSteps(RunRecord):
                     self.settings.events.fail_stale,
                 )
             describe_sync(result, self._synced)
+            told = (one.events for one in answers if one.provider == CALENDARS.name)
+            self._judge_closures(result, [event for events in told for event in events])
+
+    def _judge_closures(self, result: TaskResult, known: list[Event]) -> None:
+        """Say what the packages know by now of the operator's closures."""
+        from tws_maintenance.market_events import closures
+
+        try:
+            own = closures.to_come(self.home, self.settings, utc_now())
+        except StoreError as error:
+            result.warnings.append(f"Closures that operators added were not looked at: {error}")
+            return
+        result.warnings += closures.judge(own, known, utc_now())
 
     def audit_events(self) -> Receipt:
         """Judge what was staged as it lies on disk and write its receipt.

@@ -179,7 +179,7 @@ class MaintenanceRun(EventSteps):
             if not done.changed:
                 # The live file was this already, whatever it had been compared with.
                 describe_changes(result, Changes(), done.proposal.after_count)
-            if done.changed and may_be_open(index.venue, utc_now()):
+            if done.changed and self._may_be_open(index):
                 result.warnings.append(
                     f"{index.venue.name} ({index.venue.code}) may be open now: a robot that is "
                     "trading sees the list change under it. Off-peak is better."
@@ -191,6 +191,13 @@ class MaintenanceRun(EventSteps):
             self._confirm_caches(index, done, result)
             return done
         raise AssertionError("unreachable")
+
+    def _may_be_open(self, index: Index) -> bool:
+        # Brings SQLAlchemy, which a dry run need not wait for.
+        from tws_maintenance.market_events.closures import read_closures
+
+        closures = read_closures(self.home, self.settings)
+        return may_be_open(index.venue, utc_now(), closures)
 
     def _confirm_caches(self, index: Index, done: Promotion, result: TaskResult) -> None:
         """Ask the robot whether its cache has seen what was published."""

@@ -8,6 +8,7 @@ here; schedules and sensors, of `tws_maintenance.pipeline.automation`, ask.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from tws_maintenance.clock import parse_utc
 from tws_maintenance.constituents.generation import read_generation
@@ -18,7 +19,9 @@ from tws_maintenance.errors import ProposalMissing, ProposalUnaudited, UsageErro
 from tws_maintenance.freshness import age_days
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES, MARKET_EVENTS, VENUES, Index
+from tws_maintenance.market_events.calendars import NO_CLOSURES, Closures
 from tws_maintenance.market_events.clocks import VenueState, clock
+from tws_maintenance.market_events.closures import read_closures
 from tws_maintenance.receipt import read_receipt
 from tws_maintenance.reports.entry import Entry, ResultLine
 from tws_maintenance.reports.markdown import task_name
@@ -60,6 +63,11 @@ class Situation:
     busy: frozenset[str] = frozenset()
     begun: Mapping[str, datetime] = field(default_factory=dict)
 
+    @cached_property
+    def closures(self) -> Closures:
+        """What the operator knows of the venues, read once."""
+        return read_closures(self.home, self.settings)
+
     @property
     def until(self) -> datetime:
         """The last instant that may have been: what is dated later was dated by a wrong clock."""
@@ -83,12 +91,13 @@ def decide_promotions(now: Situation) -> list[Decision]:
     return [_of_promotion(now, index, *newest) for index, newest in found if newest]
 
 
-def opened(venue: Venue, at: datetime) -> str:
+def opened(venue: Venue, at: datetime, closures: Closures = NO_CLOSURES) -> str:
     """Return why `venue` counts as open at `at`, "" where it is closed for sure.
 
-    Unknown counts as open here: nobody looks before something is started.
+    `closures` are the operator's. Unknown counts as open here: nobody looks before something is
+    started.
     """
-    found = clock(venue, at)
+    found = clock(venue, at, closures)
     if found.state == VenueState.CLOSED:
         return ""
     if found.state == VenueState.UNKNOWN:
@@ -102,7 +111,11 @@ def _of_list(now: Situation, index: Index) -> Decision:
     age = _age(now, index.task, now.settings.of(index).max_age_days)
     reason = ""
     if age.is_old:
-        reason = opened(index.venue, now.at) or _waiting(now, index) or _held_back(now, index.task)
+        reason = (
+            opened(index.venue, now.at, now.closures)
+            or _waiting(now, index)
+            or _held_back(now, index.task)
+        )
     return _decision(index.task, age, reason)
 
 
@@ -110,7 +123,7 @@ def _of_events(now: Situation) -> Decision:
     age = _age(now, MARKET_EVENTS, now.settings.events.max_age_days)
     reason = ""
     if age.is_old:
-        reasons = (reason for venue in VENUES if (reason := opened(venue, now.at)))
+        reasons = (reason for venue in VENUES if (reason := opened(venue, now.at, now.closures)))
         reason = next(reasons, "") or _looked_at(now) or _held_back(now, MARKET_EVENTS)
     return _decision(MARKET_EVENTS, age, reason)
 
@@ -258,7 +271,9 @@ def _doubts(now: Situation, index: Index, entry: Entry, ready: ListReadiness) ->
     if published is not None and published.source.startswith(BACKUP_SOURCE):
         # Whoever went back would find undone what they did.
         yield f"{published.report_id} restored a backup, so the next change wants a reader"
-    closing = opened(index.venue, now.at) or opened(index.venue, now.at + BEFORE_OPENING)
+    instants = (now.at, now.at + BEFORE_OPENING)
+    found = (opened(index.venue, at, now.closures) for at in instants)
+    closing = next(filter(None, found), "")
     if closing:
         yield closing
     if index.task in now.busy:

@@ -1,6 +1,5 @@
 """What a caller wants done (a command, a button, another program), and what came of it."""
 
-import getpass
 from dataclasses import dataclass
 
 from tws_maintenance.indices import DEFAULT_DAYS
@@ -35,11 +34,3 @@ class Executed:
     run_id: str
     report_id: str | None
     problem: str
-
-
-def operating_system_user() -> str:
-    """Return the user this process runs as, "unknown" where the system knows no name."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"

@@ -9,10 +9,13 @@ import pytest
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.home import Home
 from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES, MARKET_EVENTS
+from tws_maintenance.market_events import closures
+from tws_maintenance.market_events.closures import Closure
 from tws_maintenance.offpeak import Decision, Situation, decide
 from tws_maintenance.reports.record import TaskStatus
 from tws_maintenance.reports.shelf import ReportShelf
 from tws_maintenance.settings import load_settings
+from tws_maintenance.venues import XNYS
 from tws_maintenance_tests.constituents.bench import configure, with_one, with_strangers
 from tws_maintenance_tests.unattended import applied, dry_run, ended, refreshed, synced
 
@@ -93,6 +96,15 @@ def test_a_holiday_a_half_day_and_another_market_s_session_hold_nothing_up(
     home: Home, at: datetime, task: str
 ) -> None:
     assert told(home, at, task) == (True, "never refreshed")
+
+
+def test_a_closure_of_the_operator_s_counts(home: Home) -> None:
+    before = told(home, MONDAY), told(home, MONDAY, MARKET_EVENTS)
+    assert before == ((False, "never refreshed; New York is open until 21:00 UTC"),) * 2
+    closed = Closure(XNYS, MONDAY.date(), None, "Mourning", "ada", "the exchange says so")
+    closures.add(home, load_settings(home), closed, SATURDAY)
+    assert told(home, MONDAY) == (True, "never refreshed")
+    assert told(home, MONDAY, MARKET_EVENTS) == (True, "never refreshed")
 
 
 def test_a_run_at_work_is_not_joined_by_another(home: Home) -> None:

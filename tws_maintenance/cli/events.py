@@ -1,7 +1,8 @@
 """`events`: what comes, and the same as a calendar."""
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, time
+from pathlib import Path
 
 import click
 
@@ -9,7 +10,7 @@ from tws_maintenance.cli.context import json_option, pass_home
 from tws_maintenance.cli.output import print_json
 from tws_maintenance.home import Home
 from tws_maintenance.indices import DEFAULT_DAYS, MAX_DAYS, VENUES
-from tws_maintenance.market_events.model import Confidence, Event, EventType
+from tws_maintenance.market_events.model import OPERATOR, Confidence, Event, EventType
 from tws_maintenance.market_events.upcoming import Upcoming
 from tws_maintenance.reports.event_words import type_words
 from tws_maintenance.reports.markdown import counted
@@ -29,7 +30,10 @@ _TO = "\N{EN DASH}"
 
 @click.group()
 def events() -> None:
-    """Show earnings, ex-dividend days, FOMC decisions, holidays and early closes to come."""
+    """Show earnings, ex-dividend days, FOMC decisions, holidays and early closes to come.
+
+    Add those that you know of before the calendar packages do.
+    """
 
 
 @events.command("list")
@@ -72,17 +76,25 @@ def list_command(
         click.echo(_nothing(days, event_type, wanted))
     _print_robots_own(agenda.robots_own or [])
     finished_at = synced["finished_at"] if synced else None
-    _print_sync(finished_at, agenda.warnings, is_empty=not found)
+    is_doubtful = len(agenda.warnings) > len(agenda.verdicts)
+    _print_sync(finished_at, agenda.warnings, fetches=is_doubtful or not found)
 
 
 @events.command("export")
-@click.option("--ics", is_flag=True, help="As an iCalendar file, on stdout. The only format.")
+@click.option("--ics", is_flag=True, help="As an iCalendar file. The only format.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write FILE, whole or not at all, instead of stdout.",
+)
 @pass_home
-def export_command(home: Home, ics: bool) -> None:
-    """Write every stored event to come to stdout, for a program that keeps calendars."""
+def export_command(home: Home, ics: bool, output: Path | None) -> None:
+    """Write every stored event to come, for a program that keeps calendars."""
     from tws_maintenance.clock import utc_now
     from tws_maintenance.errors import UsageError
     from tws_maintenance.market_events.agenda import read_calendar
+    from tws_maintenance.market_events.export import write_calendar
     from tws_maintenance.settings import load_settings
 
     if not ics:
@@ -90,8 +102,118 @@ def export_command(home: Home, ics: bool) -> None:
     content, warnings = read_calendar(home, load_settings(home), utc_now())
     for text in warnings:
         click.echo(f"Warning: {text}", err=True)
-    # As bytes: a text stream may turn the line ends of RFC 5545 into the system's own.
-    click.echo(content, nl=False)
+    if output is None:
+        # As bytes: a text stream may turn the line ends of RFC 5545 into the system's own.
+        click.echo(content, nl=False)
+        return
+    write_calendar(output, content)
+    click.echo(f"Written: {output}")
+
+
+def _day_of(_: click.Context, __: click.Parameter, value: datetime | None) -> date | None:
+    return value.date() if value else None
+
+
+def _time_of(_: click.Context, __: click.Parameter, value: datetime | None) -> time | None:
+    return value.time() if value else None
+
+
+_CODES = [venue.code for venue in VENUES]
+venue_option = click.option(
+    "--venue",
+    "code",
+    type=click.Choice(_CODES, case_sensitive=False),
+    required=True,
+    help="The exchange.",
+)
+date_option = click.option(
+    "--date",
+    "day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    callback=_day_of,
+    required=True,
+    metavar="YYYY-MM-DD",
+    help="The day, by the exchange's own calendar.",
+)
+
+
+@events.command("add")
+@click.option(
+    "--type",
+    "type_name",
+    type=click.Choice(["holiday", "early_close"]),
+    required=True,
+    help="Closed all day, or closes early.",
+)
+@venue_option
+@date_option
+@click.option(
+    "--closes",
+    type=click.DateTime(["%H:%M"]),
+    callback=_time_of,
+    metavar="HH:MM",
+    help="When it closes early, by the exchange's own clock.",
+)
+@click.option("--title", required=True, metavar="TEXT", help="What it is closed for.")
+@click.option(
+    "--reason", required=True, metavar="TEXT", help="Where you know it from; kept with your name."
+)
+@json_option
+@pass_home
+def add_command(
+    home: Home,
+    type_name: str,
+    code: str,
+    day: date,
+    closes: time | None,
+    title: str,
+    reason: str,
+    as_json: bool,
+) -> None:
+    """Add a closure that the exchange announced and the calendar packages do not know yet.
+
+    The market clocks count it at once, and no sync removes it.
+    """
+    from tws_maintenance.clock import utc_now
+    from tws_maintenance.market_events import closures
+    from tws_maintenance.settings import load_settings
+    from tws_maintenance.system_user import operating_system_user
+
+    closures.check_time(type_name, closes, "--closes HH:MM")
+    actor, at = operating_system_user(), utc_now()
+    wanted = closures.Closure(closures.venue_named(code), day, closes, title, actor, reason)
+    added = closures.add(home, load_settings(home), wanted, at)
+    verdicts = closures.judge([added], [], at)
+    if as_json:
+        print_json({"added": closures.to_dict(added), "warnings": verdicts})
+        return
+    click.echo(f"Counted from now on: {_day(day)}, {added.event.title}.")
+    if day < wanted.today(at):
+        click.secho(f"Warning: {day} is over in {wanted.venue.name}.", fg="yellow")
+    for text in verdicts:
+        click.secho(f"Warning: {text}", fg="yellow")
+
+
+@events.command("remove")
+@venue_option
+@date_option
+@click.option("--reason", default="", metavar="TEXT", help="Why; kept with your name.")
+@json_option
+@pass_home
+def remove_command(home: Home, code: str, day: date, reason: str, as_json: bool) -> None:
+    """Remove a closure that an operator added; what the packages know stays."""
+    from tws_maintenance.clock import utc_now
+    from tws_maintenance.market_events import closures
+    from tws_maintenance.settings import load_settings
+    from tws_maintenance.system_user import operating_system_user
+
+    actor, at, venue = operating_system_user(), utc_now(), closures.venue_named(code)
+    settings = load_settings(home)
+    removed = closures.remove(home, settings, venue, day, actor=actor, reason=reason, at=at)
+    if as_json:
+        print_json({"removed": closures.to_dict(removed)})
+    else:
+        click.echo(f"No longer counted: {_day(day)}, {removed.event.title}.")
 
 
 def _print(found: list[Upcoming], at: datetime) -> None:
@@ -164,6 +286,8 @@ def _when(event: Event) -> str:
 
 def _flags(one: Upcoming) -> Iterator[str]:
     event = one.event
+    if one.stored.source == OPERATOR:
+        yield f"added by {event.detail.get('actor', OPERATOR)}: {event.detail.get('reason', '')}"
     is_estimated = event.confidence is Confidence.ESTIMATED
     if one.is_cancelled and "cancelled" not in event.title:
         yield "cancelled"
@@ -190,12 +314,12 @@ def _nothing(days: int, event_type: EventType | None, symbol: str | None) -> str
     return f"No {kind}{whose} is stored for today and the next {days} days."
 
 
-def _print_sync(finished_at: str | None, warnings: list[str], *, is_empty: bool) -> None:
+def _print_sync(finished_at: str | None, warnings: list[str], *, fetches: bool) -> None:
     from tws_maintenance.market_events.last_sync import SYNC_COMMAND
 
     if finished_at:
         click.echo(f"Last sync: {finished_at}")
     for text in warnings:
         click.secho(f"Warning: {text}", fg="yellow")
-    if warnings or is_empty:
+    if fetches:
         click.echo(f"Fetch them with: {SYNC_COMMAND}")

@@ -21,7 +21,7 @@ def list_command(home: Home, as_json: bool) -> None:
     """List the watched symbols."""
     from dataclasses import asdict
 
-    from tws_maintenance.market_events.watchlist import read_watchlist
+    from tws_maintenance.market_events.watchlist import read_watchlist, why_unreadable
 
     found = read_watchlist(home)
     if as_json:
@@ -38,8 +38,8 @@ def list_command(home: Home, as_json: bool) -> None:
         )
     for text in found.unreadable:
         click.echo(
-            f"Warning: {text!r} in {home.relative(home.watchlist)} is of no known market: its "
-            "events are not fetched.",
+            f"Warning: {home.relative(home.watchlist)}: {why_unreadable(text)} Its events are not "
+            "fetched.",
             err=True,
         )
 

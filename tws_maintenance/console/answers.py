@@ -238,6 +238,18 @@ WATCHED = {
     "unreadable": TEXTS,
 }
 
+CLOSURE = _object(
+    venue=TEXT,
+    type=_one_of("holiday", "early_close"),
+    date={"type": "string", "format": "date"},
+    closes=_maybe(TEXT),
+    title=TEXT,
+    reason=TEXT,
+    actor=TEXT,
+    added_at=INSTANT,
+)
+CLOSURES = {"closures": _list(CLOSURE), "count": COUNT, "warnings": TEXTS}
+
 SCHEMAS: dict[str, Schema] = {
     "Error": _object(error=_object(code=TEXT, message=TEXT, detail=ANY)),
     "Status": _with_optional(
@@ -285,6 +297,8 @@ SCHEMAS: dict[str, Schema] = {
         ),
     ),
     "SyncLog": _object(logs=_list(SYNC), count=COUNT),
+    "Closures": _object(**CLOSURES),
+    "ClosuresChanged": _with_optional(_object(**CLOSURES), added=CLOSURE, removed=CLOSURE),
     "Watchlist": _object(**WATCHED),
     "WatchlistChanged": {
         "type": "object",

@@ -16,7 +16,8 @@ from tws_maintenance.constituents.proposal import read_proposal
 from tws_maintenance.constituents.proposal_state import ProposalState, State
 from tws_maintenance.constituents.readiness import ListReadiness, Readiness
 from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES, MARKET_EVENTS, Index, index_of_task
-from tws_maintenance.market_events.calendars import may_be_open
+from tws_maintenance.market_events.calendars import NO_CLOSURES, may_be_open
+from tws_maintenance.market_events.closures import read_closures
 from tws_maintenance.reports.entry import Entry
 from tws_maintenance.reports.event_words import failed_providers
 from tws_maintenance.reports.markdown import task_name
@@ -232,8 +233,9 @@ def _cautions(
 ) -> Iterator[str]:
     replaced = (one.task for one in ready.lists if one.can_apply and not one.is_live)
     venues = {index_of_task(task).venue for task in replaced}
+    closures = read_closures(backend.home, backend.settings) if venues else NO_CLOSURES
     for venue in sorted(venues, key=lambda one: one.code):
-        if may_be_open(venue, at):
+        if may_be_open(venue, at, closures):
             yield (
                 f"{venue.name} ({venue.code}) may be open now: a robot that is trading sees the "
                 "list change under it. Off-peak is better."

@@ -21,6 +21,7 @@ from tws_maintenance.freshness import is_stale
 from tws_maintenance.home import Home
 from tws_maintenance.indices import MARKET_EVENTS, index_of_task
 from tws_maintenance.market_events.clocks import clocks
+from tws_maintenance.market_events.closures import read_closures
 from tws_maintenance.market_events.scope import resolve
 from tws_maintenance.pipeline import observe
 from tws_maintenance.pipeline.instance import open_instance
@@ -111,8 +112,13 @@ class Backend:
         minute = at.replace(second=0, microsecond=0)
         kept = self._clocks
         if kept is None or kept[0] != minute:
-            kept = self._clocks = (minute, [one.to_dict() for one in clocks(at)])
+            closures = read_closures(self.home, self.settings)
+            kept = self._clocks = (minute, [one.to_dict() for one in clocks(at, closures)])
         return kept[1]
+
+    def forget_clocks(self) -> None:
+        """Let the venues' clocks be read anew: the operator knows of another closure."""
+        self._clocks = None
 
     def _add_refresh(
         self,

@@ -6,6 +6,7 @@ what it says of a request is what is enforced.
 
 import json
 import re
+from datetime import date
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
@@ -18,6 +19,7 @@ from pydantic import (
 )
 
 from tws_maintenance.console.problems import Problem
+from tws_maintenance.errors import UsageError
 from tws_maintenance.indices import (
     CONSTITUENT_TASKS,
     DEFAULT_DAYS,
@@ -25,7 +27,10 @@ from tws_maintenance.indices import (
     MAX_DAYS,
     TASK_GROUPS,
     TASKS,
+    VENUES,
 )
+from tws_maintenance.market_events.closures import MAX_REASON, MAX_TITLE, check_time
+from tws_maintenance.market_events.markets import MARKETS, read_symbol
 
 MAX_WAIT_SECONDS = 120
 DEFAULT_WAIT_SECONDS = 30
@@ -36,17 +41,36 @@ RUN_ID_PATTERN = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 BACKUP_PATTERN = r"^(newest|[0-9]{8}_[0-9]{6}(_[0-9]{1,4})?)$"
 # One line of plain text: it goes into reports, logs and a terminal.
 PLAIN_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
-# As `tws_maintenance.market_events.markets` reads them, in their canonical form only.
-SYMBOL_PATTERN = (
-    r"^([A-Z][A-Z0-9]{0,9}(-[A-Z0-9]{1,2})?|[A-Z0-9]{2,10}\.SI"
-    r"|[0-9]{4,5}\.HK|[A-Z][A-Z0-9]{1,9}\.HK)$"
+# The same, with something in it.
+FILLED_LINE = (
+    r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*[^\s\x00-\x1f\x7f-\x9f\u2028\u2029]"
+    r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 )
+# As `tws_maintenance.market_events.markets` reads them, in their canonical form only.
+SYMBOL_PATTERN = f"^({'|'.join(market.pattern for market in MARKETS)})$"
 MAX_SYMBOLS = 100
 
 # Literal over the declared tasks: a new index needs no line here.
 TaskName = Literal[*TASKS, *TASK_GROUPS]  # type: ignore[valid-type]
 PromotableTask = Literal[*CONSTITUENT_TASKS]  # type: ignore[valid-type]
-Symbol = Annotated[str, Field(pattern=SYMBOL_PATTERN, examples=["AAPL", "D05.SI", "0005.HK"])]
+
+
+def _canonical(value: Any) -> Any:
+    """Say of another text what is wrong with it, or how it is written; the pattern would not."""
+    if isinstance(value, str) and not re.fullmatch(SYMBOL_PATTERN.strip("^$"), value):
+        try:
+            symbol = read_symbol(value)
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+        raise ValueError(f"{value!r} is written {symbol}")
+    return value
+
+
+Symbol = Annotated[
+    str,
+    Field(pattern=SYMBOL_PATTERN, examples=["AAPL", "D05.SI", "0005.HK"]),
+    BeforeValidator(_canonical),
+]
 Wait = Annotated[
     float,
     Field(
@@ -158,6 +182,76 @@ class WatchlistBody(_Body):
     """One symbol to watch, or to watch no longer."""
 
     symbol: Symbol
+
+
+def _plain_date(value: Any) -> Any:
+    """Read 2027-01-31 and no other way to write a date, of which pydantic knows several."""
+    if isinstance(value, str):
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            raise ValueError("must be a date such as 2027-01-31")
+        return date.fromisoformat(value)
+    return value
+
+
+_VENUE_CODES = tuple(venue.code for venue in VENUES)
+VenueCode = Literal[*_VENUE_CODES]  # type: ignore[valid-type]
+Day = Annotated[
+    date,
+    BeforeValidator(_plain_date),
+    Field(description="The day, by the venue's own calendar."),
+]
+
+
+class ClosureBody(_Body):
+    """A closure that the operator knows of before the packages do."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"type": {"const": "early_close"}}},
+            "then": {"required": ["closes"], "properties": {"closes": {"type": "string"}}},
+            "else": {"properties": {"closes": {"type": "null"}}},
+        }
+    )
+
+    type: Literal["holiday", "early_close"]
+    venue: VenueCode
+    date: Day
+    closes: Annotated[
+        str | None,
+        Field(
+            pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$",
+            description="Of an early close: when it closes, by the venue's own clock.",
+        ),
+    ] = None
+    title: Annotated[
+        str,
+        Field(min_length=1, max_length=MAX_TITLE, pattern=FILLED_LINE, description="What for."),
+    ]
+    reason: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=MAX_REASON,
+            pattern=FILLED_LINE,
+            description="Where it is known from; kept with the name of who adds it.",
+        ),
+    ]
+
+    @model_validator(mode="after")
+    def _early_closes_have_a_time(self) -> Self:
+        try:
+            check_time(self.type, self.closes, "closes")
+        except UsageError as error:
+            raise ValueError(str(error).removesuffix(".")) from error
+        return self
+
+
+class ClosureRemovalBody(_Body):
+    """A closure of the operator's that is to be counted no longer."""
+
+    venue: VenueCode
+    date: Day
+    reason: Reason = ""
 
 
 def _whole_number(text: str) -> int:

@@ -9,10 +9,11 @@ from tws_maintenance.clock import utc_now, utc_text
 from tws_maintenance.console import bodies
 from tws_maintenance.console.api import answer_for, body_as, query_as
 from tws_maintenance.console.backend import Backend
+from tws_maintenance.console.closing import add_closure, remove_closure
 from tws_maintenance.console.problems import Problem
 from tws_maintenance.console.wishes import refresh_spec
 from tws_maintenance.errors import UsageError
-from tws_maintenance.market_events import watchlist
+from tws_maintenance.market_events import closures, watchlist
 from tws_maintenance.market_events.agenda import read_agenda, read_calendar
 from tws_maintenance.market_events.model import EventsService, EventType
 from tws_maintenance.market_events.store import EventStore
@@ -23,6 +24,7 @@ def build_events_blueprint(backend: Backend) -> Blueprint:
     """Return the API of events and of the watchlist."""
     events = Blueprint("market_events_api", __name__, url_prefix="/api")
     _add_events(events, backend)
+    _add_closures(events, backend)
     _add_watchlist(events, backend)
     return events
 
@@ -82,6 +84,31 @@ def _log(log: SyncLog) -> dict[str, object]:
         "window_end_utc": utc_text(log.window_end_utc),
         "detail": log.detail,
     }
+
+
+def _add_closures(events: Blueprint, backend: Backend) -> None:
+    @events.get("/market-events/closures")
+    def show_closures() -> Response:
+        query_as(bodies.NoQuery)
+        return jsonify(_closures(backend))
+
+    @events.post("/market-events/closures")
+    def closure_add() -> Response:
+        added = add_closure(backend, body_as(bodies.ClosureBody))
+        return jsonify({"added": closures.to_dict(added), **_closures(backend)})
+
+    @events.delete("/market-events/closures")
+    def closure_remove() -> Response:
+        removed = remove_closure(backend, body_as(bodies.ClosureRemovalBody))
+        return jsonify({"removed": closures.to_dict(removed), **_closures(backend)})
+
+
+def _closures(backend: Backend) -> dict[str, object]:
+    at = utc_now()
+    found = closures.to_come(backend.home, backend.settings, at)
+    value = [closures.to_dict(one) for one in found]
+    warnings = closures.judge(found, [], at)
+    return {"closures": value, "count": len(value), "warnings": warnings}
 
 
 def _add_watchlist(events: Blueprint, backend: Backend) -> None:

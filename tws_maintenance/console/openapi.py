@@ -18,7 +18,7 @@ _ERRORS = {
     "401": "The console demands its password.",
     "403": "The CSRF token is missing, wrong or too old.",
     "404": "There is nothing of that name.",
-    "409": "A run of the same task is in progress, or this cannot be promoted (any more).",
+    "409": "A run of the same task is in progress, or this does not fit what is there (any more).",
     "413": "The request is too large.",
     "415": "The body is not application/json.",
     "429": "Too many failed attempts to log in.",
@@ -103,6 +103,7 @@ def _events(schemas: dict[str, Any]) -> dict[str, Any]:
     run, refused = answers.started(), ("404",)
     changed = {"200": _json("The watchlist as it is now.", "WatchlistChanged")}
     watch = bodies.WatchlistBody
+    closures = {"200": _json("The closures to come as they are now.", "ClosuresChanged")}
     return {
         "/market-events/refresh": {
             "post": _post(schemas, "Fetch, audit and store events.", bodies.RefreshBody, run)
@@ -115,6 +116,15 @@ def _events(schemas: dict[str, Any]) -> dict[str, Any]:
         },
         "/market-events/calendar.ics": {
             "get": _get("The events as a calendar.", None, text="text/calendar")
+        },
+        "/market-events/closures": {
+            "get": _get("What the operator knows before the packages do.", "Closures"),
+            "post": _post(
+                schemas, "Add a closure that was announced.", bodies.ClosureBody, closures
+            ),
+            "delete": _post(
+                schemas, "Remove such a closure.", bodies.ClosureRemovalBody, closures, refused
+            ),
         },
         "/watchlist": {
             "get": _get("What is watched.", "Watchlist"),

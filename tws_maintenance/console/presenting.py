@@ -18,6 +18,7 @@ from tws_maintenance.clock import parse_utc, utc_now
 from tws_maintenance.console.actor import operator_name
 from tws_maintenance.console.wording import kind_of, proposal_words
 from tws_maintenance.indices import MARKET_EVENTS, METADATA_VALIDATION, TASK_GROUPS
+from tws_maintenance.market_events.watchlist import why_unreadable
 from tws_maintenance.reports.event_words import robots_own_of, type_words
 from tws_maintenance.reports.markdown import (
     counted,
@@ -207,7 +208,7 @@ def as_json(value: Any) -> str:
 
 def unreadable(text: str) -> str:
     """Return what is wrong with a symbol of the watchlist."""
-    return f"{text!r} is of no known market: its events are not fetched."
+    return f"{why_unreadable(text)} Its events are not fetched."
 
 
 def add_filters(blueprint: Blueprint) -> None:

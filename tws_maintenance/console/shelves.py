@@ -9,6 +9,7 @@ from tws_maintenance.clock import utc_now
 from tws_maintenance.console import bodies
 from tws_maintenance.console.api import query_as
 from tws_maintenance.console.backend import Backend
+from tws_maintenance.console.closing import add_closure, remove_closure
 from tws_maintenance.console.presenting import curve, page
 from tws_maintenance.console.problems import Problem
 from tws_maintenance.constituents.backups import list_backups
@@ -19,7 +20,14 @@ from tws_maintenance.constituents.history import (
     members_on,
     read_history,
 )
-from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES, Index, index_of_task
+from tws_maintenance.indices import (
+    CONSTITUENT_TASKS,
+    INDICES,
+    MAX_DAYS,
+    VENUES,
+    Index,
+    index_of_task,
+)
 from tws_maintenance.market_events.agenda import read_agenda
 from tws_maintenance.market_events.model import EventType
 from tws_maintenance.market_events.watchlist import (
@@ -101,16 +109,48 @@ def _add_events(blueprint: Blueprint, backend: Backend) -> None:
         if typed := request.args.get("symbol", "").strip():
             given["symbol"] = [read_full_symbol(typed, local_codes(backend.home))]
         query = bodies.read_query(bodies.UpcomingQuery, given)
-        at = utc_now()
-        agenda = read_agenda(
-            backend.home,
-            backend.settings,
-            at,
-            days=query.days,
-            event_type=EventType(query.type) if query.type else None,
-            symbol=query.symbol,
-        )
-        return page("events", agenda=agenda, query=query, at=at, types=list(EventType))
+        return page("events", **_events(backend, query))
+
+    @blueprint.post("/maintenance/events/closures/add")
+    def closure_add() -> Any:
+        names = ("type", "venue", "date", "closes", "title", "reason")
+        typed = {name: text for name in names if (text := request.form.get(name, "").strip())}
+        try:
+            added = add_closure(backend, bodies.read_values(bodies.ClosureBody, typed))
+        except Problem as error:
+            shown = _events(backend, bodies.UpcomingQuery())
+            return page("events", **shown, typed=typed, problem=_told(error)), error.status
+        flash(f"Counted from now on: {added.event.event_date}, {added.event.title}.")
+        return redirect(url_for("maintenance.events", days=MAX_DAYS), SEE_OTHER)
+
+    @blueprint.post("/maintenance/events/closures/remove")
+    def closure_remove() -> Any:
+        values = {name: request.form.get(name, "") for name in ("venue", "date", "reason")}
+        removed = remove_closure(backend, bodies.read_values(bodies.ClosureRemovalBody, values))
+        flash(f"No longer counted: {removed.event.event_date}, {removed.event.title}.")
+        return redirect(url_for("maintenance.events"), SEE_OTHER)
+
+
+def _events(backend: Backend, query: bodies.UpcomingQuery) -> dict[str, Any]:
+    at = utc_now()
+    agenda = read_agenda(
+        backend.home,
+        backend.settings,
+        at,
+        days=query.days,
+        event_type=EventType(query.type) if query.type else None,
+        symbol=query.symbol,
+    )
+    types = list(EventType)
+    return {"agenda": agenda, "query": query, "at": at, "types": types, "venues": VENUES}
+
+
+def _told(error: Problem) -> str:
+    """Return what is wrong with a form, without the names that programs know its fields by."""
+    fields = error.detail["fields"] if error.detail else []
+    named = (f"{one['field']}: " if one["field"] != "body" else "" for one in fields)
+    told = "; ".join(f"{name}{one['message']}" for name, one in zip(named, fields, strict=True))
+    return f"{told}. Nothing was added." if told else error.message
 
 
 def _add_watchlist(blueprint: Blueprint, backend: Backend) -> None:

@@ -8,6 +8,7 @@ fetched here, so what an exchange announced after the packages were released is 
 
 import re
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from importlib import import_module
@@ -52,6 +53,11 @@ class Day:
     is_estimated: bool = False
 
 
+# What the operator knows of the venues, by code: it stands beside what the packages say.
+Closures = Mapping[str, Mapping[date, Day]]
+NO_CLOSURES: Closures = {}
+
+
 @dataclass(frozen=True)
 class SecondOpinion:
     """What exchange_calendars says up to `until`; a weekday that is not in `days` is open."""
@@ -81,6 +87,8 @@ def answer(venue: Venue, window: Window) -> VenueCalendar:
         first |= {day: one for day, one in days.items() if today <= day <= last}
     try:
         second = _second_opinion(venue, today, last)
+        if second.until < min(last, until):
+            told.append(only_one_knows(venue, second.until))
     # Whatever it raises, only the comparison is lost.
     except Exception as error:  # noqa: BLE001
         second = SecondOpinion({}, date.min, has_early_closes=False)
@@ -90,6 +98,31 @@ def answer(venue: Venue, window: Window) -> VenueCalendar:
         )
     events, contradictions = compare(venue, first, second, until)
     return VenueCalendar(events, until, (*told, *contradictions))
+
+
+def only_one_knows(venue: Venue, ends: date) -> str:
+    """Return what it means that the second opinion about `venue` ends with the day `ends`."""
+    return (
+        f"{venue.name}'s holidays after {ends} are known to the package {FIRST} only: {SECOND} "
+        f"ends there, so that nothing cross-checks them. Update {SECOND} when it knows more"
+    )
+
+
+def second_opinion_ends(venue: Venue) -> date | None:
+    """Return the last day that exchange_calendars knows of `venue`, None where it has no end.
+
+    Raises:
+        SourceError: it cannot be told.
+    """
+    try:
+        bound = _second_calendar(venue).bound_max()
+    # Whatever it raises must not pass for a calendar without an end.
+    except Exception as error:
+        raise SourceError(
+            f"the end of {SECOND}' record of {venue.name} ({venue.code}) cannot be told: "
+            f"{type(error).__name__}: {error}. Reinstall or update it."
+        ) from error
+    return None if bound is None else bound.date()
 
 
 def known_until(venue: Venue, today: date) -> date:
@@ -156,15 +189,30 @@ def days_of(venue: Venue, year: int) -> dict[date, Day] | None:
     return {day: one for day, one in days.items() if day.weekday() < SATURDAY}
 
 
-def is_closed_day(venue: Venue, day: date, *, at: datetime | None = None) -> bool | None:
+def with_closures(venue: Venue, days: Mapping[date, Day], closures: Closures) -> dict[date, Day]:
+    """Return `days` with those that the operator knows of: closed wins over closing early."""
+    merged = dict(days)
+    for day, own in closures.get(venue.code, {}).items():
+        is_closed = day in merged and merged[day].closes is None
+        merged[day] = merged[day] if is_closed else own
+    return merged
+
+
+def is_closed_day(
+    venue: Venue, day: date, *, at: datetime | None = None, closures: Closures = NO_CLOSURES
+) -> bool | None:
     """Tell whether `venue` is closed all of `day` (local): True, False, or None for unknown.
 
-    `at` (aware) is the present instant, now unless given. Only `holidays` is asked.
+    `at` (aware) is the present instant, now unless given. Only `holidays` is asked, and the
+    operator's `closures`.
 
     Raises:
         SourceError: the holidays cannot be told.
     """
     if day.weekday() >= SATURDAY:
+        return True
+    own = closures.get(venue.code, {}).get(day)
+    if own is not None and own.closes is None:
         return True
     today = (at or utc_now()).astimezone(ZoneInfo(venue.timezone)).date()
     days = days_of(venue, day.year)
@@ -173,7 +221,7 @@ def is_closed_day(venue: Venue, day: date, *, at: datetime | None = None) -> boo
     return day in days and days[day].closes is None
 
 
-def may_be_open(venue: Venue, at: datetime) -> bool:
+def may_be_open(venue: Venue, at: datetime, closures: Closures = NO_CLOSURES) -> bool:
     """Tell whether `at` (aware) falls into a session; a day of which nothing is known may be one.
 
     Early closes are left out: whoever asks wants to know when to be careful.
@@ -181,7 +229,8 @@ def may_be_open(venue: Venue, at: datetime) -> bool:
     if not venue.may_be_open(at):
         return False
     try:
-        return is_closed_day(venue, at.astimezone(ZoneInfo(venue.timezone)).date()) is not True
+        day = at.astimezone(ZoneInfo(venue.timezone)).date()
+        return is_closed_day(venue, day, closures=closures) is not True
     except SourceError:
         return True
 
@@ -261,12 +310,19 @@ def _day(text: str, closes: time | None) -> Day:
     return Day(closes, name, text, is_estimated=is_estimated)
 
 
+def _second_calendar(venue: Venue) -> Any:
+    """Return the class of exchange_calendars for `venue`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pandas' deprecations, of which it has its share
+        module = import_module(f"{SECOND}.exchange_calendar_{venue.code.lower()}")
+    return getattr(module, f"{venue.code}ExchangeCalendar")
+
+
 def _second_opinion(venue: Venue, first: date, last: date) -> SecondOpinion:
     """Return what exchange_calendars says from `first` to `last`, or to where its record ends."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pandas' deprecations, of which it has its share
-        module = import_module(f"{SECOND}.exchange_calendar_{venue.code.lower()}")
-        kind = getattr(module, f"{venue.code}ExchangeCalendar")
+        kind = _second_calendar(venue)
         bound = kind.bound_max()
         until = last if bound is None else min(last, bound.date())
         if until < first:

@@ -1,7 +1,8 @@
 """The venues' clocks, for a status page: open, at lunch or closed, and until when.
 
 Holidays and half days are those of `tws_maintenance.market_events.calendars`, by the package
-`holidays` alone: the second opinion brings pandas, and this runs in a process that stays small.
+`holidays` alone, and those that the operator knows of: the second opinion brings pandas, and this
+runs in a process that stays small.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,14 @@ from zoneinfo import ZoneInfo
 from tws_maintenance.clock import utc_text
 from tws_maintenance.errors import SourceError
 from tws_maintenance.indices import VENUES
-from tws_maintenance.market_events.calendars import Day, days_of, known_until
+from tws_maintenance.market_events.calendars import (
+    NO_CLOSURES,
+    Closures,
+    Day,
+    days_of,
+    known_until,
+    with_closures,
+)
 from tws_maintenance.venues import SATURDAY, Venue
 
 # A part of a session, from its first instant to the one after its last (UTC).
@@ -58,7 +66,10 @@ class VenueClock:
 
 @dataclass(frozen=True)
 class _Sessions:
-    """A venue's sessions: `days` are the irregular weekdays, all of them up to `known_until`."""
+    """A venue's sessions: `days` are the irregular weekdays, all of them up to `known_until`.
+
+    Later there are only those that the operator knows of.
+    """
 
     venue: Venue
     days: dict[date, Day]
@@ -72,7 +83,7 @@ class _Sessions:
         """Return the parts of a day's session: none where it is closed, None where unknown."""
         if day.weekday() >= SATURDAY:
             return ()
-        if day > self.known_until:
+        if day > self.known_until and day not in self.days:
             return None
         closes = self.days[day].closes if day in self.days else self.venue.closes
         if closes is None:
@@ -99,19 +110,20 @@ class _Sessions:
         return first, last
 
 
-def clocks(at: datetime) -> list[VenueClock]:
-    """Return what each venue is doing at `at` (aware)."""
-    return [clock(venue, at) for venue in VENUES]
+def clocks(at: datetime, closures: Closures = NO_CLOSURES) -> list[VenueClock]:
+    """Return what each venue is doing at `at` (aware); `closures` are the operator's."""
+    return [clock(venue, at, closures) for venue in VENUES]
 
 
-def clock(venue: Venue, at: datetime) -> VenueClock:
+def clock(venue: Venue, at: datetime, closures: Closures = NO_CLOSURES) -> VenueClock:
     """Return what `venue` is doing at `at` (aware), by what is known of holidays at that time."""
     local = at.astimezone(ZoneInfo(venue.timezone))
-    state, until = _state(_sessions(venue, local.date()), at, local.date())
+    sessions = _sessions(venue, local.date(), closures)
+    state, until = _state(sessions, at, local.date())
     return VenueClock(venue.code, venue.name, venue.timezone, state, until, local)
 
 
-def _sessions(venue: Venue, today: date) -> _Sessions:
+def _sessions(venue: Venue, today: date, closures: Closures) -> _Sessions:
     """Return the sessions from `today` on; where the holidays cannot be told, none is known."""
     days: dict[date, Day] = {}
     try:
@@ -119,8 +131,8 @@ def _sessions(venue: Venue, today: date) -> _Sessions:
         for year in range(today.year, until.year + 1):
             days |= days_of(venue, year) or {}
     except SourceError:
-        return _Sessions(venue, {}, date.min)
-    return _Sessions(venue, days, until)
+        return _Sessions(venue, with_closures(venue, {}, closures), date.min)
+    return _Sessions(venue, with_closures(venue, days, closures), until)
 
 
 def _state(sessions: _Sessions, at: datetime, today: date) -> tuple[VenueState, datetime | None]:

@@ -59,6 +59,15 @@ NAMES = {
 UNSCHEDULED = "unscheduled"
 NOTATION_VOTE = "notation vote"
 CANCELLED = frozenset({"cancelled", "canceled"})
+# What else may be said of a meeting: what leaves its days as they are, and what may move them.
+_BESIDE = re.compile(
+    r"(with )?(a )?press conference|(policy )?statement( only)?|minutes|sep|"
+    r"(summary of )?(economic )?projections|(one|two)-day( meeting)?|(regularly )?scheduled"
+)
+_MAY_MOVE = re.compile(
+    r"\b(re-?schedul|postpon|mov(ed|ing)\b|delay|defer|chang|new dates?\b|tentative|tb[acd]\b|"
+    r"to be |formerly|originally|previously|replac|advanced|brought forward|suspend|correct|revis)"
+)
 
 
 @dataclass(frozen=True)
@@ -109,9 +118,10 @@ def parse(content: bytes, *, today: date) -> Calendar:
     warnings: list[str] = []
     complete = set()
     for year, rows in sorted(panels.items()):
-        read = _read_rows(year, rows, warnings, is_past=year < today.year)
+        read, unknown = _read_rows(year, rows, warnings, today)
         meetings += read
-        if _is_complete(year, read, len(rows) - len(read), is_later=year > today.year):
+        unread = len(rows) - len(read)
+        if _is_complete(year, read, unread, unknown, is_later=year > today.year):
             complete.add(year)
         else:
             warnings.append(f"the page does not yet have all scheduled meetings of {year}")
@@ -224,54 +234,89 @@ def _text(element: html.HtmlElement) -> str:
 
 
 def _read_rows(
-    year: int, rows: list[tuple[str, str]], warnings: list[str], *, is_past: bool
-) -> list[Meeting]:
-    """Return the meetings of a year; only in a past one a row that cannot be read is left out."""
-    meetings = []
+    year: int, rows: list[tuple[str, str]], warnings: list[str], today: date
+) -> tuple[list[Meeting], list[str]]:
+    """Return the meetings of a year, and a sentence for each row with a word that nobody knows.
+
+    Only in a past year a row that cannot be read is left out.
+    """
+    meetings: list[Meeting] = []
+    unknown: list[str] = []
     for month, days in rows:
         row = f"the row '{month} {days}' of {year}"
         try:
-            meeting, unknown = _meeting(year, month, days)
+            meeting, words = _meeting(year, month, days)
         except ValueError as error:
-            if not is_past:
+            if year >= today.year:
                 expected = "expected such as 'Apr/May 30-1*' or 'August 22 (notation vote)'"
                 raise _changed(f"{row} cannot be read ({error}); {expected}") from error
             warnings.append(f"{row} cannot be read ({error}); it is left out")
             continue
         meetings.append(meeting)
-        if unknown:
-            kept = f"it is kept as {NAMES[meeting.kind]}"
-            warnings.append(f"{row} says {', '.join(unknown)}, whose meaning is unknown; {kept}")
-    return meetings
+        for word in words:
+            said = f"{row} says '{word}'"
+            warnings.append(f"{said}, {_meaning(said, word, meeting, today)}")
+            if _is_unknown(word):
+                unknown.append(said)
+    return meetings, unknown
 
 
-def _is_complete(year: int, meetings: list[Meeting], unread: int, *, is_later: bool) -> bool:
+def _meaning(said: str, word: str, meeting: Meeting, today: date) -> str:
+    """Return what a word of a row means for the meeting.
+
+    Raises:
+        PageChanged: it may move a meeting that is still to come: its days cannot be relied on.
+    """
+    kept = f"it is kept as {NAMES[meeting.kind]}"
+    if _BESIDE.fullmatch(word):
+        return f"which does not change its days; {kept}"
+    if not _MAY_MOVE.search(word):
+        return f"whose meaning is unknown; {kept}"
+    if meeting.last < today:
+        return f"which may have moved it, and its day is over; {kept}"
+    raise _changed(
+        f"{said}, so its days may not hold; expected days without such a word. The stored meetings "
+        "stay as they are: read the Federal Reserve's announcement, and run again when the page "
+        "says the days plainly"
+    )
+
+
+def _is_unknown(word: str) -> bool:
+    return not (_BESIDE.fullmatch(word) or _MAY_MOVE.search(word))
+
+
+def _is_complete(
+    year: int, meetings: list[Meeting], unread: int, unknown: list[str], *, is_later: bool
+) -> bool:
     """Tell whether a year has its eight meetings; only a later one may lack some."""
     found = sum(one.kind is MeetingKind.SCHEDULED for one in meetings)
     has_too_few = found + unread < SCHEDULED_A_YEAR
     if found > MAX_SCHEDULED_A_YEAR or (has_too_few and not is_later):
-        raise _changed(f"expected {SCHEDULED_A_YEAR} scheduled meetings of {year}, found {found}")
+        count = f"expected {SCHEDULED_A_YEAR} scheduled meetings of {year}, found {found}"
+        why = f": {'; '.join(unknown)}, whose meaning is unknown" if unknown else ""
+        raise _changed(f"{count}{why}")
     return not has_too_few
 
 
 def _meeting(year: int, month: str, days: str) -> tuple[Meeting, list[str]]:
-    """Return what a row says, and its unknown qualifiers; ValueError where it cannot be read."""
+    """Return what a row says, and its further words; ValueError where it cannot be read."""
     found = _DAYS.fullmatch(_DASH.sub("-", days))
     if found is None:
         raise ValueError("its days are of no known form")
     parts = re.split(r"[(),;/]| and ", found["qualifiers"].lower())
     words = {part.strip() for part in parts} - {""}
+    others = sorted(words - CANCELLED - {UNSCHEDULED, NOTATION_VOTE})
     kind = MeetingKind.SCHEDULED
     if NOTATION_VOTE in words:
         kind = MeetingKind.NOTATION_VOTE
-    elif words - CANCELLED:  # one that nobody knows too
+    elif UNSCHEDULED in words or any(map(_is_unknown, others)):
         kind = MeetingKind.UNSCHEDULED
     months = [_month(word) for word in re.split("[/-]", _DASH.sub("-", month))]
     first, last = _span(year, months, found["first"], found["last"])
     has_projections = bool(found["star"] or found["late_star"])
     is_cancelled = not CANCELLED.isdisjoint(words)
     meeting = Meeting(first, last, kind, is_cancelled, has_projections, f"{month} {days}")
-    return meeting, sorted(words - CANCELLED - {UNSCHEDULED, NOTATION_VOTE})
+    return meeting, others
 
 
 def _month(word: str) -> int:

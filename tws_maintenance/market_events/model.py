@@ -100,6 +100,22 @@ class Event:
             self.is_cancelled,
         )
 
+    def calendar_status(self, status: EventStatus) -> str:
+        """Return the STATUS of RFC 5545 that a calendar shows of it, stored with `status`."""
+        if self.is_cancelled or status not in UPCOMING_STATUSES:
+            return "CANCELLED"
+        return "CONFIRMED" if self.confidence is Confidence.CONFIRMED else "TENTATIVE"
+
+    def calendar_facts(self, status: EventStatus) -> tuple[object, ...]:
+        """Return what a program that keeps calendars has to learn of when it changes."""
+        return (
+            self.event_date,
+            self.end_date,
+            self.start_at_utc,
+            self.end_at_utc,
+            self.calendar_status(status),
+        )
+
     def named(self) -> dict[str, str | None]:
         """Return {event_type, symbol, date, title}, as a report names it."""
         return {
@@ -168,7 +184,11 @@ class Unconfirmed:
 
 @dataclass(frozen=True)
 class StoredEvent:
-    """An event as it lies in the store; `source` is the provider's name, instants are aware."""
+    """An event as it lies in the store; `source` is the provider's name, instants are aware.
+
+    `sequence` counts the changes of its start, its end or its status as a calendar shows them,
+    since it was stored: what programs that keep calendars go by (RFC 5545, 3.8.7.4).
+    """
 
     event_id: str
     event: Event
@@ -180,6 +200,12 @@ class StoredEvent:
     fetched_at: datetime
     created_at: datetime
     updated_at: datetime
+    sequence: int = 0
+
+    def sequence_after(self, event: Event, status: EventStatus) -> int:
+        """Return the sequence that it has once it is `event` with `status`."""
+        before = self.event.calendar_facts(self.status)
+        return self.sequence + (before != event.calendar_facts(status))
 
 
 @dataclass(frozen=True)
@@ -283,6 +309,8 @@ CALENDARS = Provider(
     (EventType.MARKET_HOLIDAY, EventType.MARKET_EARLY_CLOSE),
 )
 PROVIDERS = {one.name: one for one in (YAHOO, FEDERAL_RESERVE, CALENDARS)}
+# The source of what the operator added; nobody is asked for it, and no sync touches it.
+OPERATOR = "operator"
 
 
 def provider_title(name: str) -> str:

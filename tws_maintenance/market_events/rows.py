@@ -27,13 +27,16 @@ IMPORTANCE = {
     EventType.MARKET_EARLY_CLOSE: 60,
     EventType.DIVIDEND: 50,
 }
+# Beside what the source said, in the same column: the robot's table has no other place for it.
+SEQUENCE = "calendar_sequence"
 _T = TypeVar("_T")
 _DAMAGES = (ValueError, TypeError, KeyError)
 
 
-def event_columns(event: Event) -> dict[str, Any]:
-    """Return what a row holds of what the source said."""
+def event_columns(event: Event, sequence: int = 0) -> dict[str, Any]:
+    """Return what a row holds of what the source said, and the sequence where it changed."""
     raw = _json_text(event.raw)
+    detail = event.detail | ({SEQUENCE: sequence} if sequence else {})
     return {
         "event_type": event.event_type.value,
         "symbol": event.symbol,
@@ -47,7 +50,7 @@ def event_columns(event: Event) -> dict[str, Any]:
         "market_timezone": event.market_timezone,
         "source_event_id": event.subject,
         "source_url": event.source_url,
-        "detail_json": _json_text(event.detail),
+        "detail_json": _json_text(detail),
         "raw_payload_json": raw,
         "raw_payload_hash": hashlib.sha256(raw.encode()).hexdigest(),
         "confidence": event.confidence.value,
@@ -123,6 +126,8 @@ def _read(
 
 def _stored_event(row: Mapping[str, Any]) -> StoredEvent:
     status = EventStatus(row["status"])
+    detail = _json_object(row["detail_json"])
+    sequence = int(detail.pop(SEQUENCE, 0))
     event = Event(
         event_type=EventType(row["event_type"]),
         subject=row["source_event_id"],
@@ -138,7 +143,7 @@ def _stored_event(row: Mapping[str, Any]) -> StoredEvent:
         is_cancelled=status is EventStatus.CANCELLED,
         description=row["description"],
         source_url=row["source_url"],
-        detail=_json_object(row["detail_json"]),
+        detail=detail,
         raw=_json_object(row["raw_payload_json"]),
     )
     return StoredEvent(
@@ -152,6 +157,7 @@ def _stored_event(row: Mapping[str, Any]) -> StoredEvent:
         fetched_at=row["fetched_at"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        sequence=sequence,
     )
 
 

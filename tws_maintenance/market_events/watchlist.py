@@ -182,6 +182,17 @@ def read_full_symbol(text: str, codes: dict[str, str]) -> str:
     return read_symbol(text)
 
 
+def why_unreadable(written: str) -> str:
+    """Return why a text of `Watchlist.unreadable` is not followed, and what to do."""
+    if written == NO_SYMBOL:
+        return "A row has no symbol. Write one into it, or take it out."
+    try:
+        read_symbol(written)
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
 def _symbol(written: str) -> str | None:
     try:
         return read_symbol(written)

@@ -76,8 +76,9 @@ class Writer:
         rows = []
         for pair in pairs:
             status = EventStatus.CANCELLED if pair.after.is_cancelled else EventStatus.UPDATED
+            sequence = pair.before.sequence_after(pair.after, status)
             rows.append(
-                event_columns(pair.after)
+                event_columns(pair.after, sequence)
                 | _row(pair.before)
                 | {"status": status.value}
                 | {"is_portfolio_relevant": _is_relevant(pair.after, relevant)}
@@ -93,9 +94,10 @@ class Writer:
         )
         rows = []
         for pair in pairs:
-            now = _beside_the_facts(pair.after, is_relevant=_is_relevant(pair.after, relevant))
-            was_relevant = pair.before.is_portfolio_relevant
-            if now != _beside_the_facts(pair.before.event, is_relevant=was_relevant):
+            sequence, was_relevant = pair.before.sequence, pair.before.is_portfolio_relevant
+            is_relevant = _is_relevant(pair.after, relevant)
+            now = _beside_the_facts(pair.after, sequence, is_relevant=is_relevant)
+            if now != _beside_the_facts(pair.before.event, sequence, is_relevant=was_relevant):
                 rows.append(_row(pair.before) | now)
         self._execute(update(EVENTS).where(_ROW), rows)
 
@@ -124,7 +126,12 @@ class Writer:
     def retire(self, stored: Iterable[StoredEvent], at: datetime) -> None:
         """Mark events as no longer listed by their source."""
         changed = {"status": EventStatus.STALE.value, "updated_at": at}
-        self._execute(update(EVENTS).where(_ROW), [_row(one) | changed for one in stored])
+        rows = []
+        for one in stored:
+            sequence = one.sequence_after(one.event, EventStatus.STALE)
+            detail = event_columns(one.event, sequence)["detail_json"]
+            rows.append(_row(one) | changed | {"detail_json": detail})
+        self._execute(update(EVENTS).where(_ROW), rows)
 
     def log(self, log: SyncLog) -> None:
         """Add what a provider's turn did."""
@@ -140,8 +147,8 @@ def _row(stored: StoredEvent) -> dict[str, Any]:
     return {"row": stored.event_id}
 
 
-def _beside_the_facts(event: Event, *, is_relevant: bool) -> dict[str, Any]:
-    columns = event_columns(event)
+def _beside_the_facts(event: Event, sequence: int, *, is_relevant: bool) -> dict[str, Any]:
+    columns = event_columns(event, sequence)
     kept = {name: columns[name] for name in _BESIDE_THE_FACTS}
     return kept | {"is_portfolio_relevant": is_relevant}
 

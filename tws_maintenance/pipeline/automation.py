@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from tws_maintenance.clock import utc_now
+from tws_maintenance.errors import SettingsError
 from tws_maintenance.home import Home, find_home
 from tws_maintenance.indices import INDICES, MARKET_EVENTS, VENUES
+from tws_maintenance.market_events.calendars import NO_CLOSURES, Closures
+from tws_maintenance.market_events.closures import read_closures
 from tws_maintenance.offpeak import Decision, decide, decide_promotions, opened
 from tws_maintenance.pipeline.jobs import PROMOTE, job_name, selection_of
 from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.situation import busy_tasks, situation_of
 from tws_maintenance.pipeline.tags import HOME_TAG
 from tws_maintenance.reports.markdown import task_name
+from tws_maintenance.settings import load_settings
 from tws_maintenance.venues import XNYS, Venue
 
 if TYPE_CHECKING:
@@ -115,7 +119,8 @@ def scheduled_tick(
     A daemon that was down makes up for the last time that it missed, at whatever hour that is.
     """
     venues = [index.venue for index in INDICES.values() if index.task in tasks] or VENUES
-    reasons = [reason for venue in venues if (reason := opened(venue, at))]
+    closures = _closures(home)
+    reasons = [reason for venue in venues if (reason := opened(venue, at, closures))]
     if reasons:
         return dg.SkipReason(f"Due {due_at:%Y-%m-%d %H:%M %Z}, but {reasons[0]}.")
     busy = busy_tasks(home, instance)
@@ -124,6 +129,14 @@ def scheduled_tick(
         return dg.SkipReason(f"A run of {', '.join(shared)} is in progress.")
     # The day as key: a schedule that fires twice for it starts one run.
     return _request(home, tasks, dry_run=dry_run, reason="scheduled", run_key=f"{due_at:%Y-%m-%d}")
+
+
+def _closures(home: Home) -> Closures:
+    """Return the operator's closures; none by settings with a mistake, which the run reports."""
+    try:
+        return read_closures(home, load_settings(home))
+    except SettingsError:
+        return NO_CLOSURES
 
 
 def _offpeak_sensor(jobs: "list[AnyJob]") -> dg.SensorDefinition:

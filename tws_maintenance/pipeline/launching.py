@@ -17,7 +17,8 @@ from tws_maintenance.errors import HomeError, TwsMaintenanceError
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES, MARKET_EVENTS
 from tws_maintenance.market_events.worker import EventsWorker
-from tws_maintenance.run_spec import Executed, RunSpec, operating_system_user
+from tws_maintenance.run_spec import Executed, RunSpec
+from tws_maintenance.system_user import operating_system_user
 
 if TYPE_CHECKING:
     from tws_maintenance.maintenance import HeadStart

@@ -28,8 +28,8 @@ from tws_maintenance.pipeline.tags import (
 )
 from tws_maintenance.reports.results import promotable_tasks
 from tws_maintenance.run_record import RunRequest
-from tws_maintenance.run_spec import operating_system_user
 from tws_maintenance.settings import Settings, load_settings
+from tws_maintenance.system_user import operating_system_user
 
 
 def build_report_resource(begun: HeadStart | None = None) -> dg.ResourceDefinition:

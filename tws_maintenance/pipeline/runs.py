@@ -31,8 +31,9 @@ from tws_maintenance.pipeline.tags import (
     REPORT_ID_TAG,
     host_id,
 )
-from tws_maintenance.run_spec import Executed, RunSpec, operating_system_user
+from tws_maintenance.run_spec import Executed, RunSpec
 from tws_maintenance.settings import load_settings
+from tws_maintenance.system_user import operating_system_user
 
 Progress = Callable[[str, str], None]
 

@@ -7,7 +7,8 @@ from tws_maintenance.market_events.markets import read_symbol, venue_of
 
 # https://www.theocc.com: the root in six places, the date, call or put, the strike in eight.
 _OPTION = re.compile(r"([A-Z0-9]{1,6}) *\d{6}[CP]\d{8}")
-_SHARE_CLASS = re.compile(r"([A-Z]+)[ ./]([A-Z])")
+# Not with a dot: that may be a market, which `read_symbol` tells apart.
+_SHARE_CLASS = re.compile(r"([A-Z]+)[ /]([A-Z])")
 _HONG_KONG_CODE = re.compile(r"\d{1,5}")
 # An option follows the share that it is of, and its events; the others have none of ours.
 SHARES = frozenset({"", "STK", "ETF", "OPT", "WAR"})

@@ -5,8 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from tws_maintenance.clock import utc_now
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import Home
+from tws_maintenance.market_events.calendars import (
+    known_until,
+    only_one_knows,
+    second_opinion_ends,
+)
+from tws_maintenance.venues import XSES
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.postgres import PostgresServer
 
@@ -37,6 +44,19 @@ def test_a_healthy_machine_passes_and_nothing_is_left_behind(
     assert list(home.root.iterdir()) == []
     text = command("doctor", "--offline").output
     assert text.splitlines()[0].split() == ["ok", "home", str(home.root)]
+
+
+def test_a_venue_of_which_one_package_only_knows_is_noted_once(command: Command) -> None:
+    """exchange_calendars ends in Singapore on a day, and knows the others for decades."""
+    ends = second_opinion_ends(XSES)
+    assert ends is not None
+    done = command("doctor", "--offline", "--json")
+    told = [one for one in json.loads(done.stdout)["findings"] if one["subject"] == "Singapore"]
+    is_within_reach = ends < known_until(XSES, utc_now().date())
+    text = only_one_knows(XSES, ends)
+    expected = {"outcome": "note", "subject": "Singapore", "text": text}
+    assert told == ([expected] if is_within_reach else [])
+    assert "New York's holidays after" not in done.stdout
 
 
 def test_a_source_that_does_not_answer_is_found(command: Command, server: PageServer) -> None:

@@ -1,19 +1,26 @@
 """`events` as an operator reads it: what comes, and whether the list can be trusted."""
 
 import json
+import os
+import stat
 import subprocess
 import sys
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import icalendar
 import pytest
+from click.testing import Result
 
 from tws_maintenance.clock import utc_now
 from tws_maintenance.home import Home
+from tws_maintenance.market_events.calendars import days_of, is_closed_day
 from tws_maintenance.market_events.model import PROVIDERS, Confidence, Event, EventType
 from tws_maintenance.market_events.store import EventStore, SyncLog
 from tws_maintenance.settings import Settings, load_settings
+from tws_maintenance.system_user import operating_system_user
+from tws_maintenance.venues import SATURDAY, XNYS
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.support import Program
 
@@ -295,6 +302,49 @@ def test_an_export_of_nothing_is_a_calendar_and_a_warning(command: Command, home
     assert list(home.root.iterdir()) == []
 
 
+def test_an_export_goes_into_a_file_whole(command: Command, home: Home, tmp_path: Path) -> None:
+    synced(home, yahoo=[earnings("AAPL", in_days(300))])
+    expected = command("events", "export", "--ics").stdout_bytes
+    target, link = tmp_path / "events.ics", tmp_path / "link.ics"
+    target.write_text("an older calendar")
+    target.chmod(0o640)
+    link.symlink_to(target)
+
+    done = command("events", "export", "--ics", "--output", str(link))
+
+    assert (done.exit_code, done.stdout) == (0, f"Written: {link}\n")
+    assert target.read_bytes() == expected
+    assert b"AAPL earnings" in expected
+    assert link.is_symlink()
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["events.ics", "home", "link.ics"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (".", "it is a folder; name a file in it"),
+        ("nowhere/events.ics", "there is no folder {0}/nowhere; make it first"),
+        ("pipe", "it is neither a file nor a new name"),
+        ("file/events.ics", "there is no folder {0}/file; make it first"),
+        ("n" * 300, "File name too long. Nothing was changed there"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_named(
+    command: Command, tmp_path: Path, name: str, told: str
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").write_text("not a folder")
+    before = sorted(one.name for one in tmp_path.iterdir())
+
+    done = command("events", "export", "--ics", "--output", str(tmp_path / name))
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"The calendar cannot be written to {tmp_path / name}: " in done.stderr
+    assert told.format(tmp_path) in done.stderr
+    assert sorted(one.name for one in tmp_path.iterdir()) == before
+
+
 def test_an_export_names_its_format(command: Command) -> None:
     done = command("events", "export")
     assert done.exit_code == 2
@@ -302,3 +352,100 @@ def test_an_export_names_its_format(command: Command) -> None:
     assert done.stderr == (
         "Error: Name the format: python -m tws_maintenance events export --ics\n"
     )
+
+
+def weekday_in(days: int) -> date:
+    """Return a day that many days ahead, or the next one that is no weekend and no holiday."""
+    day = in_days(days)
+    while is_closed_day(XNYS, day) or is_early(day):
+        day += timedelta(days=1)
+    return day
+
+
+def is_early(day: date) -> bool:
+    return day in (days_of(XNYS, day.year) or {})
+
+
+def add_closure(command: Command, day: date, *more: str, kind: str = "holiday") -> Result:
+    named = ("--type", kind, "--venue", "xnys", "--date", str(day))
+    said = ("--title", "National Day of Mourning", "--reason", "the exchange says so")
+    return command("events", "add", *named, *said, *more)
+
+
+def test_a_closure_is_added_listed_exported_and_removed(
+    command: Command, home: Home, settings: Settings
+) -> None:
+    day, me = weekday_in(10), operating_system_user()
+    title = "New York closed: National Day of Mourning"
+    added = add_closure(command, day)
+    assert (added.exit_code, added.output) == (0, f"Counted from now on: {long(day)}, {title}.\n")
+
+    listed = command("events", "list").stdout.splitlines()
+    assert long(day) in listed
+    line = f"  New York  holiday      {title} (added by {me}: the exchange says so)"
+    assert line in listed
+    told = json.loads(command("events", "list", "--json").stdout)["events"]
+    assert [(one["source"], one["detail"]["reason"]) for one in told] == [
+        ("operator", "the exchange says so")
+    ]
+    assert title.encode() in command("events", "export", "--ics").stdout_bytes.replace(
+        b"\r\n ", b""
+    )
+
+    again = add_closure(command, day)
+    assert again.exit_code == 2
+    assert f"{day} is stored for New York already" in again.stderr
+    removed = command(
+        "events", "remove", "--venue", "XNYS", "--date", str(day), "--reason", "off", "--json"
+    )
+    assert json.loads(removed.stdout)["removed"]["title"] == title
+    assert title not in command("events", "list").stdout
+    (gone,) = EventStore(home, settings).read()
+    assert (gone.event.detail["removed_by"], gone.event.detail["removed_why"]) == (me, "off")
+    again = command("events", "remove", "--venue", "XNYS", "--date", str(day))
+    assert again.exit_code == 2
+    assert f"No closure of New York on {day} was added by an operator" in again.stderr
+
+
+def test_an_early_close_needs_its_time_and_a_holiday_has_none(command: Command) -> None:
+    day = weekday_in(10)
+    done = add_closure(command, day, "--closes", "13:00", kind="early_close")
+    assert done.stdout.startswith(f"Counted from now on: {long(day)}, New York closes early at 13:")
+    assert "13:00 New York  early close" in command("events", "list").stdout
+    for kind, more, told in (
+        (
+            "early_close",
+            (),
+            "An early close needs its time, by the exchange's clock (--closes HH:MM).",
+        ),
+        (
+            "holiday",
+            ("--closes", "13:00"),
+            "A holiday is closed all day: leave its time out (--closes HH:MM).",
+        ),
+        ("early_close", ("--closes", "1pm"), "Invalid value for '--closes'"),
+        ("party", (), "Invalid value for '--type'"),
+    ):
+        refused = add_closure(command, day, *more, kind=kind)
+        assert refused.exit_code == 2
+        assert told in refused.stderr
+
+
+def test_a_closure_that_is_known_or_over_is_stored_and_said(command: Command) -> None:
+    """Of 9 January 2025 both packages know by now."""
+    day = in_days(-7)
+    while is_closed_day(XNYS, day):
+        day -= timedelta(days=1)
+    over = add_closure(command, day)
+    assert over.exit_code == 0
+    assert f"Warning: {day} is over in New York." in over.stdout
+    known = next(
+        one for one in (in_days(number) for number in range(1, 366)) if is_full_holiday(one)
+    )
+    told = add_closure(command, known)
+    assert told.exit_code == 0
+    assert "confirmed, holidays has 'New York closed: " in told.stdout
+
+
+def is_full_holiday(day: date) -> bool:
+    return day.weekday() < SATURDAY and is_closed_day(XNYS, day) is True

@@ -13,13 +13,13 @@ from tws_maintenance.demo.events import as_json, calendar_events, fomc_page, thi
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
-from tws_maintenance.market_events.calendars import is_closed_day
+from tws_maintenance.market_events.calendars import days_of, is_closed_day
 from tws_maintenance.notices.incidents import find_incidents
 from tws_maintenance.receipt import read_receipt
 from tws_maintenance.reports.shelf import ReportShelf
 from tws_maintenance.reports.status import overview
 from tws_maintenance.settings import load_settings
-from tws_maintenance.venues import XNYS
+from tws_maintenance.venues import SATURDAY, XNYS
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.support import reports_of
 
@@ -354,3 +354,34 @@ def test_a_database_of_somebody_else_fails_the_task_and_is_left_alone(
 def test_json_is_the_report_and_nothing_else(command: Command, home: Home) -> None:
     done = command("run", *APPLY, "--json")
     assert json.loads(done.stdout) == reports_of(home)[-1]
+
+
+def test_a_run_says_what_the_packages_know_of_a_closure_and_leaves_it(
+    command: Command, home: Home, yahoo: PageServer
+) -> None:
+    """Both packages have the next holiday; of the day of an operator's own they know nothing."""
+    assert yahoo.symbols
+    holidays = [one for one in map(in_days, range(1, 366)) if is_closed_day(XNYS, one)]
+    known = next(one for one in holidays if one.weekday() < SATURDAY)
+    own = next(
+        one
+        for one in map(in_days, range(1, 366))
+        if one.weekday() < SATURDAY and one not in (days_of(XNYS, one.year) or {})
+    )
+    for day in (known, own):
+        named = ("--type", "holiday", "--venue", "XNYS", "--date", str(day))
+        said = ("--title", "Mourning", "--reason", "the exchange says so")
+        assert command("events", "add", *named, *said).exit_code == 0
+    done = command("run", *APPLY, "--days", "365")
+    assert done.exit_code == 0, done.output
+    told = [one for one in result_of(home)["warnings"] if "'New York closed: Mourning'" in one]
+    assert len(told) == 1
+    assert told[0].startswith(f"{known} 'New York closed: Mourning' (added by ")
+    assert "confirmed, holidays and exchange_calendars have 'New York closed: " in told[0]
+    assert told[0] in done.output
+    listed = json.loads(command("events", "list", "--days", "365", "--json").stdout)
+    own_events = [one for one in listed["events"] if one["source"] == "operator"]
+    assert [(one["event_date"], one["status"]) for one in own_events] == sorted(
+        (str(day), "active") for day in (known, own)
+    )
+    assert told[0] in listed["last_sync"]["warnings"]

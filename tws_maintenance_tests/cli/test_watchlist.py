@@ -50,6 +50,7 @@ def test_both_changes_answer_as_json(command: Command) -> None:
     ("arguments", "told"),
     [
         (("add", "EUR.USD"), "'EUR.USD' is not a symbol of a known market"),
+        (("add", "AAPL", "VOD.L"), "'VOD.L' is a symbol of another market (.L is London)"),
         (("remove", "AAPL"), "AAPL is not on the watchlist (data/watchlist.csv)"),
         (("add",), "Missing argument 'SYMBOL...'"),
         (("remove",), "Missing argument 'SYMBOL...'"),
@@ -74,8 +75,9 @@ def test_a_row_of_no_known_market_is_told_beside_the_list(command: Command, home
         ["AAPL", "-"],
     ]
     assert shown.stderr == (
-        "Warning: 'EUR.USD' in data/watchlist.csv is of no known market: its events are not "
-        "fetched.\n"
+        "Warning: data/watchlist.csv: 'EUR.USD' is not a symbol of a known market. Expected one "
+        "such as D05.SI (Singapore), 0005.HK (Hong Kong), AAPL or BRK-B (New York). Its events are "
+        "not fetched.\n"
     )
     told = json.loads(command("watchlist", "list", "--json").stdout)
     assert told["unreadable"] == ["EUR.USD"]

@@ -1,7 +1,8 @@
 """Market events and the watchlist over the API of the standalone console."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,15 +11,19 @@ from icalendar import Calendar
 from tws_maintenance.clock import utc_now, utc_text
 from tws_maintenance.demo.events import as_json, calendar_events
 from tws_maintenance.demo.server import PageServer
+from tws_maintenance.market_events.calendars import days_of
 from tws_maintenance.market_events.model import EventType, Held, Unconfirmed
 from tws_maintenance.market_events.store import EventStore, SyncLog
 from tws_maintenance.settings import load_settings
+from tws_maintenance.system_user import operating_system_user
+from tws_maintenance.venues import SATURDAY, XNYS
 from tws_maintenance_tests.console.shapes import faults_of
 from tws_maintenance_tests.console.support import API, ENOUGH, Console, error_of, report_of
 from tws_maintenance_tests.support import result_of
 
 EVENTS = "/api/market-events"
 WATCHLIST = "/api/watchlist"
+CLOSURES = f"{EVENTS}/closures"
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +150,21 @@ def test_symbols_are_watched_and_no_longer(unwatched: Console) -> None:
     assert unwatched.json(WATCHLIST)["count"] == 3
 
 
+def test_a_symbol_of_another_market_is_named_by_api_and_page(unwatched: Console) -> None:
+    for text, told in (
+        ("VOD.L", "symbol: 'VOD.L' is a symbol of another market (.L is London)"),
+        ("MKC.V", "symbol: 'MKC.V' can be two things. Which one is meant?"),
+        ("brk.b", "symbol: 'brk.b' is written BRK-B"),
+    ):
+        refused = unwatched.post(WATCHLIST, {"symbol": text})
+        assert error_of(refused) == (400, "invalid_body")
+        assert told in refused.get_json()["error"]["message"]
+    refused = unwatched.form("/maintenance/watchlist/add", symbols="AAPL VOD.L")
+    assert refused.status_code == 400
+    assert ".L is London" in refused.text
+    assert not unwatched.home.watchlist.exists()
+
+
 def test_the_page_of_the_watchlist_takes_what_people_write(unwatched: Console) -> None:
     answer = unwatched.form("/maintenance/watchlist/add", symbols="aapl, d05.si  5.hk")
     assert (answer.status_code, answer.location) == (303, "/maintenance/watchlist")
@@ -171,3 +191,122 @@ def test_a_sync_asks_for_what_is_watched(unwatched: Console, web: PageServer) ->
     report = report_of(unwatched.post(f"{EVENTS}/refresh", {"wait": ENOUGH}))
     asked = result_of(report, "market_events")["symbols"]["IBM"]
     assert (asked["from"], asked["outcome"]) == (["watchlist"], "ok")
+
+
+def in_a_week() -> str:
+    """Return a weekday of the weeks to come on which New York is open."""
+    day = utc_now().date() + timedelta(days=7)
+    while day.weekday() >= SATURDAY or day in (days_of(XNYS, day.year) or {}):
+        day += timedelta(days=1)
+    return day.isoformat()
+
+
+def closure(**changes: Any) -> dict[str, Any]:
+    known = {"type": "holiday", "venue": "XNYS", "date": in_a_week()}
+    return known | {"title": "Day of Mourning", "reason": "NYSE says so"} | changes
+
+
+@pytest.fixture
+def open_as_usual(console: Console) -> Iterator[Console]:
+    """A console without closures of an operator, before and after."""
+
+    def clear() -> None:
+        for one in console.json(CLOSURES)["closures"]:
+            body = {"venue": one["venue"], "date": one["date"]}
+            assert console.post(CLOSURES, body, "DELETE").status_code == 200
+
+    clear()
+    yield console
+    clear()
+
+
+def test_a_closure_is_added_counted_and_removed(open_as_usual: Console) -> None:
+    console = open_as_usual
+    answer = console.post(CLOSURES, closure())
+    value = answer.get_json()
+    assert (answer.status_code, faults_of("ClosuresChanged", value)) == (200, [])
+    assert value["closures"] == [value["added"]]
+    assert (value["added"]["title"], value["added"]["actor"]) == (
+        "New York closed: Day of Mourning",
+        operating_system_user(),
+    )
+    shown = console.json(CLOSURES)
+    assert faults_of("Closures", shown) == []
+    assert (shown["count"], shown["warnings"]) == (1, [])
+    again = console.post(CLOSURES, closure(type="early_close", closes="13:00"))
+    assert error_of(again) == (409, "conflict")
+
+    body = {"venue": "XNYS", "date": in_a_week(), "reason": "called off"}
+    removed = console.post(CLOSURES, body, "DELETE").get_json()
+    assert (removed["removed"], removed["closures"]) == (value["added"], [])
+    assert error_of(console.post(CLOSURES, body, "DELETE")) == (404, "not_found")
+
+
+def test_the_venues_of_the_status_count_a_closure_at_once(open_as_usual: Console) -> None:
+    """Asked for in the middle of its session, which need not be now."""
+    console, day = open_as_usual, in_a_week()
+    noon = datetime.fromisoformat(f"{day}T12:00").replace(tzinfo=ZoneInfo(XNYS.timezone))
+
+    def state() -> str:
+        found = console.backend.status(noon)["venues"]
+        return str(next(one["state"] for one in found if one["venue"] == "XNYS"))
+
+    assert state() == "open"
+    console.post(CLOSURES, closure())
+    assert state() == "closed"
+    console.post(CLOSURES, {"venue": "XNYS", "date": day}, "DELETE")
+    assert state() == "open"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"type": "early_close"},
+            "An early close needs its time, by the exchange's clock (closes). ",
+        ),
+        ({"closes": "13:00"}, "A holiday is closed all day: leave its time out (closes)"),
+        ({"type": "early_close", "closes": "1pm"}, "closes: "),
+        ({"type": "MARKET_HOLIDAY"}, "type: "),
+        ({"venue": "XLON"}, "venue: "),
+        ({"date": "20270104"}, "date: must be a date such as 2027-01-31"),
+        ({"date": "2027-02-30"}, "date: "),
+        ({"date": 1798761600}, "date: "),
+        ({"title": " "}, "title: "),
+        ({"reason": ""}, "reason: "),
+        ({"actor": "somebody else"}, "actor: "),
+    ],
+)
+def test_a_closure_of_another_form_is_refused(
+    open_as_usual: Console, changes: dict[str, Any], told: str
+) -> None:
+    answer = open_as_usual.post(CLOSURES, closure(**changes))
+    assert error_of(answer) == (400, "invalid_body")
+    assert told in answer.get_json()["error"]["message"]
+    assert open_as_usual.json(CLOSURES)["count"] == 0
+
+
+def test_a_closure_needs_the_token_of_the_page(open_as_usual: Console) -> None:
+    for method in ("POST", "DELETE"):
+        refused = open_as_usual.client.open(CLOSURES, method=method, json=closure())
+        assert error_of(refused)[0] == 403
+
+
+def test_the_page_of_the_events_adds_and_removes_a_closure(open_as_usual: Console) -> None:
+    console, day = open_as_usual, in_a_week()
+    sent = console.form("/maintenance/events/closures/add", **closure(closes=""))
+    assert sent.status_code == 303
+    page = console.get(sent.location).text
+    assert f"Counted from now on: {day}, New York closed: Day of Mourning." in page
+    assert f"added by {operating_system_user()}" in page
+    assert f"Remove New York closed: Day of Mourning on {day}" in page
+    refused = console.form("/maintenance/events/closures/add", **closure(type="early_close"))
+    assert refused.status_code == 400
+    assert "An early close needs its time" in refused.text
+    assert 'value="NYSE says so"' in refused.text, "what was typed is there to be corrected"
+    refused = console.form("/maintenance/events/closures/add", **closure())
+    assert (refused.status_code, "is stored for New York already" in refused.text) == (409, True)
+    sent = console.form("/maintenance/events/closures/remove", venue="XNYS", date=day)
+    assert sent.status_code == 303
+    assert "No longer counted" in console.get(sent.location).text
+    assert console.json(CLOSURES)["count"] == 0

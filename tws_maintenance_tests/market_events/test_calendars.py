@@ -35,6 +35,11 @@ HOLIDAY = Day(None, "Christmas Day", "Christmas Day")
 HALF_DAY = Day(time(12, 0), "Christmas Day", "Christmas Day (Half-Day Trading Day)")
 THEIR_HOLIDAY = Day(None, text="closed")
 THEIR_HALF_DAY = Day(time(12, 30), text="closes at 12:30")
+ONE_KNOWS = (
+    "Singapore's holidays after 2026-12-31 are known to the package holidays only: "
+    "exchange_calendars ends there, so that nothing cross-checks them. Update exchange_calendars "
+    "when it knows more"
+)
 
 # Compare https://www.nyse.com/markets/hours-calendars
 NEW_YORK = (
@@ -104,7 +109,7 @@ def test_a_year_has_the_holidays_and_half_days_of_its_exchange(
     assert dates(calendar, EARLY) == days(early)
     assert {one.confidence for one in calendar.events} == {Confidence.CONFIRMED}
     assert calendar.known_until >= date(year, 12, 31)
-    assert calendar.warnings == ()
+    assert calendar.warnings == ((ONE_KNOWS,) if (venue, year) == (XSES, 2027) else ())
 
 
 def test_new_york_takes_christmas_off_on_the_eve_and_trades_on_the_last_day_of_2027() -> None:
@@ -253,7 +258,10 @@ def test_singapore_is_checked_as_far_as_the_second_package_goes() -> None:
     """It ends on 31 December 2026, and has no half days, which contradicts nothing."""
     calendar = answer(XSES, Window(datetime(2026, 12, 23, 12, 0, tzinfo=UTC), 20))
 
-    assert calendar.warnings == ()
+    assert calendar.warnings == (ONE_KNOWS,)
+    assert answer(XSES, Window(datetime(2026, 12, 23, 12, 0, tzinfo=UTC), 8)).warnings == ()
+    in_2027 = Window(datetime(2027, 2, 1, 12, 0, tzinfo=UTC), 20)
+    assert answer(XSES, in_2027).warnings == (ONE_KNOWS,)
     assert {one.event_date.isoformat(): one.detail["sources"] for one in calendar.events} == {
         "2026-12-24": ["holidays"],
         "2026-12-25": BOTH,
@@ -294,9 +302,8 @@ def test_nothing_beyond_next_year_is_believed(venue: Venue) -> None:
     calendar = answer(venue, Window(NOW, 500))
 
     assert calendar.known_until == date(2027, 12, 31)
-    assert calendar.warnings == (
-        f"{venue.name}'s holidays are known until 2027-12-31; what comes after is unknown",
-    )
+    unknown = f"{venue.name}'s holidays are known until 2027-12-31; what comes after is unknown"
+    assert calendar.warnings == ((unknown, ONE_KNOWS) if venue == XSES else (unknown,))
     later = [one for one in calendar.events if one.event_date > calendar.known_until]
     assert later
     assert {one.confidence for one in later} == {Confidence.ESTIMATED}

@@ -78,7 +78,6 @@ def test_an_empty_store_is_an_empty_calendar() -> None:
     assert {key: str(value) for key, value in calendar.items()} == {
         "VERSION": "2.0",
         "PRODID": "-//tws-maintenance//market events//EN",
-        "METHOD": "PUBLISH",
         "X-WR-CALNAME": "Market events",
     }
 
@@ -134,13 +133,27 @@ def test_the_status_says_whether_it_is_sure(
     assert only(stored(event, status=status))["STATUS"] == expected
 
 
-def test_what_is_stale_or_over_in_its_market_is_left_out() -> None:
-    assert read(to_icalendar([stored(HOLIDAY, status=EventStatus.STALE)], AT))[1] == []
+def test_what_is_over_in_its_market_is_left_out() -> None:
     still = datetime(2026, 11, 27, 4, 59, tzinfo=UTC)  # 23:59 in New York
     assert only(stored(HOLIDAY), still).start == date(2026, 11, 26)
     assert read(to_icalendar([stored(HOLIDAY)], still + timedelta(minutes=1)))[1] == []
     in_two_years = replace(HOLIDAY, event_date=date(2028, 11, 23))
     assert only(stored(in_two_years)).start == date(2028, 11, 23)
+
+
+@pytest.mark.parametrize("status", [EventStatus.STALE, EventStatus.CANCELLED])
+@pytest.mark.parametrize("event", [HOLIDAY, DECISION, replace(HOLIDAY, event_date=UPDATED.date())])
+def test_what_was_withdrawn_is_cancelled_for_thirty_days(event: Event, status: EventStatus) -> None:
+    """Also once its day is over: a program that has it must learn that it did not take place."""
+    withdrawn = stored(event, status=status)
+    last = UPDATED + timedelta(days=30)
+    assert {only(withdrawn, at)["STATUS"] for at in (UPDATED, AT, last)} == {"CANCELLED"}
+    assert read(to_icalendar([withdrawn], last + timedelta(seconds=1)))[1] == []
+
+
+def test_each_event_says_how_often_it_changed() -> None:
+    assert only(stored(HOLIDAY))["SEQUENCE"] == 0
+    assert only(replace(stored(HOLIDAY), sequence=3))["SEQUENCE"] == 3
 
 
 def test_the_same_store_gives_the_same_bytes_in_any_order_and_at_any_time() -> None:

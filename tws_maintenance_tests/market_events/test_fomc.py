@@ -329,6 +329,59 @@ def test_a_page_that_lacks_what_it_must_hold_is_refused(panels: Panels, told: st
     assert "Look at the page" in message
 
 
+LAST = "December 8-9*"
+
+
+@pytest.mark.parametrize("word", ["press conference", "With press conference", "statement only"])
+def test_a_word_that_leaves_the_days_as_they_are_is_a_warning(word: str) -> None:
+    calendar = read({2026: (*EIGHT[:7], f"{LAST} ({word})")})
+
+    assert [one.kind for one in calendar.meetings] == [SCHEDULED] * 8
+    assert calendar.meetings[-1].last == date(2026, 12, 9)
+    (warning,) = calendar.warnings
+    assert warning == (
+        f"the row '{LAST} ({word})' of 2026 says '{word.lower()}', which does not change its days; "
+        "it is kept as FOMC meeting"
+    )
+
+
+@pytest.mark.parametrize("year", [2026, 2027])
+@pytest.mark.parametrize(
+    "word", ["rescheduled", "postponed", "Rescheduled from December 1-2", "date changed", "moved"]
+)
+def test_a_word_that_may_move_a_meeting_to_come_is_the_fault(year: int, word: str) -> None:
+    """Also where the year has its eight meetings all the same."""
+    for rows in (EIGHT[:7], (*EIGHT[:7], "November 24-25")):
+        message = refusal(page({2026: EIGHT} | {year: (*rows, f"{LAST} ({word})")}))
+
+        assert f"the row '{LAST} ({word})' of {year} says '{word.lower()}'" in message
+        assert "so its days may not hold; expected days without such a word" in message
+        assert "The stored meetings stay as they are" in message
+        assert "read the Federal Reserve's announcement" in message
+        assert "found 7" not in message
+
+
+def test_a_meeting_that_is_over_cannot_be_moved_any_more() -> None:
+    rows = ("January 27-28 (rescheduled)", *EIGHT[1:])
+
+    calendar = read({2026: rows})
+
+    assert calendar.meetings == read({2026: rows}).meetings
+    assert [one.kind for one in calendar.meetings] == [SCHEDULED] * 8
+    (warning,) = calendar.warnings
+    assert "'January 27-28 (rescheduled)' of 2026 says 'rescheduled', which may have" in warning
+    assert "its day is over" in warning
+
+
+def test_a_meeting_that_is_missed_is_looked_for_in_the_rows_that_nobody_understands() -> None:
+    message = refusal(page({2026: (*EIGHT[:7], f"{LAST} (hybrid)")}))
+
+    assert (
+        f"expected 8 scheduled meetings of 2026, found 7: the row '{LAST} (hybrid)' of 2026 says "
+        "'hybrid', whose meaning is unknown"
+    ) in message
+
+
 @pytest.mark.parametrize("year", [2026, 2027])
 @pytest.mark.parametrize(
     "text",

@@ -155,6 +155,7 @@ def test_a_changed_event_takes_everything_but_its_id_and_its_creation(
         last_seen_at=LATER,
         fetched_at=LATER,
         updated_at=LATER,
+        sequence=1,
     )
 
 
@@ -206,7 +207,8 @@ def test_a_retired_event_is_stale_and_keeps_the_rest(event_database: EventDataba
     gone, other = store.read()
     with store.transaction() as writer:
         writer.retire([gone], LATER)
-    assert store.read() == [replace(gone, status=EventStatus.STALE, updated_at=LATER), other]
+    stale = replace(gone, status=EventStatus.STALE, updated_at=LATER, sequence=1)
+    assert store.read() == [stale, other]
 
 
 def test_nothing_to_do_is_nothing_done(event_database: EventDatabase) -> None:

@@ -40,7 +40,8 @@ def event(first: int, last: int | None = None, symbol: str = "AAPL") -> Event:
 
 def stored(one: Event, status: EventStatus = EventStatus.ACTIVE) -> StoredEvent:
     at = NOW - timedelta(days=1)
-    return StoredEvent(f"{one.subject}:{one.event_date}", one, status, "yahoo", True, 80, *[at] * 4)
+    name = f"{one.subject}:{one.event_date}"
+    return StoredEvent(name, one, status, "yahoo", True, 80, at, at, at, at)
 
 
 def found(before: StoredEvent, *now: Event) -> list[tuple[str, str]]:

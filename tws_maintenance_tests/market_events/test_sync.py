@@ -12,8 +12,10 @@ from sqlalchemy.engine import Engine
 from tws_maintenance.errors import LockHeld, ProposalUnaudited
 from tws_maintenance.market_events import sync
 from tws_maintenance.market_events.audit import audit
+from tws_maintenance.market_events.export import to_icalendar
 from tws_maintenance.market_events.model import (
     Answer,
+    Confidence,
     Event,
     EventStatus,
     EventType,
@@ -163,6 +165,36 @@ def test_an_event_that_moves_keeps_its_row(bench: Bench) -> None:
     (after,) = bench.store.read()
     assert (after.event_id, after.created_at) == (before.event_id, before.created_at)
     assert (str(after.event.event_date), after.status) == ("2026-12-04", EventStatus.UPDATED)
+
+
+def test_each_change_of_day_or_status_raises_the_sequence_and_nothing_else_does(
+    bench: Bench,
+) -> None:
+    """RFC 5545, 3.8.7.4: a calendar program keeps the old day where the number is not higher."""
+    first, moved = earnings("AAPL"), earnings("AAPL", date(2026, 12, 4))
+    unsure = replace(moved, confidence=Confidence.ESTIMATED)
+    told = replace(moved, detail={"eps": 2})
+    answers: list[tuple[Answer, int]] = [
+        (yahoo(first), 0),
+        (yahoo(replace(first, title="Apple reports")), 0),
+        (yahoo(moved), 1),
+        (yahoo(told), 1),
+        (yahoo(replace(told, description="a word more")), 1),
+        (yahoo(unsure), 2),
+        (yahoo(silent=("AAPL",)), 3),
+        (yahoo(silent=("AAPL",)), 3),
+        (yahoo(moved), 4),
+        (yahoo(replace(moved, is_cancelled=True)), 5),
+    ]
+    found = []
+    for answer, _ in answers:
+        bench.apply(answer)
+        (one,) = bench.store.read()
+        assert one.event.detail in ({}, {"eps": 2}), "the count is no detail of the source"
+        found.append(one.sequence)
+    assert found == [sequence for _, sequence in answers]
+    (one,) = bench.store.read()
+    assert b"SEQUENCE:5\r\n" in to_icalendar([one], NOW + timedelta(hours=1))
 
 
 def test_two_that_change_places_with_a_third_lose_nothing(bench: Bench) -> None:

@@ -20,6 +20,7 @@ from tws_maintenance.market_events.watchlist import (
     add,
     read_watchlist,
     remove,
+    why_unreadable,
 )
 from tws_maintenance_tests.support import write_live
 
@@ -160,6 +161,41 @@ def test_a_symbol_of_no_known_market_is_refused_and_none_is_added(home: Home, te
     with pytest.raises(UsageError, match="not a symbol of a known market"):
         add(home, ["MSFT", text], AT)
     assert not home.watchlist.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("VOD.L", "'VOD.L' is a symbol of another market (.L is London)"),
+        ("sap.f", "'sap.f' is a symbol of another market (.F is Frankfurt)"),
+        ("SAP.DE", "another market (.DE is Xetra, Germany)"),
+        ("SHOP.TO", "another market (.TO is Toronto)"),
+        ("005930.KS", "another market (.KS is Korea)"),
+        ("7203.T", "Tokyo is optional: [indices.nikkei225] enabled."),
+        ("MKC.V", "A share of class V at New York is written MKC-V."),
+        ("mkc.v", "MKC.V at Toronto's venture exchange cannot be followed here"),
+        ("ABC.Z", "A class of a share is written with a dash: ABC-Z."),
+    ],
+)
+def test_a_symbol_of_another_market_is_named_and_never_a_class_of_a_share(
+    home: Home, text: str, told: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        add(home, [text], AT)
+    assert told in str(refused.value)
+    assert not home.watchlist.exists()
+
+    write(home, f"symbol\n{text}\nAAPL\n")
+    found = read_watchlist(home)
+    assert (found.symbols, found.unreadable) == (("AAPL",), (text,))
+    assert told in why_unreadable(text)
+
+
+def test_the_classes_of_shares_and_our_own_markets_stay(home: Home) -> None:
+    typed = ["brk.a", "BRK.B", "LEN.B", "ABC.C", "LSX.K", "MKC-V", "D05.SI", "5.HK"]
+    assert add(home, typed, AT) == [
+        *("0005.HK", "ABC-C", "BRK-A", "BRK-B", "D05.SI", "LEN-B", "LSX-K", "MKC-V")
+    ]
 
 
 @pytest.mark.parametrize(

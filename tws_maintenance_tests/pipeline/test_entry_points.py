@@ -14,7 +14,7 @@ from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
-from tws_maintenance.run_spec import operating_system_user
+from tws_maintenance.system_user import operating_system_user
 from tws_maintenance_tests.pipeline.support import (
     LOCATION,
     good_pages,

@@ -31,7 +31,8 @@ from tws_maintenance.reports.record import EntryPoint
 from tws_maintenance.reports.store import note_of, reservations, reserve
 from tws_maintenance.reports.verification import verify_chain
 from tws_maintenance.run_record import RunRequest
-from tws_maintenance.run_spec import RunSpec, operating_system_user
+from tws_maintenance.run_spec import RunSpec
+from tws_maintenance.system_user import operating_system_user
 from tws_maintenance_tests.constituents.bench import AT
 from tws_maintenance_tests.killing import KILLED
 from tws_maintenance_tests.pipeline.support import (

@@ -21,6 +21,7 @@ CODES = {"D05": "D05.SI", "0700": "0700.HK"}
         ("BRK B", "BRK-B"),
         ("BRK.B", "BRK-B"),
         ("BRK/B", "BRK-B"),
+        ("MKC V", "MKC-V"),
         ("D05", "D05.SI"),
         ("d05.si", "D05.SI"),
         ("700", "0700.HK"),
@@ -35,7 +36,9 @@ def test_what_the_robot_writes_is_read_as_yahoo_writes_it(written: str, meant: s
     assert yahoo_symbol(written, CODES) == meant
 
 
-@pytest.mark.parametrize("written", ["", "EUR.USD", "ES DEC26", "123456", "7203.T", "<b>"])
+@pytest.mark.parametrize(
+    "written", ["", "EUR.USD", "ES DEC26", "123456", "7203.T", "VOD.L", "MKC.V", "<b>"]
+)
 def test_what_is_of_no_known_market_is_refused(written: str) -> None:
     with pytest.raises(UsageError):
         yahoo_symbol(written, CODES)

@@ -95,7 +95,7 @@ def test_a_damaged_report_is_shown_as_such_and_accessible(shown: Shown, visits: 
         ("/maintenance/history/sti_constituents", "added"),
         ("/maintenance/history/sti_constituents?on=2026-11-01", "The history begins on"),
         ("/maintenance/events?days=365", "FOMC"),
-        ("/maintenance/watchlist", "is of no known market"),
+        ("/maintenance/watchlist", "is not a symbol of a known market"),
     ],
 )
 def test_what_is_kept_is_shown_accessibly(

@@ -161,7 +161,7 @@ def test_a_hostile_name_in_a_live_file_is_text_wherever_it_is_shown(
     window.goto(f"/maintenance/history/{HSI.task}")
     expect(window.locator(".timeline")).to_contain_text(f"removed 9999.HK {HOSTILE}")
     window.goto("/maintenance/watchlist")
-    expect(window.locator("main")).to_contain_text(f"{HOSTILE}' is of no known market")
+    expect(window.locator("main")).to_contain_text(f"{HOSTILE}' is not a symbol of a known market")
     for path in (OVERVIEW, "/maintenance/reports", "/maintenance/backups"):
         window.goto(path)
         expect(window.locator("img")).to_have_count(0)

@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,12 @@ from tws_maintenance.home import HOME_VARIABLE, Home
 from tws_maintenance.indices import INDICES, Index
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.sources.model import SourceRow, SourceTable
-from tws_maintenance_tests.warm import SOCKET_VARIABLE
+from tws_maintenance_tests import warm
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
 TIMEOUT_SECONDS = 120
+COMMANDS_THAT_RUN = {"run", "promote", "restore", "validate", "console", "dagster"}
 
 
 @dataclass
@@ -40,6 +41,7 @@ class Program:
 
     def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end and return its exit code and output."""
+        prepare_for(arguments, self.home)
         return self.execute(sys.executable, "-m", "tws_maintenance", *arguments, **environment)
 
     def execute(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -137,9 +139,15 @@ def recorded_web_tool() -> Path:
     return tool
 
 
+def prepare_for(arguments: Sequence[str], home: Home) -> None:
+    """Make Dagster ready in `home` if that is new, and a command is going to run something."""
+    if warm.is_in_force() and arguments[0] in COMMANDS_THAT_RUN and not home.dagster.exists():
+        prepare_dagster(home)
+
+
 def prepare_dagster(home: Home) -> None:
     """Copy a DAGSTER_HOME that is ready into `home`; making one costs more than most runs."""
-    template = Path(os.environ[SOCKET_VARIABLE]).parent / "prepared"
+    template = Path(os.environ[warm.SOCKET_VARIABLE]).parent / "prepared"
     with FileLock(template.with_suffix(".lock")):
         if not template.exists():
             with quiet_environment():

@@ -168,6 +168,11 @@ def use(*, cold: bool = False) -> Iterator[None]:
         subprocess.Popen, _in_force = before  # type: ignore[misc]
 
 
+def is_in_force() -> bool:
+    """Return whether processes of Python are forked just now."""
+    return _in_force
+
+
 def _connect() -> socket.socket:
     """Return a connection to the warm process of this session."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -204,7 +209,7 @@ def _exactly(connection: socket.socket, count: int) -> bytes:
     while len(parts) < count:
         part = connection.recv(count - len(parts))
         if not part:
-            raise RuntimeError("the warm process has ended")
+            raise ConnectionError("the warm process has ended")
         parts += part
     return parts
 
@@ -240,11 +245,15 @@ class Server:
 
     def _accept(self) -> Request | None:
         connection, _ = self._listener.accept()
-        header, fds, _, _ = socket.recv_fds(connection, 4, 3)
-        if len(header) < 4:
+        fds: list[int] = []
+        try:
+            header, fds, _, _ = socket.recv_fds(connection, 4, 3)
+            asked = json.loads(_exactly(connection, int.from_bytes(header, "big")))
+        except (OSError, ValueError):  # whoever asked was killed before it had said what
             connection.close()
+            for fd in fds:
+                os.close(fd)
             return None
-        asked = json.loads(_exactly(connection, int.from_bytes(header, "big")))
         self._warm_up()
         pid = os.fork()
         if pid == 0:
@@ -252,7 +261,8 @@ class Server:
         for fd in fds:
             os.close(fd)
         self._forks[pid] = connection
-        connection.sendall(pid.to_bytes(4, "big"))
+        with contextlib.suppress(OSError):  # whoever asked was killed meanwhile
+            connection.sendall(pid.to_bytes(4, "big"))
         return None
 
     def _warm_up(self) -> None:

@@ -11,7 +11,7 @@ from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
 from tws_maintenance.settings import Settings, load_settings
-from tws_maintenance_tests import warm
+from tws_maintenance_tests import prepared, warm
 from tws_maintenance_tests.support import (
     Program,
     RecordedWeb,
@@ -19,6 +19,11 @@ from tws_maintenance_tests.support import (
 )
 
 pytest_plugins = ["tws_maintenance_tests.postgres", "tws_maintenance_tests.session"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _dagster_is_prepared() -> None:
+    prepared.install(warm.template_of(os.environ[warm.SOCKET_VARIABLE]))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -3,17 +3,15 @@
 import contextlib
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 
 from tws_maintenance.constituents.live import to_csv
 from tws_maintenance.constituents.normalise import normalise
@@ -21,14 +19,11 @@ from tws_maintenance.demo.pages import Company
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import HOME_VARIABLE, Home
 from tws_maintenance.indices import INDICES, Index
-from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.sources.model import SourceRow, SourceTable
-from tws_maintenance_tests import warm
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
 TIMEOUT_SECONDS = 120
-COMMANDS_THAT_RUN = {"run", "promote", "restore", "validate", "console", "dagster"}
 
 
 @dataclass
@@ -41,7 +36,6 @@ class Program:
 
     def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end and return its exit code and output."""
-        prepare_for(arguments, self.home)
         return self.execute(sys.executable, "-m", "tws_maintenance", *arguments, **environment)
 
     def execute(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -137,22 +131,6 @@ def recorded_web_tool() -> Path:
     if not tool.exists():
         pytest.skip(f"the recorded web pages are not here ({SHARED.name}/ is absent)")
     return tool
-
-
-def prepare_for(arguments: Sequence[str], home: Home) -> None:
-    """Make Dagster ready in `home` if that is new, and a command is going to run something."""
-    if warm.is_in_force() and arguments[0] in COMMANDS_THAT_RUN and not home.dagster.exists():
-        prepare_dagster(home)
-
-
-def prepare_dagster(home: Home) -> None:
-    """Copy a DAGSTER_HOME that is ready into `home`; making one costs more than most runs."""
-    template = Path(os.environ[warm.SOCKET_VARIABLE]).parent / "prepared"
-    with FileLock(template.with_suffix(".lock")):
-        if not template.exists():
-            with quiet_environment():
-                open_instance(Home(template)).dispose()
-    shutil.copytree(Home(template).dagster, home.dagster)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,6 @@ from click.testing import CliRunner, Result
 from tws_maintenance.cli.main import cli
 from tws_maintenance.home import HOME_VARIABLE, Home
 from tws_maintenance.settings import Settings
-from tws_maintenance_tests.support import prepare_for
 
 Command = Callable[..., Result]
 
@@ -22,7 +21,6 @@ def command(home: Home, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv(HOME_VARIABLE, str(home.root))
 
     def run(*arguments: str) -> Result:
-        prepare_for(arguments, home)
         with _dagster_home_as_it_was():
             return CliRunner().invoke(cli, arguments, catch_exceptions=False)
 

@@ -12,7 +12,6 @@ from tws_maintenance.home import Home
 from tws_maintenance.pipeline.instance import VARIABLE
 from tws_maintenance_tests.console.support import Console, consoled, opened, point_to
 from tws_maintenance_tests.pipeline.support import good_pages
-from tws_maintenance_tests.support import prepare_dagster
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -48,7 +47,6 @@ def console(shared_console: Console, monkeypatch: pytest.MonkeyPatch) -> Console
 @pytest.fixture
 def fresh(home: Home, server: PageServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
     """A console on an empty home of its own."""
-    prepare_dagster(home)
     point_to(home, server)
     monkeypatch.setenv(VARIABLE, str(home.dagster))
     with opened(home) as console:

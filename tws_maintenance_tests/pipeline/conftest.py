@@ -4,7 +4,6 @@ import pytest
 
 from tws_maintenance.home import HOME_VARIABLE, Home
 from tws_maintenance.settings import Settings
-from tws_maintenance_tests.support import prepare_dagster
 
 
 @pytest.fixture
@@ -12,7 +11,6 @@ def entered(home: Home, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> 
     """A home that is named in the environment, whose pages come from `server`."""
     assert settings.http.wikipedia_url.startswith("http://127.0.0.1:")
     monkeypatch.setenv(HOME_VARIABLE, str(home.root))
-    prepare_dagster(home)
     # Set and taken away again: `open_instance` sets it, and no other test may inherit it.
     monkeypatch.setenv("DAGSTER_HOME", str(home.dagster))
     return home

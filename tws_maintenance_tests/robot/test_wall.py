@@ -18,6 +18,7 @@ from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
 from tws_maintenance_tests.robot.stand_in import PASSWORD, StandInRobot, event, in_days, position
 from tws_maintenance_tests.support import Program, environment_of, reports_of, write_live
+from tws_maintenance_tests.warm import SOCKET_VARIABLE
 
 WATCHING = Path(__file__).parent / "watching"
 BROKER = re.compile(r"^(ibapi|ib_insync|ib_async|ibkr|nautilus_trader|tws_robot)($|\.)")
@@ -54,9 +55,9 @@ class Journey:
                     self.written.add(told[0])
                 elif kind == "sqlite":
                     self.databases.add(told[0])
-                elif kind == "connect":
+                elif kind == "connect" and told != [os.environ[SOCKET_VARIABLE]]:
                     self.connected.add(tuple(told))
-                else:
+                elif kind == "modules":
                     self.modules |= set(told)
 
 

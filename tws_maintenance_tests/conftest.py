@@ -11,19 +11,19 @@ from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
 from tws_maintenance.settings import Settings, load_settings
-from tws_maintenance_tests import warm
+from tws_maintenance_tests import prepared, warm
 from tws_maintenance_tests.support import (
     Program,
     RecordedWeb,
     environment_of,
-    prepare_dagster,
 )
 
 pytest_plugins = ["tws_maintenance_tests.postgres", "tws_maintenance_tests.session"]
 
 
-# The fixtures through which runs are started.
-RUNNING = {"program", "command", "entered", "fresh", "recorded"}
+@pytest.fixture(scope="session", autouse=True)
+def _dagster_is_prepared() -> None:
+    prepared.install(warm.template_of(os.environ[warm.SOCKET_VARIABLE]))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -48,13 +48,11 @@ def _no_environment_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def home(tmp_path: Path, request: pytest.FixtureRequest) -> Home:
-    """A home that is empty, but for a Dagster made ready where a test is going to run it."""
-    home = Home(tmp_path / "home")
-    home.root.mkdir()
-    if RUNNING & set(request.fixturenames) and "cold" not in request.node.keywords:
-        prepare_dagster(home)
-    return home
+def home(tmp_path: Path) -> Home:
+    """An empty home."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return Home(folder)
 
 
 @pytest.fixture

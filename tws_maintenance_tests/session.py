@@ -17,6 +17,7 @@ NEEDS = {
     "services": {"postgres_server", "stoppable_server", "server", "web", "pages"},
     "process": {"program", "recorded", "shared_console", "fresh", "running_console"},
 }
+LONG_ID = 40
 SHARED_SCOPES = {"module", "package"}
 # Made for every test and shared by no two of them.
 OF_EVERY_MODULE = {"_processes_of_the_module"}
@@ -28,6 +29,11 @@ def pytest_configure(config: pytest.Config) -> None:
         running = contextlib.ExitStack()
         running.enter_context(warm.running())
         config.add_cleanup(running.close)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name long bytes by their argument: a packed file holds its time, so two workers differ."""
+    return argname if isinstance(val, bytes) and len(val) > LONG_ID else None
 
 
 @pytest.hookimpl(tryfirst=True)

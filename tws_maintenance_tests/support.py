@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 
 from tws_maintenance.constituents.live import to_csv
 from tws_maintenance.constituents.normalise import normalise
@@ -21,9 +19,7 @@ from tws_maintenance.demo.pages import Company
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.home import HOME_VARIABLE, Home
 from tws_maintenance.indices import INDICES, Index
-from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.sources.model import SourceRow, SourceTable
-from tws_maintenance_tests.warm import SOCKET_VARIABLE
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
@@ -135,16 +131,6 @@ def recorded_web_tool() -> Path:
     if not tool.exists():
         pytest.skip(f"the recorded web pages are not here ({SHARED.name}/ is absent)")
     return tool
-
-
-def prepare_dagster(home: Home) -> None:
-    """Copy a DAGSTER_HOME that is ready into `home`; making one costs more than most runs."""
-    template = Path(os.environ[SOCKET_VARIABLE]).parent / "prepared"
-    with FileLock(template.with_suffix(".lock")):
-        if not template.exists():
-            with quiet_environment():
-                open_instance(Home(template)).dispose()
-    shutil.copytree(Home(template).dagster, home.dagster)
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ import io
 import json
 import os
 import random
+import runpy
 import selectors
 import signal
 import socket
@@ -37,8 +38,17 @@ from typing import Any
 
 SOCKET_VARIABLE = "WARM_PROCESS_SOCKET"
 MODULE = "tws_maintenance_tests.warm"
+PREPARED = "tws_maintenance_tests.prepared"
 # Variables that Python reads while it starts: a fork can follow these, and no other.
-FOLLOWED = frozenset({"PYTHONSAFEPATH", "PYTHONUNBUFFERED", "PYTHONHASHSEED"})
+FOLLOWED = frozenset(
+    {
+        "PYTHONDONTWRITEBYTECODE",
+        "PYTHONHASHSEED",
+        "PYTHONPATH",
+        "PYTHONSAFEPATH",
+        "PYTHONUNBUFFERED",
+    }
+)
 MODULES = (
     "tws_maintenance.cli.main",
     "tws_maintenance.constituents.audit",
@@ -168,6 +178,11 @@ def use(*, cold: bool = False) -> Iterator[None]:
         subprocess.Popen, _in_force = before  # type: ignore[misc]
 
 
+def template_of(path: str) -> Path:
+    """Return the home whose Dagster new ones are copied from, beside the socket at `path`."""
+    return Path(path).parent / "prepared"
+
+
 def _connect() -> socket.socket:
     """Return a connection to the warm process of this session."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -204,7 +219,7 @@ def _exactly(connection: socket.socket, count: int) -> bytes:
     while len(parts) < count:
         part = connection.recv(count - len(parts))
         if not part:
-            raise RuntimeError("the warm process has ended")
+            raise ConnectionError("the warm process has ended")
         parts += part
     return parts
 
@@ -240,11 +255,15 @@ class Server:
 
     def _accept(self) -> Request | None:
         connection, _ = self._listener.accept()
-        header, fds, _, _ = socket.recv_fds(connection, 4, 3)
-        if len(header) < 4:
+        fds: list[int] = []
+        try:
+            header, fds, _, _ = socket.recv_fds(connection, 4, 3)
+            asked = json.loads(_exactly(connection, int.from_bytes(header, "big")))
+        except (OSError, ValueError):  # whoever asked was killed before it had said what
             connection.close()
+            for fd in fds:
+                os.close(fd)
             return None
-        asked = json.loads(_exactly(connection, int.from_bytes(header, "big")))
         self._warm_up()
         pid = os.fork()
         if pid == 0:
@@ -252,13 +271,15 @@ class Server:
         for fd in fds:
             os.close(fd)
         self._forks[pid] = connection
-        connection.sendall(pid.to_bytes(4, "big"))
+        with contextlib.suppress(OSError):  # whoever asked was killed meanwhile
+            connection.sendall(pid.to_bytes(4, "big"))
         return None
 
     def _warm_up(self) -> None:
         if not self._is_warm:
             for module in MODULES:
                 importlib.import_module(module)
+            importlib.import_module(PREPARED).install(template_of(sys.argv[1]))
             gc.collect()
             gc.freeze()
             self._is_warm = True
@@ -298,7 +319,20 @@ def _become(request: Request) -> None:
     os.chdir(request.cwd)
     time.tzset()
     random.seed()
+    _follow_python_path()
     _exec_where_needed(request.arguments)
+
+
+def _follow_python_path() -> None:
+    """Find modules where PYTHONPATH says, and begin with the sitecustomize that lies there."""
+    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+    added = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one]
+    sys.path[:0] = [one for one in added if one not in sys.path]
+    for folder in added:
+        custom = Path(folder) / "sitecustomize.py"
+        if custom.exists():
+            runpy.run_path(str(custom), run_name="sitecustomize")
+            break
 
 
 def _exec_where_needed(arguments: list[str]) -> None:

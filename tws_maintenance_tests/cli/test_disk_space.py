@@ -109,6 +109,7 @@ def test_wherever_the_space_runs_out_the_list_is_whole_and_the_next_run_complete
     assert len(met) > 10, met
 
 
+@pytest.mark.cold
 @pytest.mark.xdist_group("disk_space")
 def test_the_command_says_on_stderr_that_the_home_is_full_or_read_only_and_recovers(
     disk: Disk, program: Program

@@ -20,7 +20,6 @@ from tws_maintenance.indices import INDICES
 from tws_maintenance.pipeline.instance import VARIABLE
 from tws_maintenance.settings import ConsoleSettings
 from tws_maintenance_tests.pipeline.support import quiet_environment, until
-from tws_maintenance_tests.support import prepare_dagster
 
 API = "/api/maintenance"
 STI, HSI, SP500 = "sti_constituents", "hsi_constituents", "sp500_constituents"
@@ -169,7 +168,6 @@ def consoled(folder: Path, server: PageServer, more: str = "") -> Iterator[Conso
     """Open a console on a new home whose sources are `server`."""
     home = Home(folder / "home")
     home.root.mkdir()
-    prepare_dagster(home)
     point_to(home, server, more)
     with quiet_environment() as patch:
         # `open_instance` sets it; here it is taken away again.

@@ -112,6 +112,7 @@ def test_a_console_that_is_killed_between_creating_and_starting_blocks_nothing(
 
 
 @pytest.mark.parametrize("error", [FULL, LOST, LockHeld("the recovery is locked")])
+@pytest.mark.cold
 def test_a_dead_run_that_cannot_be_closed_takes_no_page_down(
     fresh: Console,
     monkeypatch: pytest.MonkeyPatch,
@@ -153,6 +154,7 @@ def test_a_file_of_the_home_is_not_taken_for_a_module(fresh: Console) -> None:
     assert (report["status"], report["errors"]) == ("completed", [])
 
 
+@pytest.mark.cold
 def test_the_process_of_a_run_gets_no_secret_that_is_not_its_own(
     fresh: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ from tws_maintenance.home import Home
 from tws_maintenance.indices import INDICES
 from tws_maintenance_tests.robot.stand_in import PASSWORD, StandInRobot, event, in_days, position
 from tws_maintenance_tests.support import Program, environment_of, reports_of, write_live
+from tws_maintenance_tests.warm import SOCKET_VARIABLE
 
 WATCHING = Path(__file__).parent / "watching"
 BROKER = re.compile(r"^(ibapi|ib_insync|ib_async|ibkr|nautilus_trader|tws_robot)($|\.)")
@@ -38,6 +39,7 @@ class Journey:
     temporary: Path
     allowed_ports: set[int]
     robot: StandInRobot
+    service: str
     exit_codes: dict[str, int] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
     databases: set[str] = field(default_factory=set)
@@ -53,15 +55,19 @@ class Journey:
                     self.written.add(told[0])
                 elif kind == "sqlite":
                     self.databases.add(told[0])
-                elif kind == "connect":
+                elif kind == "connect" and told != [os.environ[SOCKET_VARIABLE]]:
                     self.connected.add(tuple(told))
-                else:
+                elif kind == "modules":
                     self.modules |= set(told)
 
 
-def commands(report_id: str) -> Iterator[tuple[str, ...]]:
+def commands(report_id: str, service: str) -> Iterator[tuple[str, ...]]:
+    """Yield every command; only those that know of events differ with their service."""
     yield ("promote", report_id, "--reason", "the journey")
     yield ("run", "--apply", "--task", "market_events")
+    if service == "embedded":
+        yield from (("events", "list"), ("events", "export", "--ics"), ("status",), ("doctor",))
+        return
     yield ("validate",)
     yield ("status", "--check")
     yield ("watchlist", "add", "MSFT")
@@ -109,9 +115,9 @@ def journey(
         }
         program = Program(home, environment)
         ports = {int(urlsplit(one).port or 0) for one in (web.origin, robot.url)}
-        found = Journey(home, temporary, ports, robot)
+        found = Journey(home, temporary, ports, robot, request.param)
         found.exit_codes["run"] = program("run").returncode
-        for command in commands(reports_of(home)[0]["report_id"]):
+        for command in commands(reports_of(home)[0]["report_id"], request.param):
             found.exit_codes[" ".join(command[:2])] = program(*command).returncode
         found.read(notes)
         yield found
@@ -123,7 +129,8 @@ def test_the_journey_was_a_whole_one(journey: Journey) -> None:
     assert failed.pop("status --check", 1) == 1
     assert failed == {}
     assert len(journey.written) > 50
-    assert [one["entry_point"] for one in reports_of(journey.home)] == ["cli"] * 5
+    runs = {"robot": 5, "embedded": 3}[journey.service]
+    assert [one["entry_point"] for one in reports_of(journey.home)] == ["cli"] * runs
 
 
 def test_nothing_is_written_but_what_is_listed(journey: Journey) -> None:

@@ -5,6 +5,7 @@ conftest.py of their folder. docs/testing.md says how to use it.
 """
 
 import contextlib
+import sys
 from collections.abc import Generator, Iterable
 
 import pytest
@@ -18,6 +19,13 @@ NEEDS = {
     "process": {"program", "recorded", "shared_console", "fresh", "running_console"},
 }
 LONG_ID = 40
+# What a `unit` test does not do, by Python's audit events.
+BEYOND_UNIT = {
+    "os.fork": "forks",
+    "os.posix_spawn": "starts a process",
+    "socket.bind": "listens on a port",
+    "subprocess.Popen": "starts a process",
+}
 SHARED_SCOPES = {"module", "package"}
 # Made for every test and shared by no two of them.
 OF_EVERY_MODULE = {"_processes_of_the_module"}
@@ -59,6 +67,26 @@ def pytest_collection_finish(session: pytest.Session) -> Generator[None]:
     if is_worker and any("@" not in nodeid for nodeid in torn):
         raise pytest.UsageError("This pytest-xdist puts no group into a test's id: see the pins.")
     return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Fail a `unit` test that is none."""
+    _done.clear()
+    yield
+    if item.get_closest_marker("unit") and _done:
+        pytest.fail(f"This test {' and '.join(sorted(_done))}: mark it `process` or `services`.")
+
+
+_done: set[str] = set()
+
+
+def _notice(event: str, _arguments: tuple[object, ...]) -> None:
+    if event in BEYOND_UNIT:
+        _done.add(BEYOND_UNIT[event])
+
+
+sys.addaudithook(_notice)
 
 
 def _mark_needs(item: pytest.Item) -> None:

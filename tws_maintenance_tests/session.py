@@ -5,6 +5,7 @@ conftest.py of their folder. docs/testing.md says how to use it.
 """
 
 import contextlib
+import os
 import sys
 from collections.abc import Generator, Iterable
 
@@ -37,6 +38,11 @@ def pytest_configure(config: pytest.Config) -> None:
         running = contextlib.ExitStack()
         running.enter_context(warm.running())
         config.add_cleanup(running.close)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one worker more than there are cores: the tests wait half of their time."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else 3
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -5,6 +5,8 @@ conftest.py of their folder. docs/testing.md says how to use it.
 """
 
 import contextlib
+import os
+import sys
 from collections.abc import Generator, Iterable
 
 import pytest
@@ -18,6 +20,13 @@ NEEDS = {
     "process": {"program", "recorded", "shared_console", "fresh", "running_console"},
 }
 LONG_ID = 40
+# What a `unit` test does not do, by Python's audit events.
+BEYOND_UNIT = {
+    "os.fork": "forks",
+    "os.posix_spawn": "starts a process",
+    "socket.bind": "listens on a port",
+    "subprocess.Popen": "starts a process",
+}
 SHARED_SCOPES = {"module", "package"}
 # Made for every test and shared by no two of them.
 OF_EVERY_MODULE = {"_processes_of_the_module"}
@@ -29,6 +38,11 @@ def pytest_configure(config: pytest.Config) -> None:
         running = contextlib.ExitStack()
         running.enter_context(warm.running())
         config.add_cleanup(running.close)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one worker more than there are cores: the tests wait half of their time."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else 3
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -59,6 +73,26 @@ def pytest_collection_finish(session: pytest.Session) -> Generator[None]:
     if is_worker and any("@" not in nodeid for nodeid in torn):
         raise pytest.UsageError("This pytest-xdist puts no group into a test's id: see the pins.")
     return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Fail a `unit` test that is none."""
+    _done.clear()
+    yield
+    if item.get_closest_marker("unit") and _done:
+        pytest.fail(f"This test {' and '.join(sorted(_done))}: mark it `process` or `services`.")
+
+
+_done: set[str] = set()
+
+
+def _notice(event: str, _arguments: tuple[object, ...]) -> None:
+    if event in BEYOND_UNIT:
+        _done.add(BEYOND_UNIT[event])
+
+
+sys.addaudithook(_notice)
 
 
 def _mark_needs(item: pytest.Item) -> None:

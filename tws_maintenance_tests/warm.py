@@ -97,6 +97,7 @@ class WarmPopen(_Popen[Any]):
         if arguments is None or not plain or shell or not close_fds:
             super()._execute_child(args, executable, preexec_fn, *others)  # type: ignore[misc]
             return
+        sys.audit("subprocess.Popen", executable, args, cwd, env)
         p2cread, _, _, c2pwrite, _, errwrite = pipes
         streams = [
             standard if fd == -1 else fd
@@ -116,11 +117,15 @@ class WarmPopen(_Popen[Any]):
         self._child_created = True
         self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
 
-    def _internal_poll(self, *arguments: Any, **keywords: Any) -> int | None:
+    def _internal_poll(self, _deadstate: int | None = None, **keywords: Any) -> int | None:
         if self._status is None:
-            found: int | None = super()._internal_poll(*arguments, **keywords)  # type: ignore[misc]
+            found: int | None = super()._internal_poll(_deadstate, **keywords)  # type: ignore[misc]
             return found
-        return self._ended_within(0)
+        try:
+            return self._ended_within(0)
+        except OSError:  # collected with its socket: nobody will know any more
+            self.returncode = _deadstate
+            return _deadstate
 
     def _wait(self, timeout: float | None) -> int:
         if self._status is None:

@@ -233,6 +233,7 @@ def test_a_run_whose_console_is_gone_too_is_closed_by_the_next_console(
         assert (run["state"], run["entry_point"]) == ("interrupted", "cli")
 
 
+@pytest.mark.cold
 def test_a_run_outlives_the_console_that_started_it(held: HeldServer, tmp_path: Path) -> None:
     """The console is the real program on a real port, and ends by SIGTERM."""
     with consoled(tmp_path, held) as witness:

@@ -21,6 +21,7 @@ def units() -> dict[str, str]:
     return {one["name"]: one["text"] for one in found}
 
 
+@pytest.mark.process
 def test_the_units_pass_systemds_own_verification(tmp_path: Path) -> None:
     program = shutil.which("systemd-analyze")
     if program is None:

@@ -52,6 +52,7 @@ def helper(module: str) -> HelperProcess:
     return HelperProcess(module, "odd")
 
 
+@pytest.mark.process
 def test_it_answers_one_request_after_the_other_whatever_a_library_prints(
     helper: HelperProcess,
 ) -> None:
@@ -65,6 +66,7 @@ def test_it_answers_one_request_after_the_other_whatever_a_library_prints(
     assert not psutil.pid_exists(first["pid"])
 
 
+@pytest.mark.process
 def test_what_lies_in_the_current_folder_is_not_taken_for_a_module(
     helper: HelperProcess, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,6 +80,7 @@ def test_what_lies_in_the_current_folder_is_not_taken_for_a_module(
         helper.stop()
 
 
+@pytest.mark.process
 def test_a_fault_is_told_and_the_next_request_is_answered(helper: HelperProcess) -> None:
     helper.start()
     try:
@@ -88,6 +91,7 @@ def test_a_fault_is_told_and_the_next_request_is_answered(helper: HelperProcess)
         helper.stop()
 
 
+@pytest.mark.process
 def test_its_death_is_told(helper: HelperProcess) -> None:
     helper.start()
     try:
@@ -99,6 +103,7 @@ def test_its_death_is_told(helper: HelperProcess) -> None:
         helper.ask({"do": "talk"})
 
 
+@pytest.mark.process
 def test_it_ends_with_whoever_asked_although_it_is_at_work(module: str) -> None:
     assert module == "odd_helper"
     parent = subprocess.Popen(

@@ -72,6 +72,7 @@ def both(home: Home) -> Iterator[Program]:
         yield Program(home, {**environment_of(server), **switches})
 
 
+@pytest.mark.process
 def test_switched_on_everything_comes_by_itself(both: Program) -> None:
     home = both.home
     done = both("run", "--apply", "--task", TASKS[0], "--task", TASKS[1])
@@ -96,6 +97,8 @@ def test_switched_on_everything_comes_by_itself(both: Program) -> None:
     assert "1301.T" in both("history", TASKS[1], "--on", utc_now().date().isoformat()).stdout
 
 
+@pytest.mark.services
+@pytest.mark.process
 def test_maintenance_toml_switches_one_on_for_every_process_of_its_home(
     home: Home, tmp_path: Path
 ) -> None:
@@ -130,6 +133,7 @@ def test_a_file_that_cannot_be_read_is_told_and_switches_nothing(program: Progra
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.process
 def test_switched_off_again_their_reports_are_still_read(both: Program) -> None:
     both("run", "--apply", "--task", TASKS[0])
     without = {key: value for key, value in both.environment.items() if "ENABLED" not in key}

@@ -58,6 +58,7 @@ def test_an_audit_beside_a_damaged_live_file_leaves_no_receipt(home: Home) -> No
     assert not receipt_file(home, proposal.proposal_id).exists()
 
 
+@pytest.mark.process
 def test_a_process_that_audits_gives_the_same_receipt_or_says_why_there_is_none(home: Home) -> None:
     proposal = staged(home, STI, companies("sti"))
     expected = audited(home, proposal)

@@ -197,6 +197,8 @@ def test_a_dry_run_that_had_passed_its_audit_before_it_was_killed_succeeded(
     assert recovered.text.endswith("it had replaced no file")
 
 
+@pytest.mark.services
+@pytest.mark.process
 def test_a_run_killed_while_its_page_does_not_come_had_staged_what_came_before(
     home: Home,
 ) -> None:
@@ -237,6 +239,7 @@ def recovery_of(home: Home) -> "subprocess.Popen[str]":
     return process
 
 
+@pytest.mark.process
 def test_several_recoveries_at_once_write_one_report(dead: dict[str, Dead]) -> None:
     home = dead[AT_ONCE].home
     processes = [recovery_of(home) for _ in range(3)]
@@ -253,6 +256,8 @@ def test_several_recoveries_at_once_write_one_report(dead: dict[str, Dead]) -> N
     assert home.live_file("sti").read_bytes() == dead[AT_ONCE].new
 
 
+@pytest.mark.services
+@pytest.mark.process
 @pytest.mark.parametrize("where", ["before it replaced the list", "during its report"])
 def test_a_run_that_lives_is_never_declared_dead_and_keeps_its_temporary_files(
     home: Home, where: str
@@ -302,6 +307,7 @@ def test_a_process_id_that_somebody_else_has_now_does_not_keep_a_dead_run_alive(
     assert not run_lock(home, "long-dead").exists()
 
 
+@pytest.mark.process
 def test_temporary_files_of_the_dead_go_and_those_of_the_living_stay(home: Home) -> None:
     home.history.mkdir(parents=True)
     mine = PreparedFile(home.history / "sti_membership.csv", b"at work")

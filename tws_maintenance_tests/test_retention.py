@@ -198,6 +198,7 @@ def test_a_home_in_which_nothing_was_ever_done_is_not_written_to(home: Home) -> 
     assert list(home.root.iterdir()) == []
 
 
+@pytest.mark.process
 @pytest.mark.skipif(os.name != "posix", reason="needs mount")
 def test_what_cannot_be_removed_is_told_and_the_rest_goes_on(home: Home) -> None:
     """A folder with something mounted in it: nobody can remove that, not even root."""
@@ -213,6 +214,7 @@ def test_what_cannot_be_removed_is_told_and_the_rest_goes_on(home: Home) -> None
     assert cleaned(home) == Cleaned(proposals=1)
 
 
+@pytest.mark.process
 @pytest.mark.skipif(os.name != "posix", reason="needs mount")
 def test_on_a_disk_that_is_read_only_everything_is_told_and_stays(tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", kilobytes=4096) as disk:
@@ -228,6 +230,7 @@ def test_on_a_disk_that_is_read_only_everything_is_told_and_stays(tmp_path: Path
         assert cleaned(disk.home) == Cleaned(proposals=1, raw_copies=1)
 
 
+@pytest.mark.process
 @pytest.mark.skipif(os.name != "posix", reason="needs mount")
 def test_a_full_disk_is_made_free(tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", kilobytes=4096) as disk:
@@ -259,6 +262,7 @@ clean(home, load_settings(home), datetime.fromisoformat(sys.argv[2]))
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_clean_up_that_is_killed_leaves_a_whole_proposal_or_none(home: Home, number: int) -> None:
     """The record goes first: whoever lists proposals never meets one without its bytes."""

@@ -211,6 +211,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.process
 @pytest.mark.cold
 @pytest.mark.parametrize("is_interrupted", [False, True])
 def test_a_dagster_ui_that_does_not_end_is_killed_with_its_children(

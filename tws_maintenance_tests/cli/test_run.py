@@ -179,6 +179,8 @@ def test_a_run_that_finds_every_index_locked_ends_with_4(program: Program) -> No
     assert set(live_bytes(program.home).values()) == {None}
 
 
+@pytest.mark.services
+@pytest.mark.process
 def test_ctrl_c_leaves_a_report_and_the_live_files_alone(home: Home) -> None:
     former = write_live(home, HSI, companies("hsi")[1:])
     with HeldServer(good_pages(), held="sti") as pages:

@@ -89,6 +89,7 @@ def test_before_the_first_report_there_is_no_latest(fresh: Console) -> None:
     assert "Start with a dry run" in answer.text
 
 
+@pytest.mark.process
 def test_a_fault_of_our_own_is_told_without_its_stack(
     home: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

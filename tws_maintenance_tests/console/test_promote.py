@@ -48,6 +48,7 @@ def changing(tmp_path: Path) -> Iterator[tuple[Console, PageServer]]:
         yield console, server
 
 
+@pytest.mark.process
 def test_what_was_staged_is_published_and_nothing_is_fetched_again(
     changing: tuple[Console, PageServer],
 ) -> None:
@@ -81,6 +82,7 @@ def test_some_of_the_lists_can_be_published_and_the_rest_later(console: Console)
     assert rest["status"] == "partial_failure"
 
 
+@pytest.mark.process
 def test_a_list_whose_source_failed_is_left_out(changing: tuple[Console, PageServer]) -> None:
     console, server = changing
     del server.pages["sti"]
@@ -93,6 +95,7 @@ def test_a_list_whose_source_failed_is_left_out(changing: tuple[Console, PageSer
     assert live_bytes(console.home)["sti"] is None
 
 
+@pytest.mark.process
 def test_a_list_that_did_not_pass_its_audit_cannot_be_published(
     changing: tuple[Console, PageServer],
 ) -> None:
@@ -109,6 +112,7 @@ def test_a_list_that_did_not_pass_its_audit_cannot_be_published(
     assert live_bytes(console.home)["sti"] is None
 
 
+@pytest.mark.process
 def test_a_large_change_is_published_after_a_dry_run_that_allows_it(
     changing: tuple[Console, PageServer],
 ) -> None:
@@ -140,6 +144,7 @@ def test_a_proposal_that_others_overtook_is_stale(console: Console) -> None:
     console.apply(STI)
 
 
+@pytest.mark.process
 def test_a_proposal_of_another_day_is_too_old(changing: tuple[Console, PageServer]) -> None:
     console, _ = changing
     dry = console.run(STI)

@@ -108,6 +108,7 @@ def test_a_run_that_is_waited_for_is_answered_with_its_report(console: Console) 
     assert list(console.home.logs.glob("run_*")) == []
 
 
+@pytest.mark.process
 def test_a_run_that_takes_longer_than_the_wait_goes_on(waiting: Console, held: HeldServer) -> None:
     answer = waiting.post(f"{API}/run", {"tasks": [STI], "wait": 0.01})
     assert answer.status_code == 202
@@ -117,6 +118,7 @@ def test_a_run_that_takes_longer_than_the_wait_goes_on(waiting: Console, held: H
     assert waiting.follow(answer.json["run_id"])["state"] == "finished"
 
 
+@pytest.mark.process
 def test_a_run_in_progress_is_seen_by_every_console_and_refuses_its_like(
     waiting: Console, held: HeldServer
 ) -> None:
@@ -173,6 +175,7 @@ def test_of_two_at_once_exactly_one_starts(console: Console) -> None:
     console.follow(started)
 
 
+@pytest.mark.process
 def test_a_run_of_the_command_line_is_seen_and_refuses_its_like(
     waiting: Console, held: HeldServer
 ) -> None:
@@ -189,6 +192,7 @@ def test_a_run_of_the_command_line_is_seen_and_refuses_its_like(
     assert waiting.json(f"{API}/status")["latest_report"]["run_id"] == line["run_id"]
 
 
+@pytest.mark.process
 def test_a_run_that_dagster_started_appears_moves_and_ends(
     waiting: Console, held: HeldServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,6 +210,7 @@ def test_a_run_that_dagster_started_appears_moves_and_ends(
     assert waiting.list_of(STI)["proposal"]["state"] == "waiting"
 
 
+@pytest.mark.process
 def test_a_run_that_is_killed_is_told_by_the_next_look(waiting: Console) -> None:
     run_id = start(waiting, STI, dry_run=False)
     until_at_work(waiting, run_id)
@@ -218,6 +223,7 @@ def test_a_run_that_is_killed_is_told_by_the_next_look(waiting: Console) -> None
     assert live_bytes(waiting.home) == {"sp500": None, "sti": None, "hsi": None}
 
 
+@pytest.mark.process
 def test_a_run_whose_console_is_gone_too_is_closed_by_the_next_console(
     waiting: Console,
 ) -> None:
@@ -233,6 +239,8 @@ def test_a_run_whose_console_is_gone_too_is_closed_by_the_next_console(
         assert (run["state"], run["entry_point"]) == ("interrupted", "cli")
 
 
+@pytest.mark.services
+@pytest.mark.process
 @pytest.mark.cold
 def test_a_run_outlives_the_console_that_started_it(held: HeldServer, tmp_path: Path) -> None:
     """The console is the real program on a real port, and ends by SIGTERM."""

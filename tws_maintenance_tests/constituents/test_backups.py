@@ -53,6 +53,7 @@ def assert_sums_are_right(home: Home) -> None:
             assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.process
 def test_backups_are_listed_newest_first_also_the_tenth_of_a_second(home: Home) -> None:
     assert list_backups(home) == []
     kept(home, "20261122_183000_2", "20261122_183000_10", "20261121_000000", "20261122_183000")
@@ -146,6 +147,7 @@ def test_a_folder_of_another_name_is_never_let_go(home: Home) -> None:
     assert "before the merger" not in {one.backup_id for one in prunable(home, EVERYTHING, AT)}
 
 
+@pytest.mark.process
 def test_pruning_removes_the_files_and_keeps_the_sums_of_the_others_right(home: Home) -> None:
     back_up(home, HSI, CONTENT, "maintenance_20200101_000000")
     kept(home, "20200202_000000")

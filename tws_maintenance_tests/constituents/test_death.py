@@ -31,6 +31,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 BACKUP = Path("20261122_190000") / "sti_constituents.csv"
 
 
+@pytest.mark.process
 def test_killed_at_every_touch_of_the_disk(home: Home, tmp_path: Path) -> None:
     old = write_live(home, STI, companies("sti"))
     proposal = ready(home, STI, with_strangers(STI, 1))
@@ -55,6 +56,7 @@ def test_killed_at_every_touch_of_the_disk(home: Home, tmp_path: Path) -> None:
         assert_finished(one, proposal)
 
 
+@pytest.mark.process
 def test_a_death_is_settled_from_the_bytes_and_settling_it_again_changes_nothing(
     home: Home, tmp_path: Path
 ) -> None:
@@ -95,6 +97,7 @@ def assert_finished(home: Home, proposal: Proposal) -> None:
     assert {one.report_id for one in changes} == {record.report_id}
 
 
+@pytest.mark.process
 def test_interrupted_at_every_touch_of_the_disk_it_leaves_no_temporary_file(
     home: Home, tmp_path: Path
 ) -> None:

@@ -49,6 +49,7 @@ def check_sums(folder: Path) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.process
 def test_the_staged_bytes_become_the_live_bytes_and_the_former_ones_a_backup(home: Home) -> None:
     before, _ = one_change(home)
     proposal = ready(home, STI, with_strangers(STI, 1), minutes=1)
@@ -62,6 +63,7 @@ def test_the_staged_bytes_become_the_live_bytes_and_the_former_ones_a_backup(hom
     assert temporary_files(home) == []
 
 
+@pytest.mark.process
 def test_a_damaged_backup_does_not_pass_its_sums(home: Home) -> None:
     write_live(home, STI, companies("sti"))
     done = promoted(home, ready(home, STI, with_strangers(STI, 1)))
@@ -70,6 +72,7 @@ def test_a_damaged_backup_does_not_pass_its_sums(home: Home) -> None:
     assert "sti_constituents.csv: FAILED" in check_sums(done.backup_path.parent)
 
 
+@pytest.mark.process
 def test_the_lists_of_one_run_share_a_backup_folder_and_its_sums(home: Home) -> None:
     for index in (STI, HSI):
         write_live(home, index, companies(index.key))

@@ -192,6 +192,7 @@ def test_the_second_of_two_proposals_made_from_one_live_file(home: Home) -> None
         promoted(home, first, minutes=3)
 
 
+@pytest.mark.process
 def test_while_another_process_holds_the_list_and_not_any_longer(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +208,7 @@ def test_while_another_process_holds_the_list_and_not_any_longer(
     assert promoted(home, proposal, minutes=1).changed
 
 
+@pytest.mark.process
 def test_a_process_that_was_killed_holds_nothing(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from tws_maintenance.indices import INDICES
 from tws_maintenance_tests.support import Program, table_of
 
 
+@pytest.mark.process
 def test_the_demo_plays_to_its_end_and_leaves_nothing_behind(home: Home, tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
@@ -52,6 +53,7 @@ def test_the_invented_lists_are_as_long_as_the_real_ones_and_always_the_same(
     assert all(rule.is_symbol(rule.symbol_of(one.ticker)) for one in table_of(members).rows)
 
 
+@pytest.mark.services
 def test_the_server_answers_as_the_real_one_does() -> None:
     pages = {"hsi": page("hsi", companies("hsi"))}
     with PageServer(pages) as server:

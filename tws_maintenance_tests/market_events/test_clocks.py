@@ -173,6 +173,7 @@ def test_what_is_not_told_is_null() -> None:
     assert (told["state"], told["until"]) == ("closed", None)
 
 
+@pytest.mark.cold
 def test_the_clocks_load_nothing_heavy() -> None:
     script = """
 import sys

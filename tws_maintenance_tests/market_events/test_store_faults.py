@@ -94,6 +94,7 @@ def lock_everything(database: EventDatabase, stand: Callable[[], None]) -> None:
         stand()
 
 
+@pytest.mark.process
 def test_a_writer_waits_for_another_and_then_gives_up(event_database: EventDatabase) -> None:
     store = stored_in(event_database, earnings())
     impatient = opened(event_database, wait_seconds=0.2)
@@ -113,6 +114,7 @@ def test_a_writer_waits_for_another_and_then_gives_up(event_database: EventDatab
     assert {one.status for one in store.read()} == {EventStatus.STALE, EventStatus.ACTIVE}
 
 
+@pytest.mark.process
 def test_a_locked_database_is_told_to_readers_too(event_database: EventDatabase) -> None:
     stored_in(event_database, earnings())
     impatient = opened(event_database, wait_seconds=0.1)
@@ -123,6 +125,7 @@ def test_a_locked_database_is_told_to_readers_too(event_database: EventDatabase)
     assert len(impatient.read()) == 1
 
 
+@pytest.mark.process
 def test_preparing_waits_for_a_lock_and_then_gives_up(event_database: EventDatabase) -> None:
     impatient = opened(event_database, wait_seconds=0.1)
     event_database.home.data.mkdir()
@@ -137,6 +140,7 @@ def test_preparing_waits_for_a_lock_and_then_gives_up(event_database: EventDatab
     assert impatient.read() == []
 
 
+@pytest.mark.process
 def test_killed_in_the_middle_nothing_of_it_is_seen(event_database: EventDatabase) -> None:
     store = stored_in(event_database, earnings())
     before = store.read()
@@ -155,6 +159,7 @@ def test_killed_in_the_middle_nothing_of_it_is_seen(event_database: EventDatabas
     assert len(store.read()) == 2
 
 
+@pytest.mark.process
 def test_killed_while_preparing_it_can_be_prepared(event_database: EventDatabase) -> None:
     store = opened(event_database)
     event_database.home.data.mkdir()
@@ -171,6 +176,7 @@ def test_killed_while_preparing_it_can_be_prepared(event_database: EventDatabase
     assert len(store.read()) == 1
 
 
+@pytest.mark.process
 def test_half_written_pages_are_undone_by_the_next_reader(sqlite_database: EventDatabase) -> None:
     store = stored_in(sqlite_database, *(earnings(f"S{number}") for number in range(300)))
     before = store.read()
@@ -262,6 +268,7 @@ def test_a_file_that_may_not_be_read_is_told(nobodys_home: Home) -> None:
         EventStore(nobodys_home, Settings()).read()
 
 
+@pytest.mark.process
 def test_a_read_only_disk_is_told(tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", kilobytes=512) as disk:
         store = stored_in(EventDatabase(SQLITE, disk.home, Settings()), earnings())
@@ -272,6 +279,7 @@ def test_a_read_only_disk_is_told(tmp_path: Path) -> None:
                 use()
 
 
+@pytest.mark.process
 def test_a_full_disk_is_told_and_nothing_is_written(tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", kilobytes=512) as disk:
         store = stored_in(EventDatabase(SQLITE, disk.home, Settings()), earnings())
@@ -338,6 +346,7 @@ def test_a_text_that_the_database_cannot_hold_is_told(event_database: EventDatab
     assert len(store.read()) == 1
 
 
+@pytest.mark.services
 def test_an_unreachable_server_is_told_without_the_password(home: Home) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # bound, but it does not listen

@@ -151,6 +151,7 @@ def test_preparing_again_changes_nothing(event_database: EventDatabase) -> None:
     assert versions == [(HEAD,)]
 
 
+@pytest.mark.cold
 def test_alembic_is_only_loaded_for_a_migration(sqlite_database: EventDatabase) -> None:
     stored_in(sqlite_database, earnings())
     program = """
@@ -279,6 +280,7 @@ def test_a_transaction_needs_a_prepared_store(event_database: EventDatabase) -> 
     assert list(event_database.home.root.iterdir()) == []
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("revision", [None, "0001"])
 def test_processes_that_prepare_at_once_all_succeed(
     event_database: EventDatabase, revision: str | None
@@ -292,6 +294,7 @@ def test_processes_that_prepare_at_once_all_succeed(
     assert len(store.read()) == (1 if revision else 0)
 
 
+@pytest.mark.process
 def test_processes_that_store_at_once_wait_for_each_other(event_database: EventDatabase) -> None:
     store = stored_in(event_database)
 

@@ -274,6 +274,7 @@ def test_a_folder_in_its_place_is_an_error(home: Home) -> None:
         read_watchlist(home)
 
 
+@pytest.mark.process
 def test_processes_that_add_at_once_lose_nothing(home: Home) -> None:
     write(home, "symbol,note\nAAPL,mine\n")
     command = [sys.executable, "-c", ADDER, str(home.root)]

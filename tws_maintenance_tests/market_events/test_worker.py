@@ -64,6 +64,7 @@ def test_a_provider_that_hangs_is_left_behind_at_the_deadline(settings: Settings
     assert answers["exchange_calendars"].errors == ()
 
 
+@pytest.mark.cold
 def test_when_the_process_dies_every_provider_has_failed_and_none_has_no_events(
     settings: Settings,
 ) -> None:
@@ -83,6 +84,7 @@ def test_when_the_process_dies_every_provider_has_failed_and_none_has_no_events(
         assert (answer.covers, answer.events) == ({}, ())
 
 
+@pytest.mark.process
 def test_an_audit_that_cannot_run_has_not_passed(home: Home) -> None:
     worker = EventsWorker()
     try:

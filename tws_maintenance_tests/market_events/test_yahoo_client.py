@@ -175,6 +175,7 @@ def test_an_error_text_is_no_crumb_and_nothing_is_asked_with_it(
     assert len(yahoo.asked) <= 8
 
 
+@pytest.mark.services
 def test_a_source_that_is_gone_is_given_up_after_six_symbols() -> None:
     with FaultyYahoo() as server:
         symbols = [f"S{n}" for n in range(20)]
@@ -185,6 +186,7 @@ def test_a_source_that_is_gone_is_given_up_after_six_symbols() -> None:
     assert told == ["unreachable"] * 6 + ["not_asked"] * 14
 
 
+@pytest.mark.services
 @pytest.mark.parametrize("fault", ["hang_up", "silence", "huge", "elsewhere", "http"])
 def test_a_fault_of_the_connection_ends_in_time_and_reads_no_more_than_it_must(
     fault: str,
@@ -210,6 +212,7 @@ def test_a_fault_of_the_connection_ends_in_time_and_reads_no_more_than_it_must(
         assert "evil.example" in answer.symbols["S1"][1]
 
 
+@pytest.mark.services
 def test_a_passing_fault_is_asked_again() -> None:
     with FaultyYahoo() as server:
         good = Reply(as_json(calendar_events([SOON])))
@@ -217,6 +220,7 @@ def test_a_passing_fault_is_asked_again() -> None:
         assert outcomes(ask(server.origin, "S1")) == {"S1": "ok"}
 
 
+@pytest.mark.services
 def test_an_expired_crumb_is_renewed_once() -> None:
     with FaultyYahoo() as server:
         good = Reply(as_json(calendar_events([SOON])))

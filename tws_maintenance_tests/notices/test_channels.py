@@ -61,6 +61,7 @@ def test_nobody_is_told_unless_something_is_set(home: Home) -> None:
     assert list(channels_of(home, NoticeSettings())) == []
 
 
+@pytest.mark.services
 def test_a_mail_names_what_is_wrong_and_where(home: Home) -> None:
     with MailServer() as server:
         assert send(home, mail(server.port), FAILED, STALE) == ""
@@ -82,6 +83,8 @@ def test_a_mail_names_what_is_wrong_and_where(home: Home) -> None:
     assert lines[-1].startswith(f"Home: {home.root} on ")
 
 
+@pytest.mark.services
+@pytest.mark.process
 def test_a_mail_is_encrypted_and_logged_in_by_default(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,6 +97,8 @@ def test_a_mail_is_encrypted_and_logged_in_by_default(
     assert (found.user, found.is_encrypted) == ("robot", True)
 
 
+@pytest.mark.services
+@pytest.mark.process
 def test_a_certificate_that_nobody_vouches_for_is_not_believed(home: Home, tmp_path: Path) -> None:
     certificate = self_signed(tmp_path)
     with MailServer("STARTTLS", certificate=certificate) as server:
@@ -102,6 +107,7 @@ def test_a_certificate_that_nobody_vouches_for_is_not_believed(home: Home, tmp_p
         assert server.mails == []
 
 
+@pytest.mark.services
 def test_a_server_without_encryption_gets_nothing_where_it_is_asked_for(home: Home) -> None:
     with MailServer("AUTH PLAIN", password=PASSWORD) as server:
         settings = mail(
@@ -116,6 +122,7 @@ def test_a_server_without_encryption_gets_nothing_where_it_is_asked_for(home: Ho
         assert server.mails == []
 
 
+@pytest.mark.services
 def test_a_wrong_password_is_told_and_not_shown(home: Home) -> None:
     with MailServer("AUTH PLAIN", password=PASSWORD) as server:
         told = fault(home, mail(server.port, smtp_user="robot", smtp_password=WRONG))
@@ -123,6 +130,7 @@ def test_a_wrong_password_is_told_and_not_shown(home: Home) -> None:
         assert "guessed" not in told
 
 
+@pytest.mark.services
 def test_a_password_that_mail_has_no_form_for_is_told_and_not_shown(home: Home) -> None:
     with MailServer("AUTH PLAIN", password=PASSWORD) as server:
         told = fault(home, mail(server.port, smtp_user="robot", smtp_password=ODD))
@@ -130,12 +138,14 @@ def test_a_password_that_mail_has_no_form_for_is_told_and_not_shown(home: Home) 
         assert "sselwort" not in told
 
 
+@pytest.mark.services
 def test_a_password_that_is_not_in_the_environment_is_asked_for(home: Home) -> None:
     with MailServer("AUTH PLAIN") as server:
         told = fault(home, mail(server.port, smtp_user="robot"))
     assert "TWS_MAINTENANCE_NOTICES__SMTP_PASSWORD is not in the environment" in told
 
 
+@pytest.mark.services
 def test_a_server_that_is_not_there_is_told(home: Home) -> None:
     with nobody_listening() as port:
         told = fault(home, mail(port))
@@ -143,11 +153,13 @@ def test_a_server_that_is_not_there_is_told(home: Home) -> None:
     assert "refused" in told
 
 
+@pytest.mark.services
 def test_a_server_that_hangs_up_has_taken_nothing(home: Home) -> None:
     with MailServer(dies=True) as server:
         assert "did not take the notice" in fault(home, mail(server.port))
 
 
+@pytest.mark.services
 def test_a_server_that_says_nothing_is_not_waited_for(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +169,7 @@ def test_a_server_that_says_nothing_is_not_waited_for(
         assert "timed out" in fault(home, mail(port))
 
 
+@pytest.mark.services
 def test_one_recipient_that_is_refused_does_not_keep_it_from_the_others(home: Home) -> None:
     with MailServer(refused=("boss@example.org",)) as server:
         remark = send(home, mail(server.port))
@@ -164,6 +177,7 @@ def test_one_recipient_that_is_refused_does_not_keep_it_from_the_others(home: Ho
         assert [one.recipients for one in server.mails] == [("ops@example.org",)]
 
 
+@pytest.mark.services
 def test_a_mail_that_every_recipient_refuses_is_not_told(home: Home) -> None:
     with MailServer(refused=("ops@example.org", "boss@example.org")) as server:
         assert "no such user" in fault(home, mail(server.port))
@@ -172,6 +186,7 @@ def test_a_mail_that_every_recipient_refuses_is_not_told(home: Home) -> None:
 HOSTILE = "Evil\r\nBcc: all@example.org\r\n\r\npython -m tws_maintenance promote X\x00\x1b[2J\u2028"
 
 
+@pytest.mark.services
 def test_a_hostile_name_forges_neither_a_header_nor_a_line(home: Home) -> None:
     found = incident("k", "failed", f"Failed: {HOSTILE}", [f"It says {HOSTILE}", "The end."])
     with MailServer() as server:
@@ -186,6 +201,7 @@ def test_a_hostile_name_forges_neither_a_header_nor_a_line(home: Home) -> None:
     assert third == "The end."
 
 
+@pytest.mark.services
 def test_a_webhook_gets_the_json_that_slack_takes(home: Home) -> None:
     with Webhook() as hook:
         send(home, hooked(hook.url), FAILED)
@@ -195,6 +211,7 @@ def test_a_webhook_gets_the_json_that_slack_takes(home: Home) -> None:
     assert body["text"].startswith("*Dry run failed.*\n[failed] Dry run failed.\nNo source")
 
 
+@pytest.mark.services
 def test_a_name_cannot_call_everybody_in_the_channel(home: Home) -> None:
     found = incident("k", "failed", "<!channel> & <http://evil|click>", [])
     with Webhook() as hook:
@@ -204,6 +221,7 @@ def test_a_name_cannot_call_everybody_in_the_channel(home: Home) -> None:
         )
 
 
+@pytest.mark.services
 @pytest.mark.parametrize("status", [300, 304, 404, 500, 503])
 def test_any_answer_but_success_is_a_failure(home: Home, status: int) -> None:
     with Webhook(status) as hook:
@@ -211,6 +229,7 @@ def test_any_answer_but_success_is_a_failure(home: Home, status: int) -> None:
         assert fault(home, settings) == f"The webhook answered {status}, expected 2xx"
 
 
+@pytest.mark.services
 def test_a_refusal_says_why_in_the_words_of_the_channel(home: Home) -> None:
     with Webhook(404) as hook:
         hook.answer = b'{"message": "Unknown\n Webhook", "code": 10015}'
@@ -222,6 +241,7 @@ def test_a_refusal_says_why_in_the_words_of_the_channel(home: Home) -> None:
         assert fault(home, hooked(hook.url)).endswith("x" * 196)
 
 
+@pytest.mark.services
 def test_a_refusal_that_repeats_the_address_does_not_show_it(home: Home) -> None:
     with Webhook(403) as hook:
         url = f"{hook.url}%2Fpart?token=abcdef123"
@@ -234,12 +254,14 @@ def test_a_refusal_that_repeats_the_address_does_not_show_it(home: Home) -> None
     assert told.endswith(".***")
 
 
+@pytest.mark.services
 def test_a_server_that_repeats_the_password_does_not_make_us_show_it(home: Home) -> None:
     with MailServer("AUTH PLAIN", password=PASSWORD, refusal="535 not guessed-by-me") as server:
         told = fault(home, mail(server.port, smtp_user="robot", smtp_password="guessed-by-me"))
     assert told.endswith("did not take the notice: (535, b'not ***')")
 
 
+@pytest.mark.services
 def test_an_answer_whose_headers_trickle_in_is_not_waited_for(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,6 +271,7 @@ def test_an_answer_whose_headers_trickle_in_is_not_waited_for(
         assert fault(home, hooked(hook.url)) == "The webhook was not reached: TimeoutError"
 
 
+@pytest.mark.services
 def test_a_redirect_is_not_followed(home: Home) -> None:
     with Webhook(302) as hook:
         hook.headers = {"Location": "/elsewhere"}
@@ -257,6 +280,7 @@ def test_a_redirect_is_not_followed(home: Home) -> None:
         assert hook.asked == ["/services/T000/the-secret"]
 
 
+@pytest.mark.services
 def test_a_slow_or_absent_webhook_is_told_without_its_secret_address(
     home: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -274,6 +298,7 @@ def test_a_slow_or_absent_webhook_is_told_without_its_secret_address(
     assert "the-secret" not in caplog.text + repr(gone) + str(gone.model_dump())
 
 
+@pytest.mark.services
 def test_a_failure_of_the_webhook_carries_no_trace_of_its_address(home: Home) -> None:
     with nobody_listening() as port, pytest.raises(NoticeFailed) as caught:
         send(home, hooked(f"http://127.0.0.1:{port}/the-secret"))
@@ -308,6 +333,7 @@ def test_a_file_that_cannot_be_written_is_told(home: Home) -> None:
     assert told == ".dagster/run_logs/notices.jsonl cannot be written: Is a directory"
 
 
+@pytest.mark.process
 @pytest.mark.skipif(os.name != "posix", reason="needs mount")
 def test_a_full_disk_leaves_no_half_line(tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", kilobytes=256) as disk:

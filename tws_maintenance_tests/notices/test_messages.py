@@ -45,6 +45,7 @@ def test_what_is_cut_has_a_mark_and_uses_the_room(room: int) -> None:
     assert cut(text, lambda told: len(told) <= 30) == text
 
 
+@pytest.mark.services
 def test_a_webhook_with_a_limit_gets_every_incident(home: Home) -> None:
     many = [failed(number) for number in range(9)]
     with Webhook(limit=DISCORD) as hook:
@@ -60,6 +61,7 @@ def test_a_webhook_with_a_limit_gets_every_incident(home: Home) -> None:
     assert all(f"\n\nHome: {home.root} on " in text for text in told)
 
 
+@pytest.mark.services
 def test_one_very_long_incident_is_shortened_and_the_rest_goes_out(home: Home) -> None:
     long = failed(1, *["It is a long story. " * 20] * 30, "Report: maintenance_1.")
     with Webhook(limit=DISCORD) as hook:
@@ -75,6 +77,7 @@ def test_one_very_long_incident_is_shortened_and_the_rest_goes_out(home: Home) -
     assert "Run 2 failed" in third
 
 
+@pytest.mark.services
 @pytest.mark.parametrize("character", ["&", "\U0001f4c9"])
 def test_characters_that_count_more_than_one_are_counted_as_sent(
     home: Home, character: str
@@ -89,6 +92,7 @@ def test_characters_that_count_more_than_one_are_counted_as_sent(
     assert MARK in told[1]
 
 
+@pytest.mark.services
 def test_a_message_that_is_refused_for_one_incident_costs_no_other(home: Home) -> None:
     many = [failed(0, "a"), failed(1, "nonsense"), failed(2, "c")]
     with Webhook(unwanted="nonsense") as hook:
@@ -100,6 +104,7 @@ def test_a_message_that_is_refused_for_one_incident_costs_no_other(home: Home) -
         assert second.sent == {}
 
 
+@pytest.mark.services
 def test_a_channel_that_takes_less_than_the_setting_says_why(home: Home) -> None:
     with Webhook(limit=300) as hook:
         settings = NoticeSettings(webhook_url=SecretStr(hook.url))
@@ -110,6 +115,7 @@ def test_a_channel_that_takes_less_than_the_setting_says_why(home: Home) -> None
     assert "Must be 300 or fewer in length." in told
 
 
+@pytest.mark.services
 def test_mail_has_a_limit_of_its_own_and_the_file_has_none(home: Home) -> None:
     many = [failed(number) for number in range(9)]
     with MailServer(limit=1300) as server:
@@ -121,6 +127,7 @@ def test_mail_has_a_limit_of_its_own_and_the_file_has_none(home: Home) -> None:
     assert [line["subject"] for line in lines_of(home)] == [f"Run {n} failed" for n in range(9)]
 
 
+@pytest.mark.services
 def test_a_mail_that_is_too_large_for_its_server_costs_no_other(home: Home) -> None:
     with MailServer(limit=700) as server:
         (done,) = looks(home, mail(server.port), [failed(0, *["x" * 400] * 3), failed(1, "b")])
@@ -132,6 +139,7 @@ def test_a_mail_that_is_too_large_for_its_server_costs_no_other(home: Home) -> N
     assert done.failures[0].endswith("(to: Run 0 failed)")
 
 
+@pytest.mark.services
 def test_what_takes_too_long_for_one_look_follows_at_the_next(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +153,7 @@ def test_what_takes_too_long_for_one_look_follows_at_the_next(
     assert [one.failures for one in (first, second, third)] == [[], [], []]
 
 
+@pytest.mark.services
 def test_a_channel_that_breaks_down_in_between_is_told_the_rest_later(home: Home) -> None:
     many = [failed(number) for number in range(9)]
     with Webhook(limit=DISCORD, refuses_after=1) as hook:

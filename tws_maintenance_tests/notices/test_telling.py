@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from pydantic import SecretStr
 
 from tws_maintenance.home import Home
@@ -39,6 +40,7 @@ def test_what_was_over_and_comes_back_is_told_again(home: Home) -> None:
     assert [one.sent for one in done] == [{"file": 1}, {}, {"file": 1}]
 
 
+@pytest.mark.services
 def test_all_that_is_new_comes_in_one_message(home: Home) -> None:
     with MailServer() as server:
         looks(home, mail(server.port), [FAILED, STALE, WAITING])
@@ -54,6 +56,7 @@ def test_only_the_kinds_that_are_wanted_are_told(home: Home) -> None:
     assert tell(home, FILE_ONLY, [STALE], done[-1].told, AT).sent == {"file": 1}
 
 
+@pytest.mark.services
 def test_a_channel_that_fails_is_tried_again_and_does_not_hold_up_the_others(home: Home) -> None:
     with MailServer() as server, Webhook(500) as hook:
         settings = mail(server.port, webhook_url=SecretStr(hook.url), file=True)
@@ -68,6 +71,7 @@ def test_a_channel_that_fails_is_tried_again_and_does_not_hold_up_the_others(hom
         assert (len(server.mails), len(hook.bodies), len(lines_of(home))) == (1, 3, 1)
 
 
+@pytest.mark.services
 def test_what_is_over_before_a_channel_works_again_is_not_told_there(home: Home) -> None:
     with Webhook(500) as hook:
         settings = NoticeSettings(webhook_url=SecretStr(hook.url))
@@ -77,6 +81,7 @@ def test_what_is_over_before_a_channel_works_again_is_not_told_there(home: Home)
         assert len(hook.bodies) == 1
 
 
+@pytest.mark.services
 def test_a_recipient_that_is_refused_is_remarked_once(home: Home) -> None:
     with MailServer(refused=("boss@example.org",)) as server:
         first, second = looks(home, mail(server.port), [STALE], [STALE])
@@ -84,6 +89,7 @@ def test_a_recipient_that_is_refused_is_remarked_once(home: Home) -> None:
     assert (first.failures, second.remarks) == ([], [])
 
 
+@pytest.mark.services
 def test_a_channel_that_is_switched_on_later_is_told_what_is_so_now(home: Home) -> None:
     (first,) = looks(home, FILE_ONLY, [STALE])
     with MailServer() as server:

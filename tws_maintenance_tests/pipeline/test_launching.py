@@ -151,6 +151,7 @@ def from_the_console(home: Home, program: Program) -> "subprocess.Popen[bytes]":
     return process
 
 
+@pytest.mark.cold
 @pytest.mark.parametrize("started", [from_the_command_line, from_the_console])
 def test_a_run_that_is_killed_at_its_first_request_is_reported_by_the_next_start(
     started: Started, home: Home, watching: WatchingServer
@@ -192,6 +193,7 @@ def by_dagster(home: Home) -> None:
     run_job(home, "dry_run_constituents", {"tasks": [HSI.task], "reason": "weekly"})
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("run", [launched, by_dagster])
 def test_the_report_is_reserved_when_the_first_request_arrives_and_tells_what_was_asked(
     run: Callable[[Home], None], entered: Home, watching: WatchingServer
@@ -209,6 +211,7 @@ def test_the_report_is_reserved_when_the_first_request_arrives_and_tells_what_wa
     assert leftovers(entered) == []
 
 
+@pytest.mark.process
 def test_a_mistake_in_the_symbols_is_told_before_anything_is_reserved_or_asked(
     entered: Home, watching: WatchingServer
 ) -> None:
@@ -220,6 +223,7 @@ def test_a_mistake_in_the_symbols_is_told_before_anything_is_reserved_or_asked(
     assert (leftovers(entered), reports_of(entered)) == ([], [])
 
 
+@pytest.mark.process
 def test_where_no_report_can_be_written_nothing_is_asked(
     entered: Home, watching: WatchingServer
 ) -> None:
@@ -231,6 +235,7 @@ def test_where_no_report_can_be_written_nothing_is_asked(
     assert leftovers(entered) == []
 
 
+@pytest.mark.process
 def test_a_run_that_dagsters_storage_keeps_from_beginning_has_failed_and_says_why(
     entered: Home, watching: WatchingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,6 +252,7 @@ def test_a_run_that_dagsters_storage_keeps_from_beginning_has_failed_and_says_wh
     assert verify_chain(entered).problem == ""
 
 
+@pytest.mark.cold
 def test_an_interrupt_before_dagster_is_there_leaves_a_report(program: Program) -> None:
     command = (sys.executable, "-c", INTERRUPTED, "run", "--task", HSI.task, "--json")
     done = program.execute(*command)
@@ -266,6 +272,7 @@ def cancelled_run(home: Home) -> str:
     return run.run_id
 
 
+@pytest.mark.process
 def test_a_run_that_was_cancelled_before_its_process_began_has_one_report(
     entered: Home, watching: WatchingServer
 ) -> None:

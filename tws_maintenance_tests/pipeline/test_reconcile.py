@@ -190,6 +190,8 @@ def test_the_next_command_closes_and_reports_a_run_that_was_killed(
     assert list(home.locks.glob("run_*")) == []
 
 
+@pytest.mark.services
+@pytest.mark.process
 def test_a_real_command_killed_while_a_page_is_awaited_is_closed_by_the_next_real_command(
     home: Home,
 ) -> None:
@@ -308,6 +310,7 @@ with open_instance(home) as instance:
 """
 
 
+@pytest.mark.process
 def test_two_that_reconcile_at_once_write_one_report_a_run(clean: Home) -> None:
     with open_instance(clean) as instance:
         failed = [created(instance, ours()) for _ in range(4)]
@@ -372,6 +375,8 @@ def test_runs_of_other_projects_in_the_same_dagster_are_left_alone(clean: Home) 
     assert reports_of(clean) == []
 
 
+@pytest.mark.services
+@pytest.mark.process
 def test_a_dead_run_of_another_home_in_the_same_dagster_is_left_to_that_home(
     clean: Home, empty: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -134,6 +134,7 @@ def test_files_that_this_user_may_not_write_are_found(nobodys_home: Home) -> Non
             EventStore(nobodys_home, Settings()).try_out()
 
 
+@pytest.mark.process
 def test_a_folder_in_which_no_database_can_be_made_is_found(
     tmp_path: Path, no_dagster_home: None
 ) -> None:

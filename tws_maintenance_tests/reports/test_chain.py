@@ -99,6 +99,7 @@ def test_a_report_that_was_altered_breaks_the_chain_and_its_successor_tells(home
     assert not is_unbroken(home)
 
 
+@pytest.mark.process
 def test_processes_that_write_at_once_keep_one_unbroken_chain(home: Home) -> None:
     command = [sys.executable, "-c", WRITER, str(home.root), AT.isoformat()]
     running = [
@@ -124,6 +125,7 @@ def test_processes_that_write_at_once_keep_one_unbroken_chain(home: Home) -> Non
     assert not list(home.reports.glob(".*"))
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_writer_that_is_killed_at_any_point_never_splits_the_chain(
     home: Home, tmp_path: Path

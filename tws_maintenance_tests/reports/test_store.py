@@ -75,6 +75,7 @@ def test_many_threads_at_once_get_an_id_each(home: Home) -> None:
     assert sorted(ids) == sorted(numbered(64))
 
 
+@pytest.mark.process
 def test_many_processes_at_once_get_an_id_each(home: Home) -> None:
     command = [sys.executable, "-c", RESERVER, str(home.root), AT.isoformat()]
     running = [

@@ -181,6 +181,7 @@ def test_a_second_guard_is_refused(counting: Counting, home: Home) -> None:
     assert counting.app.extensions[EXTENSION] is counting.guard
 
 
+@pytest.mark.process
 @pytest.mark.cold
 def test_it_brings_nothing_heavy_into_the_robots_process() -> None:
     heavy = ("flask", "pydantic", "requests", "sqlalchemy", "pandas", "lxml", "dagster")

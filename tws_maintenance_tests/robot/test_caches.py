@@ -48,6 +48,7 @@ def test_an_invalidator_that_failed_is_not_confirmed(
     assert "ValueError: no" in found["detail"]
 
 
+@pytest.mark.services
 def test_a_robot_without_the_guard_is_not_confirmed(home: Home) -> None:
     home.data.mkdir()
     with StandInRobot(home.root) as robot:

@@ -125,6 +125,7 @@ def test_one_that_never_answers_is_given_up(silent: str) -> None:
         RobotClient(settings).positions()
 
 
+@pytest.mark.services
 def test_headers_that_trickle_in_are_given_up() -> None:
     """No timeout of a socket meets them: something comes all the time."""
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -82,6 +82,7 @@ def scene(home: Home) -> Iterator[Scene]:
         yield Scene(home, robot, Program(home, environment))
 
 
+@pytest.mark.process
 def test_preview_apply_and_the_robot_serves_the_new_list_at_once(scene: Scene) -> None:
     assert GONE in scene.screened()
 
@@ -101,6 +102,7 @@ def test_preview_apply_and_the_robot_serves_the_new_list_at_once(scene: Scene) -
     assert GONE not in served
 
 
+@pytest.mark.process
 def test_its_events_are_looked_at_then_refreshed_by_its_own_service(scene: Scene) -> None:
     look = result_of(
         scene.report("run", "--task", "market_events", "--symbol", "NVDA"), "market_events"
@@ -143,6 +145,7 @@ def test_its_events_are_looked_at_then_refreshed_by_its_own_service(scene: Scene
     assert part["errors"] == [f"{FED}: the Federal Reserve answered HTTP 500"]
 
 
+@pytest.mark.process
 def test_a_robot_that_goes_away_leaves_the_lists_their_way_and_is_said_loudly(
     scene: Scene,
 ) -> None:
@@ -160,6 +163,7 @@ def test_a_robot_that_goes_away_leaves_the_lists_their_way_and_is_said_loudly(
     assert "nobody listens there" in events["errors"][0]
 
 
+@pytest.mark.process
 def test_a_wrong_password_is_named_and_is_in_no_file(scene: Scene) -> None:
     secret = "the wrong secret"
     report = scene.report("run", TWS_MAINTENANCE_ROBOT__PASSWORD=secret)
@@ -174,6 +178,7 @@ def test_a_wrong_password_is_named_and_is_in_no_file(scene: Scene) -> None:
             assert PASSWORD.encode() not in content, path
 
 
+@pytest.mark.process
 def test_with_the_embedded_service_the_robots_symbols_are_fetched_by_us(scene: Scene) -> None:
     environment = {"TWS_MAINTENANCE_EVENTS__SERVICE": "embedded"}
     result = result_of(

@@ -48,6 +48,7 @@ def test_what_is_held_and_traded_is_told_apart_from_what_is_not(
     assert found.problem == ""
 
 
+@pytest.mark.services
 def test_a_robot_that_cannot_be_asked_is_a_problem_and_not_an_empty_portfolio(
     robot: StandInRobot, told: RobotSettings
 ) -> None:

@@ -44,6 +44,7 @@ def test_what_is_of_no_known_market_is_refused(written: str) -> None:
         yahoo_symbol(written, CODES)
 
 
+@pytest.mark.process
 def test_a_number_that_two_markets_have_is_reported_and_not_guessed() -> None:
     code = (
         "from tws_maintenance.errors import UsageError\n"

@@ -233,6 +233,7 @@ def test_a_broken_answer_is_a_fault_that_may_pass(
     assert faulty.paths == ["/list", "/list", "/gone", "/gone"]
 
 
+@pytest.mark.services
 def test_a_port_where_nobody_listens_is_unreachable(faulty: FaultyServer) -> None:
     closed = FaultyServer()
     origin = closed.origin
@@ -315,6 +316,7 @@ def test_the_body_of_a_redirect_is_not_read(faulty: FaultyServer) -> None:
     assert is_hung_up.wait(PATIENCE_SECONDS)
 
 
+@pytest.mark.services
 def test_a_redirect_to_another_server_is_refused_and_that_one_never_contacted(
     faulty: FaultyServer,
 ) -> None:
@@ -382,6 +384,7 @@ def test_an_https_source_is_never_asked_over_plain_http(faulty: FaultyServer) ->
     assert faulty.paths == []
 
 
+@pytest.mark.services
 def test_the_address_of_another_host_is_not_asked(faulty: FaultyServer) -> None:
     with FaultyServer() as other:
         with pytest.raises(SourceRefused, match=r"is not an https address of 127\.0\.0\.1"):

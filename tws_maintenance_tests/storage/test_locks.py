@@ -47,6 +47,7 @@ def lock(tmp_path: Path) -> Path:
     return tmp_path / "locks" / "sp500.lock"
 
 
+@pytest.mark.process
 def test_a_held_lock_names_its_holder_to_another_process(lock: Path) -> None:
     with holding(lock, "maintenance_20261122_181700") as process:
         with pytest.raises(LockHeld) as caught, hold(lock, wait_seconds=0, holder="another"):
@@ -61,6 +62,7 @@ def test_a_held_lock_names_its_holder_to_another_process(lock: Path) -> None:
         assert caught.value.code == "lock_held"
 
 
+@pytest.mark.process
 def test_a_refused_one_does_not_take_the_name_off_the_lock(lock: Path) -> None:
     with holding(lock, "the first"):
         for _ in range(2):
@@ -71,6 +73,7 @@ def test_a_refused_one_does_not_take_the_name_off_the_lock(lock: Path) -> None:
                 pass
 
 
+@pytest.mark.process
 def test_a_lock_is_free_when_its_holder_is_done(lock: Path) -> None:
     with holding(lock, "the first") as process:
         process.communicate()
@@ -82,6 +85,7 @@ def test_a_lock_is_free_when_its_holder_is_done(lock: Path) -> None:
     assert not lock.with_suffix(".holder").exists()
 
 
+@pytest.mark.process
 def test_a_lock_is_free_when_its_holder_is_killed(lock: Path) -> None:
     with holding(lock, "the first") as process:
         process.kill()
@@ -92,6 +96,7 @@ def test_a_lock_is_free_when_its_holder_is_killed(lock: Path) -> None:
             assert '"the second"' in lock.with_suffix(".holder").read_text()
 
 
+@pytest.mark.process
 def test_whoever_waits_gets_the_lock_when_it_becomes_free(lock: Path) -> None:
     with holding(lock, "the first") as first:
         waiting = subprocess.Popen(

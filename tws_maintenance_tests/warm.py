@@ -285,6 +285,7 @@ class Server:
             for module in MODULES:
                 importlib.import_module(module)
             importlib.import_module(PREPARED).install(template_of(sys.argv[1]))
+            _import_what_a_run_imports()
             gc.collect()
             gc.freeze()
             self._is_warm = True
@@ -298,6 +299,27 @@ class Server:
                 return
             with self._forks.pop(pid) as connection, contextlib.suppress(OSError):
                 connection.sendall(status.to_bytes(4, "big"))
+
+
+def _import_what_a_run_imports() -> None:
+    """Import what libraries import only when they are used, found out by a run in a fork."""
+    reads, writes = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        with contextlib.suppress(BaseException):
+            signal.set_wakeup_fd(-1)
+            importlib.import_module(PREPARED).rehearse()
+        with os.fdopen(writes, "w") as answer:
+            json.dump(sorted(sys.modules), answer)
+        os._exit(0)
+    os.close(writes)
+    with os.fdopen(reads) as answer:
+        names = json.load(answer)
+    os.waitpid(pid, 0)
+    for name in names:
+        if not name.startswith(("__m", "tws_maintenance.definitions")):
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
 
 
 def _become(request: Request) -> None:

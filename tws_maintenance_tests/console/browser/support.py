@@ -20,7 +20,7 @@ from tws_maintenance_tests.support import Program, free_port
 
 OVERVIEW = "/maintenance"
 # A run is a process of its own; nothing is asserted about how long one takes.
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 SECONDS_TO_STOP = 60
 # The pages ask for news as ever, only more often than people need it: each test waits for some.
 IN_A_HURRY = """(() => {

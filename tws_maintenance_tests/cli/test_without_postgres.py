@@ -62,6 +62,7 @@ def outcomes(
 
 
 @pytest.mark.cold
+@pytest.mark.process
 @pytest.mark.parametrize("section", ["STORAGE", "EVENTS"])
 def test_every_command_says_what_to_install(program: Program, tmp_path: Path, section: str) -> None:
     # Where only the events lie there, the others need no PostgreSQL.

@@ -174,6 +174,7 @@ def test_what_is_not_told_is_null() -> None:
 
 
 @pytest.mark.cold
+@pytest.mark.process
 def test_the_clocks_load_nothing_heavy() -> None:
     script = """
 import sys

@@ -152,6 +152,7 @@ def test_preparing_again_changes_nothing(event_database: EventDatabase) -> None:
 
 
 @pytest.mark.cold
+@pytest.mark.process
 def test_alembic_is_only_loaded_for_a_migration(sqlite_database: EventDatabase) -> None:
     stored_in(sqlite_database, earnings())
     program = """

@@ -65,6 +65,7 @@ def test_a_provider_that_hangs_is_left_behind_at_the_deadline(settings: Settings
 
 
 @pytest.mark.cold
+@pytest.mark.process
 def test_when_the_process_dies_every_provider_has_failed_and_none_has_no_events(
     settings: Settings,
 ) -> None:

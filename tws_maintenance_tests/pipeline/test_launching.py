@@ -152,6 +152,7 @@ def from_the_console(home: Home, program: Program) -> "subprocess.Popen[bytes]":
 
 
 @pytest.mark.cold
+@pytest.mark.process
 @pytest.mark.parametrize("started", [from_the_command_line, from_the_console])
 def test_a_run_that_is_killed_at_its_first_request_is_reported_by_the_next_start(
     started: Started, home: Home, watching: WatchingServer
@@ -253,6 +254,7 @@ def test_a_run_that_dagsters_storage_keeps_from_beginning_has_failed_and_says_wh
 
 
 @pytest.mark.cold
+@pytest.mark.process
 def test_an_interrupt_before_dagster_is_there_leaves_a_report(program: Program) -> None:
     command = (sys.executable, "-c", INTERRUPTED, "run", "--task", HSI.task, "--json")
     done = program.execute(*command)

@@ -162,7 +162,8 @@ class Visits:
 
 
 def press(page: Page, name: str) -> None:
-    """Press the button of that name."""
+    """Press the button of that name, once the script is there that opens its dialog."""
+    page.wait_for_load_state()
     page.get_by_role("button", name=name, exact=True).click()
 
 

@@ -139,6 +139,8 @@ def test_nothing_is_written_but_what_is_listed(journey: Journey) -> None:
     for path in journey.written - {os.devnull}:
         if Path(path).is_relative_to(journey.temporary):
             continue  # of Python's and Dagster's own, and gone at the end
+        if Path(path).is_relative_to(Path(os.environ[SOCKET_VARIABLE]).parent):
+            continue  # the suite's own: the prepared Dagster that a new home is copied from
         if not Path(path).is_relative_to(root):
             outside.append(path)
         elif not LISTED.match(Path(path).relative_to(root).as_posix()):

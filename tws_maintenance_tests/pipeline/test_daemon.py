@@ -56,8 +56,10 @@ class Daemon:
 
     def tick_again(self, *sensors: str) -> list[InstigatorTick]:
         """Let sensors tick before their intervals are over, and return what came of it."""
-        known = {sensor: len(self.ticks(sensor)) for sensor in sensors}
+        known = {}
         for sensor in sensors:
+            until(lambda: self._is_at_rest(sensor), f"{sensor} to be at rest")  # noqa: B023
+            known[sensor] = len(self.ticks(sensor))
             state = self._state(sensor)
             data = state.instigator_data
             assert isinstance(data, SensorInstigatorData)
@@ -68,6 +70,15 @@ class Daemon:
         for sensor, count in known.items():
             until(lambda: len(self.ticks(sensor)) > count, f"the next tick of {sensor}")  # noqa: B023
         return [self.ticks(sensor)[0] for sensor in sensors]
+
+    def _is_at_rest(self, sensor: str) -> bool:
+        """Say whether a tick is over: the daemon writes the tick first, the sensor's state last.
+
+        A state that is written in between is overwritten, and the sensor waits its interval.
+        """
+        data = self._state(sensor).instigator_data
+        assert isinstance(data, SensorInstigatorData | None)
+        return data is not None and data.last_tick_success_timestamp is not None
 
     def _state(self, sensor: str) -> Any:
         states = self._instance.all_instigator_state()

@@ -15,8 +15,8 @@ import uuid
 from datetime import datetime
 from pathlib import Path
 
+from tws_maintenance.config.home import HOME_VARIABLE, Home
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import HOME_VARIABLE, Home
 
 PROGRAM = [sys.executable, "-m", "tws_maintenance"]
 STAMP = "%Y%m%d_%H%M%S"

@@ -27,10 +27,10 @@ from busy_home import (
     repeat_files,
 )
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
 
 PORT = 5099
 ORIGIN = f"http://127.0.0.1:{PORT}"

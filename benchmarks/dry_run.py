@@ -9,9 +9,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.indices import INDICES
 
 HERE = Path(__file__).resolve().parent
 RECORDED_WEB = HERE.parent.parent / "shared" / "bin" / "recorded-web"

@@ -10,10 +10,10 @@ from datetime import timedelta
 from itertools import islice, product
 from string import ascii_uppercase
 
-from tws_maintenance.clock import utc_now
+from tws_maintenance.config.home import HOME_VARIABLE
+from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.events import as_json, calendar_events
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import HOME_VARIABLE
 
 PROGRAM = [sys.executable, "-m", "tws_maintenance", "run", "--task", "market_events"]
 

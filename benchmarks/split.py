@@ -12,7 +12,7 @@ import itertools  # noqa: E402
 import os  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-from tws_maintenance.constituents.auditor import Auditor  # noqa: E402
+from tws_maintenance.constituents.audit_worker import Auditor  # noqa: E402
 
 
 def main() -> None:
@@ -24,17 +24,17 @@ def main() -> None:
 
     auditor = Auditor()
     auditor.start()
-    from tws_maintenance.home import Home
-    from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES
-    from tws_maintenance.maintenance import head_start
-    from tws_maintenance.settings import load_settings
+    from tws_maintenance.config.home import Home
+    from tws_maintenance.config.indices import CONSTITUENT_TASKS, INDICES
+    from tws_maintenance.config.settings import load_settings
+    from tws_maintenance.runs.maintenance import head_start
 
     home = Home(Path(os.environ["TWS_MAINTENANCE_HOME"]))
     begun = head_start(home, load_settings(home), auditor)
     begun.gathering.start(INDICES.values())
     mark("imports of ours (auditor and fetches begun)")
-    from tws_maintenance.pipeline import runs
-    from tws_maintenance.run_spec import RunSpec
+    from tws_maintenance.pipeline import execution as runs
+    from tws_maintenance.runs.run_spec import RunSpec
 
     mark("imports of Dagster")
     for index in INDICES.values():

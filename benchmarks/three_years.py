@@ -13,14 +13,14 @@ from pathlib import Path
 
 from busy_home import BusyHome, carry_out, environment_of, newest_stamp, size_of
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.config.settings import load_settings
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
+from tws_maintenance.operations.retention import clean
 from tws_maintenance.pipeline.cleaning import clean_runs
 from tws_maintenance.pipeline.instance import open_instance
-from tws_maintenance.retention import clean
-from tws_maintenance.settings import load_settings
 
 YEAR = 365
 DAYS = 3 * YEAR

@@ -16,13 +16,13 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tws_maintenance.config.home import HOME_VARIABLE, Home
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.constituents.backups import list_backups
+from tws_maintenance.constituents.csv_file import parse_live
 from tws_maintenance.constituents.history import members_on, read_history
-from tws_maintenance.constituents.live import parse_live
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import HOME_VARIABLE, Home
-from tws_maintenance.indices import INDICES
 from tws_maintenance.reports.store import read_report, report_ids
 from tws_maintenance.reports.verification import verify_chain
 

@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from tws_maintenance.home import HOME_VARIABLE
+from tws_maintenance.config.home import HOME_VARIABLE
 
 
 def main() -> None:

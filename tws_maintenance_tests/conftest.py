@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.config.settings import Settings, load_settings
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
-from tws_maintenance.settings import Settings, load_settings
 from tws_maintenance_tests import prepared, warm
 from tws_maintenance_tests.support import (
     Program,

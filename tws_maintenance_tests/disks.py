@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
 
 BALLAST = "ballast"
 

@@ -19,13 +19,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.config.settings import load_settings
 from tws_maintenance.constituents.promotion import promote
 from tws_maintenance.constituents.proposal import read_proposal
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
 from tws_maintenance.reports.chain import append
-from tws_maintenance.run_mark import RunMark
-from tws_maintenance.settings import load_settings
 
 TOUCHES = frozenset({"open", "os.rename", "os.remove", "os.mkdir", "os.chmod", "os.link"})
 DIED, DONE = 9, 0

@@ -20,12 +20,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tws_maintenance.home import HOME_VARIABLE, Home
-from tws_maintenance.indices import CONSTITUENT_TASKS, index_of_task
-from tws_maintenance.maintenance import MaintenanceRun, head_start
+from tws_maintenance.config.home import HOME_VARIABLE, Home
+from tws_maintenance.config.indices import CONSTITUENT_TASKS, index_of_task
+from tws_maintenance.config.settings import load_settings
 from tws_maintenance.reports.record import EntryPoint
-from tws_maintenance.run_record import RunRequest, StepFailed
-from tws_maintenance.settings import load_settings
+from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
+from tws_maintenance.runs.recorder import RunRequest, StepFailed
 from tws_maintenance_tests.support import TIMEOUT_SECONDS
 
 STI_TASK = "sti_constituents"
@@ -109,8 +109,8 @@ def _work(job: Job) -> None:
     home = Home(Path(job.home))
     _watch(job.moment)
     if job.dagster:
-        from tws_maintenance.pipeline.runs import execute
-        from tws_maintenance.run_spec import RunSpec
+        from tws_maintenance.pipeline.execution import execute
+        from tws_maintenance.runs.run_spec import RunSpec
 
         execute(home, RunSpec(job.tasks, job.dry_run))
     else:
@@ -170,9 +170,9 @@ def _fork(job: Job) -> int:
 
 
 def _serve(jobs: list[Job]) -> None:
-    importlib.import_module("tws_maintenance.constituents.audit")
+    importlib.import_module("tws_maintenance.constituents.audit_proposal")
     if any(job.dagster for job in jobs):
-        importlib.import_module("tws_maintenance.pipeline.runs")
+        importlib.import_module("tws_maintenance.pipeline.execution")
     codes = [_fork(job) for job in jobs]
     sys.stdout.write(json.dumps(codes) + "\n")
 

@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 from sqlalchemy import NullPool, create_engine
 
-from tws_maintenance.home import Home
-from tws_maintenance.settings import EventSettings, Settings
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.settings import EventSettings, Settings
 
 POSTGRES, SQLITE = "postgres", "sqlite"
 # The one role that needs a password; the others are trusted.

@@ -14,19 +14,19 @@ from pathlib import Path
 from filelock import FileLock
 
 from tws_maintenance.cli.main import cli
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import CONSTITUENT_TASKS, DEFAULT_DAYS, INDICES
+from tws_maintenance.config.settings import load_settings
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.event_steps import question_of
-from tws_maintenance.home import Home
-from tws_maintenance.indices import CONSTITUENT_TASKS, DEFAULT_DAYS, INDICES
-from tws_maintenance.maintenance import head_start
-from tws_maintenance.market_events.providers import ask_all
+from tws_maintenance.market_events.providers.fetching import ask_all
+from tws_maintenance.market_events.providers.worker import _warm_up
 from tws_maintenance.market_events.scope import resolve
-from tws_maintenance.market_events.worker import _warm_up
 from tws_maintenance.pipeline import instance
-from tws_maintenance.pipeline.runs import execute
-from tws_maintenance.run_spec import RunSpec
-from tws_maintenance.settings import load_settings
+from tws_maintenance.pipeline.execution import execute
+from tws_maintenance.runs.event_steps import question_of
+from tws_maintenance.runs.maintenance import head_start
+from tws_maintenance.runs.run_spec import RunSpec
 from tws_maintenance_tests.support import environment_of, quiet_environment
 
 _configure = instance._configure

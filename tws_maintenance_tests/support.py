@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from tws_maintenance.constituents.live import to_csv
+from tws_maintenance.config.home import HOME_VARIABLE, Home
+from tws_maintenance.config.indices import INDICES, Index
+from tws_maintenance.constituents.csv_file import to_csv
 from tws_maintenance.constituents.normalise import normalise
 from tws_maintenance.demo.pages import Company
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import HOME_VARIABLE, Home
-from tws_maintenance.indices import INDICES, Index
 from tws_maintenance.sources.model import SourceRow, SourceTable
 
 REPOSITORY = Path(__file__).resolve().parent.parent

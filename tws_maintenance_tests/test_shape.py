@@ -13,9 +13,12 @@ from tws_maintenance.cli.main import cli
 
 PACKAGE = Path(tws_maintenance.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-DOMAIN_FOLDERS = {
-    *("sources", "constituents", "market_events", "notices", "reports", "robot", "storage"),
-}
+# From the ground up: a room imports from those before it only.
+ROOMS = [
+    *("core", "config", "audit", "sources", "constituents", "robot", "market_events"),
+    *("reports", "runs", "operations", "demo", "pipeline", "console", "cli"),
+]
+DOMAIN_FOLDERS = set(ROOMS) - {"demo", "pipeline", "console", "cli"}
 COATS = {"__main__.py", "definitions.py"}
 # The words of a trading program; this one must never come near one.
 TRADING = re.compile(
@@ -62,7 +65,7 @@ def commands(
 
 def test_only_the_pipeline_and_the_code_location_import_dagster() -> None:
     found = importers_of("dagster")
-    assert {"pipeline/assets.py", "pipeline/definitions.py", "pipeline/runs.py"} <= found
+    assert {"pipeline/assets.py", "pipeline/definitions.py", "pipeline/execution.py"} <= found
     assert {name for name in found if not name.startswith("pipeline/")} <= {"definitions.py"}
 
 
@@ -86,8 +89,25 @@ def test_the_domain_knows_none_of_its_coats(coat: str) -> None:
 
 def test_every_domain_folder_is_judged() -> None:
     judged = {name_of(path) for path in MODULES if is_domain(name_of(path))}
-    assert {"maintenance.py", "settings.py", "diagnosis.py"} <= judged
+    assert {"runs/maintenance.py", "config/settings.py", "operations/doctor.py"} <= judged
     assert {name.split("/")[0] for name in judged if "/" in name} == DOMAIN_FOLDERS
+
+
+def test_a_room_imports_only_from_the_rooms_below_it() -> None:
+    assert {path.name for path in PACKAGE.iterdir() if list(path.glob("*.py"))} == set(ROOMS)
+    upwards = {
+        (name_of(path), name)
+        for path in MODULES
+        if "/" in name_of(path)
+        for name in imports_of(path)
+        if name.startswith("tws_maintenance.")
+        and name.split(".")[1] not in ROOMS[: ROOMS.index(name_of(path).split("/")[0]) + 1]
+    }
+    assert upwards == set()
+
+
+def test_three_modules_stand_at_the_top() -> None:
+    assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", *COATS}
 
 
 def test_no_module_imports_anything_of_a_trading_program() -> None:
@@ -97,7 +117,7 @@ def test_no_module_imports_anything_of_a_trading_program() -> None:
         for name in imports_of(path)
         if TRADING.search(name.casefold())
         # Dagster's word for running a job, and our own module's word for a request.
-        and not name.startswith(("dagster._core.execution.", "tws_maintenance.pipeline.runs."))
+        and not name.startswith(("dagster._core.execution.", "tws_maintenance.pipeline.execution."))
     }
     assert found == set()
     assert TRADING.search("robot.broker.api")

@@ -8,20 +8,20 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from tws_maintenance.clock import utc_text
-from tws_maintenance.constituents.audit import audit
+from tws_maintenance.audit.receipt import Override, Receipt
+from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, index_of_task
+from tws_maintenance.config.settings import load_settings
+from tws_maintenance.constituents.audit_proposal import audit
 from tws_maintenance.constituents.promotion import promote
 from tws_maintenance.constituents.proposal import read_proposal
 from tws_maintenance.constituents.stage import stage
+from tws_maintenance.core.clock import utc_text
 from tws_maintenance.demo.pages import Company, companies
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES, MARKET_EVENTS, index_of_task
-from tws_maintenance.receipt import Override, Receipt
 from tws_maintenance.reports.record import TaskResult, TaskStatus, new_details
 from tws_maintenance.reports.results import describe, describe_audit
 from tws_maintenance.reports.store import Reservation, read_report, reserve, write_report
-from tws_maintenance.run_mark import RunMark
-from tws_maintenance.settings import load_settings
 from tws_maintenance_tests.constituents.bench import NO_OVERRIDE, gathered, page_alone
 from tws_maintenance_tests.reports.shelf import report
 from tws_maintenance_tests.support import table_of

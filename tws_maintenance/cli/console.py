@@ -3,7 +3,7 @@
 import click
 
 from tws_maintenance.cli.context import pass_home
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
 
 host_option = click.option(
     "--host", metavar="ADDRESS", help="Where to listen [default: [console] host, 127.0.0.1]."
@@ -25,8 +25,8 @@ def console(home: Home, host: str | None, port: int | None) -> None:
     Any address but this machine's own demands a password, as TWS_MAINTENANCE_CONSOLE__PASSWORD.
     Runs that were started on the page go on when the console ends.
     """
+    from tws_maintenance.config.settings import load_settings
     from tws_maintenance.console.serve import serve
-    from tws_maintenance.settings import load_settings
 
     settings = load_settings(home).console.placed(host, port)
     serve(home, settings, lambda address: click.echo(f"Console: {address}  (Ctrl-C ends it)"))
@@ -46,8 +46,8 @@ def console(home: Home, host: str | None, port: int | None) -> None:
 def dev(home: Home, host: str | None, port: int | None, dagster_port: int) -> None:
     """Serve the console and the Dagster UI together; one Ctrl-C ends both."""
     from tws_maintenance.cli.dagster import running_ui
+    from tws_maintenance.config.settings import load_settings
     from tws_maintenance.console.serve import exit_at_signals, serve
-    from tws_maintenance.settings import load_settings
 
     dagster_url = f"http://127.0.0.1:{dagster_port}"
     settings = load_settings(home).console.placed(host, port, dagster_url)

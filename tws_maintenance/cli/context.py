@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from tws_maintenance.errors import TwsMaintenanceError, UsageError
-from tws_maintenance.home import HOME_VARIABLE, Home, find_home, is_checkout
-from tws_maintenance.indices import DECLARED, INDICES
+from tws_maintenance.config.home import HOME_VARIABLE, Home, find_home, is_checkout
+from tws_maintenance.config.indices import DECLARED, INDICES
+from tws_maintenance.core.errors import TwsMaintenanceError, UsageError
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the value alone, as JSON, on stdout."
@@ -62,7 +62,7 @@ def entering_home(named: Path | None) -> Home:
         click.echo(f"No home was named: the current folder, {home.root}, is maintained.", err=True)
     os.environ[HOME_VARIABLE] = str(home.root)
     if any(home.reports.glob(".*.reserved")):
-        from tws_maintenance.recovery import recover
+        from tws_maintenance.runs.recovery import recover
 
         # A home that cannot be written is told by the command that has to write.
         with contextlib.suppress(OSError, TwsMaintenanceError):

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from tws_maintenance.cli.context import pass_home
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
 
 # Its webserver, daemon and code server end one after the other.
 ENDING_SECONDS = 30.0
@@ -75,7 +75,7 @@ def running_ui(home: Home, port: int) -> Iterator[None]:
     In a session of its own, so that Ctrl-C reaches it once, from here: interrupted twice, its
     processes leave the code server behind. If it ends by itself, so does this process.
     """
-    from tws_maintenance.child_environment import child_environment
+    from tws_maintenance.config.environment import child_environment
     from tws_maintenance.pipeline.instance import prepare
 
     prepare(home)

@@ -4,7 +4,7 @@ import click
 
 from tws_maintenance.cli.context import json_option, pass_home
 from tws_maintenance.cli.output import print_json
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
 
 
 @click.command()
@@ -17,7 +17,7 @@ def doctor(home: Home, ctx: click.Context, offline: bool, as_json: bool) -> None
 
     Tries what a run would do to the databases and undoes it: nothing is left behind.
     """
-    from tws_maintenance.diagnosis import diagnose
+    from tws_maintenance.operations.doctor import diagnose
     from tws_maintenance.pipeline.storage_trial import look_at_storage
 
     findings = [*diagnose(home, offline=offline), *look_at_storage(home)]

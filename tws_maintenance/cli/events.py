@@ -8,8 +8,8 @@ import click
 
 from tws_maintenance.cli.context import json_option, pass_home
 from tws_maintenance.cli.output import print_json
-from tws_maintenance.home import Home
-from tws_maintenance.indices import DEFAULT_DAYS, MAX_DAYS, VENUES
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import DEFAULT_DAYS, MAX_DAYS, VENUES
 from tws_maintenance.market_events.model import OPERATOR, Confidence, Event, EventType
 from tws_maintenance.market_events.upcoming import Upcoming
 from tws_maintenance.reports.event_words import type_words
@@ -57,10 +57,10 @@ def list_command(
     home: Home, days: int, type_name: str | None, symbol: str | None, as_json: bool
 ) -> None:
     """List what comes, by the calendar of each market, and how far the list can be trusted."""
-    from tws_maintenance.clock import utc_now
+    from tws_maintenance.config.settings import load_settings
+    from tws_maintenance.core.clock import utc_now
     from tws_maintenance.market_events.agenda import read_agenda
     from tws_maintenance.market_events.watchlist import local_codes, read_full_symbol
-    from tws_maintenance.settings import load_settings
 
     settings, at = load_settings(home), utc_now()
     event_type = EventType(type_name.upper()) if type_name else None
@@ -91,11 +91,11 @@ def list_command(
 @pass_home
 def export_command(home: Home, ics: bool, output: Path | None) -> None:
     """Write every stored event to come, for a program that keeps calendars."""
-    from tws_maintenance.clock import utc_now
-    from tws_maintenance.errors import UsageError
+    from tws_maintenance.config.settings import load_settings
+    from tws_maintenance.core.clock import utc_now
+    from tws_maintenance.core.errors import UsageError
     from tws_maintenance.market_events.agenda import read_calendar
     from tws_maintenance.market_events.export import write_calendar
-    from tws_maintenance.settings import load_settings
 
     if not ics:
         raise UsageError("Name the format: python -m tws_maintenance events export --ics")
@@ -174,10 +174,10 @@ def add_command(
 
     The market clocks count it at once, and no sync removes it.
     """
-    from tws_maintenance.clock import utc_now
-    from tws_maintenance.market_events import closures
-    from tws_maintenance.settings import load_settings
-    from tws_maintenance.system_user import operating_system_user
+    from tws_maintenance.config.settings import load_settings
+    from tws_maintenance.core.clock import utc_now
+    from tws_maintenance.core.system_user import operating_system_user
+    from tws_maintenance.market_events.providers import closures
 
     closures.check_time(type_name, closes, "--closes HH:MM")
     actor, at = operating_system_user(), utc_now()
@@ -202,10 +202,10 @@ def add_command(
 @pass_home
 def remove_command(home: Home, code: str, day: date, reason: str, as_json: bool) -> None:
     """Remove a closure that an operator added; what the packages know stays."""
-    from tws_maintenance.clock import utc_now
-    from tws_maintenance.market_events import closures
-    from tws_maintenance.settings import load_settings
-    from tws_maintenance.system_user import operating_system_user
+    from tws_maintenance.config.settings import load_settings
+    from tws_maintenance.core.clock import utc_now
+    from tws_maintenance.core.system_user import operating_system_user
+    from tws_maintenance.market_events.providers import closures
 
     actor, at, venue = operating_system_user(), utc_now(), closures.venue_named(code)
     settings = load_settings(home)

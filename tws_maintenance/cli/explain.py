@@ -7,8 +7,8 @@ import click
 
 from tws_maintenance.cli.context import TaskChoice, json_option, pass_home
 from tws_maintenance.cli.output import print_json
-from tws_maintenance.home import Home
-from tws_maintenance.indices import CONSTITUENT_TASKS
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import CONSTITUENT_TASKS
 
 DIGITS = 12
 
@@ -20,7 +20,7 @@ DIGITS = 12
 @pass_home
 def explain(home: Home, task: str, symbol: str, as_json: bool) -> None:
     """Tell since when SYMBOL is in a list, by which report, and from which bytes it was read."""
-    from tws_maintenance.indices import index_of_task
+    from tws_maintenance.config.indices import index_of_task
     from tws_maintenance.reports.provenance import explain as explained
 
     found = explained(home, index_of_task(task), symbol).to_dict()

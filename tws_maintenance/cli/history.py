@@ -7,8 +7,8 @@ import click
 
 from tws_maintenance.cli.context import TaskChoice, json_option, pass_home
 from tws_maintenance.cli.output import print_json, print_table
-from tws_maintenance.home import Home
-from tws_maintenance.indices import CONSTITUENT_TASKS
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import CONSTITUENT_TASKS
 
 # More changes than this in the first report are the list itself.
 FIRST_LIST = 20
@@ -27,10 +27,10 @@ FIRST_LIST = 20
 @pass_home
 def history(home: Home, task: str, day: datetime | None, as_json: bool) -> None:
     """Show the changes of a list with the report that made each, or its members on a day."""
-    from tws_maintenance.clock import utc_now
+    from tws_maintenance.config.indices import index_of_task
     from tws_maintenance.constituents.history import changes_of, members_on, read_history
-    from tws_maintenance.errors import UsageError
-    from tws_maintenance.indices import index_of_task
+    from tws_maintenance.core.clock import utc_now
+    from tws_maintenance.core.errors import UsageError
 
     stays = read_history(home, index_of_task(task))
     begun = min((stay.from_date for stay in stays if stay.from_date), default="")

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tws_maintenance.cli.output import is_terminal
-from tws_maintenance.errors import HomeError, UsageError
-from tws_maintenance.home import Home
-from tws_maintenance.indices import MARKET_EVENTS
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import MARKET_EVENTS
+from tws_maintenance.core.errors import HomeError, UsageError
 from tws_maintenance.pipeline import launching
 from tws_maintenance.reports.markdown import task_name
 
 if TYPE_CHECKING:
-    from tws_maintenance.run_spec import RunSpec
+    from tws_maintenance.runs.run_spec import RunSpec
 
 STAGED_EVENTS = f"staged__{MARKET_EVENTS}"
 VERBS = {"staged": "fetching and staging", "audit": "auditing", "validate": "validating"}

@@ -32,7 +32,7 @@ class _PlainErrors(click.Group):
     """Show our own errors as messages with exit code 1 (2 for usage), never as a stack."""
 
     def invoke(self, ctx: click.Context) -> object:
-        from tws_maintenance.errors import TwsMaintenanceError, UsageError
+        from tws_maintenance.core.errors import TwsMaintenanceError, UsageError
 
         try:
             return super().invoke(ctx)

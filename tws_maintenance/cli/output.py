@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from tws_maintenance.home import Home, find_home
+from tws_maintenance.config.home import Home, find_home
 from tws_maintenance.market_events.model import provider_title
+from tws_maintenance.reports.corroboration import source_lines
 from tws_maintenance.reports.event_words import apply_events_command, event_name, robots_own_of
 from tws_maintenance.reports.markdown import (
     NOT_KNOWN,
@@ -22,7 +23,6 @@ from tws_maintenance.reports.markdown import (
     task_name,
     verdict,
 )
-from tws_maintenance.reports.second_source import source_lines
 from tws_maintenance.reports.store import BACKUP_SOURCE
 
 NAMES_SHOWN = 12

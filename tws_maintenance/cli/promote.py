@@ -10,8 +10,8 @@ from tws_maintenance.cli.context import (
     verbose_option,
 )
 from tws_maintenance.cli.output import finish
-from tws_maintenance.home import Home
-from tws_maintenance.indices import CONSTITUENT_TASKS, MARKET_EVENTS
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import CONSTITUENT_TASKS, MARKET_EVENTS
 
 
 @click.command()
@@ -50,7 +50,7 @@ def promote(
         )
     from tws_maintenance.cli.launch import launch
     from tws_maintenance.reports.results import promotable_tasks
-    from tws_maintenance.run_spec import RunSpec
+    from tws_maintenance.runs.run_spec import RunSpec
 
     tasks = promotable_tasks(home, report_id, chosen)
     spec = RunSpec(tasks, dry_run=False, reason=reason, report_id=report_id)

@@ -6,8 +6,8 @@ import click
 
 from tws_maintenance.cli.context import json_option, pass_home
 from tws_maintenance.cli.output import change_lines, print_json, print_table
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
 
 if TYPE_CHECKING:
     from tws_maintenance.constituents.proposal_state import ProposalState
@@ -25,9 +25,9 @@ def proposals() -> None:
 @pass_home
 def list_proposals(home: Home, limit: int, waiting: bool, as_json: bool) -> None:
     """List the newest proposals with their state."""
-    from tws_maintenance.clock import utc_now
+    from tws_maintenance.config.settings import load_settings
     from tws_maintenance.constituents.proposal_state import State, newest_states
-    from tws_maintenance.settings import load_settings
+    from tws_maintenance.core.clock import utc_now
 
     found = newest_states(home, load_settings(home), utc_now())
     if waiting:
@@ -65,9 +65,9 @@ def _row(one: "ProposalState") -> list[str]:
 @pass_home
 def show_proposal(home: Home, proposal_id: str, as_json: bool) -> None:
     """Show one proposal: its state, its source and its changes by name."""
-    from tws_maintenance.clock import utc_now
+    from tws_maintenance.config.settings import load_settings
     from tws_maintenance.constituents.proposal_state import find_state
-    from tws_maintenance.settings import load_settings
+    from tws_maintenance.core.clock import utc_now
 
     found = find_state(home, proposal_id, load_settings(home), utc_now())
     if as_json:

@@ -6,8 +6,8 @@ import click
 
 from tws_maintenance.cli.context import TaskChoice, json_option, pass_home
 from tws_maintenance.cli.output import print_json, print_table
-from tws_maintenance.home import Home
-from tws_maintenance.indices import CONSTITUENT_TASKS
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import CONSTITUENT_TASKS
 
 if TYPE_CHECKING:
     from tws_maintenance.constituents.replay import Replayed
@@ -39,7 +39,7 @@ def replay(
     Nothing is written. Exit code 1 where anything is another now, 3 where something could not be
     replayed.
     """
-    from tws_maintenance.errors import UsageError
+    from tws_maintenance.core.errors import UsageError
     from tws_maintenance.reports.replaying import replay_reports
 
     if bool(report_id) == every:

@@ -6,7 +6,7 @@ import click
 
 from tws_maintenance.cli.context import json_option, pass_home
 from tws_maintenance.cli.output import print_json, print_table
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
 from tws_maintenance.reports.markdown import counted
 
 
@@ -63,7 +63,7 @@ def list_reports(home: Home, limit: int, as_json: bool) -> None:
 @pass_home
 def show_report(home: Home, ctx: click.Context, report_id: str, as_json: bool) -> None:
     """Show a report as Markdown, the latest unless one is named."""
-    from tws_maintenance.errors import UsageError
+    from tws_maintenance.core.errors import UsageError
     from tws_maintenance.reports.markdown import render
     from tws_maintenance.reports.store import read_report, report_ids, report_path
 

@@ -11,8 +11,8 @@ from tws_maintenance.cli.context import (
     verbose_option,
 )
 from tws_maintenance.cli.output import finish
-from tws_maintenance.home import Home
-from tws_maintenance.indices import CONSTITUENT_TASKS
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import CONSTITUENT_TASKS
 
 
 @click.command()
@@ -42,9 +42,9 @@ def restore(
     live file is missing or unreadable.
     """
     from tws_maintenance.cli.launch import launch
+    from tws_maintenance.config.indices import index_of_task
     from tws_maintenance.constituents.backups import read_backup
-    from tws_maintenance.indices import index_of_task
-    from tws_maintenance.run_spec import RunSpec
+    from tws_maintenance.runs.run_spec import RunSpec
 
     chosen, _ = read_backup(home, index_of_task(task), backup_id)
     spec = RunSpec(

@@ -11,8 +11,8 @@ from tws_maintenance.cli.context import (
     verbose_option,
 )
 from tws_maintenance.cli.output import finish
-from tws_maintenance.home import Home
-from tws_maintenance.indices import DEFAULT_DAYS, MARKET_EVENTS, MAX_DAYS, TASK_GROUPS, TASKS
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import DEFAULT_DAYS, MARKET_EVENTS, MAX_DAYS, TASK_GROUPS, TASKS
 
 
 @click.command()
@@ -74,7 +74,7 @@ def run(
     if MARKET_EVENTS not in tasks:
         _refuse_options_of_events(ctx)
     from tws_maintenance.cli.launch import launch
-    from tws_maintenance.run_spec import RunSpec
+    from tws_maintenance.runs.run_spec import RunSpec
 
     spec = RunSpec(
         tasks,

@@ -6,7 +6,7 @@ import click
 
 from tws_maintenance.cli.context import json_option, pass_home
 from tws_maintenance.cli.output import print_json, print_table
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
 from tws_maintenance.reports.markdown import counted
 
 
@@ -21,10 +21,10 @@ from tws_maintenance.reports.markdown import counted
 @pass_home
 def status(home: Home, ctx: click.Context, check: bool, as_json: bool) -> None:
     """Show how fresh each list and the market events are, with their last audits."""
-    from tws_maintenance.clock import utc_now
+    from tws_maintenance.config.settings import load_settings
+    from tws_maintenance.core.clock import utc_now
     from tws_maintenance.reports.status import needs_attention
     from tws_maintenance.reports.status import status as status_of_home
-    from tws_maintenance.settings import load_settings
 
     value = status_of_home(home, load_settings(home), utc_now())
     if as_json:

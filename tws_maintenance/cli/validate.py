@@ -4,8 +4,8 @@ import click
 
 from tws_maintenance.cli.context import json_option, pass_home, verbose_option
 from tws_maintenance.cli.output import finish
-from tws_maintenance.home import Home
-from tws_maintenance.indices import METADATA_VALIDATION
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import METADATA_VALIDATION
 
 
 @click.command()
@@ -16,7 +16,7 @@ from tws_maintenance.indices import METADATA_VALIDATION
 def validate(home: Home, ctx: click.Context, verbose: bool, as_json: bool) -> None:
     """Audit the live files: schema, age, edits by others. Fetches and replaces nothing."""
     from tws_maintenance.cli.launch import launch
-    from tws_maintenance.run_spec import RunSpec
+    from tws_maintenance.runs.run_spec import RunSpec
 
     report = launch(home, RunSpec((METADATA_VALIDATION,), dry_run=True), verbose=verbose)
     finish(ctx, report, as_json=as_json)

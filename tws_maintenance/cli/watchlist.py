@@ -4,7 +4,7 @@ import click
 
 from tws_maintenance.cli.context import json_option, pass_home
 from tws_maintenance.cli.output import print_json, print_table
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
 
 symbols_argument = click.argument("symbols", nargs=-1, required=True, metavar="SYMBOL...")
 
@@ -50,7 +50,7 @@ def list_command(home: Home, as_json: bool) -> None:
 @pass_home
 def add_command(home: Home, symbols: tuple[str, ...], as_json: bool) -> None:
     """Watch symbols, written as Yahoo does: AAPL, BRK-B, D05.SI, 0005.HK."""
-    from tws_maintenance.clock import utc_now
+    from tws_maintenance.core.clock import utc_now
     from tws_maintenance.market_events.watchlist import add
 
     added = add(home, symbols, utc_now())

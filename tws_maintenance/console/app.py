@@ -6,17 +6,17 @@ from typing import Any
 from flask import Flask, Response, jsonify, redirect, request, url_for
 from flask_wtf.csrf import CSRFProtect
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.settings import ConsoleSettings, load_settings
 from tws_maintenance.console import security
-from tws_maintenance.console.answering import add_errors
-from tws_maintenance.console.backend import Backend
+from tws_maintenance.console.api.events import build_events_blueprint
+from tws_maintenance.console.api.openapi import describe
 from tws_maintenance.console.blueprint import build_blueprint
-from tws_maintenance.console.events_api import build_events_blueprint
+from tws_maintenance.console.error_handlers import add_errors
 from tws_maintenance.console.front import keep_below_its_path
 from tws_maintenance.console.health import build_health_blueprint
-from tws_maintenance.console.openapi import describe
-from tws_maintenance.errors import SettingsError
-from tws_maintenance.home import Home
-from tws_maintenance.settings import ConsoleSettings, load_settings
+from tws_maintenance.console.service import Backend
+from tws_maintenance.core.errors import SettingsError
 
 
 def create_app(home: Home, settings: ConsoleSettings | None = None) -> Flask:

@@ -14,12 +14,12 @@ from flask_wtf.csrf import CSRFError
 
 from tws_maintenance.console import security
 from tws_maintenance.console.actor import LOGIN
-from tws_maintenance.console.answering import add_errors
-from tws_maintenance.console.api import add_api
-from tws_maintenance.console.backend import Backend
-from tws_maintenance.console.pages import add_pages
-from tws_maintenance.console.presenting import add_filters
-from tws_maintenance.console.problems import Problem
+from tws_maintenance.console.api.routes import add_api
+from tws_maintenance.console.error_handlers import add_errors
+from tws_maintenance.console.errors import Problem
+from tws_maintenance.console.pages.filters import add_filters
+from tws_maintenance.console.pages.views import add_pages
+from tws_maintenance.console.service import Backend
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 

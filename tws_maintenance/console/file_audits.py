@@ -13,10 +13,10 @@ import threading
 import time
 from typing import Any
 
-from tws_maintenance.child_environment import child_environment
-from tws_maintenance.home import HOME_VARIABLE, Home
-from tws_maintenance.indices import INDICES
-from tws_maintenance.reports.shelf import mark_of
+from tws_maintenance.config.environment import child_environment
+from tws_maintenance.config.home import HOME_VARIABLE, Home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.reports.catalog import mark_of
 
 SECONDS = 60.0
 NOT_RUN: dict[str, Any] = {"status": "not_run", "warnings": [], "errors": []}

@@ -22,8 +22,8 @@ from waitress.proxy_headers import (
 )
 from waitress.task import ErrorTask
 
-from tws_maintenance.console.answering import CODES
-from tws_maintenance.console.problems import Problem
+from tws_maintenance.console.error_handlers import CODES
+from tws_maintenance.console.errors import Problem
 from tws_maintenance.console.security import HEADERS
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from tws_maintenance.clock import parse_utc, utc_now
-from tws_maintenance.console import bodies
-from tws_maintenance.console.api import query_as
-from tws_maintenance.console.backend import Backend
-from tws_maintenance.indices import MARKET_EVENTS
+from tws_maintenance.config.indices import MARKET_EVENTS
+from tws_maintenance.console.api import bodies
+from tws_maintenance.console.api.routes import query_as
+from tws_maintenance.console.service import Backend
+from tws_maintenance.core.clock import parse_utc, utc_now
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # As numbers, so that an alert can say "below 1".

@@ -12,20 +12,20 @@ import uuid
 from dataclasses import replace
 from functools import cached_property
 
-from tws_maintenance.console.problems import Busy
-from tws_maintenance.errors import TwsMaintenanceError
-from tws_maintenance.home import Home
-from tws_maintenance.pipeline import observe
+from tws_maintenance.config.home import Home
+from tws_maintenance.console.errors import Busy
+from tws_maintenance.core.errors import TwsMaintenanceError
+from tws_maintenance.core.locks import hold
+from tws_maintenance.pipeline import run_history as observe
 from tws_maintenance.pipeline.database_faults import database_errors
 from tws_maintenance.pipeline.definitions import Definitions, build_definitions
+from tws_maintenance.pipeline.execution import create_run
 from tws_maintenance.pipeline.instance import Instance
-from tws_maintenance.pipeline.observe import RunView
 from tws_maintenance.pipeline.reconcile import reconcile
+from tws_maintenance.pipeline.run_history import RunView
 from tws_maintenance.pipeline.run_process import give_up, hand_over, start_process
-from tws_maintenance.pipeline.runs import create_run
 from tws_maintenance.reports.record import EntryPoint
-from tws_maintenance.run_spec import RunSpec
-from tws_maintenance.storage.locks import hold
+from tws_maintenance.runs.run_spec import RunSpec
 
 LOCK_SECONDS = 10.0
 # Requests that may wait at the same time; further ones are answered at once.

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from flask import Flask
 
-from tws_maintenance.console.backend import Backend
+from tws_maintenance.config.home import Home, find_home
+from tws_maintenance.config.settings import load_settings
 from tws_maintenance.console.blueprint import build_blueprint
-from tws_maintenance.home import Home, find_home
-from tws_maintenance.settings import load_settings
+from tws_maintenance.console.service import Backend
 
 
 def mount_console(app: Flask, home: str | Path | None = None) -> Backend:

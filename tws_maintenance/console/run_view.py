@@ -4,11 +4,11 @@ import re
 from dataclasses import asdict
 from typing import Any
 
-from tws_maintenance.console import bodies
-from tws_maintenance.console.backend import Backend
-from tws_maintenance.console.problems import Problem
-from tws_maintenance.pipeline import observe
-from tws_maintenance.pipeline.observe import RunView
+from tws_maintenance.console.api import bodies
+from tws_maintenance.console.errors import Problem
+from tws_maintenance.console.service import Backend
+from tws_maintenance.pipeline import run_history as observe
+from tws_maintenance.pipeline.run_history import RunView
 
 
 def describe_run(backend: Backend, run_id: str) -> dict[str, Any]:

@@ -12,8 +12,8 @@ import socket
 from flask import Flask, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from tws_maintenance.console.problems import Problem
-from tws_maintenance.settings import LOOPBACK_HOSTS, ConsoleSettings
+from tws_maintenance.config.settings import LOOPBACK_HOSTS, ConsoleSettings
+from tws_maintenance.console.errors import Problem
 
 MAX_REQUEST_BYTES = 64 * 1024
 # A page that stays open over a working day can still be used.

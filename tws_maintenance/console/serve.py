@@ -9,12 +9,12 @@ from typing import Any
 from flask import Flask
 from waitress.server import create_server
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.settings import ConsoleSettings
 from tws_maintenance.console.app import create_app
 from tws_maintenance.console.front import Behind, Channel
 from tws_maintenance.console.security import MAX_REQUEST_BYTES
-from tws_maintenance.errors import HomeError
-from tws_maintenance.home import Home
-from tws_maintenance.settings import ConsoleSettings
+from tws_maintenance.core.errors import HomeError
 
 # More than may wait for runs at the same time (`launcher.WAITING_ALLOWED`), so that the page is
 # always answered.

@@ -1,6 +1,5 @@
-"""Staging, auditing and promoting the lists of index members.
+"""Lists of index members: stage, audit and promote one.
 
-The three verbs of this project, as plain functions over rows and files: `stage` writes a proposal,
-`audit` judges the staged bytes and writes the receipt, `promote` publishes exactly those bytes.
-Nothing here knows Dagster, Flask or the command line.
+Belongs here: everything about one list, from the sources' rows to the published file with its
+backup and history. Does not: reading pages (`sources`), a run of several lists (`runs`).
 """

@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tws_maintenance.errors import BackupDamaged, BackupMissing
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES, Index
-from tws_maintenance.settings import RetentionSettings
-from tws_maintenance.storage.atomic import sync_folder, write_whole
-from tws_maintenance.storage.digest import sha256
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES, Index
+from tws_maintenance.config.settings import RetentionSettings
+from tws_maintenance.core.atomic import sync_folder, write_whole
+from tws_maintenance.core.digest import sha256
+from tws_maintenance.core.errors import BackupDamaged, BackupMissing
 
 SUMS = "SHA256SUMS"
 REPORT_PREFIX = "maintenance_"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tws_maintenance.constituents.live import Row
+from tws_maintenance.constituents.csv_file import Row
 
 COMPARED_FIELDS = ("display_symbol", "security", "sector", "sub_industry")
 # Words that come and go in a company's name without it being another company.

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import Index
+from tws_maintenance.constituents.csv_file import parse_live
 from tws_maintenance.constituents.diff import Changes, compare
 from tws_maintenance.constituents.generation import Generation, read_generation
-from tws_maintenance.constituents.live import parse_live
 from tws_maintenance.constituents.proposal import STAGED
-from tws_maintenance.errors import LiveFileError
-from tws_maintenance.home import Home
-from tws_maintenance.indices import Index
-from tws_maintenance.storage.digest import sha256
+from tws_maintenance.core.digest import sha256
+from tws_maintenance.core.errors import LiveFileError
 
 NAMED = 5
 

@@ -6,8 +6,8 @@ It changes with every promotion and with nothing else.
 import json
 from dataclasses import dataclass
 
-from tws_maintenance.home import Home
-from tws_maintenance.indices import Index
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import Index
 
 
 @dataclass(frozen=True)

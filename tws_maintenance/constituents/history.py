@@ -16,11 +16,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import Index
+from tws_maintenance.constituents.csv_file import Row
 from tws_maintenance.constituents.diff import renames
-from tws_maintenance.constituents.live import Row
-from tws_maintenance.errors import HistoryError
-from tws_maintenance.home import Home
-from tws_maintenance.indices import Index
+from tws_maintenance.core.errors import HistoryError
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from tws_maintenance.clock import parse_utc
+from tws_maintenance.config.settings import IndexSettings
 from tws_maintenance.constituents import rules
+from tws_maintenance.constituents.csv_file import LiveFile
 from tws_maintenance.constituents.diff import company_key
+from tws_maintenance.constituents.evaluate import Measure
 from tws_maintenance.constituents.generation import Generation
-from tws_maintenance.constituents.judge import Measure
-from tws_maintenance.constituents.live import LiveFile
 from tws_maintenance.constituents.proposal import Proposal
-from tws_maintenance.settings import IndexSettings
+from tws_maintenance.core.clock import parse_utc
 
 NAMED = 8
 NAMED_MEMBERS = 12

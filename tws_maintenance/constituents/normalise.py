@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from tws_maintenance.config.indices import Index
+from tws_maintenance.constituents.csv_file import LiveFile, Row
 from tws_maintenance.constituents.diff import renames
-from tws_maintenance.constituents.live import LiveFile, Row
-from tws_maintenance.indices import Index
 from tws_maintenance.sources.model import SourceTable
 
 CARRIED_FIELDS = ("sector", "sub_industry")

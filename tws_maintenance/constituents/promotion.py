@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tws_maintenance.clock import parse_utc
+from tws_maintenance.audit.receipt import Receipt, read_receipt
+from tws_maintenance.audit.results import Outcome
+from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES, Index
+from tws_maintenance.config.settings import Settings
 from tws_maintenance.constituents.proposal import STAGED, Proposal, proposal_ids, read_proposal
 from tws_maintenance.constituents.publishing import (
     INTENDED,
@@ -21,7 +26,9 @@ from tws_maintenance.constituents.publishing import (
     read_intent,
     settle,
 )
-from tws_maintenance.errors import (
+from tws_maintenance.core.clock import parse_utc
+from tws_maintenance.core.digest import sha256
+from tws_maintenance.core.errors import (
     PromotionFailed,
     ProposalMissing,
     ProposalStale,
@@ -29,14 +36,7 @@ from tws_maintenance.errors import (
     ProposalUnaudited,
     ProposalUsed,
 )
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES, Index
-from tws_maintenance.receipt import Receipt, read_receipt
-from tws_maintenance.run_mark import RunMark
-from tws_maintenance.settings import Settings
-from tws_maintenance.storage.digest import sha256
-from tws_maintenance.storage.locks import hold
-from tws_maintenance.verdict import Outcome
+from tws_maintenance.core.locks import hold
 
 # Clocks of several machines on one home differ by so much at most.
 CLOCK_TOLERANCE = timedelta(minutes=5)

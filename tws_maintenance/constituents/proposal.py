@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import Index
 from tws_maintenance.constituents.diff import Changes
-from tws_maintenance.errors import ProposalMissing
-from tws_maintenance.home import Home
-from tws_maintenance.indices import Index
+from tws_maintenance.core.atomic import write_json, write_whole
+from tws_maintenance.core.digest import sha256
+from tws_maintenance.core.errors import ProposalMissing
 from tws_maintenance.sources.model import KnownCopy
-from tws_maintenance.storage.atomic import write_json, write_whole
-from tws_maintenance.storage.digest import sha256
 
 RECORD = "proposal.json"
 STAGED = "constituents.csv"
@@ -51,7 +51,7 @@ class Proposal:
     `live_sha256` is the live file it was compared with, None where there was none;
     `from_backup` is the backup that was staged instead of a source. `membership` is the source
     that decided, `enrichment` which one described the members, `corroboration` what the others
-    say of them (`tws_maintenance.constituents.choosing`).
+    say of them (`tws_maintenance.constituents.source_selection`).
     """
 
     proposal_id: str

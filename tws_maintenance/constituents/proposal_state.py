@@ -5,16 +5,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from tws_maintenance.audit.receipt import read_receipt
+from tws_maintenance.audit.results import Outcome
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES, MARKET_EVENTS
+from tws_maintenance.config.settings import Settings
 from tws_maintenance.constituents.promotion import age_of, is_too_old
 from tws_maintenance.constituents.proposal import Proposal, proposal_ids, read_proposal
 from tws_maintenance.constituents.publishing import PROMOTED, read_intent
-from tws_maintenance.errors import ProposalMissing, ProposalUnaudited, UsageError
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES, MARKET_EVENTS
-from tws_maintenance.receipt import read_receipt
-from tws_maintenance.settings import Settings
-from tws_maintenance.storage.digest import sha256
-from tws_maintenance.verdict import Outcome
+from tws_maintenance.core.digest import sha256
+from tws_maintenance.core.errors import ProposalMissing, ProposalUnaudited, UsageError
 
 NOTHING_TO_CHANGE = "nothing to change: the live file is this already"
 

@@ -15,24 +15,24 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tws_maintenance.clock import parse_utc, utc_text
+from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import Index
 from tws_maintenance.constituents import history
 from tws_maintenance.constituents.backups import back_up
+from tws_maintenance.constituents.csv_file import Row, parse_live
 from tws_maintenance.constituents.generation import Generation, read_generation
-from tws_maintenance.constituents.live import Row, parse_live
 from tws_maintenance.constituents.proposal import STAGED, Proposal
-from tws_maintenance.errors import LiveFileError, ProposalUnaudited
-from tws_maintenance.home import Home
-from tws_maintenance.indices import Index
-from tws_maintenance.run_mark import RunMark
-from tws_maintenance.storage.atomic import (
+from tws_maintenance.core.atomic import (
     Replacement,
     replace_together,
     sync_folder,
     to_json,
     write_json,
 )
-from tws_maintenance.storage.digest import sha256
+from tws_maintenance.core.clock import parse_utc, utc_text
+from tws_maintenance.core.digest import sha256
+from tws_maintenance.core.errors import LiveFileError, ProposalUnaudited
 
 RECORD = "promotion.json"
 INTENDED, PROMOTED, ABANDONED = "intended", "promoted", "abandoned"

@@ -12,30 +12,30 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tws_maintenance.clock import parse_utc
+from tws_maintenance.audit.receipt import Override, Receipt, read_receipt
+from tws_maintenance.audit.results import Outcome
+from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import WIKIPEDIA, Index
+from tws_maintenance.config.settings import IndexSettings, load_settings
 from tws_maintenance.constituents import rules
-from tws_maintenance.constituents.audit import audit
+from tws_maintenance.constituents.audit_proposal import audit
+from tws_maintenance.constituents.csv_file import parse_live
 from tws_maintenance.constituents.diff import compare
-from tws_maintenance.constituents.live import parse_live
 from tws_maintenance.constituents.proposal import RAW, STAGED, Proposal, read_proposal
 from tws_maintenance.constituents.stage import stage
-from tws_maintenance.errors import (
+from tws_maintenance.core.atomic import write_whole
+from tws_maintenance.core.clock import parse_utc
+from tws_maintenance.core.digest import sha256
+from tws_maintenance.core.errors import (
     LiveFileError,
     ProposalMissing,
     ProposalUnaudited,
     SourceError,
     TwsMaintenanceError,
 )
-from tws_maintenance.home import Home
-from tws_maintenance.indices import WIKIPEDIA, Index
-from tws_maintenance.receipt import Override, Receipt, read_receipt
-from tws_maintenance.run_mark import RunMark
-from tws_maintenance.settings import IndexSettings, load_settings
-from tws_maintenance.sources.gather import READERS, unreadable
+from tws_maintenance.sources.fetching import READERS, unreadable
 from tws_maintenance.sources.model import Attempt, Gathered, RawCopy
-from tws_maintenance.storage.atomic import write_whole
-from tws_maintenance.storage.digest import sha256
-from tws_maintenance.verdict import Outcome
 
 ACCEPTED, REJECTED, REFUSED, UNKNOWN = "accepted", "rejected", "refused", "not replayed"
 # It compares with the promotion before, which is not a matter of the bytes.

@@ -8,11 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, timedelta
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import Index
 from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.constituents.history import Stay, read_history
-from tws_maintenance.errors import HistoryError
-from tws_maintenance.home import Home
-from tws_maintenance.indices import Index
+from tws_maintenance.core.errors import HistoryError
 
 RECENT = timedelta(days=30)
 NAMED = 8

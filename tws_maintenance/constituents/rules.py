@@ -5,8 +5,8 @@ One declaration serves the pandera schemas, the asset checks, the receipt and th
 
 from dataclasses import dataclass
 
-from tws_maintenance.indices import Index
-from tws_maintenance.verdict import Rule
+from tws_maintenance.audit.results import Rule
+from tws_maintenance.config.indices import Index
 
 
 @dataclass(frozen=True)

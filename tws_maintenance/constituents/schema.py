@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 import pandera.pandas as pa
 
+from tws_maintenance.audit.results import Outcome, Rule
+from tws_maintenance.config.indices import Index
 from tws_maintenance.constituents import rules
-from tws_maintenance.indices import Index
-from tws_maintenance.verdict import Outcome, Rule
 
 # What spreadsheets and pandas leave where a value is missing, and dashes that stand for none.
 MISSING_TEXTS = frozenset(

@@ -3,24 +3,24 @@
 from datetime import UTC, datetime, time
 from typing import Any
 
-from tws_maintenance.clock import utc_text
+from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import Index
+from tws_maintenance.config.settings import IndexSettings
 from tws_maintenance.constituents.backups import read_backup
-from tws_maintenance.constituents.choosing import Choice, choose, corroborate
+from tws_maintenance.constituents.csv_file import LiveFile, parse_live, read_live, to_csv
 from tws_maintenance.constituents.diff import Changes, compare
 from tws_maintenance.constituents.drift import find_drift
-from tws_maintenance.constituents.live import LiveFile, parse_live, read_live, to_csv
 from tws_maintenance.constituents.normalise import Normalised, normalise
 from tws_maintenance.constituents.proposal import RAW, Proposal, SourceCopy, write_proposal
 from tws_maintenance.constituents.reversals import reversals
-from tws_maintenance.errors import LiveFileError
-from tws_maintenance.home import Home
-from tws_maintenance.indices import Index
-from tws_maintenance.run_mark import RunMark
-from tws_maintenance.settings import IndexSettings
-from tws_maintenance.sources.gather import READERS
+from tws_maintenance.constituents.source_selection import Choice, choose, corroborate
+from tws_maintenance.core.atomic import write_whole
+from tws_maintenance.core.clock import utc_text
+from tws_maintenance.core.digest import sha256
+from tws_maintenance.core.errors import LiveFileError
+from tws_maintenance.sources.fetching import READERS
 from tws_maintenance.sources.model import Attempt, Gathered, SourceTable
-from tws_maintenance.storage.atomic import write_whole
-from tws_maintenance.storage.digest import sha256
 
 NAMED_IN_A_WARNING = 8
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tws_maintenance.clock import utc_now
+from tws_maintenance.core.clock import utc_now
 
 # (month, days, is with projections): no real calendar.
 MEETINGS = (

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import click
 
-from tws_maintenance.clock import utc_now
-from tws_maintenance.constituents.live import to_csv
+from tws_maintenance.config.home import HOME_VARIABLE, Home
+from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, Index
+from tws_maintenance.constituents.csv_file import to_csv
 from tws_maintenance.constituents.normalise import normalise
+from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.events import as_json, calendar_events
 from tws_maintenance.demo.official import es3, hang_seng, spy
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import HOME_VARIABLE, Home
-from tws_maintenance.indices import INDICES, MARKET_EVENTS, Index
 from tws_maintenance.reports.store import report_ids
 from tws_maintenance.sources.model import SourceRow, SourceTable
 

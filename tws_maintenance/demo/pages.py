@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from html import escape
 
-from tws_maintenance.indices import GICS_SECTORS
+from tws_maintenance.config.indices import GICS_SECTORS
 
 _FIRST = [
     "Amber",

@@ -9,11 +9,11 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, unquote, urlsplit
 
+from tws_maintenance.config.indices import DECLARED, WIKIPEDIA
+from tws_maintenance.core.digest import sha256
 from tws_maintenance.demo.events import as_json, fomc_page, this_year, unknown_symbol
-from tws_maintenance.indices import DECLARED, WIKIPEDIA
-from tws_maintenance.market_events.fomc import PAGE_PATH
-from tws_maintenance.sources.gather import READERS
-from tws_maintenance.storage.digest import sha256
+from tws_maintenance.market_events.providers.fomc import PAGE_PATH
+from tws_maintenance.sources.fetching import READERS
 
 QUOTE_PATH = "/v10/finance/quoteSummary/"
 

@@ -1,4 +1,5 @@
-"""Earnings, dividends, FOMC decisions, holidays and early closes: fetched, compared, stored.
+"""Earnings, dividends, FOMC decisions, holidays and early closes: fetch, compare, store.
 
-A provider that fails says so; it never becomes "no events".
+Belongs here: what an event is, what an answer means for the stored ones, whom it concerns, and
+the robot's own service where that keeps them. Does not: HTTP with the robot (`robot`).
 """

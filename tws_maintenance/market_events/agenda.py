@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from tws_maintenance.errors import StoreError
-from tws_maintenance.home import Home
-from tws_maintenance.indices import DEFAULT_DAYS, MAX_DAYS
-from tws_maintenance.market_events import closures
+from tws_maintenance.config.events_service import EventsService
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import DEFAULT_DAYS, MAX_DAYS
+from tws_maintenance.config.settings import Settings
+from tws_maintenance.core.errors import StoreError
 from tws_maintenance.market_events.last_sync import LOGS_READ, doubts, last_sync, moved_lately
-from tws_maintenance.market_events.model import OPERATOR, EventsService, EventType, StoredEvent
-from tws_maintenance.market_events.store import EventStore
+from tws_maintenance.market_events.model import OPERATOR, EventType, StoredEvent
+from tws_maintenance.market_events.providers import closures
+from tws_maintenance.market_events.store.event_store import EventStore
 from tws_maintenance.market_events.upcoming import Upcoming, upcoming
-from tws_maintenance.settings import Settings
 
 # Zones reach a day around UTC: what is over everywhere by then is not read.
 READ_BACK = timedelta(days=2)
@@ -100,7 +101,7 @@ def read_calendar(home: Home, settings: Settings, at: datetime) -> tuple[bytes, 
     from tws_maintenance.market_events.export import WITHDRAWN_DAYS, to_icalendar
 
     if settings.events_service == EventsService.ROBOT:
-        from tws_maintenance.robot import agenda as robot
+        from tws_maintenance.market_events import robot_agenda as robot
 
         found = robot.read_look(settings, at, MAX_DAYS)
         own, told = _own(home, settings, at)
@@ -122,8 +123,8 @@ def _agenda_of_robot(
     event_type: EventType | None,
     symbol: str | None,
 ) -> Agenda:
-    from tws_maintenance.robot import agenda as robot
-    from tws_maintenance.robot.events import robots_own
+    from tws_maintenance.market_events import robot_agenda as robot
+    from tws_maintenance.market_events.robot_events import robots_own
 
     look = robot.read_look(settings, at, days)
     own, told = _own(home, settings, at)

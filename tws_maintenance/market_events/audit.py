@@ -9,23 +9,23 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pandera.pandas as pa
 
-from tws_maintenance.clock import parse_utc, utc_text
-from tws_maintenance.frames import failures
-from tws_maintenance.home import Home
+from tws_maintenance.audit.pandera import failures
+from tws_maintenance.audit.receipt import Override, Receipt, write_receipt
+from tws_maintenance.audit.results import Outcome, Rule, RuleResult, ValidationStatus
+from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.config.events_service import EventsService
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.markets import venue_of
+from tws_maintenance.core.clock import parse_utc, utc_text
 from tws_maintenance.market_events import rules
-from tws_maintenance.market_events.markets import venue_of
 from tws_maintenance.market_events.model import (
     FEDERAL_RESERVE,
     PROVIDERS,
-    EventsService,
     EventType,
     SymbolOutcome,
     Window,
 )
 from tws_maintenance.market_events.proposal import read_staged
-from tws_maintenance.receipt import Override, Receipt, write_receipt
-from tws_maintenance.run_mark import RunMark
-from tws_maintenance.verdict import Outcome, Rule, RuleResult, ValidationStatus
 
 SCHEDULED_MEETINGS = 8
 SATURDAY = 5

@@ -1,8 +1,8 @@
 """The venues' clocks, for a status page: open, at lunch or closed, and until when.
 
-Holidays and half days are those of `tws_maintenance.market_events.calendars`, by the package
-`holidays` alone, and those that the operator knows of: the second opinion brings pandas, and this
-runs in a process that stays small.
+Holidays and half days are those of `tws_maintenance.market_events.providers.calendars`, by the
+package `holidays` alone, and those that the operator knows of: the second opinion brings pandas,
+and this runs in a process that stays small.
 """
 
 from dataclasses import dataclass
@@ -11,10 +11,11 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tws_maintenance.clock import utc_text
-from tws_maintenance.errors import SourceError
-from tws_maintenance.indices import VENUES
-from tws_maintenance.market_events.calendars import (
+from tws_maintenance.config.indices import VENUES
+from tws_maintenance.config.venues import SATURDAY, Venue
+from tws_maintenance.core.clock import utc_text
+from tws_maintenance.core.errors import SourceError
+from tws_maintenance.market_events.providers.calendars import (
     NO_CLOSURES,
     Closures,
     Day,
@@ -22,7 +23,6 @@ from tws_maintenance.market_events.calendars import (
     known_until,
     with_closures,
 )
-from tws_maintenance.venues import SATURDAY, Venue
 
 # A part of a session, from its first instant to the one after its last (UTC).
 Span = tuple[datetime, datetime]

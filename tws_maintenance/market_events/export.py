@@ -12,14 +12,14 @@ from pathlib import Path
 
 import icalendar
 
-from tws_maintenance.errors import UsageError
+from tws_maintenance.core.atomic import write_whole
+from tws_maintenance.core.errors import UsageError
 from tws_maintenance.market_events.model import (
     PROVIDERS,
     Event,
     StoredEvent,
     Window,
 )
-from tws_maintenance.storage.atomic import write_whole
 
 CALENDAR_NAME = "Market events"
 PRODUCT = "-//tws-maintenance//market events//EN"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from tws_maintenance.clock import utc_text
+from tws_maintenance.core.clock import utc_text
 from tws_maintenance.market_events.model import (
     ANSWERED,
     PROVIDERS,
@@ -16,7 +16,7 @@ from tws_maintenance.market_events.model import (
     Provider,
     SymbolOutcome,
 )
-from tws_maintenance.market_events.tables import SyncLog
+from tws_maintenance.market_events.store.tables import SyncLog
 
 # Enough for weeks of syncs, each of which logs a row a provider.
 LOGS_READ = 200

@@ -6,14 +6,7 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tws_maintenance.clock import parse_utc, utc_text
-
-
-class EventsService(StrEnum):
-    """Who keeps the events: the robot's own service, or ours."""
-
-    ROBOT = "robot"
-    EMBEDDED = "embedded"
+from tws_maintenance.core.clock import parse_utc, utc_text
 
 
 class EventType(StrEnum):
@@ -44,8 +37,6 @@ UPCOMING_STATUSES = frozenset({EventStatus.ACTIVE, EventStatus.UPDATED})
 
 # Where a stored event's detail says since when its source no longer lists it.
 UNCONFIRMED = "unconfirmed"
-# The share of a provider's future events that one answer may withdraw: `[events] fail_stale`.
-FAIL_STALE = 0.25
 
 
 class Confidence(StrEnum):

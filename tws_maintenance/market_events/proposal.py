@@ -8,13 +8,14 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tws_maintenance.errors import ProposalMissing, ProposalUnaudited
-from tws_maintenance.home import Home
-from tws_maintenance.indices import MARKET_EVENTS
-from tws_maintenance.market_events.model import FAIL_STALE, Answer, Window
-from tws_maintenance.receipt import NO_OVERRIDE, Override, Receipt, read_receipt
-from tws_maintenance.storage.atomic import to_json, write_json, write_whole
-from tws_maintenance.storage.digest import sha256
+from tws_maintenance.audit.receipt import NO_OVERRIDE, Override, Receipt, read_receipt
+from tws_maintenance.config.events_service import FAIL_STALE
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import MARKET_EVENTS
+from tws_maintenance.core.atomic import to_json, write_json, write_whole
+from tws_maintenance.core.digest import sha256
+from tws_maintenance.core.errors import ProposalMissing, ProposalUnaudited
+from tws_maintenance.market_events.model import Answer, Window
 
 RECORD = "proposal.json"
 STAGED = "events.json"

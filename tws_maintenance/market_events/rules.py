@@ -1,6 +1,6 @@
 """The rules of the audit of events, each named as the sentence that is true when it passes."""
 
-from tws_maintenance.verdict import Rule
+from tws_maintenance.audit.results import Rule
 
 ANSWERED = Rule("at_least_one_provider_answered", "an answer of at least one provider")
 DATES = Rule("dates_are_parseable", "dates of the calendar, and an end no earlier than its start")

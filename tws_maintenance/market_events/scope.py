@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tws_maintenance.errors import UsageError
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.settings import EventSettings, Settings
+from tws_maintenance.core.errors import UsageError
 from tws_maintenance.market_events.watchlist import (
     WatchlistError,
     local_codes,
@@ -18,7 +19,6 @@ from tws_maintenance.market_events.watchlist import (
 )
 from tws_maintenance.robot.portfolio import Portfolio
 from tws_maintenance.robot.symbols import yahoo_symbol
-from tws_maintenance.settings import EventSettings, Settings
 
 POSITIONS = "positions"
 STRATEGIES = "strategies"

@@ -9,13 +9,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from tws_maintenance.clock import utc_now
-from tws_maintenance.errors import StoreError
-from tws_maintenance.home import Home
-from tws_maintenance.indices import MARKET_EVENTS
+from tws_maintenance.audit.receipt import NO_OVERRIDE, Override, Receipt
+from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.config.events_service import FAIL_STALE
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import MARKET_EVENTS
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.core.errors import StoreError
+from tws_maintenance.core.locks import hold
 from tws_maintenance.market_events.diff import compare
 from tws_maintenance.market_events.model import (
-    FAIL_STALE,
     PROVIDERS,
     UPCOMING_STATUSES,
     YAHOO,
@@ -33,7 +36,8 @@ from tws_maintenance.market_events.proposal import (
     write_proposal,
     write_staged,
 )
-from tws_maintenance.market_events.store import EventStore
+from tws_maintenance.market_events.store.event_store import EventStore
+from tws_maintenance.market_events.store.tables import SyncLog
 from tws_maintenance.market_events.surprises import (
     Move,
     moves,
@@ -41,10 +45,6 @@ from tws_maintenance.market_events.surprises import (
     too_many_vanish,
     without_silence,
 )
-from tws_maintenance.market_events.tables import SyncLog
-from tws_maintenance.receipt import NO_OVERRIDE, Override, Receipt
-from tws_maintenance.run_mark import RunMark
-from tws_maintenance.storage.locks import hold
 
 
 @dataclass(frozen=True)

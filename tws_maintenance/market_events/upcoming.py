@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from tws_maintenance.clock import utc_text
-from tws_maintenance.indices import DEFAULT_DAYS
+from tws_maintenance.config.indices import DEFAULT_DAYS
+from tws_maintenance.core.clock import utc_text
 from tws_maintenance.market_events.model import (
     UPCOMING_STATUSES,
     Event,

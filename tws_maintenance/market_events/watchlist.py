@@ -11,14 +11,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from tws_maintenance.clock import utc_text
-from tws_maintenance.constituents.live import read_live
-from tws_maintenance.errors import LiveFileError, TwsMaintenanceError, UsageError
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
-from tws_maintenance.market_events.markets import read_symbol
-from tws_maintenance.storage.atomic import write_whole
-from tws_maintenance.storage.locks import hold
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.config.markets import read_symbol
+from tws_maintenance.constituents.csv_file import read_live
+from tws_maintenance.core.atomic import write_whole
+from tws_maintenance.core.clock import utc_text
+from tws_maintenance.core.errors import LiveFileError, TwsMaintenanceError, UsageError
+from tws_maintenance.core.locks import hold
 
 SYMBOL = "symbol"
 ADDED_AT = "added_at"

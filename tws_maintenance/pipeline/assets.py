@@ -10,11 +10,11 @@ from typing import cast
 
 import dagster as dg
 
-from tws_maintenance.indices import Index
-from tws_maintenance.maintenance import MaintenanceRun
-from tws_maintenance.pipeline import names
+from tws_maintenance.config.indices import Index
+from tws_maintenance.pipeline import asset_keys as names
 from tws_maintenance.pipeline.metadata import proposal_metadata
-from tws_maintenance.run_record import StepFailed
+from tws_maintenance.runs.maintenance import MaintenanceRun
+from tws_maintenance.runs.recorder import StepFailed
 
 # Dagster then refuses a value, which it would pickle; for mypy its Nothing is the type of None.
 NO_VALUE = cast("dg.DagsterType", dg.Nothing)

@@ -1,6 +1,6 @@
 """Schedules and sensors: what runs by itself, once an operator has switched it on.
 
-All of them ship stopped. What may be started is decided by `tws_maintenance.offpeak`; here it
+All of them ship stopped. What may be started `tws_maintenance.operations.policy` decides; here it
 becomes a run request or a reason to skip that the UI shows.
 """
 
@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from tws_maintenance.clock import utc_now
-from tws_maintenance.errors import SettingsError
-from tws_maintenance.home import Home, find_home
-from tws_maintenance.indices import INDICES, MARKET_EVENTS, VENUES
-from tws_maintenance.market_events.calendars import NO_CLOSURES, Closures
-from tws_maintenance.market_events.closures import read_closures
-from tws_maintenance.offpeak import Decision, decide, decide_promotions, opened
+from tws_maintenance.config.home import Home, find_home
+from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, VENUES
+from tws_maintenance.config.settings import load_settings
+from tws_maintenance.config.venues import XNYS, Venue
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.core.errors import SettingsError
+from tws_maintenance.market_events.providers.calendars import NO_CLOSURES, Closures
+from tws_maintenance.market_events.providers.closures import read_closures
+from tws_maintenance.operations.policy import Decision, decide, decide_promotions, opened
 from tws_maintenance.pipeline.jobs import PROMOTE, job_name, selection_of
 from tws_maintenance.pipeline.reconcile import reconcile
-from tws_maintenance.pipeline.situation import busy_tasks, situation_of
 from tws_maintenance.pipeline.tags import HOME_TAG
+from tws_maintenance.pipeline.tick_context import busy_tasks, situation_of
 from tws_maintenance.reports.markdown import task_name
-from tws_maintenance.settings import load_settings
-from tws_maintenance.venues import XNYS, Venue
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import (

@@ -16,20 +16,20 @@ from dagster._core.scheduler.instigation import TickStatus
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from filelock import FileLock, Timeout
 
-from tws_maintenance.clock import utc_now
-from tws_maintenance.home import Home, find_home
-from tws_maintenance.indices import INDICES
-from tws_maintenance.pipeline import names
-from tws_maintenance.pipeline.checks import live_check_keys, staged_check_keys
+from tws_maintenance.config.home import Home, find_home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.config.settings import load_settings
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.operations.retention import clean
+from tws_maintenance.pipeline import asset_keys as names
+from tws_maintenance.pipeline.asset_checks import live_check_keys, staged_check_keys
 from tws_maintenance.pipeline.database_faults import database_errors, reason_of
+from tws_maintenance.pipeline.event_assets import event_check_keys
 from tws_maintenance.pipeline.event_log import forget_checks
-from tws_maintenance.pipeline.events import event_check_keys
 from tws_maintenance.pipeline.jobs import CLEAN_UP
-from tws_maintenance.pipeline.observe import MATERIALIZATIONS_READ
 from tws_maintenance.pipeline.reconcile import is_ours
+from tws_maintenance.pipeline.run_history import MATERIALIZATIONS_READ
 from tws_maintenance.pipeline.tags import HOME_TAG
-from tws_maintenance.retention import clean
-from tws_maintenance.settings import load_settings
 
 ENDED = [
     dg.DagsterRunStatus.SUCCESS,

@@ -2,19 +2,19 @@
 
 import dagster as dg
 
-from tws_maintenance.errors import SettingsError
-from tws_maintenance.home import Home, find_home
-from tws_maintenance.indices import INDICES
-from tws_maintenance.maintenance import HeadStart
+from tws_maintenance.config.home import Home, find_home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.config.settings import Settings, load_settings
+from tws_maintenance.core.errors import SettingsError
+from tws_maintenance.pipeline.asset_checks import build_checks
 from tws_maintenance.pipeline.assets import build_assets
 from tws_maintenance.pipeline.automation import build_schedules, build_sensors
-from tws_maintenance.pipeline.checks import build_checks
 from tws_maintenance.pipeline.cleaning import build_cleaning_job, build_cleaning_schedule
-from tws_maintenance.pipeline.events import build_event_assets, build_event_checks
+from tws_maintenance.pipeline.event_assets import build_event_assets, build_event_checks
 from tws_maintenance.pipeline.jobs import build_jobs
 from tws_maintenance.pipeline.notifying import build_notice_sensors
-from tws_maintenance.pipeline.report_resource import build_report_resource
-from tws_maintenance.settings import Settings, load_settings
+from tws_maintenance.pipeline.resources import build_report_resource
+from tws_maintenance.runs.maintenance import HeadStart
 
 # For who reaches Dagster through the pipeline alone.
 Definitions = dg.Definitions

@@ -14,17 +14,17 @@ from urllib.parse import urlsplit
 import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
-from tws_maintenance.errors import HomeError, TwsMaintenanceError
-from tws_maintenance.home import Home, find_home
-from tws_maintenance.market_events.database import open_database
-from tws_maintenance.market_events.faults import INSTALL, grant_for
+from tws_maintenance.config.home import Home, find_home
+from tws_maintenance.config.settings import load_settings
+from tws_maintenance.core.atomic import write_whole
+from tws_maintenance.core.errors import HomeError, TwsMaintenanceError
+from tws_maintenance.core.locks import hold
+from tws_maintenance.market_events.store.database import open_database
+from tws_maintenance.market_events.store.faults import INSTALL, grant_for
 from tws_maintenance.pipeline.database_faults import opening_errors, reason_of
 from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.storage_tables import demand_own_history
-from tws_maintenance.recovery import recover
-from tws_maintenance.settings import load_settings
-from tws_maintenance.storage.atomic import write_whole
-from tws_maintenance.storage.locks import hold
+from tws_maintenance.runs.recovery import recover
 
 # For who reaches Dagster through the pipeline alone.
 Instance = dg.DagsterInstance

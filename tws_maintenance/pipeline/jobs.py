@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from tws_maintenance.event_steps import APPLY_JOB
-from tws_maintenance.indices import (
+from tws_maintenance.config.indices import (
     INDICES,
     MARKET_EVENTS,
     METADATA_VALIDATION,
     Index,
     index_of_task,
 )
-from tws_maintenance.pipeline import names
-from tws_maintenance.pipeline.checks import live_check_keys, staged_check_keys
-from tws_maintenance.pipeline.events import event_check_keys
+from tws_maintenance.pipeline import asset_keys as names
+from tws_maintenance.pipeline.asset_checks import live_check_keys, staged_check_keys
+from tws_maintenance.pipeline.event_assets import event_check_keys
+from tws_maintenance.runs.event_steps import APPLY_JOB
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import (

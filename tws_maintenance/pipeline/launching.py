@@ -12,20 +12,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tws_maintenance.constituents.auditor import Auditor
-from tws_maintenance.errors import HomeError, TwsMaintenanceError
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES, MARKET_EVENTS
-from tws_maintenance.market_events.worker import EventsWorker
-from tws_maintenance.run_spec import Executed, RunSpec
-from tws_maintenance.system_user import operating_system_user
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES, MARKET_EVENTS
+from tws_maintenance.constituents.audit_worker import Auditor
+from tws_maintenance.core.errors import HomeError, TwsMaintenanceError
+from tws_maintenance.core.system_user import operating_system_user
+from tws_maintenance.market_events.providers.worker import EventsWorker
+from tws_maintenance.runs.run_spec import Executed, RunSpec
 
 if TYPE_CHECKING:
-    from tws_maintenance.maintenance import HeadStart
-    from tws_maintenance.market_events.providers import Question
-    from tws_maintenance.pipeline.runs import Progress
-    from tws_maintenance.run_record import RunRecord
-    from tws_maintenance.settings import Settings
+    from tws_maintenance.config.settings import Settings
+    from tws_maintenance.market_events.providers.fetching import Question
+    from tws_maintenance.pipeline.execution import Progress
+    from tws_maintenance.runs.maintenance import HeadStart
+    from tws_maintenance.runs.recorder import RunRecord
 
 INTERRUPTED = "Interrupted before the run began: no file was replaced."
 
@@ -51,8 +51,8 @@ def launch(
         _asking(wanted=MARKET_EVENTS in spec.tasks) as worker,
         _auditing(wanted=bool(indices) and not spec.report_id) as auditor,
     ):
-        from tws_maintenance.maintenance import head_start
-        from tws_maintenance.settings import load_settings
+        from tws_maintenance.config.settings import load_settings
+        from tws_maintenance.runs.maintenance import head_start
 
         settings = load_settings(home)
         question = _asked(home, settings, spec)
@@ -75,7 +75,7 @@ def launch(
 def _execute(
     begun: "HeadStart", spec: RunSpec, on_step: "Progress | None", log_level: str
 ) -> Executed:
-    from tws_maintenance.pipeline.runs import execute
+    from tws_maintenance.pipeline.execution import execute
 
     assert begun.record is not None
     run_id = begun.record.request.run_id
@@ -123,8 +123,8 @@ def _asked(home: Home, settings: "Settings", spec: RunSpec) -> "Question | None"
     """Return what the providers are to be asked; what is wrong with the symbols is told at once."""
     if MARKET_EVENTS not in spec.tasks:
         return None
-    from tws_maintenance.event_steps import question_of
     from tws_maintenance.market_events.scope import resolve
+    from tws_maintenance.runs.event_steps import question_of
 
     scope = resolve(home, settings, spec.symbols, many_symbols=spec.many_symbols)
     return question_of(scope, settings, spec.days)
@@ -132,7 +132,7 @@ def _asked(home: Home, settings: "Settings", spec: RunSpec) -> "Question | None"
 
 def _record(home: Home, spec: RunSpec, run_id: str) -> "RunRecord":
     """Return the record of the run as it is wanted; that of its steps takes its place."""
-    from tws_maintenance.run_record import RunRecord, RunRequest
+    from tws_maintenance.runs.recorder import RunRecord, RunRequest
 
     request = RunRequest(
         tasks=spec.tasks,

@@ -5,9 +5,9 @@ from typing import Any
 
 import dagster as dg
 
+from tws_maintenance.audit.results import RuleResult
+from tws_maintenance.config.home import Home
 from tws_maintenance.constituents.proposal import STAGED, Proposal
-from tws_maintenance.home import Home
-from tws_maintenance.verdict import RuleResult
 
 PREVIEW_ROWS = 12
 MAX_DIFF_ROWS = 200

@@ -11,20 +11,20 @@ from datetime import datetime
 
 import dagster as dg
 
-from tws_maintenance.clock import utc_now
-from tws_maintenance.errors import LockHeld, TwsMaintenanceError
-from tws_maintenance.home import Home, find_home
-from tws_maintenance.notices.channels import NoticeFailed
-from tws_maintenance.notices.incidents import Incident, find_incidents, incident
-from tws_maintenance.notices.telling import Telling, tell
+from tws_maintenance.config.home import Home, find_home
+from tws_maintenance.config.settings import load_settings
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.core.digest import sha256
+from tws_maintenance.core.errors import LockHeld, TwsMaintenanceError
+from tws_maintenance.core.locks import hold
+from tws_maintenance.operations.notices.channels import NoticeFailed
+from tws_maintenance.operations.notices.delivery import Telling, tell
+from tws_maintenance.operations.notices.incidents import Incident, find_incidents, incident
 from tws_maintenance.pipeline.jobs import CLEAN_UP
 from tws_maintenance.pipeline.reconcile import LOOK_BACK, is_ours, reconcile
 from tws_maintenance.pipeline.run_report import reasons_of
-from tws_maintenance.pipeline.situation import shared_shelf
 from tws_maintenance.pipeline.tags import HOME_TAG, REPORT_ID_TAG, own_tag
-from tws_maintenance.settings import load_settings
-from tws_maintenance.storage.digest import sha256
-from tws_maintenance.storage.locks import hold
+from tws_maintenance.pipeline.tick_context import shared_shelf
 
 LOOK_SECONDS = 300
 # Twice as rare as Dagster would: it keeps every tick for a week.

@@ -1,7 +1,7 @@
 """Reconciling Dagster with what really happened: runs that died are closed and reported.
 
-A run that reserved its report is judged by its lock (`tws_maintenance.recovery`). One that died
-before that is judged by the process its last event names, with that process's start time, so
+A run that reserved its report is judged by its lock (`tws_maintenance.runs.recovery`). One that
+died before that is judged by the process its last event names, with that process's start time, so
 that a reused process id does not fool it. What may be alive is left alone.
 """
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import dagster as dg
 
-from tws_maintenance.clock import utc_now
-from tws_maintenance.home import Home
-from tws_maintenance.pipeline import names
+from tws_maintenance.config.home import Home
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.pipeline import asset_keys as names
 from tws_maintenance.pipeline.jobs import CLEAN_UP, IMPLICIT_ASSET_JOB, build_jobs
 from tws_maintenance.pipeline.tags import (
     HOME_TAG,
@@ -25,19 +25,19 @@ from tws_maintenance.pipeline.tags import (
     plan_of,
     report_config,
 )
-from tws_maintenance.recovery import (
+from tws_maintenance.reports.store import (
+    is_reserved,
+    is_reserved_by,
+    is_written,
+    report_of_run,
+)
+from tws_maintenance.runs.recovery import (
     Recovered,
     alone,
     is_locked,
     recover,
     report_unstarted,
     run_lock,
-)
-from tws_maintenance.reports.store import (
-    is_reserved,
-    is_reserved_by,
-    is_written,
-    report_of_run,
 )
 
 UNFINISHED = [

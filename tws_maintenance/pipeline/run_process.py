@@ -14,11 +14,11 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from tws_maintenance.child_environment import child_environment
-from tws_maintenance.errors import TwsMaintenanceError
-from tws_maintenance.home import HOME_VARIABLE, Home
+from tws_maintenance.config.environment import child_environment
+from tws_maintenance.config.home import HOME_VARIABLE, Home
+from tws_maintenance.core.errors import TwsMaintenanceError
 from tws_maintenance.reports.record import EntryPoint
-from tws_maintenance.run_spec import RunSpec
+from tws_maintenance.runs.run_spec import RunSpec
 
 
 def start_process(home: Home, run_id: str) -> subprocess.Popen[bytes]:

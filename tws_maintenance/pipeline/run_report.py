@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from tws_maintenance.pipeline.names import task_of_step
+from tws_maintenance.pipeline.asset_keys import task_of_step
 
 
 def step_failures(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dagster._core.storage.runs.schema import RunStorageSqlMetadata
 from dagster._core.storage.schedules.schema import ScheduleStorageSqlMetadata
 from sqlalchemy import Connection, inspect
 
-from tws_maintenance.errors import HomeError
+from tws_maintenance.core.errors import HomeError
 
 TABLES = {
     "run": RunStorageSqlMetadata.tables.values(),

@@ -15,16 +15,16 @@ from dagster._core.instance.ref import InstanceRef
 from sqlalchemy import Table
 from sqlalchemy.exc import SQLAlchemyError
 
-from tws_maintenance.diagnosis import Finding
-from tws_maintenance.errors import HomeError, SettingsError, TwsMaintenanceError
-from tws_maintenance.home import Home
-from tws_maintenance.market_events import faults
-from tws_maintenance.market_events.database import Database, SqliteFile, open_database
-from tws_maintenance.market_events.trial import try_tables
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.settings import load_settings
+from tws_maintenance.core.errors import HomeError, SettingsError, TwsMaintenanceError
+from tws_maintenance.market_events.store import faults
+from tws_maintenance.market_events.store.database import Database, SqliteFile, open_database
+from tws_maintenance.market_events.store.trial import try_tables
+from tws_maintenance.operations.doctor import Finding
 from tws_maintenance.pipeline.database_faults import opening_errors, reason_of
 from tws_maintenance.pipeline.instance import SETTING, VARIABLE, configuration_of, demand_postgres
 from tws_maintenance.pipeline.storage_tables import ALL_TABLES, TABLES, demand_own_history
-from tws_maintenance.settings import load_settings
 
 WAIT_SECONDS = 10.0
 SUBJECT = "storage"

@@ -9,8 +9,8 @@ from typing import Any
 
 import dagster as dg
 
-from tws_maintenance.indices import METADATA_VALIDATION, TASKS
-from tws_maintenance.pipeline import names
+from tws_maintenance.config.indices import METADATA_VALIDATION, TASKS
+from tws_maintenance.pipeline import asset_keys as names
 from tws_maintenance.reports.record import EntryPoint
 
 REPORT_ID_TAG = "tws/report_id"

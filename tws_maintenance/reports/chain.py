@@ -9,10 +9,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tws_maintenance.home import Home
-from tws_maintenance.storage.atomic import to_json, write_json, write_whole
-from tws_maintenance.storage.digest import sha256
-from tws_maintenance.storage.locks import hold
+from tws_maintenance.config.home import Home
+from tws_maintenance.core.atomic import to_json, write_json, write_whole
+from tws_maintenance.core.digest import sha256
+from tws_maintenance.core.locks import hold
 
 LOCK_WAIT_SECONDS = 30.0
 KEY = "previous_report_sha256"

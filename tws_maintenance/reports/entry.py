@@ -12,9 +12,9 @@ from pathlib import Path
 from sys import intern
 from typing import Any, TypeVar
 
-from tws_maintenance.clock import parse_utc
-from tws_maintenance.reports.form import is_whole
+from tws_maintenance.core.clock import parse_utc
 from tws_maintenance.reports.record import TaskStatus
+from tws_maintenance.reports.schema import is_whole
 from tws_maintenance.reports.store import is_ours, is_refresh, refuse_constant, results_of
 
 T = TypeVar("T")

@@ -4,8 +4,9 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from tws_maintenance.indices import DEFAULT_DAYS, DEFAULT_MAX_SYMBOLS, MARKET_EVENTS
-from tws_maintenance.market_events.model import EventsService, provider_title
+from tws_maintenance.config.events_service import EventsService
+from tws_maintenance.config.indices import DEFAULT_DAYS, DEFAULT_MAX_SYMBOLS, MARKET_EVENTS
+from tws_maintenance.market_events.model import provider_title
 
 _ABBREVIATIONS = ("FOMC", "CPI", "PPI", "GDP", "SEC", "8K", "10Q", "10K", "S3")
 _PROPER = {**{word: word for word in _ABBREVIATIONS}, "FED": "Fed", "FORM4": "form 4"}

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tws_maintenance.indices import (
+from tws_maintenance.config.indices import (
     MARKET_EVENTS,
     METADATA_VALIDATION,
     TASKS,
     index_of_task,
 )
+from tws_maintenance.reports.corroboration import source_lines
 from tws_maintenance.reports.event_words import (
     apply_events_command,
     escape,
@@ -16,7 +17,6 @@ from tws_maintenance.reports.event_words import (
     failed_providers,
     stored_of,
 )
-from tws_maintenance.reports.second_source import source_lines
 
 NOT_KNOWN = "not known: the robot could not be asked"
 VERDICTS = {

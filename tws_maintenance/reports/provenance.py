@@ -6,15 +6,15 @@ Nothing is believed that is not on record: what was removed or altered since is 
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tws_maintenance.constituents.choosing import agreements
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import Index
+from tws_maintenance.constituents.csv_file import read_live
 from tws_maintenance.constituents.history import Stay, read_history
-from tws_maintenance.constituents.live import read_live
 from tws_maintenance.constituents.proposal import RAW, Proposal, read_proposal
-from tws_maintenance.errors import LiveFileError, ProposalMissing, UsageError
-from tws_maintenance.home import Home
-from tws_maintenance.indices import Index
+from tws_maintenance.constituents.source_selection import agreements
+from tws_maintenance.core.digest import sha256
+from tws_maintenance.core.errors import LiveFileError, ProposalMissing, UsageError
 from tws_maintenance.reports.store import read_report, results_of
-from tws_maintenance.storage.digest import sha256
 
 KEPT, REMOVED, ALTERED = "kept", "removed", "altered"
 

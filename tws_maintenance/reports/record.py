@@ -5,10 +5,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from tws_maintenance.clock import utc_text
-from tws_maintenance.indices import MARKET_EVENTS, METADATA_VALIDATION
-from tws_maintenance.market_events.model import EventsService
-from tws_maintenance.verdict import ValidationStatus
+from tws_maintenance.audit.results import ValidationStatus
+from tws_maintenance.config.events_service import EventsService
+from tws_maintenance.config.indices import MARKET_EVENTS, METADATA_VALIDATION
+from tws_maintenance.core.clock import utc_text
 
 
 class TaskStatus(StrEnum):

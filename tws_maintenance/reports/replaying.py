@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import CONSTITUENT_TASKS, index_of_task
 from tws_maintenance.constituents.replay import Replayed, is_replayable, replay
-from tws_maintenance.errors import UsageError
-from tws_maintenance.home import Home
-from tws_maintenance.indices import CONSTITUENT_TASKS, index_of_task
-from tws_maintenance.reports.form import is_whole
+from tws_maintenance.core.errors import UsageError
+from tws_maintenance.reports.schema import is_whole
 from tws_maintenance.reports.store import newest_reports, read_report, results_of
 
 

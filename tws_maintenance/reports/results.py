@@ -4,19 +4,19 @@ import json
 from datetime import datetime
 from typing import Any
 
-from tws_maintenance.clock import utc_now, utc_text
-from tws_maintenance.constituents.choosing import agreements, as_of_text
+from tws_maintenance.audit.receipt import Receipt
+from tws_maintenance.audit.results import Outcome, ValidationStatus
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import CONSTITUENT_TASKS, MARKET_EVENTS, Index
 from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.constituents.proposal import Proposal
-from tws_maintenance.errors import ProposalUnaudited, UsageError
-from tws_maintenance.home import Home
-from tws_maintenance.indices import CONSTITUENT_TASKS, MARKET_EVENTS, Index
+from tws_maintenance.constituents.source_selection import agreements, as_of_text
+from tws_maintenance.core.clock import utc_now, utc_text
+from tws_maintenance.core.errors import ProposalUnaudited, UsageError
 from tws_maintenance.market_events.scope import Scope
-from tws_maintenance.receipt import Receipt
 from tws_maintenance.reports.record import RunStatus, TaskResult
 from tws_maintenance.reports.store import read_report, results_of
 from tws_maintenance.sources.model import Gathered
-from tws_maintenance.verdict import Outcome, ValidationStatus
 
 
 def describe(result: TaskResult, proposal: Proposal) -> None:

@@ -4,13 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tws_maintenance.market_events.model import EventsService, SymbolOutcome, Window
-from tws_maintenance.market_events.scope import NAMED, POSITIONS, WATCHLIST, Scope
-from tws_maintenance.reports.record import TaskResult
-from tws_maintenance.robot.agenda import failures_of
-from tws_maintenance.robot.answers import LogLine, UpcomingEvent
-from tws_maintenance.robot.events import named
-from tws_maintenance.robot.service import (
+from tws_maintenance.config.events_service import EventsService
+from tws_maintenance.market_events.model import SymbolOutcome, Window
+from tws_maintenance.market_events.robot_agenda import failures_of
+from tws_maintenance.market_events.robot_events import named
+from tws_maintenance.market_events.robot_service import (
     Look,
     Refreshed,
     RobotDiff,
@@ -20,6 +18,9 @@ from tws_maintenance.robot.service import (
     is_robots_own,
     provider_of,
 )
+from tws_maintenance.market_events.scope import NAMED, POSITIONS, WATCHLIST, Scope
+from tws_maintenance.reports.record import TaskResult
+from tws_maintenance.robot.answers import LogLine, UpcomingEvent
 
 CANNOT_PREVIEW = (
     "The robot's own service keeps the events and cannot preview: nothing was asked to be fetched. "

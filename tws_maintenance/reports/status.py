@@ -3,30 +3,30 @@
 from datetime import datetime
 from typing import Any
 
-from tws_maintenance.constituents.drift import find_drift
-from tws_maintenance.constituents.generation import Generation, read_generation
-from tws_maintenance.constituents.live import read_live
-from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
-from tws_maintenance.constituents.rules import FRESH, NOT_EDITED
-from tws_maintenance.errors import LiveFileError, StoreError, UsageError
-from tws_maintenance.freshness import is_older, is_stale
-from tws_maintenance.home import Home
-from tws_maintenance.indices import (
+from tws_maintenance.audit.results import Outcome
+from tws_maintenance.config.events_service import EventsService
+from tws_maintenance.config.freshness import is_older, is_stale
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import (
     CONSTITUENT_TASKS,
     INDICES,
     MARKET_EVENTS,
     Index,
     index_of_task,
 )
+from tws_maintenance.config.settings import Settings
+from tws_maintenance.constituents.csv_file import read_live
+from tws_maintenance.constituents.drift import find_drift
+from tws_maintenance.constituents.generation import Generation, read_generation
+from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
+from tws_maintenance.constituents.rules import FRESH, NOT_EDITED
+from tws_maintenance.core.errors import LiveFileError, StoreError, UsageError
 from tws_maintenance.market_events.last_sync import LOGS_READ, doubts, moved_lately
-from tws_maintenance.market_events.model import EventsService
-from tws_maintenance.market_events.store import EventStore, SyncLog
+from tws_maintenance.market_events.store.event_store import EventStore, SyncLog
+from tws_maintenance.reports.catalog import Refreshed, ReportShelf
 from tws_maintenance.reports.entry import Entry, ResultLine
-from tws_maintenance.reports.form import is_whole
-from tws_maintenance.reports.shelf import Refreshed, ReportShelf
+from tws_maintenance.reports.schema import is_whole
 from tws_maintenance.reports.store import BACKUP_SOURCE, read_report, results_of
-from tws_maintenance.settings import Settings
-from tws_maintenance.verdict import Outcome
 
 # Freshness and drift have fields of their own.
 SHOWN_APART = frozenset({FRESH.name, NOT_EDITED.name})
@@ -35,7 +35,7 @@ _NOT_RUN: dict[str, Any] = {"status": "not_run", "warnings": [], "errors": []}
 
 def status(home: Home, settings: Settings, at: datetime) -> dict[str, Any]:
     """Return `overview` with an audit of each live file as it lies, which takes pandera a while."""
-    from tws_maintenance.constituents.validation import validate_live
+    from tws_maintenance.constituents.audit_live import validate_live
 
     value = overview(home, settings, at, ReportShelf(home))
     for one in value["constituents"]:

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tws_maintenance.clock import parse_utc, utc_text
-from tws_maintenance.errors import UsageError
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
+from tws_maintenance.core.atomic import to_json, write_exclusively, write_whole
+from tws_maintenance.core.clock import parse_utc, utc_text
+from tws_maintenance.core.errors import UsageError
 from tws_maintenance.reports import chain
 from tws_maintenance.reports.markdown import render
 from tws_maintenance.reports.record import TaskStatus
-from tws_maintenance.storage.atomic import to_json, write_exclusively, write_whole
 
 PREFIX = "maintenance_"
 BACKUP_SOURCE = "data/backups/"

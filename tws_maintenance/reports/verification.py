@@ -9,12 +9,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from tws_maintenance.errors import LockHeld
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
+from tws_maintenance.core.digest import sha256
+from tws_maintenance.core.errors import LockHeld
 from tws_maintenance.reports import chain
 from tws_maintenance.reports.chain import KEY, noted_head
 from tws_maintenance.reports.store import PREFIX, is_ours, stamp_key
-from tws_maintenance.storage.digest import sha256
 
 
 @dataclass(frozen=True)

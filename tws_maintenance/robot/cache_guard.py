@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from tws_maintenance.clock import utc_now, utc_text
+from tws_maintenance.config.home import Home, find_home
+from tws_maintenance.config.indices import DECLARED
 from tws_maintenance.constituents.generation import read_generation
-from tws_maintenance.errors import UsageError
-from tws_maintenance.home import Home, find_home
-from tws_maintenance.indices import DECLARED
+from tws_maintenance.core.clock import utc_now, utc_text
+from tws_maintenance.core.errors import UsageError
 
 EXTENSION = "tws_maintenance.cache_guard"
 PATH = "/api/maintenance/caches"

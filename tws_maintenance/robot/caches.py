@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tws_maintenance.errors import RobotError, RobotUnreachable
+from tws_maintenance.config.settings import RobotSettings
+from tws_maintenance.core.errors import RobotError, RobotUnreachable
 from tws_maintenance.robot.client import CACHES, RobotClient
-from tws_maintenance.settings import RobotSettings
 
 INVALIDATED, NOT_CONFIRMED, UNREACHABLE = "invalidated", "not_confirmed", "unreachable"
 LASTS = "Until its cache runs out, 15 minutes at most, its screener may serve the old list."

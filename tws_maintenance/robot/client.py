@@ -19,13 +19,13 @@ import requests
 import urllib3.exceptions
 from pydantic import BaseModel, ValidationError
 
-from tws_maintenance.background import begin
-from tws_maintenance.child_environment import PREFIX
-from tws_maintenance.clock import utc_now
-from tws_maintenance.errors import RobotChanged, RobotRefused, RobotUnreachable
+from tws_maintenance.config.environment import PREFIX
+from tws_maintenance.config.settings import LOOPBACK_HOSTS, RobotSettings
+from tws_maintenance.core.background import begin
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.core.errors import RobotChanged, RobotRefused, RobotUnreachable
 from tws_maintenance.robot import answers
 from tws_maintenance.robot.tokens import find_tokens
-from tws_maintenance.settings import LOOPBACK_HOSTS, RobotSettings
 from tws_maintenance.sources.web import UnredirectedSession, plain_fault
 
 FRONT = "/"

@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from tws_maintenance.market_events.markets import venue_of
-from tws_maintenance.venues import XNYS
+from tws_maintenance.config.markets import venue_of
+from tws_maintenance.config.venues import XNYS
 
 MIDNIGHT = time()
 # "14:00 ET" has one; "All day", "TBD", "BMO" (before the open) and "AMC" (after the close) do not,

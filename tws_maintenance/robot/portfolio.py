@@ -7,9 +7,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tws_maintenance.background import begin
-from tws_maintenance.errors import RobotError
-from tws_maintenance.settings import RobotSettings
+from tws_maintenance.config.settings import RobotSettings
+from tws_maintenance.core.background import begin
+from tws_maintenance.core.errors import RobotError
 
 if TYPE_CHECKING:
     # Brings requests: imported where the robot is really asked.

@@ -2,8 +2,8 @@
 
 import re
 
-from tws_maintenance.errors import UsageError
-from tws_maintenance.market_events.markets import read_symbol, venue_of
+from tws_maintenance.config.markets import read_symbol, venue_of
+from tws_maintenance.core.errors import UsageError
 
 # https://www.theocc.com: the root in six places, the date, call or put, the strike in eight.
 _OPTION = re.compile(r"([A-Z0-9]{1,6}) *\d{6}[CP]\d{8}")

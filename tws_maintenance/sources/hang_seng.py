@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from tws_maintenance.errors import PageChanged
-from tws_maintenance.indices import Index
+from tws_maintenance.config.indices import Index
+from tws_maintenance.core.errors import PageChanged
 from tws_maintenance.sources.model import DroppedRow, RawCopy, SourceRow, SourceTable
 from tws_maintenance.sources.text import clean
 

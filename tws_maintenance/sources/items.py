@@ -8,8 +8,8 @@ import re
 
 from lxml import html
 
-from tws_maintenance.errors import PageChanged
-from tws_maintenance.indices import Index
+from tws_maintenance.config.indices import Index
+from tws_maintenance.core.errors import PageChanged
 from tws_maintenance.sources.model import SourceRow
 from tws_maintenance.sources.tables import FoundTable
 from tws_maintenance.sources.text import cell_text

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from tws_maintenance.errors import SourceError
-from tws_maintenance.indices import Index, SourceSpec
+from tws_maintenance.config.indices import Index, SourceSpec
+from tws_maintenance.core.errors import SourceError
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable
 from datetime import date, datetime
 
-from tws_maintenance.errors import PageChanged
-from tws_maintenance.indices import Index
+from tws_maintenance.config.indices import Index
+from tws_maintenance.core.errors import PageChanged
 from tws_maintenance.sources.model import RawCopy, SourceRow, SourceTable
 from tws_maintenance.sources.text import clean
 from tws_maintenance.sources.workbook import Row, rows_of

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from lxml import html
 
-from tws_maintenance.errors import PageChanged
-from tws_maintenance.indices import Index
+from tws_maintenance.config.indices import Index
+from tws_maintenance.core.errors import PageChanged
 from tws_maintenance.sources.model import DroppedRow, SourceRow
 from tws_maintenance.sources.text import cell_text
 

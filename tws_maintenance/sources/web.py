@@ -15,11 +15,11 @@ import requests
 import tenacity
 import urllib3.exceptions
 
-from tws_maintenance.clock import utc_now
-from tws_maintenance.errors import SourceRefused, SourceUnreachable
-from tws_maintenance.settings import LOOPBACK_HOSTS, HttpSettings
+from tws_maintenance.config.settings import LOOPBACK_HOSTS, HttpSettings
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.core.digest import sha256
+from tws_maintenance.core.errors import SourceRefused, SourceUnreachable
 from tws_maintenance.sources.model import KnownCopy, RawCopy
-from tws_maintenance.storage.digest import sha256
 
 CHUNK_BYTES = 1 << 16
 MAX_REDIRECTS = 5

@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from lxml import etree, html
 
-from tws_maintenance.clock import parse_utc
-from tws_maintenance.errors import PageChanged
-from tws_maintenance.indices import Index
+from tws_maintenance.config.indices import Index
+from tws_maintenance.core.clock import parse_utc
+from tws_maintenance.core.errors import PageChanged
 from tws_maintenance.sources.items import find_items
 from tws_maintenance.sources.model import RawCopy, SourceTable
 from tws_maintenance.sources.tables import FoundTable, find_constituents

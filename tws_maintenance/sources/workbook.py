@@ -13,7 +13,7 @@ from typing import Any
 
 from lxml import etree
 
-from tws_maintenance.errors import PageChanged
+from tws_maintenance.core.errors import PageChanged
 
 MAX_UNPACKED_BYTES = 50 << 20
 MAX_MEMBERS = 200

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tws_maintenance.cli.main import cli
-from tws_maintenance.home import HOME_VARIABLE, Home
-from tws_maintenance.settings import Settings
+from tws_maintenance.config.home import HOME_VARIABLE, Home
+from tws_maintenance.config.settings import Settings
 
 Command = Callable[..., Result]
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from tws_maintenance.cli import dagster
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
 from tws_maintenance_tests.pipeline.support import until
 from tws_maintenance_tests.support import TIMEOUT_SECONDS, Program, free_port
 
@@ -162,8 +162,8 @@ def test_a_signal_while_dev_begins_leaves_nothing_behind(
 SWALLOWING = """
 import os, signal, sys
 from tws_maintenance.console.serve import exit_at_signals, serve
-from tws_maintenance.home import find_home
-from tws_maintenance.settings import load_settings
+from tws_maintenance.config.home import find_home
+from tws_maintenance.config.settings import load_settings
 
 class Swallows:
     def __del__(self):

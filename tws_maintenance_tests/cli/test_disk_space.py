@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.config.settings import Settings
+from tws_maintenance.core.errors import TwsMaintenanceError
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.errors import TwsMaintenanceError
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
-from tws_maintenance.maintenance import MaintenanceRun, head_start
 from tws_maintenance.reports.record import EntryPoint
 from tws_maintenance.reports.verification import verify_chain
-from tws_maintenance.run_record import RunRequest, StepFailed
-from tws_maintenance.settings import Settings
+from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
+from tws_maintenance.runs.recorder import RunRequest, StepFailed
 from tws_maintenance_tests.constituents.bench import temporary_files
 from tws_maintenance_tests.disks import Disk, mounted
 from tws_maintenance_tests.support import Program, reports_of, result_of, write_live

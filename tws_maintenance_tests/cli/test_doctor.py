@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tws_maintenance.clock import utc_now
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.venues import XSES
+from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import Home
-from tws_maintenance.market_events.calendars import (
+from tws_maintenance.market_events.providers.calendars import (
     known_until,
     only_one_knows,
     second_opinion_ends,
 )
-from tws_maintenance.venues import XSES
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.postgres import PostgresServer
 

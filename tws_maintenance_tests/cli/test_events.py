@@ -13,14 +13,14 @@ import icalendar
 import pytest
 from click.testing import Result
 
-from tws_maintenance.clock import utc_now
-from tws_maintenance.home import Home
-from tws_maintenance.market_events.calendars import days_of, is_closed_day
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.settings import Settings, load_settings
+from tws_maintenance.config.venues import SATURDAY, XNYS
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.core.system_user import operating_system_user
 from tws_maintenance.market_events.model import PROVIDERS, Confidence, Event, EventType
-from tws_maintenance.market_events.store import EventStore, SyncLog
-from tws_maintenance.settings import Settings, load_settings
-from tws_maintenance.system_user import operating_system_user
-from tws_maintenance.venues import SATURDAY, XNYS
+from tws_maintenance.market_events.providers.calendars import days_of, is_closed_day
+from tws_maintenance.market_events.store.event_store import EventStore, SyncLog
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.support import Program
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from tws_maintenance.clock import utc_now
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.official import hang_seng
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.support import reports_of, write_live
 

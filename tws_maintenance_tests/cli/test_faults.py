@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.indices import INDICES
 from tws_maintenance_tests.support import (
     RecordedWeb,
     live_bytes,

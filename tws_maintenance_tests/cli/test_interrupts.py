@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.indices import INDICES
 from tws_maintenance_tests.support import Program, live_bytes, reports_of, write_live
 
 HSI = INDICES["hsi"]

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tws_maintenance.clock import utc_now
+from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.events import as_json, calendar_events
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance_tests.support import Program, reports_of

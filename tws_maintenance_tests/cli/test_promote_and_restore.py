@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tws_maintenance.clock import parse_utc
+from tws_maintenance.config.home import HOME_VARIABLE, Home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.core.clock import parse_utc
+from tws_maintenance.core.digest import sha256
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import HOME_VARIABLE, Home
-from tws_maintenance.indices import INDICES
-from tws_maintenance.storage.digest import sha256
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.constituents.bench import configure, tree
 from tws_maintenance_tests.pipeline.support import (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
 from tws_maintenance_tests.pipeline.support import quiet_environment
 from tws_maintenance_tests.support import RecordedWeb, reports_of
 

@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 
-from tws_maintenance.clock import utc_now
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.core.digest import sha256
 from tws_maintenance.demo.official import hang_seng
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
-from tws_maintenance.sources import gather, wikipedia
-from tws_maintenance.sources.gather import Reader
+from tws_maintenance.sources import fetching as gather
+from tws_maintenance.sources import wikipedia
+from tws_maintenance.sources.fetching import Reader
 from tws_maintenance.sources.model import RawCopy, SourceTable
-from tws_maintenance.storage.digest import sha256
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.support import reports_of, write_live
 

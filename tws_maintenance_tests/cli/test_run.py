@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.pipeline.support import (
     HeldServer,
@@ -32,9 +32,9 @@ HSI = INDICES["hsi"]
 # Another run at work: it holds every index until its stdin is closed.
 HOLDER = """
 import contextlib, sys
-from tws_maintenance.home import find_home
-from tws_maintenance.indices import INDICES
-from tws_maintenance.storage.locks import hold
+from tws_maintenance.config.home import find_home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.core.locks import hold
 
 with contextlib.ExitStack() as stack:
     for key in INDICES:

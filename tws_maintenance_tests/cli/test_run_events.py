@@ -8,18 +8,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tws_maintenance.clock import utc_now
+from tws_maintenance.audit.receipt import read_receipt
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.config.settings import load_settings
+from tws_maintenance.config.venues import SATURDAY, XNYS
+from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.events import as_json, calendar_events, fomc_page, this_year
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
-from tws_maintenance.market_events.calendars import days_of, is_closed_day
-from tws_maintenance.notices.incidents import find_incidents
-from tws_maintenance.receipt import read_receipt
-from tws_maintenance.reports.shelf import ReportShelf
+from tws_maintenance.market_events.providers.calendars import days_of, is_closed_day
+from tws_maintenance.operations.notices.incidents import find_incidents
+from tws_maintenance.reports.catalog import ReportShelf
 from tws_maintenance.reports.status import overview
-from tws_maintenance.settings import load_settings
-from tws_maintenance.venues import SATURDAY, XNYS
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.support import reports_of
 

@@ -4,11 +4,11 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
-from tws_maintenance.reports.shelf import ReportShelf
+from tws_maintenance.reports.catalog import ReportShelf
 from tws_maintenance.reports.store import report_path
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.reports.shelf import AT, filed

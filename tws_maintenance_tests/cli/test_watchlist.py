@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
 from tws_maintenance.market_events.watchlist import read_watchlist
 from tws_maintenance_tests.cli.conftest import Command
 

@@ -31,7 +31,7 @@ import sys
 from click.testing import CliRunner
 
 from tws_maintenance.cli.main import cli
-from tws_maintenance.home import find_home
+from tws_maintenance.config.home import find_home
 from tws_maintenance.pipeline.instance import reconcile_at_start
 
 done = {}

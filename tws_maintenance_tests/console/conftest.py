@@ -6,9 +6,9 @@ from functools import partial
 import pytest
 from werkzeug.security import generate_password_hash
 
+from tws_maintenance.config.home import Home
 from tws_maintenance.console import login
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import Home
 from tws_maintenance.pipeline.instance import VARIABLE
 from tws_maintenance_tests.console.support import Console, consoled, opened, point_to
 from tws_maintenance_tests.pipeline.support import good_pages

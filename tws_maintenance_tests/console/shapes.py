@@ -4,7 +4,7 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator
 
-from tws_maintenance.console.openapi import describe
+from tws_maintenance.console.api.openapi import describe
 
 
 def faults_of(name: str, value: Any) -> list[str]:

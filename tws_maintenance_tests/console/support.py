@@ -12,13 +12,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.config.settings import ConsoleSettings
 from tws_maintenance.console.app import create_app
 from tws_maintenance.console.serve import listen
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
 from tws_maintenance.pipeline.instance import VARIABLE
-from tws_maintenance.settings import ConsoleSettings
 from tws_maintenance_tests.pipeline.support import quiet_environment, until
 
 API = "/api/maintenance"

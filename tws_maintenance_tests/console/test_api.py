@@ -2,9 +2,9 @@
 
 import json
 
-from tws_maintenance.console import answers
-from tws_maintenance.home import Home
-from tws_maintenance.indices import TASKS
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import TASKS
+from tws_maintenance.console.api import answers
 from tws_maintenance_tests.console.shapes import faults_of
 from tws_maintenance_tests.console.support import (
     API,

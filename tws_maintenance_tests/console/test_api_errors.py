@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from tws_maintenance.config.home import Home
 from tws_maintenance.console.app import create_app
-from tws_maintenance.console.problems import Problem
-from tws_maintenance.home import Home
+from tws_maintenance.console.errors import Problem
 from tws_maintenance.pipeline.instance import VARIABLE
 from tws_maintenance_tests.console.support import API, STI, Console, error_of
 

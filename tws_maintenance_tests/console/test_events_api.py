@@ -8,15 +8,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from icalendar import Calendar
 
-from tws_maintenance.clock import utc_now, utc_text
+from tws_maintenance.config.settings import load_settings
+from tws_maintenance.config.venues import SATURDAY, XNYS
+from tws_maintenance.core.clock import utc_now, utc_text
+from tws_maintenance.core.system_user import operating_system_user
 from tws_maintenance.demo.events import as_json, calendar_events
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.market_events.calendars import days_of
 from tws_maintenance.market_events.model import EventType, Held, Unconfirmed
-from tws_maintenance.market_events.store import EventStore, SyncLog
-from tws_maintenance.settings import load_settings
-from tws_maintenance.system_user import operating_system_user
-from tws_maintenance.venues import SATURDAY, XNYS
+from tws_maintenance.market_events.providers.calendars import days_of
+from tws_maintenance.market_events.store.event_store import EventStore, SyncLog
 from tws_maintenance_tests.console.shapes import faults_of
 from tws_maintenance_tests.console.support import API, ENOUGH, Console, error_of, report_of
 from tws_maintenance_tests.support import result_of

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from tws_maintenance.clock import parse_utc, utc_now
+from tws_maintenance.config.indices import CONSTITUENT_TASKS, MARKET_EVENTS
+from tws_maintenance.core.clock import parse_utc, utc_now
+from tws_maintenance.core.digest import sha256
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.indices import CONSTITUENT_TASKS, MARKET_EVENTS
-from tws_maintenance.storage.digest import sha256
 from tws_maintenance_tests.console.support import API, HSI, SP500, STI, Console
 from tws_maintenance_tests.support import result_of
 

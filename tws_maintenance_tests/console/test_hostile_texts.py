@@ -5,9 +5,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.indices import INDICES
 from tws_maintenance.market_events.watchlist import read_watchlist
 from tws_maintenance_tests.console.support import API, STI, Console
 from tws_maintenance_tests.support import result_of, write_live

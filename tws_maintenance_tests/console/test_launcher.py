@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from tws_maintenance.console import launcher
-from tws_maintenance.errors import LockHeld
+from tws_maintenance.core.errors import LockHeld
 from tws_maintenance.pipeline import run_process
 from tws_maintenance_tests.console.support import API, STI, Console, error_of, opened, until
 from tws_maintenance_tests.pipeline.support import HeldServer, good_pages
@@ -24,9 +24,9 @@ LOST = OperationalError("INSERT", {}, Exception("the server is gone"))
 KILLED_IN_BETWEEN = """
 import os, signal, sys
 from tws_maintenance.console import launcher
-from tws_maintenance.home import find_home
+from tws_maintenance.config.home import find_home
 from tws_maintenance.pipeline.instance import open_instance
-from tws_maintenance.run_spec import RunSpec
+from tws_maintenance.runs.run_spec import RunSpec
 
 launcher.hand_over = lambda process, spec: (
     print(process.pid, flush=True), os.kill(os.getpid(), signal.SIGKILL)

@@ -12,12 +12,12 @@ from pydantic import SecretStr, ValidationError
 from werkzeug.security import check_password_hash
 from werkzeug.test import TestResponse
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.settings import ConsoleSettings
 from tws_maintenance.console import login
 from tws_maintenance.console.app import create_app
 from tws_maintenance.console.login import MAX_NAME, OPEN_ENDPOINTS
-from tws_maintenance.errors import SettingsError
-from tws_maintenance.home import Home
-from tws_maintenance.settings import ConsoleSettings
+from tws_maintenance.core.errors import SettingsError
 from tws_maintenance_tests.console.support import (
     API,
     COOKIE,

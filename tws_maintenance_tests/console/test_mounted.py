@@ -9,11 +9,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_wtf.csrf import CSRFProtect, generate_csrf
 
-from tws_maintenance.console.backend import Backend
+from tws_maintenance.config.home import Home
 from tws_maintenance.console.blueprint import build_blueprint
 from tws_maintenance.console.security import HEADERS
+from tws_maintenance.console.service import Backend
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import Home
 from tws_maintenance.pipeline.instance import VARIABLE
 from tws_maintenance_tests.console.support import (
     API,

@@ -10,8 +10,8 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import from_schema
 from schemathesis.engine.events import FatalError, NonFatalError, ScenarioFinished
 
+from tws_maintenance.console.api.openapi import describe
 from tws_maintenance.console.launcher import WAITING_ALLOWED
-from tws_maintenance.console.openapi import describe
 from tws_maintenance_tests.console.support import COOKIE, HSI, Console, served, until
 
 DESCRIPTION = "/api/openapi.json"

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import Company, companies
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
-from tws_maintenance.reports.form import fault_of
+from tws_maintenance.reports.schema import fault_of
 from tws_maintenance_tests.console.shapes import faults_of
 from tws_maintenance_tests.console.support import API, STI, Console, error_of
 from tws_maintenance_tests.reports.shelf import AT, filed, result

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.constituents.backups import list_backups
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.indices import INDICES
 from tws_maintenance_tests.console.support import (
     API,
     ENOUGH,

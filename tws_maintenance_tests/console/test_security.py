@@ -12,9 +12,9 @@ from pydantic import SecretStr
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from tws_maintenance.clock import utc_now
+from tws_maintenance.config.settings import ConsoleSettings
 from tws_maintenance.console.security import HEADERS, MAX_REQUEST_BYTES, TOKEN_SECONDS, is_loopback
-from tws_maintenance.settings import ConsoleSettings
+from tws_maintenance.core.clock import utc_now
 from tws_maintenance_tests.console.support import API, STI, Console, error_of, opened, served
 from tws_maintenance_tests.support import live_bytes, reports_of
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.indices import INDICES
 from tws_maintenance_tests.console.support import (
     API,
     HSI,

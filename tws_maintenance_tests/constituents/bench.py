@@ -5,20 +5,20 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tws_maintenance.constituents.audit import audit
+from tws_maintenance.audit.receipt import Override, Receipt
+from tws_maintenance.audit.results import Outcome, Rule, RuleResult
+from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES, Index
+from tws_maintenance.config.settings import IndexSettings, load_settings
+from tws_maintenance.constituents.audit_proposal import audit
 from tws_maintenance.constituents.promotion import Promotion, promote
 from tws_maintenance.constituents.proposal import STAGED, Proposal
 from tws_maintenance.constituents.stage import stage
+from tws_maintenance.core.atomic import TEMPORARY_SUFFIX
+from tws_maintenance.core.digest import sha256
 from tws_maintenance.demo.pages import Company, companies
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES, Index
-from tws_maintenance.receipt import Override, Receipt
-from tws_maintenance.run_mark import RunMark
-from tws_maintenance.settings import IndexSettings, load_settings
 from tws_maintenance.sources.model import Attempt, Gathered, RawCopy, SourceTable
-from tws_maintenance.storage.atomic import TEMPORARY_SUFFIX
-from tws_maintenance.storage.digest import sha256
-from tws_maintenance.verdict import Outcome, Rule, RuleResult
 from tws_maintenance_tests.support import table_of
 
 SP500, STI, HSI = (INDICES[key] for key in ("sp500", "sti", "hsi"))

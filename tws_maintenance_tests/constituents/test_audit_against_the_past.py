@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tws_maintenance.audit.receipt import Override, read_receipt
+from tws_maintenance.audit.results import Outcome
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import Index
 from tws_maintenance.constituents import rules
 from tws_maintenance.demo.pages import Company, companies
-from tws_maintenance.home import Home
-from tws_maintenance.indices import Index
-from tws_maintenance.receipt import Override, read_receipt
 from tws_maintenance.sources.model import DroppedRow, SourceTable
-from tws_maintenance.verdict import Outcome
 from tws_maintenance_tests.constituents.bench import (
     HSI,
     SP500,

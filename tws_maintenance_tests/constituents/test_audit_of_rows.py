@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
+from tws_maintenance.audit.results import Outcome, Rule
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import Index
 from tws_maintenance.constituents import rules
 from tws_maintenance.constituents.rules import staged_rules
 from tws_maintenance.demo.pages import Company, companies
-from tws_maintenance.home import Home
-from tws_maintenance.indices import Index
 from tws_maintenance.sources.model import SourceTable
-from tws_maintenance.verdict import Outcome, Rule
 from tws_maintenance_tests.constituents.bench import (
     HSI,
     SP500,

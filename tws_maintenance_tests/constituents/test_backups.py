@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.settings import RetentionSettings
 from tws_maintenance.constituents.backups import (
     SUMS,
     back_up,
@@ -16,10 +18,8 @@ from tws_maintenance.constituents.backups import (
     prune,
     read_backup,
 )
+from tws_maintenance.core.errors import BackupDamaged, BackupMissing
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.errors import BackupDamaged, BackupMissing
-from tws_maintenance.home import Home
-from tws_maintenance.settings import RetentionSettings
 from tws_maintenance_tests.constituents.bench import AT, HSI, STI, temporary_files, tree
 from tws_maintenance_tests.support import write_live
 

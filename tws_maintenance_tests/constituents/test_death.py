@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from tws_maintenance.config.home import Home
 from tws_maintenance.constituents.backups import SUMS
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.history import changes_of, read_history
 from tws_maintenance.constituents.promotion import finish_promotion
 from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.constituents.publishing import read_intent
+from tws_maintenance.core.digest import sha256
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.home import Home
-from tws_maintenance.recovery import clear_temporary_files
-from tws_maintenance.storage.digest import sha256
+from tws_maintenance.runs.recovery import clear_temporary_files
 from tws_maintenance_tests.constituents.bench import (
     STI,
     promoted,

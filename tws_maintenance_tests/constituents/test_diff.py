@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tws_maintenance.constituents.csv_file import Row
 from tws_maintenance.constituents.diff import (
     Changes,
     FieldChange,
@@ -12,7 +13,6 @@ from tws_maintenance.constituents.diff import (
     company_key,
     compare,
 )
-from tws_maintenance.constituents.live import Row
 
 
 def row(symbol: str, security: str, sector: str = "", sub_industry: str = "") -> Row:

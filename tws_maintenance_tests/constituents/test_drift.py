@@ -2,10 +2,10 @@
 
 import pytest
 
+from tws_maintenance.config.home import Home
 from tws_maintenance.constituents.drift import find_drift
+from tws_maintenance.core.digest import sha256
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.home import Home
-from tws_maintenance.storage.digest import sha256
 from tws_maintenance_tests.constituents.bench import (
     STI,
     promoted,

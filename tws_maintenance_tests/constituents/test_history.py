@@ -4,6 +4,8 @@ from datetime import date
 
 import pytest
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.constituents.csv_file import Row
 from tws_maintenance.constituents.history import (
     COLUMNS,
     Change,
@@ -15,10 +17,8 @@ from tws_maintenance.constituents.history import (
     settled,
     to_csv,
 )
-from tws_maintenance.constituents.live import Row
+from tws_maintenance.core.errors import HistoryError
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.errors import HistoryError
-from tws_maintenance.home import Home
 from tws_maintenance_tests.constituents.bench import (
     STI,
     promoted,

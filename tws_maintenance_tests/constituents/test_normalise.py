@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from tws_maintenance.constituents.live import LiveFile, Row, parse_live, to_csv
+from tws_maintenance.config.indices import Index
+from tws_maintenance.constituents.csv_file import LiveFile, Row, parse_live, to_csv
 from tws_maintenance.constituents.normalise import Normalised, normalise
 from tws_maintenance.demo.pages import Company
-from tws_maintenance.indices import Index
 from tws_maintenance_tests.constituents.bench import HSI, SP500, STI
 from tws_maintenance_tests.support import table_of
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.constituents.csv_file import parse_live
 from tws_maintenance.constituents.generation import read_generation
-from tws_maintenance.constituents.live import parse_live
 from tws_maintenance.constituents.publishing import read_intent
+from tws_maintenance.core.digest import sha256
+from tws_maintenance.core.errors import HistoryError, PromotionFailed
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.errors import HistoryError, PromotionFailed
-from tws_maintenance.home import Home
-from tws_maintenance.storage.digest import sha256
 from tws_maintenance_tests.constituents.bench import (
     HSI,
     STI,

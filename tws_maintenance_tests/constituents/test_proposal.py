@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tws_maintenance.config.home import Home
 from tws_maintenance.constituents.proposal import (
     RAW,
     RECORD,
@@ -14,9 +15,8 @@ from tws_maintenance.constituents.proposal import (
     proposal_ids,
     read_proposal,
 )
+from tws_maintenance.core.errors import ProposalMissing
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.errors import ProposalMissing
-from tws_maintenance.home import Home
 from tws_maintenance.sources.model import DroppedRow, KnownCopy
 from tws_maintenance_tests.constituents.bench import HSI, PAGE, STI, staged
 from tws_maintenance_tests.support import table_of, write_live

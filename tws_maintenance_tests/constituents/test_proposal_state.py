@@ -4,14 +4,14 @@ from datetime import timedelta
 
 import pytest
 
+from tws_maintenance.audit.receipt import RECORD as RECEIPT
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.settings import load_settings
 from tws_maintenance.constituents.proposal import RECORD
 from tws_maintenance.constituents.proposal_state import State, find_state, newest_states
 from tws_maintenance.constituents.publishing import RECORD as PROMOTION
+from tws_maintenance.core.errors import Refusal, UsageError
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.errors import Refusal, UsageError
-from tws_maintenance.home import Home
-from tws_maintenance.receipt import RECORD as RECEIPT
-from tws_maintenance.settings import load_settings
 from tws_maintenance_tests.constituents.bench import (
     AT,
     HSI,

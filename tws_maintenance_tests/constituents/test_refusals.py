@@ -8,10 +8,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from tws_maintenance import receipt as receipts
+from tws_maintenance.audit import receipt as receipts
+from tws_maintenance.audit.receipt import Override
+from tws_maintenance.config.home import Home
 from tws_maintenance.constituents.proposal import RECORD
-from tws_maintenance.demo.pages import companies
-from tws_maintenance.errors import (
+from tws_maintenance.core.errors import (
     LockHeld,
     ProposalMissing,
     ProposalStale,
@@ -20,8 +21,7 @@ from tws_maintenance.errors import (
     ProposalUsed,
     Refusal,
 )
-from tws_maintenance.home import Home
-from tws_maintenance.receipt import Override
+from tws_maintenance.demo.pages import companies
 from tws_maintenance_tests.constituents.bench import (
     HSI,
     STI,
@@ -40,7 +40,7 @@ from tws_maintenance_tests.support import TIMEOUT_SECONDS, write_live
 HOLDER = """
 import sys
 from pathlib import Path
-from tws_maintenance.storage.locks import hold
+from tws_maintenance.core.locks import hold
 with hold(Path(sys.argv[1]), wait_seconds=5, holder="run of a colleague"):
     print("held", flush=True)
     sys.stdin.read()

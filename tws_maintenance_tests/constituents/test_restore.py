@@ -2,17 +2,17 @@
 
 import pytest
 
-from tws_maintenance.constituents.audit import audit
+from tws_maintenance.audit.receipt import Override, Receipt
+from tws_maintenance.audit.results import Outcome
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.settings import load_settings
+from tws_maintenance.constituents.audit_proposal import audit
 from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.constituents.rules import COUNT_CHANGE
 from tws_maintenance.constituents.stage import stage_backup
+from tws_maintenance.core.digest import sha256
+from tws_maintenance.core.errors import LiveFileError, ProposalStale
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.errors import LiveFileError, ProposalStale
-from tws_maintenance.home import Home
-from tws_maintenance.receipt import Override, Receipt
-from tws_maintenance.settings import load_settings
-from tws_maintenance.storage.digest import sha256
-from tws_maintenance.verdict import Outcome
 from tws_maintenance_tests.constituents.bench import (
     NO_OVERRIDE,
     STI,

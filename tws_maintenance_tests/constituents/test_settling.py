@@ -8,19 +8,19 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tws_maintenance.config.home import Home
 from tws_maintenance.constituents.drift import find_drift
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.history import changes_of, read_history
 from tws_maintenance.constituents.promotion import finish_promotion
 from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.constituents.publishing import Settled, read_intent
+from tws_maintenance.core.errors import ProposalUsed
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.errors import ProposalUsed
-from tws_maintenance.home import Home
-from tws_maintenance.recovery import clear_temporary_files, recover
 from tws_maintenance.reports.record import EntryPoint
 from tws_maintenance.reports.store import read_report, reserve
-from tws_maintenance.run_record import RunRequest
+from tws_maintenance.runs.recorder import RunRequest
+from tws_maintenance.runs.recovery import clear_temporary_files, recover
 from tws_maintenance_tests.constituents.bench import (
     STI,
     mark,
@@ -50,10 +50,10 @@ import json, os, sys
 from datetime import datetime
 from pathlib import Path
 from tws_maintenance.constituents.promotion import promote
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
-from tws_maintenance.run_mark import RunMark
-from tws_maintenance.settings import load_settings
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.config.settings import load_settings
 
 def end_at(suffix):
     renames = []

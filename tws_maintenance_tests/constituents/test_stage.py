@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from tws_maintenance.constituents.live import parse_live
+from tws_maintenance.config.home import Home
+from tws_maintenance.constituents.csv_file import parse_live
 from tws_maintenance.constituents.proposal import RAW, RECORD
 from tws_maintenance.constituents.stage import stage
+from tws_maintenance.core.digest import sha256
+from tws_maintenance.core.errors import LiveFileError, PageChanged, SourceUnreachable
 from tws_maintenance.demo.pages import Company, companies
-from tws_maintenance.errors import LiveFileError, PageChanged, SourceUnreachable
-from tws_maintenance.home import Home
 from tws_maintenance.sources.model import Attempt, Gathered
-from tws_maintenance.storage.digest import sha256
 from tws_maintenance_tests.constituents.bench import (
     HSI,
     PAGE,

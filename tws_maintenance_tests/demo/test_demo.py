@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import requests
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
 from tws_maintenance_tests.support import Program, table_of
 
 

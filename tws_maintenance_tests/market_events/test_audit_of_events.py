@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from tws_maintenance.audit.results import Outcome, Rule, RuleResult
 from tws_maintenance.market_events import rules
 from tws_maintenance.market_events.audit import judge
 from tws_maintenance.market_events.model import Answer, Event, EventType, SymbolOutcome, Window
-from tws_maintenance.verdict import Outcome, Rule, RuleResult
 
 NOW = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
 NEW_YORK = "America/New_York"

@@ -7,9 +7,11 @@ from functools import cache
 
 import pytest
 
-from tws_maintenance.errors import SourceError
-from tws_maintenance.indices import VENUES
-from tws_maintenance.market_events.calendars import (
+from tws_maintenance.config.indices import VENUES
+from tws_maintenance.config.venues import XHKG, XNYS, XSES, Venue
+from tws_maintenance.core.errors import SourceError
+from tws_maintenance.market_events.model import Confidence, Event, EventType, Window
+from tws_maintenance.market_events.providers.calendars import (
     Day,
     SecondOpinion,
     VenueCalendar,
@@ -20,8 +22,6 @@ from tws_maintenance.market_events.calendars import (
     known_until,
     may_be_open,
 )
-from tws_maintenance.market_events.model import Confidence, Event, EventType, Window
-from tws_maintenance.venues import XHKG, XNYS, XSES, Venue
 
 # As an error, what pandas warns of inside exchange_calendars would cost the comparison.
 pytestmark = pytest.mark.filterwarnings("error")

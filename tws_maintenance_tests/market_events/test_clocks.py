@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tws_maintenance.indices import VENUES
+from tws_maintenance.config.indices import VENUES
+from tws_maintenance.config.venues import XHKG, XNYS, XSES, Venue
 from tws_maintenance.market_events.clocks import VenueState, clock, clocks
-from tws_maintenance.venues import XHKG, XNYS, XSES, Venue
 
 OPEN, LUNCH, CLOSED, UNKNOWN = VenueState
 NOT_TOLD = None

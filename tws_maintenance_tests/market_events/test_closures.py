@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from tws_maintenance.errors import UsageError
-from tws_maintenance.home import Home
-from tws_maintenance.market_events import closures
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.settings import Settings
+from tws_maintenance.config.venues import XHKG, XNYS, XSES, Venue
+from tws_maintenance.core.errors import UsageError
 from tws_maintenance.market_events.agenda import read_agenda, read_calendar
-from tws_maintenance.market_events.calendars import Day, is_closed_day, may_be_open
 from tws_maintenance.market_events.clocks import VenueState, clock
-from tws_maintenance.market_events.closures import Closure, UnknownClosure
 from tws_maintenance.market_events.diff import compare
 from tws_maintenance.market_events.model import (
     CALENDARS,
@@ -25,10 +24,11 @@ from tws_maintenance.market_events.model import (
     StoredEvent,
     Window,
 )
-from tws_maintenance.market_events.store import EventStore
-from tws_maintenance.offpeak import opened
-from tws_maintenance.settings import Settings
-from tws_maintenance.venues import XHKG, XNYS, XSES, Venue
+from tws_maintenance.market_events.providers import closures
+from tws_maintenance.market_events.providers.calendars import Day, is_closed_day, may_be_open
+from tws_maintenance.market_events.providers.closures import Closure, UnknownClosure
+from tws_maintenance.market_events.store.event_store import EventStore
+from tws_maintenance.operations.policy import opened
 
 # A Friday; the closure is of a Thursday thirteen days later.
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -6,9 +6,15 @@ from datetime import UTC, date, datetime, time
 
 import pytest
 
-from tws_maintenance.errors import PageChanged
-from tws_maintenance.market_events.fomc import PAGE_PATH, Calendar, MeetingKind, events, parse
+from tws_maintenance.core.errors import PageChanged
 from tws_maintenance.market_events.model import Confidence, Event, EventType
+from tws_maintenance.market_events.providers.fomc import (
+    PAGE_PATH,
+    Calendar,
+    MeetingKind,
+    events,
+    parse,
+)
 
 URL = f"https://www.federalreserve.gov{PAGE_PATH}"
 TODAY = date(2026, 11, 22)

@@ -5,8 +5,8 @@ from datetime import date
 
 import pytest
 
-from tws_maintenance.errors import PageChanged
-from tws_maintenance.market_events.fomc import Calendar, MeetingKind, events, parse
+from tws_maintenance.core.errors import PageChanged
+from tws_maintenance.market_events.providers.fomc import Calendar, MeetingKind, events, parse
 from tws_maintenance_tests.support import page_file
 
 RECORDED_ON = date(2026, 4, 8)

@@ -7,7 +7,7 @@ import pytest
 
 from tws_maintenance.market_events.last_sync import doubts, last_sync, moved_lately
 from tws_maintenance.market_events.model import PROVIDERS, EventType
-from tws_maintenance.market_events.tables import SyncLog
+from tws_maintenance.market_events.store.tables import SyncLog
 
 AT = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
 ASKED = {"AAPL": "ok", "MSFT": "no_event"}

@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.config.settings import load_settings
+from tws_maintenance.core.errors import UsageError
 from tws_maintenance.demo.pages import Company
-from tws_maintenance.errors import UsageError
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
 from tws_maintenance.market_events.scope import Scope, resolve
 from tws_maintenance.market_events.watchlist import add
-from tws_maintenance.settings import load_settings
 from tws_maintenance_tests.support import write_live
 
 AT = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)

@@ -11,14 +11,14 @@ from datetime import date, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, event
 
-from tws_maintenance.errors import StoreError
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
+from tws_maintenance.core.errors import StoreError
 from tws_maintenance.market_events.model import (
     EventStatus,
     Pair,
     StoredEvent,
 )
-from tws_maintenance.market_events.store import EventStore
+from tws_maintenance.market_events.store.event_store import EventStore
 from tws_maintenance_tests.market_events.store_support import (
     AT,
     LATER,

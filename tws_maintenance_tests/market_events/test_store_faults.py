@@ -15,12 +15,12 @@ import pytest
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
-from tws_maintenance.errors import StoreError
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.settings import Settings
+from tws_maintenance.core.errors import StoreError
 from tws_maintenance.market_events.model import EventStatus
-from tws_maintenance.market_events.schema import VERSION_TABLE
-from tws_maintenance.market_events.store import EventStore
-from tws_maintenance.settings import Settings
+from tws_maintenance.market_events.store.event_store import EventStore
+from tws_maintenance.market_events.store.schema import VERSION_TABLE
 from tws_maintenance_tests.disks import mounted
 from tws_maintenance_tests.market_events.store_support import (
     AT,

@@ -12,11 +12,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import NullPool, create_engine
 
-from tws_maintenance.errors import StoreError
+from tws_maintenance.core.errors import StoreError
 from tws_maintenance.market_events.model import Pair
-from tws_maintenance.market_events.schema import HEAD, REVISIONS, VERSION_TABLE
-from tws_maintenance.market_events.store import EventStore
-from tws_maintenance.market_events.tables import METADATA
+from tws_maintenance.market_events.store.event_store import EventStore
+from tws_maintenance.market_events.store.schema import HEAD, REVISIONS, VERSION_TABLE
+from tws_maintenance.market_events.store.tables import METADATA
 from tws_maintenance_tests.market_events.store_support import (
     AT,
     LATER,
@@ -97,7 +97,7 @@ def test_the_migrated_schema_is_the_one_of_the_tables(event_database: EventDatab
 
 def test_every_revision_is_known_by_name() -> None:
     config = Config()
-    config.set_main_option("script_location", "tws_maintenance.market_events:migrations")
+    config.set_main_option("script_location", "tws_maintenance.market_events.store:migrations")
     revisions = [one.revision for one in ScriptDirectory.from_config(config).walk_revisions()]
     assert tuple(reversed(revisions)) == REVISIONS
     assert revisions[0] == HEAD
@@ -158,9 +158,9 @@ def test_alembic_is_only_loaded_for_a_migration(sqlite_database: EventDatabase) 
     program = """
 import sys
 from pathlib import Path
-from tws_maintenance.home import Home
-from tws_maintenance.market_events.store import EventStore
-from tws_maintenance.settings import Settings
+from tws_maintenance.config.home import Home
+from tws_maintenance.market_events.store.event_store import EventStore
+from tws_maintenance.config.settings import Settings
 store = EventStore(Home(Path(sys.argv[1])), Settings())
 store.prepare()
 print(len(store.read()), "alembic" in sys.modules)
@@ -309,7 +309,9 @@ def test_processes_that_store_at_once_wait_for_each_other(event_database: EventD
 
 
 def test_the_migrations_are_modules_of_the_package() -> None:
-    folder = Path(sys.modules["tws_maintenance.market_events.store"].__file__ or "").parent
+    folder = Path(
+        sys.modules["tws_maintenance.market_events.store.event_store"].__file__ or ""
+    ).parent
     versions = folder / "migrations" / "versions"
     assert {one.name for one in versions.glob("*.py")} == {
         "__init__.py",

@@ -9,7 +9,10 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from tws_maintenance.errors import LockHeld, ProposalUnaudited
+from tws_maintenance.audit.receipt import NO_OVERRIDE, Override, read_receipt
+from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.core.errors import LockHeld, ProposalUnaudited
+from tws_maintenance.core.locks import hold
 from tws_maintenance.market_events import sync
 from tws_maintenance.market_events.audit import audit
 from tws_maintenance.market_events.export import to_icalendar
@@ -24,11 +27,8 @@ from tws_maintenance.market_events.model import (
     Window,
 )
 from tws_maintenance.market_events.proposal import RAW, STAGED
-from tws_maintenance.market_events.store import EventStore
+from tws_maintenance.market_events.store.event_store import EventStore
 from tws_maintenance.market_events.sync import Synced
-from tws_maintenance.receipt import NO_OVERRIDE, Override, read_receipt
-from tws_maintenance.run_mark import RunMark
-from tws_maintenance.storage.locks import hold
 from tws_maintenance_tests.postgres import EventDatabase
 
 NOW = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.core.errors import UsageError
 from tws_maintenance.demo.pages import Company
-from tws_maintenance.errors import UsageError
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
 from tws_maintenance.market_events.watchlist import (
     NO_SYMBOL,
     Watched,
@@ -30,8 +30,8 @@ ADDED = "2026-11-22T18:30:00.000Z"
 ADDER = """
 import sys
 from pathlib import Path
-from tws_maintenance.clock import utc_now
-from tws_maintenance.home import Home
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.config.home import Home
 from tws_maintenance.market_events.watchlist import add
 
 home = Home(Path(sys.argv[1]))

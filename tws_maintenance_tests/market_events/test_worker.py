@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 import psutil
 import pytest
 
-from tws_maintenance.clock import utc_now
+from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.settings import Settings
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.core.errors import AuditFailed
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.errors import AuditFailed
-from tws_maintenance.home import Home
 from tws_maintenance.market_events.model import Window
-from tws_maintenance.market_events.providers import Question
-from tws_maintenance.market_events.worker import EventsWorker
-from tws_maintenance.run_mark import RunMark
-from tws_maintenance.settings import Settings
+from tws_maintenance.market_events.providers.fetching import Question
+from tws_maintenance.market_events.providers.worker import EventsWorker
 from tws_maintenance_tests.pipeline.support import until
 from tws_maintenance_tests.sources.faulty_server import FaultyServer, silence
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tws_maintenance.errors import PageChanged
-from tws_maintenance.market_events.markets import venue_of
+from tws_maintenance.config.markets import venue_of
+from tws_maintenance.config.venues import XHKG, XNYS, XSES, Venue
+from tws_maintenance.core.errors import PageChanged
 from tws_maintenance.market_events.model import Confidence, Event, EventType
-from tws_maintenance.market_events.yahoo import parse, silent_types
-from tws_maintenance.venues import XHKG, XNYS, XSES, Venue
+from tws_maintenance.market_events.providers.yahoo import parse, silent_types
 from tws_maintenance_tests.support import SHARED
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from yfinance.data import SingletonMeta
 
-from tws_maintenance.clock import utc_now
+from tws_maintenance.config.settings import EventSettings, HttpSettings
+from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.events import as_json, calendar_events
 from tws_maintenance.demo.server import QUOTE_PATH, PageServer
 from tws_maintenance.market_events.model import Answer, EventType
-from tws_maintenance.market_events.yahoo_client import YahooClient
-from tws_maintenance.settings import EventSettings, HttpSettings
+from tws_maintenance.market_events.providers.yahoo_client import YahooClient
 from tws_maintenance_tests.sources.faulty_server import (
     Asked,
     Endless,

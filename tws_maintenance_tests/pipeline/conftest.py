@@ -2,8 +2,8 @@
 
 import pytest
 
-from tws_maintenance.home import HOME_VARIABLE, Home
-from tws_maintenance.settings import Settings
+from tws_maintenance.config.home import HOME_VARIABLE, Home
+from tws_maintenance.config.settings import Settings
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from typing import Any
 
 import dagster as dg
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
 from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance_tests.support import environment_of, quiet_environment

@@ -8,17 +8,17 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from tws_maintenance.clock import utc_now
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, VENUES
+from tws_maintenance.config.settings import AutomationSettings, NoticeSettings, RetentionSettings
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.core.errors import SettingsError
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.errors import SettingsError
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES, MARKET_EVENTS, VENUES
 from tws_maintenance.pipeline.automation import offpeak_tick, scheduled_tick
 from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.instance import open_instance
-from tws_maintenance.pipeline.situation import busy_tasks
-from tws_maintenance.settings import AutomationSettings, NoticeSettings, RetentionSettings
+from tws_maintenance.pipeline.tick_context import busy_tasks
 from tws_maintenance_tests.constituents.bench import configure
 from tws_maintenance_tests.killing import KILLED, Job, Moment, carry_out
 from tws_maintenance_tests.support import (

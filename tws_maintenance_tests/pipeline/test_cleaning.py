@@ -12,24 +12,25 @@ import dagster as dg
 import pytest
 from filelock import FileLock
 
-from tws_maintenance.clock import utc_now
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import CONSTITUENT_TASKS, INDICES
+from tws_maintenance.config.settings import load_settings
+from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import Home
-from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES
-from tws_maintenance.pipeline import cleaning, names
+from tws_maintenance.pipeline import asset_keys as names
+from tws_maintenance.pipeline import cleaning
 from tws_maintenance.pipeline.cleaning import clean_runs
 from tws_maintenance.pipeline.definitions import build_definitions
+from tws_maintenance.pipeline.execution import create_run, execute
 from tws_maintenance.pipeline.instance import open_instance
-from tws_maintenance.pipeline.observe import audits, refreshes, run_view, runs_in_progress
 from tws_maintenance.pipeline.reconcile import reconcile
-from tws_maintenance.pipeline.runs import create_run, execute
+from tws_maintenance.pipeline.run_history import audits, refreshes, run_view, runs_in_progress
 from tws_maintenance.pipeline.tags import HOME_TAG, HOST_TAG, PROCESS_TAG, host_id
-from tws_maintenance.reports.shelf import ReportShelf
+from tws_maintenance.reports.catalog import ReportShelf
 from tws_maintenance.reports.status import overview
 from tws_maintenance.reports.store import is_refresh
-from tws_maintenance.run_spec import RunSpec
-from tws_maintenance.settings import load_settings
+from tws_maintenance.runs.run_spec import RunSpec
 from tws_maintenance_tests.constituents.bench import configure
 from tws_maintenance_tests.disks import mounted
 from tws_maintenance_tests.support import TIMEOUT_SECONDS, Program, reports_of, write_live

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tws_maintenance.clock import utc_now
+from tws_maintenance.config.home import Home
+from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.home import Home
 from tws_maintenance.pipeline.cleaning import clean_runs
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance_tests.disks import mounted

@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.constituents.backups import list_backups
+from tws_maintenance.constituents.csv_file import parse_live
 from tws_maintenance.constituents.history import changes_of, members_on, read_history
-from tws_maintenance.constituents.live import parse_live
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.indices import INDICES
 from tws_maintenance.reports.verification import verify_chain
 from tws_maintenance_tests.constituents.bench import temporary_files
 from tws_maintenance_tests.pipeline.support import good_pages, web_environment

@@ -18,13 +18,13 @@ from dagster._core.scheduler.instigation import (
     TickStatus,
 )
 
+from tws_maintenance.config.home import HOME_VARIABLE, Home
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import HOME_VARIABLE, Home
-from tws_maintenance.indices import INDICES
-from tws_maintenance.notices.channels import FILE
+from tws_maintenance.operations.notices.channels import FILE
 from tws_maintenance.pipeline.instance import VARIABLE, open_instance
-from tws_maintenance_tests.notices.servers import Webhook
+from tws_maintenance_tests.operations.notices.servers import Webhook
 from tws_maintenance_tests.pipeline.support import (
     LOCATION,
     good_pages,

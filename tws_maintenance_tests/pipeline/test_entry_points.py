@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.core.system_user import operating_system_user
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
-from tws_maintenance.system_user import operating_system_user
 from tws_maintenance_tests.pipeline.support import (
     LOCATION,
     good_pages,

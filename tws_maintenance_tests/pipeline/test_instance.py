@@ -8,12 +8,12 @@ import pytest
 import yaml
 from dagster._core.run_coordinator import DefaultRunCoordinator
 
-from tws_maintenance.errors import HomeError
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
+from tws_maintenance.core.errors import HomeError
 from tws_maintenance.pipeline.event_log import SqliteEventLog
+from tws_maintenance.pipeline.execution import execute
 from tws_maintenance.pipeline.instance import CONFIGURATION, open_instance, prepare
-from tws_maintenance.pipeline.runs import execute
-from tws_maintenance.run_spec import RunSpec
+from tws_maintenance.runs.run_spec import RunSpec
 from tws_maintenance_tests.pipeline.support import LOCATION
 from tws_maintenance_tests.support import Program, reports_of
 
@@ -22,7 +22,7 @@ FIRST_OPENING = """
 import uuid
 
 import dagster as dg
-from tws_maintenance.home import find_home
+from tws_maintenance.config.home import find_home
 from tws_maintenance.pipeline.instance import open_instance
 
 with open_instance(find_home()) as instance:

@@ -14,25 +14,25 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from tws_maintenance.config.home import HOME_VARIABLE, Home
+from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, TASK_GROUPS
+from tws_maintenance.core.errors import HomeError, UsageError
+from tws_maintenance.core.system_user import operating_system_user
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.errors import HomeError, UsageError
-from tws_maintenance.home import HOME_VARIABLE, Home
-from tws_maintenance.indices import INDICES, MARKET_EVENTS, TASK_GROUPS
 from tws_maintenance.pipeline.definitions import build_definitions
+from tws_maintenance.pipeline.execution import create_run
 from tws_maintenance.pipeline.instance import VARIABLE, open_instance
 from tws_maintenance.pipeline.launching import launch
 from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.run_process import hand_over, start_process
-from tws_maintenance.pipeline.runs import create_run
 from tws_maintenance.pipeline.tags import REPORT_ID_TAG
-from tws_maintenance.recovery import recover, run_lock
 from tws_maintenance.reports.record import EntryPoint
 from tws_maintenance.reports.store import note_of, reservations, reserve
 from tws_maintenance.reports.verification import verify_chain
-from tws_maintenance.run_record import RunRequest
-from tws_maintenance.run_spec import RunSpec
-from tws_maintenance.system_user import operating_system_user
+from tws_maintenance.runs.recorder import RunRequest
+from tws_maintenance.runs.recovery import recover, run_lock
+from tws_maintenance.runs.run_spec import RunSpec
 from tws_maintenance_tests.constituents.bench import AT
 from tws_maintenance_tests.killing import KILLED
 from tws_maintenance_tests.pipeline.support import (

@@ -8,22 +8,22 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from tws_maintenance.clock import utc_now
+from tws_maintenance.config.home import HOME_VARIABLE, Home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.core.errors import LockHeld
+from tws_maintenance.core.locks import hold
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.errors import LockHeld
-from tws_maintenance.home import HOME_VARIABLE, Home
-from tws_maintenance.indices import INDICES
-from tws_maintenance.notices.channels import FILE, NoticeFailed
+from tws_maintenance.operations.notices.channels import FILE, NoticeFailed
 from tws_maintenance.pipeline import notifying
 from tws_maintenance.pipeline.definitions import build_definitions
+from tws_maintenance.pipeline.execution import create_run
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.notifying import look_and_tell
-from tws_maintenance.pipeline.runs import create_run
-from tws_maintenance.run_spec import RunSpec
-from tws_maintenance.storage.locks import hold
+from tws_maintenance.runs.run_spec import RunSpec
 from tws_maintenance_tests.disks import mounted
-from tws_maintenance_tests.notices.servers import MailServer, Webhook
+from tws_maintenance_tests.operations.notices.servers import MailServer, Webhook
 from tws_maintenance_tests.pipeline.support import run_job
 from tws_maintenance_tests.unattended import dry_run, refreshed, synced
 

@@ -16,18 +16,18 @@ import pytest
 from filelock import FileLock
 
 from tws_maintenance.cli.context import entering_home
+from tws_maintenance.config.home import HOME_VARIABLE, Home
+from tws_maintenance.config.indices import CONSTITUENT_TASKS, INDICES
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import HOME_VARIABLE, Home
-from tws_maintenance.indices import CONSTITUENT_TASKS, INDICES
 from tws_maintenance.pipeline.definitions import build_definitions
+from tws_maintenance.pipeline.execution import execute
 from tws_maintenance.pipeline.instance import VARIABLE, open_instance
 from tws_maintenance.pipeline.reconcile import reconcile
-from tws_maintenance.pipeline.runs import execute
 from tws_maintenance.pipeline.tags import REPORT_ID_TAG
-from tws_maintenance.recovery import is_locked, recover, run_lock
 from tws_maintenance.reports.verification import verify_chain
-from tws_maintenance.run_spec import RunSpec
+from tws_maintenance.runs.recovery import is_locked, recover, run_lock
+from tws_maintenance.runs.run_spec import RunSpec
 from tws_maintenance_tests.constituents.bench import temporary_files
 from tws_maintenance_tests.killing import KILLED, STI_TASK, Job, Moment, carry_out
 from tws_maintenance_tests.pipeline.support import (
@@ -299,7 +299,7 @@ def test_a_run_that_failed_before_it_came_to_its_report_gets_one_and_only_one(
 
 RECONCILIATION = """
 import sys
-from tws_maintenance.home import find_home
+from tws_maintenance.config.home import find_home
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.reconcile import reconcile
 home = find_home()

@@ -17,12 +17,12 @@ from dagster._core.workspace.load_target import ModuleTarget
 from dagster._daemon import daemon as _the_daemon  # it imports the scheduler, not the reverse
 from dagster._scheduler.scheduler import launch_scheduled_runs
 
-from tws_maintenance.clock import utc_now
-from tws_maintenance.home import Home
-from tws_maintenance.offpeak import opened
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.venues import XNYS, XSES
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.operations.policy import opened
 from tws_maintenance.pipeline.cleaning import clean_ticks
 from tws_maintenance.pipeline.instance import open_instance
-from tws_maintenance.venues import XNYS, XSES
 from tws_maintenance_tests.pipeline.support import LOCATION, until
 from tws_maintenance_tests.support import reports_of
 

@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES, MARKET_EVENTS
 from tws_maintenance.demo.pages import Company, companies
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES, MARKET_EVENTS
 from tws_maintenance.pipeline.automation import offpeak_tick
 from tws_maintenance_tests.constituents.bench import configure, with_one
 from tws_maintenance_tests.unattended import KEYS, applied, dry_run, ended, refreshed, synced

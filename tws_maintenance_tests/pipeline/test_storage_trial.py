@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tws_maintenance.diagnosis import Finding
-from tws_maintenance.errors import HomeError, StoreError
-from tws_maintenance.home import Home
-from tws_maintenance.market_events.store import EventStore
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.settings import Settings, StorageSettings, load_settings
+from tws_maintenance.core.errors import HomeError, StoreError
+from tws_maintenance.market_events.store.event_store import EventStore
+from tws_maintenance.operations.doctor import Finding
 from tws_maintenance.pipeline.instance import CONFIGURATION, open_instance, prepare
 from tws_maintenance.pipeline.storage_trial import look_at_storage
-from tws_maintenance.settings import Settings, StorageSettings, load_settings
 from tws_maintenance_tests.disks import mounted
 from tws_maintenance_tests.market_events.test_store_faults import as_nobody
 from tws_maintenance_tests.postgres import PostgresServer

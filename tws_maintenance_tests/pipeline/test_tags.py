@@ -5,14 +5,14 @@ import signal
 
 import dagster as dg
 
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES, METADATA_VALIDATION
-from tws_maintenance.pipeline import names
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES, METADATA_VALIDATION
+from tws_maintenance.pipeline import asset_keys as names
 from tws_maintenance.pipeline.definitions import build_definitions
+from tws_maintenance.pipeline.execution import create_run
 from tws_maintenance.pipeline.instance import open_instance
-from tws_maintenance.pipeline.observe import run_view
 from tws_maintenance.pipeline.reconcile import may_be_alive, reconcile
-from tws_maintenance.pipeline.runs import create_run
+from tws_maintenance.pipeline.run_history import run_view
 from tws_maintenance.pipeline.tags import (
     HOME_TAG,
     HOST_TAG,
@@ -22,7 +22,7 @@ from tws_maintenance.pipeline.tags import (
     report_config,
 )
 from tws_maintenance.reports.record import EntryPoint
-from tws_maintenance.run_spec import RunSpec
+from tws_maintenance.runs.run_spec import RunSpec
 from tws_maintenance_tests.support import reports_of
 
 STI = INDICES["sti"]

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import requests
 
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
-from tws_maintenance.pipeline.checks import staged_check_keys
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.pipeline.asset_checks import staged_check_keys
 from tws_maintenance.pipeline.instance import prepare
 from tws_maintenance_tests.pipeline.support import (
     LOCATION,

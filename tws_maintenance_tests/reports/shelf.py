@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from tws_maintenance.clock import utc_text
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
+from tws_maintenance.core.clock import utc_text
 from tws_maintenance.reports.record import TaskResult, TaskStatus, new_details
 from tws_maintenance.reports.store import Reservation, reserve, write_report
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
+from tws_maintenance.core.digest import sha256
 from tws_maintenance.reports.chain import KEY, append
 from tws_maintenance.reports.store import report_path
-from tws_maintenance.storage.digest import sha256
 from tws_maintenance_tests.dying import deaths
 from tws_maintenance_tests.reports.shelf import AT, filed, result
 from tws_maintenance_tests.support import TIMEOUT_SECONDS
@@ -22,7 +22,7 @@ WRITER = """
 import sys
 from datetime import datetime
 from pathlib import Path
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
 from tws_maintenance_tests.reports.shelf import filed, result
 print("ready", flush=True)
 sys.stdin.readline()

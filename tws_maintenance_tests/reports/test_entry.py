@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
 from tws_maintenance.reports.entry import Entry, read_entry
 from tws_maintenance.reports.store import report_path
 from tws_maintenance_tests.reports.shelf import filed, report, result

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
 from tws_maintenance.reports.record import TaskResult, constituents_details, run_status
 from tws_maintenance.reports.store import report_path
 from tws_maintenance_tests.reports.shelf import AT, filed, result

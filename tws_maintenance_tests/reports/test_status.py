@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from tws_maintenance.clock import utc_text
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES, MARKET_EVENTS
+from tws_maintenance.config.settings import load_settings
+from tws_maintenance.core.clock import utc_text
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES, MARKET_EVENTS
 from tws_maintenance.reports.status import needs_attention, status
-from tws_maintenance.settings import load_settings
 from tws_maintenance_tests.constituents.bench import promoted, ready
 from tws_maintenance_tests.reports.shelf import AT, filed, result
 from tws_maintenance_tests.support import write_live

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tws_maintenance.errors import UsageError
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
+from tws_maintenance.core.errors import UsageError
+from tws_maintenance.reports.catalog import ReportShelf
 from tws_maintenance.reports.entry import Entry, read_entry
-from tws_maintenance.reports.shelf import ReportShelf
 from tws_maintenance.reports.store import (
     newest_reports,
     read_report,
@@ -28,7 +28,7 @@ RESERVER = """
 import sys
 from datetime import datetime
 from pathlib import Path
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
 from tws_maintenance.reports.store import reserve
 print("ready", flush=True)
 sys.stdin.readline()

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tws_maintenance.home import Home
-from tws_maintenance.settings import RobotSettings
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.settings import RobotSettings
 from tws_maintenance_tests.robot.stand_in import PASSWORD, StandInRobot
 
 

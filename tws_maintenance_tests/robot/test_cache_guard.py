@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from tws_maintenance.config.home import HOME_VARIABLE, Home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.core.atomic import to_json, write_whole
+from tws_maintenance.core.errors import UsageError
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.errors import UsageError
-from tws_maintenance.home import HOME_VARIABLE, Home
-from tws_maintenance.indices import INDICES
 from tws_maintenance.robot import CacheGuard
 from tws_maintenance.robot.cache_guard import EXTENSION, PATH
-from tws_maintenance.storage.atomic import to_json, write_whole
 from tws_maintenance_tests.robot.stand_in import StandInRobot
 from tws_maintenance_tests.support import write_live
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.settings import RobotSettings
 from tws_maintenance.robot.caches import confirm, warnings_of
 from tws_maintenance.robot.client import RobotClient
-from tws_maintenance.settings import RobotSettings
 from tws_maintenance_tests.robot.conftest import settings_of
 from tws_maintenance_tests.robot.stand_in import StandInRobot
 from tws_maintenance_tests.robot.test_cache_guard import publish

@@ -7,9 +7,9 @@ from contextlib import suppress
 
 import pytest
 
-from tws_maintenance.errors import RobotChanged, RobotError, RobotRefused, RobotUnreachable
+from tws_maintenance.config.settings import RobotSettings
+from tws_maintenance.core.errors import RobotChanged, RobotError, RobotRefused, RobotUnreachable
 from tws_maintenance.robot.client import RobotClient
-from tws_maintenance.settings import RobotSettings
 from tws_maintenance_tests.robot.conftest import settings_of
 from tws_maintenance_tests.robot.stand_in import StandInRobot, position
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tws_maintenance.console.backend import Backend
+from tws_maintenance.config.home import Home
 from tws_maintenance.console.mounting import mount_console
+from tws_maintenance.console.service import Backend
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import Home
 from tws_maintenance.pipeline.instance import VARIABLE
 from tws_maintenance_tests.console.support import API, ENOUGH, STI, error_of, point_to, report_of
 from tws_maintenance_tests.robot.stand_in import PASSWORD, StandInRobot

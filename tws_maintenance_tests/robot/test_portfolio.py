@@ -4,8 +4,9 @@ import threading
 
 import pytest
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.settings import RobotSettings, Settings
 from tws_maintenance.constituents.diff import Changes, Member
-from tws_maintenance.home import Home
 from tws_maintenance.market_events.scope import resolve
 from tws_maintenance.reports.record import TaskResult, constituents_details
 from tws_maintenance.reports.results import describe_impact
@@ -16,7 +17,6 @@ from tws_maintenance.robot.portfolio import (
     PortfolioReading,
     read_portfolio,
 )
-from tws_maintenance.settings import RobotSettings, Settings
 from tws_maintenance_tests.robot.conftest import settings_of
 from tws_maintenance_tests.robot.stand_in import StandInRobot, position
 

@@ -9,23 +9,23 @@ from typing import Any
 
 import pytest
 
-from tws_maintenance.clock import utc_now
-from tws_maintenance.home import Home
-from tws_maintenance.indices import MARKET_EVENTS
+from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import MARKET_EVENTS
+from tws_maintenance.config.settings import RobotSettings
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.market_events import robot_service as service
 from tws_maintenance.market_events.audit import audit
 from tws_maintenance.market_events.model import Window
+from tws_maintenance.market_events.robot_agenda import doubts_of, events_of, last_sync_of
+from tws_maintenance.market_events.robot_events import write_look
+from tws_maintenance.market_events.robot_service import Look
 from tws_maintenance.market_events.scope import Scope
 from tws_maintenance.market_events.upcoming import upcoming
 from tws_maintenance.reports.record import TaskResult, events_details
 from tws_maintenance.reports.robot_events import describe_look
-from tws_maintenance.robot import service
-from tws_maintenance.robot.agenda import doubts_of, events_of, last_sync_of
 from tws_maintenance.robot.answers import SyncLog, Upcoming
 from tws_maintenance.robot.client import RobotClient
-from tws_maintenance.robot.events import write_look
-from tws_maintenance.robot.service import Look
-from tws_maintenance.run_mark import RunMark
-from tws_maintenance.settings import RobotSettings
 from tws_maintenance_tests.robot.stand_in import ENRICHMENT, FED, HOLIDAYS, StandInRobot
 from tws_maintenance_tests.support import SHARED
 

@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tws_maintenance.clock import utc_now
-from tws_maintenance.errors import RobotChanged, RobotError
+from tws_maintenance.config.settings import RobotSettings
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.core.errors import RobotChanged, RobotError
+from tws_maintenance.market_events import robot_service as service
 from tws_maintenance.market_events.model import Window
-from tws_maintenance.robot import service
-from tws_maintenance.robot.answers import LogLine
-from tws_maintenance.robot.client import RobotClient
-from tws_maintenance.robot.service import (
+from tws_maintenance.market_events.robot_service import (
     Refreshed,
     RefreshingAlready,
     by_provider,
@@ -20,7 +19,8 @@ from tws_maintenance.robot.service import (
     gaps,
     last_lines,
 )
-from tws_maintenance.settings import RobotSettings
+from tws_maintenance.robot.answers import LogLine
+from tws_maintenance.robot.client import RobotClient
 from tws_maintenance_tests.robot.stand_in import (
     ENRICHMENT,
     FED,

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tws_maintenance.child_environment import child_environment
+from tws_maintenance.config.environment import child_environment
+from tws_maintenance.config.events_service import EventsService
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.settings import load_settings
+from tws_maintenance.core.errors import SettingsError
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.errors import SettingsError
-from tws_maintenance.home import Home
-from tws_maintenance.market_events.model import EventsService
 from tws_maintenance.pipeline.instance import VARIABLE
-from tws_maintenance.settings import load_settings
 from tws_maintenance_tests.console.shapes import faults_of
 from tws_maintenance_tests.console.support import API, Console, opened, point_to, until
 from tws_maintenance_tests.robot.stand_in import (

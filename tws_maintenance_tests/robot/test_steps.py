@@ -2,20 +2,20 @@
 
 import pytest
 
-from tws_maintenance.clock import utc_now
-from tws_maintenance.home import Home
-from tws_maintenance.indices import MARKET_EVENTS
+from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import MARKET_EVENTS
+from tws_maintenance.config.settings import RobotSettings
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.market_events import robot_service as service
 from tws_maintenance.market_events.model import Window
 from tws_maintenance.market_events.scope import Scope
-from tws_maintenance.reports.conclude import conclude
 from tws_maintenance.reports.event_words import event_lines, failed_providers
 from tws_maintenance.reports.events import settle_providers
+from tws_maintenance.reports.finalize import conclude
 from tws_maintenance.reports.record import TaskResult, TaskStatus, events_details
-from tws_maintenance.robot import service
 from tws_maintenance.robot.client import RobotClient
-from tws_maintenance.robot_steps import RobotEvents
-from tws_maintenance.run_mark import RunMark
-from tws_maintenance.settings import RobotSettings
+from tws_maintenance.runs.robot_steps import RobotEvents
 from tws_maintenance_tests.robot.stand_in import (
     ENRICHMENT,
     FED,

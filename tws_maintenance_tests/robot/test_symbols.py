@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from tws_maintenance.errors import UsageError
-from tws_maintenance.indices import DECLARED
+from tws_maintenance.config.indices import DECLARED
+from tws_maintenance.core.errors import UsageError
 from tws_maintenance.robot.symbols import yahoo_symbol
 
 CODES = {"D05": "D05.SI", "0700": "0700.HK"}
@@ -47,7 +47,7 @@ def test_what_is_of_no_known_market_is_refused(written: str) -> None:
 @pytest.mark.process
 def test_a_number_that_two_markets_have_is_reported_and_not_guessed() -> None:
     code = (
-        "from tws_maintenance.errors import UsageError\n"
+        "from tws_maintenance.core.errors import UsageError\n"
         "from tws_maintenance.robot.symbols import yahoo_symbol\n"
         "for text in ('700', '285A', '2269'):\n"
         "    try: print(yahoo_symbol(text, {'2269': '2269.T', '285A': '285A.T'}))\n"

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.events import as_json, calendar_events
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
 from tws_maintenance_tests.robot.stand_in import PASSWORD, StandInRobot, event, in_days, position
 from tws_maintenance_tests.support import Program, environment_of, reports_of, write_live
 from tws_maintenance_tests.warm import SOCKET_VARIABLE

@@ -2,12 +2,12 @@
 
 import pytest
 
-from tws_maintenance.clock import utc_now
-from tws_maintenance.errors import PageChanged
-from tws_maintenance.indices import INDICES
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.core.digest import sha256
+from tws_maintenance.core.errors import PageChanged
 from tws_maintenance.sources import wikipedia
 from tws_maintenance.sources.model import RawCopy, SourceTable
-from tws_maintenance.storage.digest import sha256
 
 
 def read(index_key: str, content: bytes) -> SourceTable:

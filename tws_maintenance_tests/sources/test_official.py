@@ -10,15 +10,15 @@ from typing import Any
 import openpyxl
 import pytest
 
-from tws_maintenance.clock import utc_now
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.core.digest import sha256
+from tws_maintenance.core.errors import PageChanged
 from tws_maintenance.demo.official import es3, hang_seng, spy
 from tws_maintenance.demo.pages import Company, companies
-from tws_maintenance.errors import PageChanged
-from tws_maintenance.indices import INDICES
 from tws_maintenance.sources import workbook
-from tws_maintenance.sources.gather import READERS
+from tws_maintenance.sources.fetching import READERS
 from tws_maintenance.sources.model import RawCopy, SourceTable
-from tws_maintenance.storage.digest import sha256
 from tws_maintenance_tests.support import page_file
 
 DAY = date(2026, 11, 24)

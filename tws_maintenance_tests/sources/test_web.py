@@ -7,12 +7,12 @@ from email.utils import format_datetime
 
 import pytest
 
-from tws_maintenance.clock import utc_now
-from tws_maintenance.errors import SourceRefused, SourceUnreachable
-from tws_maintenance.settings import HttpSettings
+from tws_maintenance.config.settings import HttpSettings
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.core.digest import sha256
+from tws_maintenance.core.errors import SourceRefused, SourceUnreachable
 from tws_maintenance.sources.model import KnownCopy
 from tws_maintenance.sources.web import WebClient
-from tws_maintenance.storage.digest import sha256
 from tws_maintenance_tests.sources.faulty_server import (
     Answer,
     Endless,

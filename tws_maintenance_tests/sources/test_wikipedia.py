@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies, page
-from tws_maintenance.indices import INDICES
 from tws_maintenance.sources.wikipedia import page_url, rest_url
 from tws_maintenance_tests.sources.reading import fault, html_page, html_table, read, sti_rows
 from tws_maintenance_tests.support import page_file

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
 from tws_maintenance_tests.console.browser.support import (
     PATIENCE_MS,
     Console,

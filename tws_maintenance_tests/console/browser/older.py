@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from tws_maintenance.clock import utc_now
-from tws_maintenance.constituents.live import to_csv
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.constituents.csv_file import to_csv
 from tws_maintenance.constituents.normalise import normalise
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.core.digest import sha256
 from tws_maintenance.sources import wikipedia
 from tws_maintenance.sources.model import RawCopy, SourceRow, SourceTable
-from tws_maintenance.storage.digest import sha256
 from tws_maintenance_tests.support import page_file
 
 PAGES = {

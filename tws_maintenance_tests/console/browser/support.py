@@ -12,9 +12,9 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
 from tws_maintenance_tests.pipeline.support import HELD_SECONDS, good_pages
 from tws_maintenance_tests.support import Program, free_port
 

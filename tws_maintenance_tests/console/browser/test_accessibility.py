@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.indices import INDICES
 from tws_maintenance_tests.console.browser.looking import faults_of
 from tws_maintenance_tests.console.browser.support import Console, Pages, Visits, press
 from tws_maintenance_tests.support import reports_of, write_live

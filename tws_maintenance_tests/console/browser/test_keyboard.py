@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.indices import INDICES
 from tws_maintenance_tests.console.browser.support import Console, Pages, Visits, press
 from tws_maintenance_tests.support import write_live
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from tws_maintenance.indices import INDICES
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance_tests.console.browser.support import (
     OVERVIEW,
     Console,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tws_maintenance.home import Home
+from tws_maintenance.config.home import Home
 from tws_maintenance_tests.console.browser.looking import faults_of
 from tws_maintenance_tests.console.browser.support import (
     OVERVIEW,

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tws_maintenance.console.presenting import CURVE_WIDTH
-from tws_maintenance.home import Home
-from tws_maintenance.indices import INDICES
-from tws_maintenance.storage.digest import sha256
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.console.pages.filters import CURVE_WIDTH
+from tws_maintenance.core.digest import sha256
 from tws_maintenance_tests.console.browser.older import write_older_lists
 from tws_maintenance_tests.console.browser.support import (
     Console,

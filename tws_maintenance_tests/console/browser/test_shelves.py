@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from tws_maintenance.clock import utc_now
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.events import as_json, calendar_events
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.indices import INDICES
 from tws_maintenance_tests.console.browser.support import (
     OVERVIEW,
     Console,

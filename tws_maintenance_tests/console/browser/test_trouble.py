@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import Company, companies, page
-from tws_maintenance.indices import INDICES
 from tws_maintenance_tests.console.browser.support import (
     OVERVIEW,
     Console,

@@ -1,0 +1,76 @@
+"""The receipt: the audit's verdict on exactly these bytes, without which nothing is promoted."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tws_maintenance.audit.results import Outcome, RuleResult, ValidationStatus, told
+from tws_maintenance.config.home import Home
+from tws_maintenance.core.atomic import write_json
+from tws_maintenance.core.errors import ProposalUnaudited
+
+RECORD = "receipt.json"
+
+
+@dataclass(frozen=True)
+class Override:
+    """An operator's word that a large change is right; it concerns the > 25 % rules alone."""
+
+    allow_large_change: bool = False
+    reason: str = ""
+
+
+NO_OVERRIDE = Override()
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The verdict on the bytes with `sha256`, and every rule's result."""
+
+    proposal_id: str
+    report_id: str
+    sha256: str
+    status: str
+    audited_at: str
+    allow_large_change: bool
+    reason: str
+    limits: dict[str, Any]
+    checks: tuple[RuleResult, ...]
+
+    @property
+    def has_passed(self) -> bool:
+        """Tell whether no rule failed."""
+        return self.status == ValidationStatus.PASSED
+
+    def messages(self, outcome: Outcome) -> list[str]:
+        """Return what the rules with that outcome say, each with its name."""
+        return told(self.checks, outcome)
+
+
+def write_receipt(home: Home, receipt: Receipt) -> None:
+    """Write the receipt into the folder of its proposal, whole."""
+    write_json(
+        home.proposal(receipt.proposal_id) / RECORD,
+        asdict(receipt) | {"checks": [check.to_dict() for check in receipt.checks]},
+    )
+
+
+def read_receipt(home: Home, proposal_id: str) -> Receipt:
+    """Read the receipt of a proposal.
+
+    Raises:
+        ProposalUnaudited: there is none, or it is damaged.
+    """
+    path = home.proposal(proposal_id) / RECORD
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        checks = tuple(
+            RuleResult(**c | {"outcome": Outcome(c["outcome"]), "cells": tuple(c["cells"])})
+            for c in value["checks"]
+        )
+        return Receipt(**value | {"checks": checks})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ProposalUnaudited(
+            f"Proposal {proposal_id} has no readable receipt, so no audit has passed it "
+            f"({type(error).__name__}). Run a dry run again and promote that one."
+        ) from error

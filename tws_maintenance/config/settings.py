@@ -1,0 +1,223 @@
+"""The only reader of the environment and of maintenance.toml.
+
+Every setting has a default that works. An unknown key or a bad value is an error that names it,
+wherever it stands: a threshold with a typing error must not silently be the default.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Self
+
+import pydantic_settings
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from tws_maintenance.config.environment import PREFIX, SECRETS
+from tws_maintenance.config.events_service import EventsService
+from tws_maintenance.config.home import HOME_VARIABLE, Home
+from tws_maintenance.config.indices import DECLARED, INDICES, Index
+from tws_maintenance.config.sections import (
+    LOOPBACK_HOSTS,
+    AutomationSettings,
+    ConsoleSettings,
+    EventSettings,
+    HttpSettings,
+    IndexSettings,
+    LockSettings,
+    NoticeSettings,
+    ProposalSettings,
+    RetentionSettings,
+    RobotSettings,
+    StorageSettings,
+)
+from tws_maintenance.core.errors import SettingsError
+
+# The sections are read from here: where they are declared concerns nobody.
+__all__ = [
+    "LOOPBACK_HOSTS",
+    "AutomationSettings",
+    "ConsoleSettings",
+    "EventSettings",
+    "HttpSettings",
+    "IndexSettings",
+    "LockSettings",
+    "NoticeSettings",
+    "ProposalSettings",
+    "RetentionSettings",
+    "RobotSettings",
+    "Settings",
+    "StorageSettings",
+    "load_settings",
+]
+
+
+class Settings(BaseSettings):
+    """All settings of a home, from the environment first, then maintenance.toml."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    indices: dict[str, IndexSettings] = Field(default_factory=dict)
+    proposals: ProposalSettings = ProposalSettings()
+    http: HttpSettings = HttpSettings()
+    events: EventSettings = EventSettings()
+    storage: StorageSettings = StorageSettings()
+    robot: RobotSettings = RobotSettings()
+    locks: LockSettings = LockSettings()
+    retention: RetentionSettings = RetentionSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    automation: AutomationSettings = AutomationSettings()
+    notices: NoticeSettings = NoticeSettings()
+
+    @field_validator("indices")
+    @classmethod
+    def _names_known_indices(cls, value: dict[str, IndexSettings]) -> dict[str, IndexSettings]:
+        for key, found in value.items():
+            if key not in DECLARED:
+                raise ValueError(f"unknown index {key!r}; known: {', '.join(DECLARED)}")
+            _refuse_unknown_sources(DECLARED[key], found)
+            _refuse_what_switches_nothing(DECLARED[key], found)
+        return value
+
+    @model_validator(mode="after")
+    def _has_the_service_that_it_names(self) -> Self:
+        if self.events.service == EventsService.ROBOT and not self.robot.url:
+            raise ValueError('[events] service = "robot" needs [robot] url, the robot\'s address')
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings' own signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over what `load_settings` read from the file."""
+        return (env_settings, init_settings)
+
+    @property
+    def events_url(self) -> str:
+        """The database of events: its own, else Dagster's; "" for the file in the home."""
+        return self.events.database_url or self.storage.database_url
+
+    @property
+    def events_setting(self) -> str:
+        """Return which setting says where the events lie."""
+        from_storage = self.storage.database_url and not self.events.database_url
+        return "[storage] database_url" if from_storage else "[events] database_url"
+
+    @property
+    def events_service(self) -> EventsService:
+        """Who keeps the events: the robot where there is one, unless `[events] service` says."""
+        default = EventsService.ROBOT if self.robot.url else EventsService.EMBEDDED
+        return self.events.service or default
+
+    def of(self, index: Index) -> IndexSettings:
+        """Return the settings of `index`, with what it declares where nothing is set."""
+        found = self.indices.get(index.key, IndexSettings())
+        membership = found.membership or index.membership
+        others = tuple(name for name in index.source_names if name not in membership)
+        corroboration = others if found.corroboration is None else found.corroboration
+        return found.model_copy(
+            update={
+                "min_rows": found.min_rows or index.min_rows,
+                "membership": membership,
+                "corroboration": corroboration,
+            }
+        )
+
+
+def _refuse_what_switches_nothing(index: Index, value: IndexSettings) -> None:
+    """Refuse an `enabled` that says otherwise than what this process goes by."""
+    if value.enabled is None or value.enabled == (index.key in INDICES):
+        return
+    told = (
+        f"this process began {'without' if value.enabled else 'with'} it. Start it again; "
+        f"where {index.switch} is set, the environment decides, and another program "
+        f"that has our pages mounted finds this file by {HOME_VARIABLE} alone"
+        if index.is_optional
+        else "it is always maintained; leave its task out of what you run"
+    )
+    raise ValueError(f"indices.{index.key}.enabled: {told}")
+
+
+def _refuse_unknown_sources(index: Index, value: IndexSettings) -> None:
+    for key in ("membership", "corroboration"):
+        names = getattr(value, key) or ()
+        unknown = [name for name in names if name not in index.source_names]
+        if unknown or len(set(names)) < len(names):
+            raise ValueError(
+                f"indices.{index.key}.{key}: each of {', '.join(index.source_names)} at most once, "
+                f"found {', '.join(map(repr, names))}"
+            )
+
+
+def load_settings(home: Home) -> Settings:
+    """Read the settings of `home`.
+
+    Raises:
+        SettingsError: for an unreadable file, an unknown key or a bad value, naming each.
+    """
+    values = _read_toml(home.settings_file)
+    _refuse_written_secrets(values, home.settings_file)
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    for variable in os.environ:
+        name = variable.upper()  # pydantic reads them in any case
+        is_ours = name.startswith(PREFIX) and variable != HOME_VARIABLE
+        if is_ours and name.split("__")[0] not in known:
+            raise SettingsError(
+                f"The environment variable {variable} is not a setting of tws_maintenance. "
+                f"Expected {', '.join(sorted(known))} followed by __KEY, or {HOME_VARIABLE}. "
+                "Unset it or correct its name."
+            )
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, home.settings_file)) from None
+    except pydantic_settings.SettingsError as error:  # a whole section as a variable, not JSON
+        raise SettingsError(
+            f"The environment holds a section that is not JSON: {error}. Set its keys one by one, "
+            f"as in {PREFIX}HTTP__CONTACT, or write the section as a JSON object."
+        ) from error
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(
+            f"{path.name} cannot be read: {error}. Correct it, or move it away to use the defaults."
+        ) from error
+
+
+def _refuse_written_secrets(values: dict[str, Any], path: Path) -> None:
+    """Refuse a secret in a file that is copied, shown and put under version control."""
+    for section, content in values.items():
+        for key in SECRETS & set(content if isinstance(content, dict) else ()):
+            raise SettingsError(
+                f"{path.name} holds [{section}] {key}. A secret comes from the environment only: "
+                f"remove it there and set {PREFIX}{section.upper()}__{key.upper()}."
+            )
+
+
+def _explain(error: ValidationError, path: Path) -> str:
+    lines = [f"The settings ({path.name} or the environment) hold a mistake; nothing was started:"]
+    for problem in error.errors():
+        where = ".".join(str(part) for part in problem["loc"]) or "settings"
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"  {where}: there is no such setting (see docs/operations.md)")
+        else:
+            # An address of a database may hold a password.
+            # So may a section that is wrong as a whole.
+            is_secret = where.endswith(("database_url", *SECRETS))
+            is_shown = not is_secret and not isinstance(problem["input"], dict)
+            found = "" if not is_shown else f" (found {problem['input']!r})"
+            told = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"  {where}: {told}{found}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""The console's JSON API: requests, answers, and their description as OpenAPI."""

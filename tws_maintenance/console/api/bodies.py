@@ -1,0 +1,377 @@
+"""What the API takes: strict types, unknown fields refused, defaults that change nothing.
+
+`"false"` is not false and `[]` is not "all". The OpenAPI description is made from these models, so
+what it says of a request is what is enforced.
+"""
+
+import json
+import re
+from datetime import date
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from tws_maintenance.config.indices import (
+    CONSTITUENT_TASKS,
+    DEFAULT_DAYS,
+    MARKET_EVENTS,
+    MAX_DAYS,
+    TASK_GROUPS,
+    TASKS,
+    VENUES,
+)
+from tws_maintenance.config.markets import MARKETS, read_symbol
+from tws_maintenance.console.errors import Problem
+from tws_maintenance.core.errors import UsageError
+from tws_maintenance.market_events.providers.closures import MAX_REASON, MAX_TITLE, check_time
+
+MAX_WAIT_SECONDS = 120
+DEFAULT_WAIT_SECONDS = 30
+REPORT_ID_PATTERN = r"^maintenance_[0-9]{8}_[0-9]{6}(_[0-9]{1,4})?$"
+# Also of the older form, whose reports are listed and shown.
+ANY_REPORT_ID_PATTERN = r"^maintenance_[A-Za-z0-9_.-]{1,100}$"
+RUN_ID_PATTERN = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+BACKUP_PATTERN = r"^(newest|[0-9]{8}_[0-9]{6}(_[0-9]{1,4})?)$"
+# One line of plain text: it goes into reports, logs and a terminal.
+PLAIN_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+# The same, with something in it.
+FILLED_LINE = (
+    r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*[^\s\x00-\x1f\x7f-\x9f\u2028\u2029]"
+    r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+)
+# As `tws_maintenance.config.markets` reads them, in their canonical form only.
+SYMBOL_PATTERN = f"^({'|'.join(market.pattern for market in MARKETS)})$"
+MAX_SYMBOLS = 100
+
+# Literal over the declared tasks: a new index needs no line here.
+TaskName = Literal[*TASKS, *TASK_GROUPS]  # type: ignore[valid-type]
+PromotableTask = Literal[*CONSTITUENT_TASKS]  # type: ignore[valid-type]
+
+
+def _canonical(value: Any) -> Any:
+    """Say of another text what is wrong with it, or how it is written; the pattern would not."""
+    if isinstance(value, str) and not re.fullmatch(SYMBOL_PATTERN.strip("^$"), value):
+        try:
+            symbol = read_symbol(value)
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+        raise ValueError(f"{value!r} is written {symbol}")
+    return value
+
+
+Symbol = Annotated[
+    str,
+    Field(pattern=SYMBOL_PATTERN, examples=["AAPL", "D05.SI", "0005.HK"]),
+    BeforeValidator(_canonical),
+]
+Wait = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=MAX_WAIT_SECONDS,
+        allow_inf_nan=False,
+        description="Seconds to wait for the run's end; 0 answers at once.",
+    ),
+]
+Reason = Annotated[
+    str,
+    Field(max_length=500, pattern=PLAIN_LINE, description="Why; kept in the report."),
+]
+
+
+def _integral(value: Any) -> Any:
+    """Take 28.0 for 28: to JSON, and so to the description of the API, they are one number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Days = Annotated[
+    int,
+    Field(ge=1, le=MAX_DAYS, description="How far ahead events are looked for."),
+    BeforeValidator(_integral),
+]
+Symbols = Annotated[
+    list[Symbol],
+    Field(max_length=MAX_SYMBOLS, description="Also fetch the events of these symbols."),
+]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+# What only market events take must not be ignored without a word.
+_EVENTS_FIELDS_NEED_EVENTS: dict[str, Any] = {
+    "if": {"anyOf": [{"required": ["symbols"]}, {"required": ["days"]}]},
+    "then": {
+        "anyOf": [
+            {"not": {"required": ["tasks"]}},
+            {"properties": {"tasks": {"contains": {"enum": [MARKET_EVENTS, "all"]}}}},
+        ]
+    },
+}
+
+
+class RunBody(_Body):
+    """Start a run: a dry run of everything unless told otherwise."""
+
+    model_config = ConfigDict(json_schema_extra=_EVENTS_FIELDS_NEED_EVENTS)
+
+    tasks: Annotated[
+        list[TaskName], Field(min_length=1, description="Tasks or groups of tasks.")
+    ] = ["all"]
+    dry_run: bool = True
+    symbols: Symbols = []
+    days: Days = DEFAULT_DAYS
+    allow_large_change: bool = False
+    reason: Reason = ""
+    wait: Wait = DEFAULT_WAIT_SECONDS
+
+    @model_validator(mode="after")
+    def _events_fields_need_events(self) -> Self:
+        given = {"symbols", "days"} & self.model_fields_set
+        if given and MARKET_EVENTS not in self.wanted:
+            raise ValueError(
+                f"{' and '.join(sorted(given))} concern {MARKET_EVENTS}, which is not among the "
+                "tasks of this run"
+            )
+        return self
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The tasks, groups written out, in their declared order."""
+        chosen = {task for name in self.tasks for task in TASK_GROUPS.get(name, (name,))}
+        return tuple(task for task in TASKS if task in chosen)
+
+
+class PromoteBody(_Body):
+    """Publish exactly what a dry run staged; all its lists unless `tasks` names some."""
+
+    report_id: Annotated[str, Field(pattern=REPORT_ID_PATTERN)]
+    tasks: Annotated[list[PromotableTask], Field(min_length=1)] | None = None
+    reason: Reason = ""
+    wait: Wait = DEFAULT_WAIT_SECONDS
+
+
+class RestoreBody(_Body):
+    """Show, or with `dry_run: false` do, what going back to a backup changes."""
+
+    task: PromotableTask
+    backup: Annotated[str, Field(pattern=BACKUP_PATTERN)] = "newest"
+    dry_run: bool = True
+    allow_large_change: bool = False
+    reason: Reason = ""
+    wait: Wait = DEFAULT_WAIT_SECONDS
+
+
+class RefreshBody(_Body):
+    """Fetch, audit and store market events."""
+
+    symbols: Symbols = []
+    days: Days = DEFAULT_DAYS
+    wait: Wait = DEFAULT_WAIT_SECONDS
+
+
+class WatchlistBody(_Body):
+    """One symbol to watch, or to watch no longer."""
+
+    symbol: Symbol
+
+
+def _plain_date(value: Any) -> Any:
+    """Read 2027-01-31 and no other way to write a date, of which pydantic knows several."""
+    if isinstance(value, str):
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            raise ValueError("must be a date such as 2027-01-31")
+        return date.fromisoformat(value)
+    return value
+
+
+_VENUE_CODES = tuple(venue.code for venue in VENUES)
+VenueCode = Literal[*_VENUE_CODES]  # type: ignore[valid-type]
+Day = Annotated[
+    date,
+    BeforeValidator(_plain_date),
+    Field(description="The day, by the venue's own calendar."),
+]
+
+
+class ClosureBody(_Body):
+    """A closure that the operator knows of before the packages do."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"type": {"const": "early_close"}}},
+            "then": {"required": ["closes"], "properties": {"closes": {"type": "string"}}},
+            "else": {"properties": {"closes": {"type": "null"}}},
+        }
+    )
+
+    type: Literal["holiday", "early_close"]
+    venue: VenueCode
+    date: Day
+    closes: Annotated[
+        str | None,
+        Field(
+            pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$",
+            description="Of an early close: when it closes, by the venue's own clock.",
+        ),
+    ] = None
+    title: Annotated[
+        str,
+        Field(min_length=1, max_length=MAX_TITLE, pattern=FILLED_LINE, description="What for."),
+    ]
+    reason: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=MAX_REASON,
+            pattern=FILLED_LINE,
+            description="Where it is known from; kept with the name of who adds it.",
+        ),
+    ]
+
+    @model_validator(mode="after")
+    def _early_closes_have_a_time(self) -> Self:
+        try:
+            check_time(self.type, self.closes, "closes")
+        except UsageError as error:
+            raise ValueError(str(error).removesuffix(".")) from error
+        return self
+
+
+class ClosureRemovalBody(_Body):
+    """A closure of the operator's that is to be counted no longer."""
+
+    venue: VenueCode
+    date: Day
+    reason: Reason = ""
+
+
+def _whole_number(text: str) -> int:
+    """Read the digits of an address; Python would take `1_0` and ` 1` for numbers, too."""
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise ValueError("must be a whole number")
+    return int(text)
+
+
+_Number = BeforeValidator(_whole_number)
+
+
+class ReportsQuery(BaseModel):
+    """Which page of which reports."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[int, Field(ge=1, le=200), _Number] = 20
+    offset: Annotated[int, Field(ge=0, le=10_000_000), _Number] = 0
+    status: Literal["completed", "partial_failure", "failed", "interrupted", "damaged"] | None = (
+        None
+    )
+    task: Literal[*TASKS] | None = None  # type: ignore[valid-type]
+
+
+class UpcomingQuery(BaseModel):
+    """Which events to come."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    days: Annotated[Days, _Number] = DEFAULT_DAYS
+    type: Literal["EARNINGS", "DIVIDEND", "FOMC", "MARKET_HOLIDAY", "MARKET_EARLY_CLOSE"] | None = (
+        None
+    )
+    symbol: Symbol | None = None
+
+
+class SyncLogQuery(BaseModel):
+    """Which part of the log of syncs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[int, Field(ge=1, le=200), _Number] = 20
+    offset: Annotated[int, Field(ge=0, le=10_000_000), _Number] = 0
+
+
+class FormatQuery(BaseModel):
+    """In which form a report is wanted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal["json", "md"] = "json"
+
+
+class NoQuery(BaseModel):
+    """An address that takes no parameter."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_body(model: type[Model], content: bytes) -> Model:
+    """Return the JSON body as `model`.
+
+    Raises:
+        Problem: 400, naming each field that is wrong.
+    """
+    try:
+        found = model.model_validate_json(content)
+    except ValidationError as error:
+        raise _refused(error, "body") from None
+    # Only now: what is valid is flat, and Python's own reader can take it.
+    names = [name for name, _ in json.loads(content, object_pairs_hook=list)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise Problem(
+            400,
+            "invalid_body",
+            f"Given more than once: {', '.join(twice)}. Nothing was started.",
+            {"fields": [{"field": name, "message": "given more than once"} for name in twice]},
+        )
+    return found
+
+
+def read_values(model: type[Model], values: dict[str, Any]) -> Model:
+    """Return the values of a form as `model`.
+
+    Raises:
+        Problem: 400, naming each field that is wrong.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise _refused(error, "body") from None
+
+
+def read_query(model: type[Model], values: dict[str, list[str]]) -> Model:
+    """Return the parameters of an address as `model`; each may be given once.
+
+    Raises:
+        Problem: 400, naming each parameter that is wrong.
+    """
+    twice = sorted(name for name, given in values.items() if len(given) > 1)
+    if twice:
+        raise Problem(400, "invalid_query", f"Given more than once: {', '.join(twice)}.")
+    try:
+        return model.model_validate({name: given[0] for name, given in values.items()})
+    except ValidationError as error:
+        raise _refused(error, "query") from None
+
+
+def _refused(error: ValidationError, what: str) -> Problem:
+    fields = [
+        {
+            "field": ".".join(str(part) for part in one["loc"]) or what,
+            "message": str(one["msg"]).removeprefix("Value error, "),
+        }
+        for one in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    told = "; ".join(f"{one['field']}: {one['message']}" for one in fields)
+    return Problem(400, f"invalid_{what}", f"{told}. Nothing was started.", {"fields": fields})

@@ -1,0 +1,107 @@
+"""Every error in one form: JSON for programs, a page for people, never a stack trace."""
+
+import logging
+from typing import Any
+
+from flask import Blueprint, Flask, Response, jsonify, render_template, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from tws_maintenance.console.errors import Problem, problem_of, storage_problem
+from tws_maintenance.core.errors import TwsMaintenanceError
+from tws_maintenance.pipeline.database_faults import database_errors
+
+logger = logging.getLogger(__name__)
+# Where no endpoint was found: of the standalone console only, a host answers its own.
+PAGES = ("/maintenance", "/login")
+CODES = {
+    400: "bad_request",
+    401: "login_required",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_media_type",
+    429: "too_many_requests",
+    431: "headers_too_large",
+    501: "not_implemented",
+}
+
+TOLD = {429: "Too many failed attempts to log in came from here. Wait, then try again."}
+
+
+def add_errors(target: Flask | Blueprint) -> None:
+    """Let `target` answer its errors: the whole application, or one blueprint in another's."""
+
+    @target.errorhandler(Problem)
+    def problem(error: Problem) -> Response:
+        return _answer(error)
+
+    @target.errorhandler(TwsMaintenanceError)
+    def domain(error: TwsMaintenanceError) -> Response:
+        return _answer(problem_of(error))
+
+    def storage(error: Exception) -> Response:
+        logger.error("the home or its database failed", exc_info=error)
+        return _answer(storage_problem(error))
+
+    # Asked only now, when the storage is open: that may have brought PostgreSQL's own.
+    kinds: tuple[type[Exception], ...] = (OSError, *database_errors())
+    for kind in kinds:
+        target.register_error_handler(kind, storage)
+
+    @target.errorhandler(CSRFError)
+    def expired(error: CSRFError) -> Response:
+        return _answer(_csrf(error))
+
+    @target.errorhandler(HTTPException)
+    def http(error: HTTPException) -> Any:
+        return _answer_http(error)
+
+
+def _answer_http(error: HTTPException) -> Any:
+    code = error.code or 500
+    if code < 400:  # noqa: PLR2004 - a redirect is no error
+        return error
+    if isinstance(error, InternalServerError):
+        # Flask has logged it, with its stack; the client needs to know only that it happened.
+        told = "The console met a fault of its own; its log says more."
+        return _answer(Problem(500, "internal_error", told))
+    told = TOLD.get(code) or error.description or error.name
+    answer = _answer(Problem(code, CODES.get(code, "error"), told))
+    # Such as Allow for 405, Retry-After for 429.
+    for name, value in error.get_headers():
+        if name not in {"Content-Type", "Content-Length"}:
+            answer.headers[name] = value
+    return answer
+
+
+def _csrf(error: CSRFError) -> Problem:
+    """Return what to tell whose token is missing, old, or of a console that was restarted."""
+    return Problem(
+        403,
+        "csrf_failed",
+        f"{error.description} Nothing was started: the page was open for too long, or the console "
+        "was restarted since. Load the page again, then repeat what you wanted to do.",
+    )
+
+
+def _is_for_people() -> bool:
+    """Tell a page from the API by its endpoint, since a host may mount us below another path."""
+    endpoint = request.endpoint or ""
+    if endpoint.startswith(("maintenance.", "login.")):
+        return not endpoint.startswith("maintenance.api_")
+    return request.path.startswith(PAGES)
+
+
+def _answer(problem: Problem) -> Response:
+    if _is_for_people():
+        # Its base needs no home and no login, so that it can be shown whatever went wrong.
+        page = render_template("tws_maintenance/problem.html", problem=problem)
+        response = Response(page, problem.status)
+    else:
+        response = jsonify(problem.to_dict())
+        response.status_code = problem.status
+    if problem.status == 401:  # noqa: PLR2004
+        response.headers["WWW-Authenticate"] = 'Basic realm="tws_maintenance"'
+    return response

@@ -1,0 +1,106 @@
+"""What the buttons do: each starts a run and leads to its page, whatever becomes of it."""
+
+import re
+from typing import Any
+
+from flask import Blueprint, redirect, request, url_for
+
+from tws_maintenance.config.indices import MARKET_EVENTS
+from tws_maintenance.console.api import bodies
+from tws_maintenance.console.api.run_specs import promote_spec, restore_spec, run_spec
+from tws_maintenance.console.apply_preview import to_apply
+from tws_maintenance.console.errors import Problem
+from tws_maintenance.console.service import Backend
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.core.errors import UsageError
+from tws_maintenance.market_events.watchlist import local_codes, read_full_symbol
+from tws_maintenance.runs.run_spec import RunSpec
+
+SEE_OTHER = 303
+# Python refuses to read a number of thousands of digits, with an error of its own.
+NUMBER = re.compile("[0-9]{1,9}")
+
+
+def add_actions(blueprint: Blueprint, backend: Backend) -> None:
+    """Add what the forms of the pages post to."""
+
+    @blueprint.post("/maintenance/run")
+    def start() -> Any:
+        return _started(backend, run_spec(_wanted_run(backend)))
+
+    @blueprint.post("/maintenance/promote")
+    def promote() -> Any:
+        form = request.form
+        values = {
+            "report_id": form.get("report_id", ""),
+            "tasks": form.getlist("tasks"),
+            "reason": form.get("reason", "").strip(),
+        }
+        body = bodies.read_values(bodies.PromoteBody, values)
+        _refuse_superseded(backend, body)
+        return _started(backend, promote_spec(backend, body))
+
+    @blueprint.post("/maintenance/restore")
+    def restore() -> Any:
+        form = request.form
+        values = {
+            "task": form.get("task", ""),
+            "backup": form.get("backup", ""),
+            "allow_large_change": form.get("allow_large_change") == "yes",
+            "reason": form.get("reason", "").strip(),
+        }
+        body = bodies.read_values(bodies.RestoreBody, values)
+        _demand_reason(body)
+        return _started(backend, restore_spec(backend, body))
+
+
+def _wanted_run(backend: Backend) -> bodies.RunBody:
+    form = request.form
+    values: dict[str, Any] = {
+        "tasks": form.getlist("tasks"),
+        "dry_run": form.get("apply") != "events",
+        "allow_large_change": form.get("allow_large_change") == "yes",
+        "reason": form.get("reason", "").strip(),
+    }
+    if "days" in form:
+        values["days"] = _number(form["days"])
+        values["symbols"] = _symbols(backend, form.get("symbols", ""))
+    body = bodies.read_values(bodies.RunBody, values)
+    if not body.dry_run and body.wanted != (MARKET_EVENTS,):
+        raise Problem(400, "invalid_body", "Lists are applied by promoting a dry run only.")
+    _demand_reason(body)
+    return body
+
+
+def _demand_reason(body: bodies.RunBody | bodies.RestoreBody) -> None:
+    if body.allow_large_change and not body.reason:
+        raise Problem(
+            400, "reason_missing", "A large change is allowed with a reason only. Say why."
+        )
+
+
+def _refuse_superseded(backend: Backend, body: bodies.PromoteBody) -> None:
+    """Refuse a page from before a newer dry run that says otherwise: nobody looks at it now."""
+    apply = to_apply(backend, body.report_id, utc_now())
+    for one in apply.lists if apply else []:
+        if one.superseded_by and one.result["task"] in (body.tasks or ()):
+            raise Problem(409, "superseded", f"{one.name}: {one.problems[0]} Nothing was started.")
+
+
+def _started(backend: Backend, spec: RunSpec) -> Any:
+    run_id = backend.start(spec)
+    return redirect(url_for("maintenance.run", run_id=run_id), SEE_OTHER)
+
+
+def _number(text: str) -> int | str:
+    """Return a whole number; other text as it is, for the model to refuse by its name."""
+    return int(text) if NUMBER.fullmatch(text.strip()) else text
+
+
+def _symbols(backend: Backend, text: str) -> list[str]:
+    """Return the symbols that were typed, in their canonical form; blanks and commas part them."""
+    codes = local_codes(backend.home)
+    try:
+        return [read_full_symbol(one, codes) for one in text.replace(",", " ").split()]
+    except UsageError as error:
+        raise Problem(400, "invalid_symbols", f"{error} Nothing was started.") from error

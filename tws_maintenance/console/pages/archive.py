@@ -1,0 +1,176 @@
+"""The pages of what is kept: backups, membership over time, events to come, the watchlist."""
+
+from datetime import date
+from typing import Any
+
+from flask import Blueprint, flash, redirect, request, url_for
+
+from tws_maintenance.config.indices import (
+    CONSTITUENT_TASKS,
+    INDICES,
+    MAX_DAYS,
+    VENUES,
+    Index,
+    index_of_task,
+)
+from tws_maintenance.console.api import bodies
+from tws_maintenance.console.api.routes import query_as
+from tws_maintenance.console.closures import add_closure, remove_closure
+from tws_maintenance.console.errors import Problem
+from tws_maintenance.console.pages.filters import curve, page
+from tws_maintenance.console.service import Backend
+from tws_maintenance.constituents.backups import list_backups
+from tws_maintenance.constituents.history import (
+    Change,
+    changes_of,
+    member_counts,
+    members_on,
+    read_history,
+)
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.market_events.agenda import read_agenda
+from tws_maintenance.market_events.model import EventType
+from tws_maintenance.market_events.watchlist import (
+    add,
+    local_codes,
+    read_full_symbol,
+    read_watchlist,
+    remove,
+)
+
+SEE_OTHER = 303
+BACKUPS_SHOWN = 50
+
+
+def add_shelves(blueprint: Blueprint, backend: Backend) -> None:
+    """Add these pages to the blueprint of the console."""
+    _add_backups(blueprint, backend)
+    _add_history(blueprint, backend)
+    _add_events(blueprint, backend)
+    _add_watchlist(blueprint, backend)
+
+
+def _add_backups(blueprint: Blueprint, backend: Backend) -> None:
+    @blueprint.get("/maintenance/backups")
+    def backups() -> str:
+        task = request.args.get("task", "")
+        index = index_of_task(task) if task in CONSTITUENT_TASKS else None
+        found = list_backups(backend.home, index)
+        shown = found if "all" in request.args else found[:BACKUPS_SHOWN]
+        return page("backups", backups=shown, total=len(found), task=task, tasks=CONSTITUENT_TASKS)
+
+
+def _add_history(blueprint: Blueprint, backend: Backend) -> None:
+    @blueprint.get("/maintenance/history")
+    def history_of_all() -> Any:
+        return redirect(url_for("maintenance.history", task=CONSTITUENT_TASKS[0]))
+
+    @blueprint.get("/maintenance/history/<task>")
+    def history(task: str) -> str:
+        if task not in CONSTITUENT_TASKS:
+            known = ", ".join(CONSTITUENT_TASKS)
+            raise Problem(404, "not_found", f"There is no list {task}; there are {known}.")
+        return page("history", **_history(backend, index_of_task(task)))
+
+
+def _history(backend: Backend, index: Index) -> dict[str, Any]:
+    stays, today = read_history(backend.home, index), utc_now().date()
+    asked = request.args.get("on", "").strip()
+    day = _day(asked, today) if asked else None
+    by_report: dict[tuple[str, str], list[Change]] = {}
+    for change in reversed(changes_of(stays)):
+        by_report.setdefault((change.day, change.report_id), []).append(change)
+    begun = min((stay.from_date for stay in stays if stay.from_date), default="")
+    return {
+        "index": index,
+        "indices": INDICES.values(),
+        "curve": curve(member_counts(stays), today, index.name),
+        "timeline": by_report,
+        "day": day,
+        "members": members_on(stays, day) if day else [],
+        "begun": begun,
+    }
+
+
+def _day(text: str, today: date) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day > today:
+        raise Problem(400, "invalid_query", f"{text!r} is not a day up to today, as 2026-11-22.")
+    return day
+
+
+def _add_events(blueprint: Blueprint, backend: Backend) -> None:
+    @blueprint.get("/maintenance/events")
+    def events() -> str:
+        given = {name: [value] for name, value in request.args.items() if value}
+        if typed := request.args.get("symbol", "").strip():
+            given["symbol"] = [read_full_symbol(typed, local_codes(backend.home))]
+        query = bodies.read_query(bodies.UpcomingQuery, given)
+        return page("events", **_events(backend, query))
+
+    @blueprint.post("/maintenance/events/closures/add")
+    def closure_add() -> Any:
+        names = ("type", "venue", "date", "closes", "title", "reason")
+        typed = {name: text for name in names if (text := request.form.get(name, "").strip())}
+        try:
+            added = add_closure(backend, bodies.read_values(bodies.ClosureBody, typed))
+        except Problem as error:
+            shown = _events(backend, bodies.UpcomingQuery())
+            return page("events", **shown, typed=typed, problem=_told(error)), error.status
+        flash(f"Counted from now on: {added.event.event_date}, {added.event.title}.")
+        return redirect(url_for("maintenance.events", days=MAX_DAYS), SEE_OTHER)
+
+    @blueprint.post("/maintenance/events/closures/remove")
+    def closure_remove() -> Any:
+        values = {name: request.form.get(name, "") for name in ("venue", "date", "reason")}
+        removed = remove_closure(backend, bodies.read_values(bodies.ClosureRemovalBody, values))
+        flash(f"No longer counted: {removed.event.event_date}, {removed.event.title}.")
+        return redirect(url_for("maintenance.events"), SEE_OTHER)
+
+
+def _events(backend: Backend, query: bodies.UpcomingQuery) -> dict[str, Any]:
+    at = utc_now()
+    agenda = read_agenda(
+        backend.home,
+        backend.settings,
+        at,
+        days=query.days,
+        event_type=EventType(query.type) if query.type else None,
+        symbol=query.symbol,
+    )
+    types = list(EventType)
+    return {"agenda": agenda, "query": query, "at": at, "types": types, "venues": VENUES}
+
+
+def _told(error: Problem) -> str:
+    """Return what is wrong with a form, without the names that programs know its fields by."""
+    fields = error.detail["fields"] if error.detail else []
+    named = (f"{one['field']}: " if one["field"] != "body" else "" for one in fields)
+    told = "; ".join(f"{name}{one['message']}" for name, one in zip(named, fields, strict=True))
+    return f"{told}. Nothing was added." if told else error.message
+
+
+def _add_watchlist(blueprint: Blueprint, backend: Backend) -> None:
+    @blueprint.get("/maintenance/watchlist")
+    def watchlist() -> str:
+        query_as(bodies.NoQuery)
+        return page("watchlist", watchlist=read_watchlist(backend.home))
+
+    @blueprint.post("/maintenance/watchlist/add")
+    def watchlist_add() -> Any:
+        symbols = request.form.get("symbols", "").replace(",", " ").split()
+        if not symbols:
+            raise Problem(400, "invalid_body", "Name a symbol, such as AAPL, D05.SI or 0005.HK.")
+        added = add(backend.home, symbols, utc_now())
+        told = f"Watched from now on: {', '.join(added)}." if added else "Already watched."
+        flash(told)
+        return redirect(url_for("maintenance.watchlist"), SEE_OTHER)
+
+    @blueprint.post("/maintenance/watchlist/remove")
+    def watchlist_remove() -> Any:
+        removed = remove(backend.home, [request.form.get("symbol", "")])
+        flash(f"No longer watched: {', '.join(removed)}.")
+        return redirect(url_for("maintenance.watchlist"), SEE_OTHER)

@@ -1,0 +1,242 @@
+"""How values are written on the page: times, words, curves. Texts stay texts: Jinja escapes them.
+
+What is decided about a value is decided elsewhere.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, render_template
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from tws_maintenance.config.indices import MARKET_EVENTS, METADATA_VALIDATION, TASK_GROUPS
+from tws_maintenance.console.actor import operator_name
+from tws_maintenance.console.pages.wording import kind_of, proposal_words
+from tws_maintenance.core.clock import parse_utc, utc_now
+from tws_maintenance.market_events.watchlist import why_unreadable
+from tws_maintenance.reports.corroboration import source_lines
+from tws_maintenance.reports.event_words import robots_own_of, type_words
+from tws_maintenance.reports.markdown import (
+    counted,
+    counts_of,
+    member,
+    status_of,
+    task_name,
+    verdict,
+)
+
+CURVE_WIDTH = 160
+CURVE_HEIGHT = 36
+_EDGE = 3
+STEP_VERBS = {"staged": "fetch and stage", "audit": "audit", "validate": "audit the live file"}
+MINUTE, HOUR, DAY = 60, 3600, 86400
+TONES = {
+    "completed": "good",
+    "success": "good",
+    "finished": "good",
+    "passed": "good",
+    "done": "good",
+    "waiting": "good",
+    "replace": "warn",
+    "confirm": "plain",
+    "refuse": "bad",
+    "partial_failure": "warn",
+    "warned": "warn",
+    "interrupted": "bad",
+    "failed": "bad",
+    "rejected": "bad",
+    "damaged": "bad",
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A step line of counts over time: `points` for an SVG polyline, `text` for who cannot see."""
+
+    points: str
+    text: str
+    width: int = CURVE_WIDTH
+    height: int = CURVE_HEIGHT
+
+
+def page(name: str, **values: Any) -> str:
+    """Return a page of ours."""
+    return render_template(f"tws_maintenance/{name}.html", **values)
+
+
+def curve(counts: Sequence[tuple[str, int]], today: date, name: str) -> Curve | None:
+    """Return the curve of (day, count); None without a day, or with one that is none."""
+    try:
+        days = [date.fromisoformat(day) for day, _ in counts]
+    except ValueError:  # a history that was edited; its own page shows what it holds
+        return None
+    if not days:
+        return None
+    span = max((max(today, days[-1]) - days[0]).days, 1)
+    values = [count for _, count in counts]
+    low, high = min(values), max(values)
+    room = CURVE_HEIGHT - 2 * _EDGE
+
+    def x(day: date) -> float:
+        return round(_EDGE + (CURVE_WIDTH - 2 * _EDGE) * (day - days[0]).days / span, 1)
+
+    def y(value: int) -> float:
+        share = (value - low) / (high - low) if high > low else 0.5
+        return round(CURVE_HEIGHT - _EDGE - room * share, 1)
+
+    places: list[tuple[float, float]] = []
+    for day, value in zip(days, values, strict=True):
+        if places:
+            places.append((x(day), places[-1][1]))
+        places.append((x(day), y(value)))
+    # Also where all of it is of today, so that there is a line to see.
+    places.append((CURVE_WIDTH - _EDGE, places[-1][1]))
+    changed = f", between {low} and {high}" if high > low else ""
+    text = f"{name}: {values[0]} members on {days[0]}, {values[-1]} now{changed}"
+    return Curve(" ".join(f"{left},{top}" for left, top in places), text)
+
+
+def ago(text: str | None) -> str:
+    """Return how long ago a UTC text was, in the one unit that a person would use."""
+    if not text:
+        return "never"
+    at = _instant(text)
+    if at is None:
+        return "whenever that is"
+    seconds = (utc_now() - at).total_seconds()
+    if seconds < 0:
+        return f"in {_span(-seconds)}"
+    return "just now" if seconds < MINUTE else f"{_span(seconds)} ago"
+
+
+def _span(seconds: float) -> str:
+    if seconds < MINUTE:
+        return counted(round(seconds), "second")
+    if seconds < HOUR:
+        return f"{seconds / MINUTE:.0f} min"
+    if seconds < 2 * DAY:
+        return f"{seconds / HOUR:.0f} h"
+    return counted(round(seconds / DAY), "day")
+
+
+def moment(text: str | datetime | None) -> str:
+    """Return an instant as people read it, such as `26 Nov 2026, 01:12 UTC`."""
+    if not text:
+        return "never"
+    at = _instant(text) if isinstance(text, str) else text
+    return str(text) if at is None else f"{at.day} {at:%b %Y, %H:%M} UTC"
+
+
+def _instant(text: str) -> datetime | None:
+    """Return an instant, None for what somebody wrote by hand and that is none."""
+    try:
+        return parse_utc(text)
+    except (ValueError, OverflowError):
+        return None
+
+
+def there(text: str, timezone: str) -> str:
+    """Return an instant by the clock of a place, such as `Fri 27 Nov, 09:30`."""
+    at = parse_utc(text).astimezone(ZoneInfo(timezone))
+    return f"{at:%a} {at.day} {at:%b, %H:%M}"
+
+
+def step_name(step: dict[str, Any]) -> str:
+    """Return what a step does, in the verbs of this project."""
+    is_events = step["task"] == MARKET_EVENTS
+    verb = STEP_VERBS.get(step["step"].split("_")[0], "store" if is_events else "promote")
+    subject = task_name(step["task"])
+    if step["task"] == METADATA_VALIDATION:
+        subject = task_name(step["step"].removeprefix("validate_"))
+    return f"{subject}: {verb}"
+
+
+def tone(word: str | None) -> str:
+    """Return good, warn, bad or plain for a status: the class that colours it."""
+    return TONES.get(str(word), "plain")
+
+
+def words(text: str | None) -> str:
+    """Return an identifier as words."""
+    return str(text or "").replace("_", " ")
+
+
+def from_markdown(text: str) -> Markup:
+    """Return Markdown as HTML; markup in it stays text, and so do links to scripts."""
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = markdown.parse(text)
+    for token in tokens:
+        # The page's policy allows no inline style: cells of numbers are aligned by their class.
+        if token.attrs.pop("style", None) == "text-align:right":
+            token.attrs["class"] = "n"
+    rendered = markdown.renderer.render(tokens, markdown.options, {})
+    return Markup(rendered)  # noqa: S704 - html is off: the renderer escapes whatever it is given
+
+
+def groups_of(changes: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the changes of a list as sentences by kind, each change once."""
+    moved = {one[key] for one in changes["renamed"] for key in ("from_symbol", "to_symbol")}
+    return {
+        "added": [member(one) for one in changes["added"] if one["symbol"] not in moved],
+        "removed": [member(one) for one in changes["removed"] if one["symbol"] not in moved],
+        "renamed": [
+            f"{one['from_symbol']} is now {one['to_symbol']} ({one['security']})"
+            for one in changes["renamed"]
+        ],
+        "changed": [
+            f"{one['symbol']} {one['field']}: {one['before'] or '(blank)'} → "
+            f"{one['after'] or '(blank)'}"
+            for one in changes["updated"]
+        ],
+    }
+
+
+def concerns(busy: set[str], names: Sequence[str]) -> bool:
+    """Tell whether one of the tasks or groups `names` is among the tasks that are at work."""
+    return any(task in busy for name in names for task in TASK_GROUPS.get(name, (name,)))
+
+
+def as_json(value: Any) -> str:
+    """Return a value as JSON to be read; as text, which Jinja escapes."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def unreadable(text: str) -> str:
+    """Return what is wrong with a symbol of the watchlist."""
+    return f"{why_unreadable(text)} Its events are not fetched."
+
+
+def add_filters(blueprint: Blueprint) -> None:
+    """Let the templates of the blueprint use all of the above."""
+    filters: dict[str, Callable[..., Any]] = {
+        "ago": ago,
+        "moment": moment,
+        "tone": tone,
+        "words": words,
+        "type": type_words,
+        "robots_own": robots_own_of,
+        "task_name": task_name,
+        "counted": counted,
+        "groups_of": groups_of,
+        "counts_of": counts_of,
+        "status_of": status_of,
+        "verdict": verdict,
+        "from_markdown": from_markdown,
+        "there": there,
+        "step": step_name,
+        "zip": zip,
+        "concerns": concerns,
+        "kind": kind_of,
+        "proposal": proposal_words,
+        "json": as_json,
+        "unreadable": unreadable,
+        "sources": source_lines,
+    }
+    for name, function in filters.items():
+        blueprint.add_app_template_filter(function, f"tws_{name}")
+    blueprint.add_app_template_global(operator_name, "tws_operator")

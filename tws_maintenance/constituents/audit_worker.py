@@ -1,0 +1,99 @@
+"""Who audits: this process, or one of its own that was started early.
+
+pandas and pandera take as long to import as half of Dagster. Started in a process beside it
+they load on the second core: 0.6 s of a dry run. The auditor reads and writes the same files
+either way, so the receipt on disk is the answer.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tws_maintenance.audit.receipt import Override, Receipt, read_receipt
+from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.config.environment import child_environment
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES, Index
+from tws_maintenance.constituents.proposal import Proposal, read_proposal
+from tws_maintenance.core.clock import parse_utc, utc_text
+from tws_maintenance.core.errors import AuditFailed, TwsMaintenanceError
+from tws_maintenance.core.worker_process import HelperDied, HelperProcess, serve_standard_streams
+
+if TYPE_CHECKING:
+    from tws_maintenance.config.settings import (
+        IndexSettings,  # pydantic: not needed to start a process
+    )
+
+
+class Auditor:
+    """Audits proposals; in this process until `start` is called."""
+
+    def __init__(self) -> None:
+        self._helper = HelperProcess(__name__, "auditing", child_environment)
+
+    def start(self) -> None:
+        """Start the process that audits; it ends with this one, however that ends."""
+        self._helper.start()
+
+    def stop(self) -> None:
+        """End the process; whatever it wrote is on disk already."""
+        self._helper.stop()
+
+    def audit(
+        self,
+        home: Home,
+        index: Index,
+        proposal: Proposal,
+        limits: "IndexSettings",
+        override: Override,
+        mark: RunMark,
+    ) -> Receipt:
+        """Judge the staged file of `proposal`, write its receipt and return it.
+
+        Raises:
+            TwsMaintenanceError, OSError, ValueError: there is no receipt; the audit has not
+                passed.
+        """
+        if not self._helper.is_started:
+            from tws_maintenance.constituents.audit_proposal import audit
+
+            return audit(home, index, proposal, limits, override, mark)
+        request: dict[str, Any] = {
+            "home": str(home.root),
+            "proposal_id": proposal.proposal_id,
+            "limits": limits.model_dump(),
+            "override": vars(override),
+            "mark": {**vars(mark), "at": utc_text(mark.at)},
+        }
+        try:
+            problem = self._helper.ask(request)["problem"]
+        except HelperDied as error:
+            raise AuditFailed(str(error)) from error
+        if problem:
+            raise AuditFailed(problem)
+        return read_receipt(home, proposal.proposal_id)
+
+
+def answer(asked: dict[str, Any]) -> dict[str, Any]:
+    """Audit one proposal and return {problem}, "" where there is a receipt."""
+    from tws_maintenance.config.settings import IndexSettings
+    from tws_maintenance.constituents.audit_proposal import audit
+
+    home = Home(Path(asked["home"]))
+    mark = asked["mark"]
+    try:
+        proposal = read_proposal(home, asked["proposal_id"])
+        audit(
+            home,
+            INDICES[proposal.index],
+            proposal,
+            IndexSettings(**asked["limits"]),
+            Override(**asked["override"]),
+            RunMark(mark["report_id"], mark["run_id"], parse_utc(mark["at"])),
+        )
+    except TwsMaintenanceError as error:
+        return {"problem": str(error)}
+    return {"problem": ""}
+
+
+if __name__ == "__main__":
+    serve_standard_streams(answer, needs="tws_maintenance.constituents.audit_proposal")

@@ -1,0 +1,109 @@
+"""The live file of an index: reading it as text, and writing rows in its one form."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import Index
+from tws_maintenance.core.digest import sha256
+from tws_maintenance.core.errors import LiveFileError
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class LiveFile:
+    """A list of constituents as it lies on disk; every value is text, blank where missing."""
+
+    content: bytes = field(repr=False)
+    sha256: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def by_symbol(self) -> dict[str, Row]:
+        """Return the rows by symbol, the first of each."""
+        found: dict[str, Row] = {}
+        for row in self.rows:
+            found.setdefault(row["symbol"], row)
+        return found
+
+    def extra_columns(self, index: Index) -> tuple[str, ...]:
+        """Return the columns that an operator added, in their order."""
+        return tuple(name for name in self.columns if name not in index.columns)
+
+
+def read_live(home: Home, index: Index) -> LiveFile | None:
+    """Read the live file of `index`; None where there is none.
+
+    Raises:
+        LiveFileError: it exists but is not a readable list; it is left as it is.
+    """
+    path = home.live_file(index.key)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise LiveFileError(_advice(home.relative(path), f"cannot be read ({error})")) from error
+    return parse_live(content, home.relative(path))
+
+
+def parse_live(content: bytes, name: str) -> LiveFile:
+    """Read the bytes of a list of constituents; `name` is what messages call it.
+
+    Raises:
+        LiveFileError: it is empty, not UTF-8, or has no header with `symbol`.
+    """
+    if not content.strip():
+        raise LiveFileError(_advice(name, "is empty"))
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise LiveFileError(_advice(name, f"is not UTF-8 (at byte {error.start})")) from error
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error as error:
+        raise LiveFileError(_advice(name, f"is not a CSV file ({error})")) from error
+    columns = tuple(cell.strip() for cell in lines[0])
+    if "symbol" not in columns:
+        found = ", ".join(columns)[:80]
+        raise LiveFileError(_advice(name, f"has no header with a column symbol (found: {found})"))
+    if len(set(columns)) != len(columns):
+        raise LiveFileError(_advice(name, f"names a column twice ({', '.join(columns)})"))
+    rows = []
+    for number, cells in enumerate(lines[1:], start=2):
+        if not cells:
+            continue
+        if len(cells) != len(columns):
+            raise LiveFileError(
+                _advice(name, f"has {len(cells)} cells in line {number}, expected {len(columns)}")
+            )
+        rows.append(dict(zip(columns, cells, strict=True)))
+    if not rows:
+        raise LiveFileError(_advice(name, "has a header but no member"))
+    return LiveFile(content, sha256(content), columns, tuple(rows))
+
+
+def to_csv(columns: tuple[str, ...], rows: list[Row]) -> bytes:
+    """Return the one form of a live file: sorted by symbol, UTF-8, line feeds, few quotes."""
+    in_order = sorted(rows, key=lambda row: (row["symbol"], row["security"]))
+    lines = [columns, *([row.get(name, "") for name in columns] for row in in_order)]
+    return "".join(map(_line, lines)).encode()
+
+
+def _line(cells: Sequence[str]) -> str:
+    # With "\n" as its line end the writer leaves a lone "\r" in a note bare: a broken line.
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, lineterminator="\r\n").writerow(cells)
+    return buffer.getvalue().removesuffix("\r\n") + "\n"
+
+
+def _advice(name: str, fault: str) -> str:
+    return (
+        f"{name} {fault}, so nothing can be compared with it; it is left as it is. Bring it back: "
+        f"python -m tws_maintenance restore {PurePosixPath(name).stem}. Or move it away and fetch "
+        "it anew: run --apply."
+    )

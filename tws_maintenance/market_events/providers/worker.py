@@ -1,0 +1,143 @@
+"""The process that asks the providers, and later audits what was staged of their answers.
+
+yfinance and the calendars bring pandas: 0.8 s of imports that happen here, on the second core,
+while the run itself loads. It also bounds them: whatever hangs in there ends with the process.
+"""
+
+import importlib
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tws_maintenance.audit.receipt import Receipt, read_receipt
+from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.config.environment import child_environment
+from tws_maintenance.config.home import Home
+from tws_maintenance.core.clock import parse_utc, utc_now, utc_text
+from tws_maintenance.core.errors import AuditFailed, TwsMaintenanceError
+from tws_maintenance.core.worker_process import HelperDied, HelperProcess, serve_standard_streams
+from tws_maintenance.market_events.model import Answer, Window
+
+if TYPE_CHECKING:
+    # Brings pydantic: not needed to start the process.
+    from tws_maintenance.market_events.providers.fetching import Question
+
+# Beyond the providers' own: starting Python and importing.
+STARTING_SECONDS = 10.0
+AUDIT_SECONDS = 30.0
+
+
+class EventsWorker:
+    """Asks the providers and audits proposals of events, in a process of its own."""
+
+    def __init__(self) -> None:
+        self._helper = HelperProcess(__name__, "events", child_environment)
+        self._answers: Future[tuple[Answer, ...]] | None = None
+        self._question: Question | None = None
+
+    def prepare(self) -> None:
+        """Start the process, so that it loads while its question is still being found out."""
+        if not self._helper.is_started:
+            self._helper.start()
+
+    def start(self, question: "Question") -> None:
+        """Begin to ask the providers; nothing happens where they are being asked already."""
+        if self._answers is not None:
+            return
+        self._question = question
+        self._answers = Future()
+        self.prepare()
+        # The answer is waited for in a thread, so that whoever waits can give up.
+        threading.Thread(target=self._work, args=(question, self._answers), daemon=True).start()
+
+    @property
+    def question(self) -> "Question":
+        """What was asked."""
+        assert self._question is not None, "the worker was not started"
+        return self._question
+
+    def answers(self) -> tuple[Answer, ...]:
+        """Return what each provider answered; a failure is an answer that says so."""
+        from tws_maintenance.market_events.providers.fetching import GRACE_SECONDS, failed_answers
+
+        assert self._answers is not None, "the worker was not started"
+        limit = self.question.events.deadline + GRACE_SECONDS + STARTING_SECONDS
+        try:
+            return self._answers.result(timeout=limit)
+        except TimeoutError:
+            self._helper.stop()
+            return failed_answers(self.question, f"no whole answer within {limit:g} s. Run again")
+
+    def audit(self, home: Home, proposal_id: str, mark: RunMark) -> Receipt:
+        """Judge what was staged, write its receipt and return it.
+
+        Raises:
+            TwsMaintenanceError, OSError, ValueError: there is no receipt; the audit has not
+                passed.
+        """
+        asked = {
+            "home": str(home.root),
+            "proposal_id": proposal_id,
+            "mark": {**vars(mark), "at": utc_text(mark.at)},
+        }
+        self.prepare()
+        # The process may hang; ended, it answers with its death.
+        watch = threading.Timer(AUDIT_SECONDS, self._helper.stop)
+        watch.start()
+        try:
+            problem = self._helper.ask({"audit": asked})["problem"]
+        except HelperDied as error:
+            raise AuditFailed(str(error)) from error
+        finally:
+            watch.cancel()
+        if problem:
+            raise AuditFailed(problem)
+        return read_receipt(home, proposal_id)
+
+    def stop(self) -> None:
+        """End the process."""
+        self._helper.stop()
+
+    def _work(self, question: "Question", answers: "Future[tuple[Answer, ...]]") -> None:
+        from tws_maintenance.market_events.providers.fetching import failed_answers
+
+        try:
+            told = self._helper.ask({"ask": question.to_dict()})
+            answers.set_result(tuple(Answer.from_dict(one) for one in told["answers"]))
+        except Exception as error:  # noqa: BLE001 - it is every provider's failure
+            answers.set_result(failed_answers(question, str(error)))
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Answer one request: {ask: a question} or {audit: a proposal}."""
+    if "ask" in request:
+        from tws_maintenance.market_events.providers.fetching import Question, ask_all
+
+        question = Question.from_dict(request["ask"])
+        # pandera loads while the answers are on their way.
+        answers = ask_all(question, meanwhile=_warm_up)
+        return {"answers": [one.to_dict() for one in answers]}
+    asked = request["audit"]
+    mark = asked["mark"]
+    try:
+        importlib.import_module(AUDIT).audit(
+            Home(Path(asked["home"])),
+            asked["proposal_id"],
+            RunMark(mark["report_id"], mark["run_id"], parse_utc(mark["at"])),
+        )
+    except TwsMaintenanceError as error:
+        return {"problem": str(error)}
+    return {"problem": ""}
+
+
+def _warm_up() -> None:
+    """Do once, on nothing, what takes long the first time."""
+    nothing = {"window": Window(utc_now(), 1).to_dict(), "answers": []}
+    importlib.import_module(AUDIT).judge(nothing)
+
+
+AUDIT = "tws_maintenance.market_events.audit"
+
+if __name__ == "__main__":
+    serve_standard_streams(answer, needs="tws_maintenance.market_events.providers.fetching")

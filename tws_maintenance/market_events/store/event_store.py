@@ -1,0 +1,187 @@
+"""The store of market events: the only way to what is kept, and to change it.
+
+Reading never writes: where there is no store yet there are no events. Writing is one exclusive
+transaction, kept whole or not at all. Every failure is a StoreError in the operator's words.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from datetime import date
+from typing import Self
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.settings import Settings
+from tws_maintenance.core.errors import StoreError
+from tws_maintenance.market_events.model import StoredEvent
+from tws_maintenance.market_events.store import faults
+from tws_maintenance.market_events.store.database import open_database
+from tws_maintenance.market_events.store.rows import read_events, read_logs
+from tws_maintenance.market_events.store.schema import END_DATE_SINCE, HEAD, migrate, revision_of
+from tws_maintenance.market_events.store.tables import METADATA, SyncLog
+from tws_maintenance.market_events.store.trial import try_tables
+from tws_maintenance.market_events.store.writer import Writer
+
+__all__ = ["EventStore", "SyncLog", "Writer"]
+
+
+class EventStore:
+    """The events of a home: in its own SQLite file, or where a `database_url` says.
+
+    Opens nothing before it is asked for something. May be shared between threads.
+    """
+
+    def __init__(self, home: Home, settings: Settings, *, wait_seconds: float = 10.0) -> None:
+        """Wait up to `wait_seconds` for whoever has a lock.
+
+        Raises:
+            StoreError: `[events] database_url` is not an address of a database.
+        """
+        self._database = open_database(
+            home, settings.events_url, wait_seconds, settings.events_setting
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database; a store that is used again opens it again."""
+        self._database.close()
+
+    def describe(self) -> str:
+        """Return where the events lie, without a password; a path relative to the home."""
+        return self._database.place
+
+    def read(
+        self, *, source: str | None = None, not_before: date | None = None
+    ) -> list[StoredEvent]:
+        """Return the stored events, by date; none where there is no store yet. Writes nothing.
+
+        Args:
+            source: only those of this provider.
+            not_before: only those whose last day is on or after it.
+
+        Raises:
+            StoreError: the database cannot be read, is not ours, or holds a damaged row.
+        """
+        with self._reading() as ours:
+            if ours is None:
+                return []
+            connection, revision = ours
+            return read_events(
+                connection,
+                self._database.place,
+                has_end_date=revision >= END_DATE_SINCE,
+                source=source,
+                not_before=not_before,
+            )
+
+    def sync_logs(
+        self, limit: int = 20, offset: int = 0, report_id: str | None = None
+    ) -> list[SyncLog]:
+        """Return the logs, newest first; none where there is no store yet. Writes nothing.
+
+        Args:
+            limit: at most so many.
+            offset: after so many newer ones.
+            report_id: only those whose detail names this report.
+
+        Raises:
+            StoreError: as `read`.
+        """
+        with self._reading() as ours:
+            if ours is None:
+                return []
+            connection, _ = ours
+            return read_logs(
+                connection, self._database.place, limit=limit, offset=offset, report_id=report_id
+            )
+
+    def prepare(self) -> None:
+        """Create the tables, or migrate them, in one transaction; what is stored is kept.
+
+        Raises:
+            StoreError: the database cannot be written, or its tables are not ours to write; then
+                it is as it was.
+        """
+        with self._reading():
+            pass  # what is not ours is told before a folder is tried or a lock is taken
+        with self._telling():
+            self._database.make_room()
+            with self._database.writing(create=True) as connection:
+                migrate(connection, self._database.place)
+                connection.commit()
+
+    def try_out(self) -> None:
+        """Do all that storing needs, and undo it: nothing is left behind, not even a table.
+
+        Raises:
+            StoreError: as `prepare`, and for a right on a table that this user lacks.
+        """
+        with self._reading():
+            pass
+        with self._telling():
+            if not self._database.exists():
+                self._database.try_room()
+                return
+            self._database.make_room()
+            with self._database.writing(create=True) as connection:
+                migrate(connection, self._database.place)
+                try_tables(connection, METADATA.tables.values(), self._database.place)
+                connection.rollback()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Writer]:
+        """Write, alone: kept at the end of the block, undone where it ends with any exception.
+
+        Raises:
+            StoreError: another process has the lock, the store was never prepared, or the
+                changes cannot be kept; nothing was written.
+        """
+        with contextlib.ExitStack() as stack:
+            with self._telling():
+                if not self._database.exists():
+                    raise self._unprepared(None)
+                connection = stack.enter_context(self._database.writing())
+                revision = revision_of(connection, self._database.place)
+                if revision != HEAD:
+                    raise self._unprepared(revision)
+                self._database.lock_events(connection)
+            yield Writer(connection, self._database.place, self._telling)
+            with self._telling():
+                connection.commit()
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[tuple[Connection, str] | None]:
+        """Yield a reading connection and our revision there; None where there is no store yet."""
+        with self._telling():
+            if not self._database.exists():
+                yield None
+                return
+            with self._database.reading() as connection:
+                revision = revision_of(connection, self._database.place)
+                yield None if revision is None else (connection, revision)
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, OSError, ImportError, ValueError) as error:
+            # ValueError: a text that the driver cannot store. Not "from error": what SQLAlchemy
+            # says holds the SQL.
+            database = self._database
+            raise faults.explained(
+                error, database.place, database.password, database.setting
+            ) from None
+
+    def _unprepared(self, revision: str | None) -> StoreError:
+        found = f"the schema revision {revision}" if revision else "no tables of events"
+        return StoreError(
+            f"{self._database.place} has {found}, and this program writes {HEAD}. Nothing was "
+            "written. Prepare the store before a transaction."
+        )

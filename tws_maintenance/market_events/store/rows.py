@@ -1,0 +1,177 @@
+"""Rows of the two tables as the events and logs that they mean, and the other way round."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from datetime import date
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Select, func, null, select
+
+from tws_maintenance.market_events.model import (
+    Confidence,
+    Event,
+    EventStatus,
+    EventType,
+    StoredEvent,
+)
+from tws_maintenance.market_events.store import faults
+from tws_maintenance.market_events.store.tables import EVENTS, SYNC_LOGS, SyncLog
+
+# From 0 to 100; what the robot sorts by.
+IMPORTANCE = {
+    EventType.FOMC: 90,
+    EventType.EARNINGS: 80,
+    EventType.MARKET_HOLIDAY: 70,
+    EventType.MARKET_EARLY_CLOSE: 60,
+    EventType.DIVIDEND: 50,
+}
+# Beside what the source said, in the same column: the robot's table has no other place for it.
+SEQUENCE = "calendar_sequence"
+_T = TypeVar("_T")
+_DAMAGES = (ValueError, TypeError, KeyError)
+
+
+def event_columns(event: Event, sequence: int = 0) -> dict[str, Any]:
+    """Return what a row holds of what the source said, and the sequence where it changed."""
+    raw = _json_text(event.raw)
+    detail = event.detail | ({SEQUENCE: sequence} if sequence else {})
+    return {
+        "event_type": event.event_type.value,
+        "symbol": event.symbol,
+        "title": event.title,
+        "description": event.description,
+        "event_date": event.event_date,
+        "end_date": event.end_date,
+        "event_time": event.event_time,
+        "start_at_utc": event.start_at_utc,
+        "end_at_utc": event.end_at_utc,
+        "market_timezone": event.market_timezone,
+        "source_event_id": event.subject,
+        "source_url": event.source_url,
+        "detail_json": _json_text(detail),
+        "raw_payload_json": raw,
+        "raw_payload_hash": hashlib.sha256(raw.encode()).hexdigest(),
+        "confidence": event.confidence.value,
+        "importance_score": IMPORTANCE[event.event_type],
+    }
+
+
+def log_columns(log: SyncLog) -> dict[str, Any]:
+    """Return the row of a log."""
+    columns = asdict(log)
+    detail = _json_text(columns.pop("detail"))
+    return columns | {"detail_json": detail, "created_at": log.sync_finished_at}
+
+
+def read_events(
+    connection: Connection,
+    place: str,
+    *,
+    has_end_date: bool = True,
+    source: str | None = None,
+    not_before: date | None = None,
+) -> list[StoredEvent]:
+    """Return the stored events, by date; StoreError for a row that cannot be read.
+
+    `not_before` keeps those whose last day is on or after it.
+    """
+    end_date: ColumnElement[Any] = EVENTS.c.end_date if has_end_date else null()
+    others = [column for column in EVENTS.c if column is not EVENTS.c.end_date]
+    statement = select(*others, end_date.label("end_date"))
+    statement = statement.order_by(EVENTS.c.event_date, EVENTS.c.event_id)
+    if source is not None:
+        statement = statement.where(EVENTS.c.source == source)
+    if not_before is not None:
+        statement = statement.where(func.coalesce(end_date, EVENTS.c.event_date) >= not_before)
+    return [
+        _read(place, f"{EVENTS.name}, event {row['event_id']},", _stored_event, row)
+        for row in _fetch(connection, place, statement, EVENTS.name)
+    ]
+
+
+def read_logs(
+    connection: Connection, place: str, *, limit: int, offset: int, report_id: str | None
+) -> list[SyncLog]:
+    """Return the logs, newest first; StoreError for a row that cannot be read."""
+    statement = select(SYNC_LOGS).order_by(SYNC_LOGS.c.id.desc()).limit(limit).offset(offset)
+    if report_id is not None:
+        # As `_json_text` writes it.
+        said = _json_text({"report_id": report_id})[1:-1]
+        statement = statement.where(SYNC_LOGS.c.detail_json.contains(said, autoescape=True))
+    return [
+        _read(place, f"{SYNC_LOGS.name}, row {row['id']},", _sync_log, row)
+        for row in _fetch(connection, place, statement, SYNC_LOGS.name)
+    ]
+
+
+def _fetch(
+    connection: Connection, place: str, statement: Select[Any], table: str
+) -> list[dict[str, Any]]:
+    try:
+        return [dict(row) for row in connection.execute(statement).mappings()]
+    except _DAMAGES as error:  # SQLite keeps any text in a column of dates
+        raise faults.damaged(place, table, error) from None
+
+
+def _read(
+    place: str, where: str, read: Callable[[Mapping[str, Any]], _T], row: Mapping[str, Any]
+) -> _T:
+    try:
+        return read(row)
+    except _DAMAGES as error:
+        raise faults.damaged(place, where, error) from None
+
+
+def _stored_event(row: Mapping[str, Any]) -> StoredEvent:
+    status = EventStatus(row["status"])
+    detail = _json_object(row["detail_json"])
+    sequence = int(detail.pop(SEQUENCE, 0))
+    event = Event(
+        event_type=EventType(row["event_type"]),
+        subject=row["source_event_id"],
+        title=row["title"],
+        event_date=row["event_date"],
+        market_timezone=row["market_timezone"],
+        confidence=Confidence(row["confidence"]),
+        symbol=row["symbol"],
+        end_date=row["end_date"],
+        event_time=row["event_time"],
+        start_at_utc=row["start_at_utc"],
+        end_at_utc=row["end_at_utc"],
+        is_cancelled=status is EventStatus.CANCELLED,
+        description=row["description"],
+        source_url=row["source_url"],
+        detail=detail,
+        raw=_json_object(row["raw_payload_json"]),
+    )
+    return StoredEvent(
+        event_id=row["event_id"],
+        event=event,
+        status=status,
+        source=row["source"],
+        is_portfolio_relevant=row["is_portfolio_relevant"],
+        importance_score=row["importance_score"],
+        last_seen_at=row["last_seen_at"],
+        fetched_at=row["fetched_at"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        sequence=sequence,
+    )
+
+
+def _sync_log(row: Mapping[str, Any]) -> SyncLog:
+    known = {one.name: row[one.name] for one in fields(SyncLog) if one.name != "detail"}
+    return SyncLog(**known, detail=_json_object(row["detail_json"]))
+
+
+def _json_text(value: dict[str, Any]) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise TypeError(f"expected a JSON object, found {type(value).__name__}")
+    return value

@@ -1,0 +1,251 @@
+"""What `doctor` looks at: whether this machine and this home can do the job."""
+
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from tws_maintenance.config.events_service import EventsService
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES, MAX_DAYS, VENUES, WIKIPEDIA
+from tws_maintenance.config.settings import HttpSettings, Settings, load_settings
+from tws_maintenance.core.clock import utc_now, utc_text
+from tws_maintenance.core.errors import SettingsError, SourceError, StoreError
+from tws_maintenance.market_events.model import PROVIDERS, Window
+from tws_maintenance.market_events.providers.calendars import (
+    known_until,
+    only_one_knows,
+    second_opinion_ends,
+)
+from tws_maintenance.market_events.providers.fetching import Question
+from tws_maintenance.market_events.providers.worker import EventsWorker
+from tws_maintenance.market_events.scope import resolve
+from tws_maintenance.market_events.store.event_store import EventStore
+from tws_maintenance.robot.portfolio import Portfolio, read_portfolio
+from tws_maintenance.sources.fetching import READERS, address_of
+from tws_maintenance.sources.web import WebClient
+
+PACKAGES = (
+    *("dagster", "dagster-webserver", "pandas", "pandera", "requests", "lxml"),
+    *("SQLAlchemy", "yfinance", "holidays", "exchange_calendars", "Flask", "waitress"),
+)
+# What a run keeps for itself, as git names it.
+NOT_FOR_A_REPOSITORY = (
+    *(".dagster/", "data/staging/", "data/backups/", "data/.generation_*", "data/market_events.db"),
+    *("data/*.tmp", "reports/maintenance/"),
+)
+# Yahoo is asked about something that it surely knows.
+KNOWN_SYMBOL = "AAPL"
+MAX_CLOCK_SECONDS = 120.0
+
+
+@dataclass
+class Finding:
+    """One line of the diagnosis: `outcome` is `ok`, `note` or `failed`."""
+
+    outcome: str
+    subject: str
+    text: str
+
+
+def diagnose(home: Home, *, offline: bool) -> list[Finding]:
+    """Return everything that was looked at; nothing is left behind on disk."""
+    findings = [*_home(home)]
+    try:
+        settings = load_settings(home)
+        findings.append(Finding("ok", "settings", _settings_text(home)))
+    except SettingsError as error:
+        settings = Settings.model_construct()
+        findings.append(Finding("failed", "settings", str(error)))
+    findings += [*_dagster_home(home), *_versions()]
+    if settings.http.contact == HttpSettings().contact:
+        findings.append(
+            Finding(
+                "note",
+                "contact",
+                "sources are told of the project's page only; set [http] contact in "
+                "maintenance.toml to your e-mail address, as Wikimedia asks",
+            )
+        )
+    findings += [*_version_control(home), *_events(home, settings, offline=offline)]
+    findings += _calendars()
+    if not offline:
+        findings += [*_sources(settings)]
+        if settings.events_service == EventsService.EMBEDDED:
+            findings += _providers(settings)
+    return findings
+
+
+def _home(home: Home) -> Iterator[Finding]:
+    yield Finding("ok", "home", str(home.root))
+    for folder in (home.data, home.reports, home.dagster):
+        existing = next(one for one in (folder, *folder.parents) if one.exists())
+        yield _writable(f"{home.relative(folder)}/", existing)
+
+
+def _writable(subject: str, folder: Path) -> Finding:
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".probe."):
+            return Finding("ok", subject, "can be written")
+    except OSError as error:
+        return Finding("failed", subject, f"cannot be written: {error.strerror or error}")
+
+
+def _settings_text(home: Home) -> str:
+    if home.settings_file.exists():
+        return f"{home.settings_file.name} is readable and without mistakes"
+    return "defaults (there is no maintenance.toml)"
+
+
+def _dagster_home(home: Home) -> Iterator[Finding]:
+    named = os.environ.get("DAGSTER_HOME")
+    if named is None:
+        yield Finding("ok", "DAGSTER_HOME", f"{home.relative(home.dagster)} in the home")
+    elif Path(named).is_dir():
+        yield Finding("note", "DAGSTER_HOME", f"yours, {named}: used as it is, never modified")
+    else:
+        yield Finding(
+            "failed", "DAGSTER_HOME", f"{named} is not a folder. Create it or unset the variable."
+        )
+
+
+def _versions() -> Iterator[Finding]:
+    found: dict[str, str] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            yield Finding("failed", name, "is not installed; install tws_maintenance with pip")
+    yield Finding(
+        "ok",
+        "versions",
+        f"Python {platform.python_version()}, "
+        + ", ".join(f"{name} {number}" for name, number in found.items()),
+    )
+    if found.get("dagster") != found.get("dagster-webserver"):
+        yield Finding(
+            "failed",
+            "versions",
+            "dagster and dagster-webserver must be the same version. Reinstall tws_maintenance.",
+        )
+
+
+def _sources(settings: Settings) -> Iterator[Finding]:
+    """Ask each source of each index at its first address."""
+    for index in INDICES.values():
+        limits = settings.of(index)
+        for name in dict.fromkeys((*limits.membership, *(limits.corroboration or ()))):
+            spec = index.addresses(name)[0]
+            subject = index.name if name == WIKIPEDIA else spec.title
+            url, origin = address_of(spec, settings.http), READERS[spec.kind].origin(settings.http)
+            until = time.monotonic() + settings.http.deadline
+            try:
+                raw = WebClient(settings.http, origin, until=until).get(url)
+            except SourceError as error:
+                yield Finding("failed", subject, f"{url}: {error}")
+                continue
+            yield Finding("ok", subject, f"{url}: {len(raw.content)} bytes")
+            if raw.served_at:
+                yield _clock(raw.served_at)
+
+
+def _events(home: Home, settings: Settings, *, offline: bool) -> Iterator[Finding]:
+    """Look at who keeps the events, at the watchlist and at whom else they are wanted for."""
+    yield _store(home, settings)
+    portfolio = None
+    if settings.robot.url and not offline:
+        portfolio = read_portfolio(settings.robot)
+        yield _robot(settings, portfolio)
+    scope = resolve(home, settings, many_symbols=True, portfolio=portfolio)
+    if scope.problems:
+        yield from (Finding("failed", "symbols", text) for text in scope.problems)
+        return
+    for text in scope.ignored:
+        yield Finding("note", "symbols", text)
+    told = f"{len(scope.symbols)} of positions, strategies and watchlist"
+    none = "none: earnings and dividends are fetched for what `watchlist add` or --symbol names"
+    yield Finding("ok", "symbols", told) if scope.symbols else Finding("note", "symbols", none)
+
+
+def _calendars() -> Iterator[Finding]:
+    """Tell of which venue's holidays a year ahead one package only knows."""
+    for venue in VENUES:
+        today = Window(utc_now(), MAX_DAYS).today(venue.timezone)
+        last = Window(utc_now(), MAX_DAYS).last(venue.timezone)
+        try:
+            ends = second_opinion_ends(venue)
+            until = min(last, known_until(venue, today))
+        except SourceError as error:
+            yield Finding("failed", venue.name, str(error))
+            continue
+        if ends is not None and ends < until:
+            yield Finding("note", venue.name, only_one_knows(venue, ends))
+
+
+def _store(home: Home, settings: Settings) -> Finding:
+    """Try our own store, and undo it; the robot's is its own matter."""
+    if settings.events_service == EventsService.ROBOT:
+        return Finding("ok", "events", f"kept by the robot's own service, {settings.robot.url}")
+    try:
+        with EventStore(home, settings) as store:
+            store.try_out()
+            return Finding("ok", "events", f"{store.describe()}: {len(store.read())} events")
+    except StoreError as error:
+        return Finding("failed", "events", str(error))
+
+
+def _robot(settings: Settings, portfolio: Portfolio) -> Finding:
+    if portfolio.problem:
+        return Finding("failed", "robot", portfolio.problem)
+    held, traded = len(portfolio.positions), len(portfolio.strategies)
+    told = f"{settings.robot.url}: answers; {held} symbols held, {traded} traded by strategies"
+    return Finding("ok", "robot", told)
+
+
+def _version_control(home: Home) -> Iterator[Finding]:
+    """Tell what a repository should not take in; its .gitignore is the operator's own."""
+    if not (home.root / ".git").exists():
+        return
+    try:
+        ignored = set((home.root / ".gitignore").read_text(encoding="utf-8").split())
+    except (OSError, UnicodeDecodeError):
+        ignored = set()
+    missing = [one for one in NOT_FOR_A_REPOSITORY if one not in ignored]
+    if missing:
+        told = f"add to its .gitignore, which is never written here: {' '.join(missing)}"
+        yield Finding("note", "git", told)
+
+
+def _providers(settings: Settings) -> Iterator[Finding]:
+    question = Question((KNOWN_SYMBOL,), Window(utc_now(), 1), settings.http, settings.events)
+    worker = EventsWorker()
+    try:
+        worker.start(question)
+        for answer in worker.answers():
+            name = PROVIDERS[answer.provider].title
+            if answer.errors:
+                yield Finding("failed", name, "; ".join(answer.errors))
+            else:
+                yield Finding("ok", name, f"{answer.source}: answered")
+    finally:
+        worker.stop()
+
+
+def _clock(served_at: str) -> Finding:
+    try:
+        off = abs((utc_now() - parsedate_to_datetime(served_at)).total_seconds())
+    except ValueError:
+        return Finding("note", "clock", f"the source's date is unreadable: {served_at}")
+    if off > MAX_CLOCK_SECONDS:
+        return Finding(
+            "failed",
+            "clock",
+            f"{utc_text(utc_now())} here, {off:.0f} s away from the source's. Set this machine's "
+            "clock: freshness and the age of proposals depend on it.",
+        )
+    return Finding("ok", "clock", f"{utc_text(utc_now())}, as the source has it")

@@ -1,0 +1,204 @@
+"""What an operator should hear of: failed, stale, broken, drifted, waiting for approval.
+
+An incident has a key that stays the same as long as it is the same incident, so that it is told
+once. What belongs here is finding them; telling is `channels`, remembering who was told `telling`.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import CONSTITUENT_TASKS, MARKET_EVENTS, TASKS
+from tws_maintenance.config.settings import Settings
+from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
+from tws_maintenance.core.digest import sha256
+from tws_maintenance.core.errors import UsageError
+from tws_maintenance.market_events.last_sync import MOVED_FOR
+from tws_maintenance.reports.catalog import ReportShelf
+from tws_maintenance.reports.entry import Entry, ResultLine
+from tws_maintenance.reports.markdown import task_name, verdict
+from tws_maintenance.reports.readiness import ListReadiness, readiness
+from tws_maintenance.reports.record import EntryPoint, RunStatus, TaskStatus
+from tws_maintenance.reports.status import overview
+from tws_maintenance.reports.store import read_report
+
+BAD = frozenset({TaskStatus.FAILED, TaskStatus.PARTIAL_FAILURE})
+# Nobody sat before these when they were refused.
+UNATTENDED = frozenset({EntryPoint.SCHEDULE, EntryPoint.SENSOR})
+SYMBOLS_NAMED = 20
+# What tells a move of an event from another one.
+_MOVE = ("kind", "event_type", "symbol", "before", "after")
+LONGEST_LINE = 500
+
+
+@dataclass(frozen=True)
+class Incident:
+    """One thing to report: `kind` is failed, broken, stale, event_moved, drifted or waiting."""
+
+    key: str
+    kind: str
+    subject: str
+    text: str
+
+
+def incident(key: str, kind: str, subject: str, lines: Iterable[str]) -> Incident:
+    """Return an incident whose subject and lines are one line each, whatever they quote.
+
+    A company's name comes from a page that anyone may edit: a line break in it could forge a
+    header, or a line that tells the operator what to type.
+    """
+    return Incident(key, kind, one_line(subject), "\n".join(map(one_line, lines)))
+
+
+def one_line(text: str) -> str:
+    """Return `text` on one line of printable characters, shortened where it is very long."""
+    plain = "".join(one if one.isprintable() else " " for one in text)
+    plain = " ".join(plain.split())
+    return plain if len(plain) <= LONGEST_LINE else f"{plain[: LONGEST_LINE - 3]}..."
+
+
+def find_incidents(
+    home: Home, settings: Settings, at: datetime, shelf: ReportShelf
+) -> list[Incident]:
+    """Return everything that is wrong or waits at this instant."""
+    state = overview(home, settings, at, shelf)
+    return [
+        *_failed(home, shelf),
+        *_of_lists(state["constituents"]),
+        *_moved(home, at, shelf),
+        *_of_events(state["market_events"]),
+        *_waiting(home, settings, at, shelf),
+    ]
+
+
+def _failed(home: Home, shelf: ReportShelf) -> Iterator[Incident]:
+    """Yield the runs whose failure no later run of the same task has made up for."""
+    bad: dict[str, Entry] = {}
+    for task in TASKS:
+        entry = shelf.newest(lambda one, task=task: _line(one, task) is not None)  # type: ignore[misc]
+        line = _line(entry, task) if entry else None
+        if entry and line and (line.status in BAD or not line.was_tried):
+            bad.setdefault(entry.report_id, entry)
+    for entry in bad.values():
+        try:
+            report = read_report(home, entry.report_id)
+            subject, errors = verdict(report), [str(one) for one in report["errors"]]
+        except (OSError, ValueError, KeyError, TypeError, UsageError):
+            subject, errors = f"{entry.report_id}: {entry.status}", []
+        lines = [*errors, f"Report: {entry.report_id}, by {entry.actor} ({entry.entry_point})."]
+        yield incident(f"failed:{entry.report_id}", "failed", subject, lines)
+
+
+def _line(entry: Entry, task: str) -> ResultLine | None:
+    """Return what a run says of `task`; None where it says nothing that counts.
+
+    A refusal says something of the proposal only, to whoever asked. A run that failed or died
+    before it came to a task says that nothing works.
+    """
+    line = next((one for one in entry.results if one.task == task), None)
+    if line is None or (line.refusal and entry.entry_point not in UNATTENDED):
+        return None
+    ended_badly = entry.status in (RunStatus.FAILED, RunStatus.INTERRUPTED)
+    return line if line.was_tried or ended_badly else None
+
+
+def _of_lists(lists: list[dict[str, Any]]) -> Iterator[Incident]:
+    for one in lists:
+        task, name, refreshed = one["task"], one["name"], one["last_refreshed_at"]
+        if one["file_problem"]:
+            told = [one["file_problem"], "Look: python -m tws_maintenance validate"]
+            yield incident(_key("broken", task, told[0]), "broken", f"{name} is broken", told)
+        if one["stale"]:
+            since = f"since {refreshed}" if refreshed else "ever"
+            told = [f"{name} was not refreshed {since}.", "Look: python -m tws_maintenance run"]
+            yield incident(f"stale:{task}:{refreshed}", "stale", f"{name} is stale", told)
+        if one["drift"]:
+            told = [one["drift"]]
+            yield incident(_key("drifted", task, told[0]), "drifted", f"{name} was edited", told)
+
+
+def _of_events(events: dict[str, Any]) -> Iterator[Incident]:
+    if events["needs_refresh"]:
+        refreshed = events["last_refreshed_at"]
+        told = events["doubts"] or ["The last complete sync is too old."]
+        yield incident(f"stale:{MARKET_EVENTS}:{refreshed}", "stale", "Events are stale", told)
+
+
+def _moved(home: Home, at: datetime, shelf: ReportShelf) -> Iterator[Incident]:
+    """Yield the near events of held, traded or watched symbols that moved or are not listed now.
+
+    A dry run that finds it counts: nothing is stored by it, and somebody should hear of it.
+    """
+    since = at - MOVED_FOR
+    seen: set[str] = set()
+    for entry in shelf.since(MARKET_EVENTS, since):
+        try:
+            report = read_report(home, entry.report_id)
+            found = [one for result in report["results"] for one in result.get("moved", ())]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, UsageError):
+            continue  # damaged or removed since it was listed
+        for one in found:
+            key = ":".join(["event_moved", *(str(one[part]) for part in _MOVE)])
+            if key in seen:
+                continue
+            seen.add(key)
+            look = f"Look: python -m tws_maintenance events list --symbol {one['symbol']}"
+            stored = "stored" if entry.dry_run is False else "seen by a dry run, not stored"
+            lines = [f"Report: {entry.report_id} ({stored}).", look]
+            yield incident(key, "event_moved", one["text"], lines)
+
+
+def _waiting(
+    home: Home, settings: Settings, at: datetime, shelf: ReportShelf
+) -> Iterator[Incident]:
+    """Yield the dry runs whose changes wait for somebody to look at them, of each list the newest.
+
+    Each venue has a schedule of its own: several may wait at once.
+    """
+    newest: dict[str, list[str]] = {}
+    for task in CONSTITUENT_TASKS:
+        entry = shelf.last_staged(task, at + CLOCK_TOLERANCE)
+        if entry is not None:
+            newest.setdefault(entry.report_id, []).append(task)
+    for report_id, tasks in newest.items():
+        try:
+            report = read_report(home, report_id)
+        except (OSError, ValueError, UsageError):
+            continue  # damaged or removed since it was listed
+        lists = [
+            one
+            for one in readiness(home, settings, report, at).lists
+            if one.task in tasks and one.can_apply and not one.is_live
+        ]
+        if lists:
+            names = ", ".join(task_name(one.task) for one in lists)
+            told = [_changes(report, one) for one in lists]
+            told.append(f"Look at {report_id}, then: {_command(report, lists)}")
+            subject = f"To be applied: {names}"
+            yield incident(f"waiting:{report_id}", "waiting", subject, told)
+
+
+def _command(report: dict[str, Any], lists: list[ListReadiness]) -> str:
+    """Return what applies exactly these lists; the others of that dry run have newer ones."""
+    chosen = [one.task for one in lists]
+    staged = [one["task"] for one in report["results"] if one.get("proposal_id")]
+    named = [] if set(chosen) == set(staged) else [f"--task {task}" for task in chosen]
+    return " ".join(["python -m tws_maintenance promote", report["report_id"], *named])
+
+
+def _changes(report: dict[str, Any], one: ListReadiness) -> str:
+    result = next(result for result in report["results"] if result["task"] == one.task)
+    changes = result["changes"]
+    parts = [f"+{len(result['added'])}", f"-{len(result['removed'])}"]
+    if changes["updated"]:
+        parts.append(f"{len(changes['updated'])} fields")
+    symbols = [*result["added"], *result["removed"]]
+    more = len(symbols) - SYMBOLS_NAMED
+    names = ", ".join(symbols[:SYMBOLS_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f"{task_name(one.task)}: {' '.join(parts)} {names}".rstrip()
+
+
+def _key(kind: str, task: str, text: str) -> str:
+    return f"{kind}:{task}:{sha256(text.encode())[:16]}"

@@ -1,0 +1,291 @@
+"""What may be started now without anyone asking: one decision a task, always with its reason.
+
+A dry run does not make a list fresh, so that being old alone would start one for ever: a proposal
+that waits, a run at work and an attempt that is too young are reasons not to. Nothing is started
+here; schedules and sensors, of `tws_maintenance.pipeline.automation`, ask.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from tws_maintenance.audit.receipt import read_receipt
+from tws_maintenance.audit.results import Outcome
+from tws_maintenance.config.freshness import age_days
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, VENUES, Index
+from tws_maintenance.config.settings import Settings
+from tws_maintenance.config.venues import Venue
+from tws_maintenance.constituents.generation import read_generation
+from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
+from tws_maintenance.constituents.proposal import Proposal, read_proposal
+from tws_maintenance.core.clock import parse_utc
+from tws_maintenance.core.errors import ProposalMissing, ProposalUnaudited, UsageError
+from tws_maintenance.market_events.clocks import VenueState, clock
+from tws_maintenance.market_events.providers.calendars import NO_CLOSURES, Closures
+from tws_maintenance.market_events.providers.closures import read_closures
+from tws_maintenance.reports.catalog import ReportShelf
+from tws_maintenance.reports.entry import Entry, ResultLine
+from tws_maintenance.reports.markdown import task_name
+from tws_maintenance.reports.readiness import ListReadiness, readiness
+from tws_maintenance.reports.record import TaskStatus
+from tws_maintenance.reports.store import BACKUP_SOURCE, read_report
+
+# What is promoted unread is not to fall into a session that is about to begin.
+BEFORE_OPENING = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether to start something for a task now; `why` is a sentence either way.
+
+    `report_id` is the dry run that is to be promoted, "" where a dry run is to be made.
+    """
+
+    task: str
+    starts: bool
+    why: str
+    report_id: str = ""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What decisions are made from: the home, its settings, the instant, the runs at work.
+
+    `begun` tells when a run last set out to fetch a task, also one that could leave no report.
+    """
+
+    home: Home
+    settings: Settings
+    at: datetime
+    shelf: ReportShelf
+    busy: frozenset[str] = frozenset()
+    begun: Mapping[str, datetime] = field(default_factory=dict)
+
+    @cached_property
+    def closures(self) -> Closures:
+        """What the operator knows of the venues, read once."""
+        return read_closures(self.home, self.settings)
+
+    @property
+    def until(self) -> datetime:
+        """The last instant that may have been: what is dated later was dated by a wrong clock."""
+        return self.at + CLOCK_TOLERANCE
+
+
+def decide(now: Situation) -> list[Decision]:
+    """Return a decision for every list and for the events, in the order of the tasks."""
+    return [*(_of_list(now, index) for index in INDICES.values()), _of_events(now)]
+
+
+def decide_promotions(now: Situation) -> list[Decision]:
+    """Return, where the setting allows it, a decision for each list that a dry run staged.
+
+    Promoted without a reader is only what no rule had anything to say about, with a small
+    turnover, while its market is closed for sure.
+    """
+    if not now.settings.automation.auto_apply:
+        return []
+    found = ((index, _newest(now, index)) for index in INDICES.values())
+    return [_of_promotion(now, index, *newest) for index, newest in found if newest]
+
+
+def opened(venue: Venue, at: datetime, closures: Closures = NO_CLOSURES) -> str:
+    """Return why `venue` counts as open at `at`, "" where it is closed for sure.
+
+    `closures` are the operator's. Unknown counts as open here: nobody looks before something is
+    started.
+    """
+    found = clock(venue, at, closures)
+    if found.state == VenueState.CLOSED:
+        return ""
+    if found.state == VenueState.UNKNOWN:
+        return f"it is not known whether {venue.name} is open, which counts as open"
+    until = f" until {found.until:%H:%M} UTC" if found.until else ""
+    state = "at lunch" if found.state == VenueState.LUNCH else "open"
+    return f"{venue.name} is {state}{until}"
+
+
+def _of_list(now: Situation, index: Index) -> Decision:
+    age = _age(now, index.task, now.settings.of(index).max_age_days)
+    reason = ""
+    if age.is_old:
+        reason = (
+            opened(index.venue, now.at, now.closures)
+            or _waiting(now, index)
+            or _held_back(now, index.task)
+        )
+    return _decision(index.task, age, reason)
+
+
+def _of_events(now: Situation) -> Decision:
+    age = _age(now, MARKET_EVENTS, now.settings.events.max_age_days)
+    reason = ""
+    if age.is_old:
+        reasons = (reason for venue in VENUES if (reason := opened(venue, now.at, now.closures)))
+        reason = next(reasons, "") or _looked_at(now) or _held_back(now, MARKET_EVENTS)
+    return _decision(MARKET_EVENTS, age, reason)
+
+
+@dataclass(frozen=True)
+class _Age:
+    is_old: bool
+    text: str
+
+
+def _age(now: Situation, task: str, max_age: float) -> _Age:
+    refreshed = now.shelf.last_refreshed((task,), now.until).get(task)
+    if refreshed is None:
+        ahead = now.shelf.last_refreshed((task,)).get(task)
+        hint = f" ({ahead.report_id} is dated in the future: check the clock)" if ahead else ""
+        return _Age(is_old=True, text=f"never refreshed{hint}")
+    days = age_days(refreshed.finished_at, now.at)
+    text = f"refreshed {max(days, 0.0):.1f} days ago, at most {max_age:g} are allowed"
+    return _Age(is_old=days > max_age, text=text)
+
+
+def _decision(task: str, age: _Age, reason: str) -> Decision:
+    why = f"{age.text}; {reason}" if reason else age.text
+    return Decision(task, starts=age.is_old and not reason, why=why)
+
+
+def _held_back(now: Situation, task: str) -> str:
+    """Return why nothing is started for `task` although it is old, "" where nothing speaks."""
+    if task in now.busy:
+        return "a run of it is in progress"
+    limit = now.settings.automation.retry_hours
+    allowed = f"and [automation] retry_hours is {limit:g}"
+    last = now.shelf.newest(lambda one: _is_attempt(one, task, now.until))
+    if last is not None and (hours := _hours_since(now, parse_utc(str(last.started_at)))) < limit:
+        return f"the last attempt, {last.report_id}, is {hours:.1f} h old, {allowed}"
+    begun_at = now.begun.get(task)
+    if begun_at is not None and (hours := _hours_since(now, begun_at)) < limit:
+        return f"a run without a report set out {hours:.1f} h ago, {allowed}"
+    return ""
+
+
+def _hours_since(now: Situation, at: datetime) -> float:
+    return max((now.at - at).total_seconds() / 3600, 0.0)
+
+
+def _is_attempt(entry: Entry, task: str, until: datetime) -> bool:
+    """Tell whether a run set out to fetch `task`, also one that died before it could begin.
+
+    A refused promotion fetched nothing, nor did a restore. What a wrong clock dated in the future
+    would come first for ever and hide the attempts of now.
+    """
+
+    def fetched(line: ResultLine) -> bool:
+        restores = str(line.source).startswith(BACKUP_SOURCE)
+        return line.task == task and not line.refusal and not restores
+
+    is_past = entry.started_at is not None and parse_utc(entry.started_at) <= until
+    return is_past and any(map(fetched, entry.results))
+
+
+def _waiting(now: Situation, index: Index) -> str:
+    """Return that a dry run of `index` passed, is fresh and was not applied, "" where none is."""
+    newest = _newest(now, index)
+    if newest is None or _unfit(now, index, *newest):
+        return ""
+    return f"the dry run {newest[0].report_id} passed and waits to be applied"
+
+
+def _looked_at(now: Situation) -> str:
+    """Return that somebody can see already what a refresh of the events would store.
+
+    Events are not promoted: a dry run of them is as good as one of a list that waits.
+    """
+    entry = now.shelf.last_staged(MARKET_EVENTS, now.until)
+    if entry is None:
+        return ""
+    line = next(one for one in entry.results if one.task == MARKET_EVENTS)
+    hours = _hours_since(now, parse_utc(str(entry.started_at)))
+    is_recent = hours < now.settings.proposals.max_age_hours
+    if line.status != TaskStatus.SUCCESS or not is_recent or _was_refreshed_since(now, entry, line):
+        return ""
+    return f"the dry run {entry.report_id} shows what refresh_market_events would store"
+
+
+def _newest(now: Situation, index: Index) -> tuple[Entry, ListReadiness] | None:
+    """Return the newest dry run of `index`, and whether it can be applied as it lies now."""
+    entry = now.shelf.last_staged(index.task, now.until)
+    if entry is None:
+        return None
+    try:
+        ready = readiness(now.home, now.settings, read_report(now.home, entry.report_id), now.at)
+    except (OSError, ValueError, UsageError):
+        return None  # damaged or removed since it was listed
+    return next(((entry, one) for one in ready.lists if one.task == index.task), None)
+
+
+def _unfit(now: Situation, index: Index, entry: Entry, ready: ListReadiness) -> str:
+    """Return why a dry run cannot be applied any more, "" where it waits."""
+    if not ready.can_apply:
+        return ready.why.removesuffix(".")
+    line = next(one for one in entry.results if one.task == index.task)
+    # A proposal without a change is never used up: applied, it is what lies there.
+    return "it was applied already" if _was_refreshed_since(now, entry, line) else ""
+
+
+def _was_refreshed_since(now: Situation, entry: Entry, line: ResultLine) -> bool:
+    refreshed = now.shelf.last_refreshed((line.task,), now.until).get(line.task)
+    staged_at = line.finished_at or entry.finished_at
+    return (
+        refreshed is not None
+        and staged_at is not None
+        and parse_utc(refreshed.finished_at) > parse_utc(staged_at)
+    )
+
+
+def _of_promotion(now: Situation, index: Index, entry: Entry, ready: ListReadiness) -> Decision:
+    unfit = _unfit(now, index, entry, ready)
+    reasons = [unfit] if unfit else [*_doubts(now, index, entry, ready)]
+    if reasons:
+        told = f"{entry.report_id} is not applied by itself: {'; '.join(reasons)}"
+        return Decision(index.task, starts=False, why=told, report_id=entry.report_id)
+    told = f"{entry.report_id} passed every rule without a warning"
+    return Decision(index.task, starts=True, why=told, report_id=entry.report_id)
+
+
+def _doubts(now: Situation, index: Index, entry: Entry, ready: ListReadiness) -> Iterator[str]:
+    """Yield why a reader is wanted, or another moment."""
+    try:
+        proposal = read_proposal(now.home, ready.proposal_id)
+        receipt = read_receipt(now.home, ready.proposal_id)
+        report = read_report(now.home, entry.report_id)
+        (result,) = [one for one in report["results"] if one["task"] == index.task]
+    except (OSError, ValueError, UsageError, ProposalMissing, ProposalUnaudited) as error:
+        yield str(error)
+        return
+    warned = [check.name for check in receipt.checks if check.outcome is not Outcome.PASSED]
+    if warned:
+        yield f"warnings of {', '.join(warned)}"
+    if receipt.allow_large_change:
+        yield "a large change was allowed for it"
+    if result["warnings"]:
+        yield f"warnings: {'; '.join(result['warnings'])}"
+    yield from _too_large(now, index, proposal)
+    published = read_generation(now.home, index)
+    if published is not None and published.source.startswith(BACKUP_SOURCE):
+        # Whoever went back would find undone what they did.
+        yield f"{published.report_id} restored a backup, so the next change wants a reader"
+    instants = (now.at, now.at + BEFORE_OPENING)
+    found = (opened(index.venue, at, now.closures) for at in instants)
+    closing = next(filter(None, found), "")
+    if closing:
+        yield closing
+    if index.task in now.busy:
+        yield "a run of it is in progress"
+
+
+def _too_large(now: Situation, index: Index, proposal: Proposal) -> Iterator[str]:
+    if proposal.before_count is None:
+        yield f"{task_name(index.task)} has no live file to compare with"
+        return
+    changes = proposal.changes
+    share = (len(changes.added) + len(changes.removed)) / max(proposal.before_count, 1)
+    limit = now.settings.automation.auto_apply_max_turnover
+    if share > limit:
+        yield f"a turnover of {share:.1%}, more than {limit:.1%} ([automation])"

@@ -1,0 +1,92 @@
+"""The one config that every job takes, and what a run's config lacks or holds in vain."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+
+from tws_maintenance.config.indices import DEFAULT_DAYS, MARKET_EVENTS, MAX_DAYS, TASKS
+from tws_maintenance.core.errors import UsageError
+from tws_maintenance.pipeline import asset_keys as names
+from tws_maintenance.pipeline.jobs import PROMOTE, RESTORE
+
+CONFIG = {
+    "tasks": dg.Field(
+        dg.Array(str),
+        default_value=[],
+        description="Work on these tasks only; empty means all that the run selects.",
+    ),
+    "symbols": dg.Field(
+        dg.Array(str),
+        default_value=[],
+        description="Symbols whose events are fetched beside positions, strategies, watchlist.",
+    ),
+    "days": dg.Field(
+        int, default_value=DEFAULT_DAYS, description="How many days of events to look at: 1 to 365."
+    ),
+    "many_symbols": dg.Field(
+        bool, default_value=False, description="Fetch more than [events] max_symbols."
+    ),
+    "allow_large_change": dg.Field(
+        bool,
+        default_value=False,
+        description="Accept a count change, turnover or loss of events above the limit.",
+    ),
+    "reason": dg.Field(str, default_value="", description="Why; kept in the report."),
+    "report_id": dg.Field(
+        str,
+        default_value="",
+        description="For promote_proposals: the dry run whose proposals are published.",
+    ),
+    "backup": dg.Field(
+        str,
+        default_value="",
+        description="For restore_backup: a backup's id, or `newest`.",
+    ),
+}
+
+
+def misuse_of(
+    job: str, config: Mapping[str, Any], steps: frozenset[str], planned: frozenset[str]
+) -> UsageError | None:
+    """Return what a job's config lacks, or holds that would be silently ignored.
+
+    `steps` are the run's, `planned` the tasks that they work for.
+    """
+    faults = (*_lacking(job, config), *_in_vain(job, config, steps, planned))
+    return UsageError(faults[0]) if faults else None
+
+
+def _lacking(job: str, config: Mapping[str, Any]) -> Iterator[str]:
+    if job == PROMOTE and not config.get("report_id"):
+        yield (
+            "promote_proposals needs `report_id` in its config: the dry run to publish, such as "
+            "maintenance_20261122_183000. `reports list` shows them. Nothing was started."
+        )
+    if job == RESTORE and not (config.get("tasks") and config.get("backup")):
+        yield (
+            "restore_backup needs `tasks` (which lists) and `backup` (a backup's id, or newest) "
+            "in its config. `backups list` shows them. Nothing was started."
+        )
+
+
+def _in_vain(
+    job: str, config: Mapping[str, Any], steps: frozenset[str], planned: frozenset[str]
+) -> Iterator[str]:
+    tasks, days = config.get("tasks") or (), config.get("days", DEFAULT_DAYS)
+    if not 1 <= days <= MAX_DAYS:
+        yield f"`days` is {days}; expected 1 to {MAX_DAYS}. Nothing was started."
+    if MARKET_EVENTS not in (tasks or planned):
+        for key, unset in (("symbols", []), ("days", DEFAULT_DAYS), ("many_symbols", False)):
+            if config.get(key, unset) != unset:
+                yield f"`{key}` is for {MARKET_EVENTS}, which this run does not work on."
+    elsewhere = [task for task in tasks if task in TASKS and task not in planned]
+    if elsewhere:
+        yield (
+            f"This run does not work on {', '.join(elsewhere)}, only on "
+            f"{', '.join(sorted(planned))}. Correct `tasks` or choose another job."
+        )
+    if config.get("report_id") and steps & names.staging_steps():
+        yield "`report_id` is for promote_proposals; this run stages anew."
+    if config.get("backup") and job != RESTORE:
+        yield "`backup` is for restore_backup. Nothing was started."

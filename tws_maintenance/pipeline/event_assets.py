@@ -1,0 +1,88 @@
+"""The assets of market events and the checks of what was staged."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from tws_maintenance.config.indices import MARKET_EVENTS
+from tws_maintenance.market_events.rules import RULES
+from tws_maintenance.pipeline import asset_keys as names
+from tws_maintenance.pipeline.asset_checks import check_result, check_spec
+from tws_maintenance.pipeline.assets import NO_VALUE, failing_plainly, fresh_for
+from tws_maintenance.pipeline.metadata import events_metadata
+from tws_maintenance.runs.event_steps import APPLY_JOB
+from tws_maintenance.runs.maintenance import MaintenanceRun
+
+
+def build_event_assets(max_age_days: float) -> list[dg.AssetsDefinition]:
+    """Return the staged asset and the one that the store is, fresh for `max_age_days`."""
+    return [_staged_asset(), _live_asset(fresh_for(max_age_days))]
+
+
+def event_check_keys() -> list[dg.AssetCheckKey]:
+    """Return the keys of the checks that guard what was staged."""
+    return [dg.AssetCheckKey(names.STAGED_EVENTS, rule.name) for rule in RULES]
+
+
+def build_event_checks() -> dg.AssetChecksDefinition:
+    """Return the blocking checks of the staged events, together in one step."""
+
+    @dg.multi_asset_check(
+        name=names.AUDIT_EVENTS_STEP,
+        specs=[check_spec(rule, names.STAGED_EVENTS, blocking=True) for rule in RULES],
+    )
+    def audit(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.AssetCheckResult]:
+        if not report.wants(MARKET_EVENTS):
+            return
+        with failing_plainly():
+            receipt = report.audit_events()
+        for check in receipt.checks:
+            yield check_result(check, names.STAGED_EVENTS)
+
+    return audit
+
+
+def _staged_asset() -> dg.AssetsDefinition:
+    @dg.asset(
+        key=names.STAGED_EVENTS,
+        group_name=names.EVENTS_GROUP,
+        kinds={"yahoo", "json"},
+        output_required=False,
+        dagster_type=NO_VALUE,
+        description=(
+            "Earnings, dividends, FOMC meetings, holidays and early closes as their providers tell "
+            "them now, compared with the store. Materializing it is a dry run: nothing is stored."
+        ),
+    )
+    def staged(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.MaterializeResult[None]]:
+        if report.wants(MARKET_EVENTS):
+            with failing_plainly():
+                report.stage_events()
+            result = report.result(MARKET_EVENTS)
+            yield dg.MaterializeResult(metadata=events_metadata(report.home, result))
+
+    return staged
+
+
+def _live_asset(freshness: dg.FreshnessPolicy) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=names.EVENTS,
+        deps=[names.STAGED_EVENTS],
+        group_name=names.EVENTS_GROUP,
+        kinds={"sqlalchemy"},
+        freshness_policy=freshness,
+        output_required=False,
+        dagster_type=NO_VALUE,
+        description=(
+            "The events that the robot reckons with. Materialized together with "
+            f"staged/{MARKET_EVENTS}, by the job {APPLY_JOB}; alone it is refused."
+        ),
+    )
+    def live(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.MaterializeResult[None]]:
+        if report.wants(MARKET_EVENTS):
+            with failing_plainly():
+                report.apply_events()
+            result = report.result(MARKET_EVENTS)
+            yield dg.MaterializeResult(metadata=events_metadata(report.home, result))
+
+    return live

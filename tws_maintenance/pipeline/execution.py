@@ -1,0 +1,164 @@
+"""Creating a run and executing it in this process; the only semi-private Dagster imports.
+
+A run is created first (its id is known then) and executed second, so that another process can
+do the second half.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run_iterator
+
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.settings import load_settings
+from tws_maintenance.core.errors import HomeError
+from tws_maintenance.core.system_user import operating_system_user
+from tws_maintenance.pipeline.asset_keys import task_of_step
+from tws_maintenance.pipeline.database_faults import database_errors, reason_of
+from tws_maintenance.pipeline.definitions import build_definitions
+from tws_maintenance.pipeline.instance import open_instance
+from tws_maintenance.pipeline.jobs import IMPLICIT_ASSET_JOB, job_name, selection_of
+from tws_maintenance.pipeline.reconcile import reconcile
+from tws_maintenance.pipeline.tags import (
+    ACTOR_TAG,
+    ENTRY_POINT_TAG,
+    HOME_TAG,
+    HOST_TAG,
+    PROCESS_TAG,
+    REPORT_ID_TAG,
+    host_id,
+)
+from tws_maintenance.runs.maintenance import HeadStart, head_start
+from tws_maintenance.runs.run_spec import Executed, RunSpec
+
+Progress = Callable[[str, str], None]
+
+
+def create_run(
+    home: Home,
+    instance: dg.DagsterInstance,
+    definitions: dg.Definitions,
+    spec: RunSpec,
+    log_level: str = "CRITICAL",
+    *,
+    run_id: str | None = None,
+    process: int | None = None,
+) -> dg.DagsterRun:
+    """Create the run of `spec` without executing it; its id is known from here on.
+
+    `process` is the one that will: if that dies before, so does the run. This one unless named.
+    """
+    return instance.create_run_for_job(
+        job_def=_job(definitions, spec),
+        run_id=run_id,
+        run_config=_run_config(spec, log_level),
+        tags={
+            ENTRY_POINT_TAG: spec.entry_point.value,
+            ACTOR_TAG: spec.actor or operating_system_user(),
+            HOME_TAG: str(home.root),
+            HOST_TAG: host_id(),
+            PROCESS_TAG: str(process or os.getpid()),
+        },
+    )
+
+
+def execute(
+    home: Home,
+    spec: RunSpec,
+    *,
+    run_id: str = "",
+    begun: HeadStart | None = None,
+    on_step: Progress | None = None,
+    log_level: str = "CRITICAL",
+) -> Executed:
+    """Execute the run of `spec` here, in the instance of `home`.
+
+    `run_id` is that run where it was created before, else the id of the new one, "" for any.
+    `on_step` is called with a task and `started`, `done` or `failed` as its steps go by.
+
+    Raises:
+        HomeError: Dagster's storage fails; the next command finishes a report that was reserved.
+    """
+    definitions = build_definitions(begun or head_start(home, load_settings(home)))
+    with _storage_faults_told(), open_instance(home) as instance:
+        reconcile(home, instance)
+        created = instance.get_run_by_id(run_id) if run_id else None
+        if created is not None and created.is_finished:
+            return Executed(run_id, created.tags.get(REPORT_ID_TAG), "the run has ended already")
+        run = created or create_run(
+            home, instance, definitions, spec, log_level, run_id=run_id or None
+        )
+        problem = ""
+        for event in execute_run_iterator(InMemoryJob(_job(definitions, spec)), run, instance):
+            problem = _failure(event) or problem
+            if on_step:
+                _tell(event, on_step)
+        ended = instance.get_run_by_id(run.run_id)
+        report_id = ended.tags.get(REPORT_ID_TAG) if ended else None
+        return Executed(run.run_id, report_id, problem)
+
+
+@contextlib.contextmanager
+def _storage_faults_told() -> Iterator[None]:
+    """Turn a fault of Dagster's database, such as a full disk, into words for the operator."""
+    try:
+        yield
+    except database_errors() as error:
+        raise HomeError(
+            f"Dagster's storage cannot be read or written: {reason_of(error)}. Free some space and "
+            "make DAGSTER_HOME writable, or see whether its server runs. The lists are whole; "
+            "where the report is not finished, the next command finishes it."
+        ) from error
+
+
+def _job(definitions: dg.Definitions, spec: RunSpec) -> dg.JobDefinition:
+    promotes = bool(spec.report_id)
+    name = job_name(spec.tasks, dry_run=spec.dry_run, promotes=promotes, restores=bool(spec.backup))
+    if name == IMPLICIT_ASSET_JOB:
+        job = definitions.resolve_implicit_global_asset_job_def()
+    else:
+        job = definitions.resolve_job_def(name)
+    assets, checks = selection_of(spec.tasks, dry_run=spec.dry_run, promotes=promotes)
+    return job.get_subset(asset_selection=assets, asset_check_selection=checks)
+
+
+def _run_config(spec: RunSpec, log_level: str) -> dict[str, Any]:
+    config = {
+        "tasks": list(spec.tasks),
+        "allow_large_change": spec.allow_large_change,
+        "reason": spec.reason,
+        "report_id": spec.report_id,
+        "backup": spec.backup,
+        "symbols": list(spec.symbols),
+        "days": spec.days,
+        "many_symbols": spec.many_symbols,
+    }
+    return {
+        "resources": {"report": {"config": config}},
+        "loggers": {"console": {"config": {"log_level": log_level}}},
+    }
+
+
+def _tell(event: dg.DagsterEvent, on_step: Progress) -> None:
+    task = task_of_step(event.step_key) if event.step_key else None
+    if task is None:
+        return
+    if event.is_step_start:
+        on_step(task, f"{event.step_key} started")
+    elif event.is_step_success:
+        on_step(task, f"{event.step_key} done")
+    elif event.is_step_failure:
+        on_step(task, f"{event.step_key} failed")
+
+
+def _failure(event: dg.DagsterEvent) -> str:
+    if event.event_type == dg.DagsterEventType.RUN_FAILURE:
+        error = event.job_failure_data.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        return (error.message if error else event.message or "").strip()
+    return ""

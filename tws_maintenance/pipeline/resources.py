@@ -1,0 +1,165 @@
+"""The one resource, `report`: its start reserves the report, its end writes it.
+
+Required by every asset and check, so that no run, from whatever entry point, goes without.
+"""
+
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+
+from tws_maintenance.config.home import Home, find_home
+from tws_maintenance.config.indices import DEFAULT_DAYS
+from tws_maintenance.config.settings import Settings, load_settings
+from tws_maintenance.core.errors import SettingsError, TwsMaintenanceError, UsageError
+from tws_maintenance.core.system_user import operating_system_user
+from tws_maintenance.pipeline import asset_keys as names
+from tws_maintenance.pipeline import interrupts
+from tws_maintenance.pipeline.config import CONFIG, misuse_of
+from tws_maintenance.pipeline.reconcile import reconcile
+from tws_maintenance.pipeline.run_report import step_failures
+from tws_maintenance.pipeline.tags import (
+    ACTOR_TAG,
+    DRY_RUN_TAG,
+    ENTRY_POINT_TAG,
+    REPORT_ID_TAG,
+    lineage_of,
+    plan_of,
+)
+from tws_maintenance.reports.results import promotable_tasks
+from tws_maintenance.runs.maintenance import HeadStart, MaintenanceRun, head_start
+from tws_maintenance.runs.recorder import RunRequest
+
+
+def build_report_resource(begun: HeadStart | None = None) -> dg.ResourceDefinition:
+    """Return the resource; `begun` is what was begun while Dagster was imported."""
+
+    @dg.resource(
+        config_schema=CONFIG,
+        description="Reserves this run's report, and writes it however the run ends.",
+    )
+    def report(context: dg.InitResourceContext) -> Iterator[MaintenanceRun]:
+        home = begun.home if begun else find_home()
+        try:
+            settings, problem = load_settings(home), None
+        except SettingsError as error:
+            # Defaults, unread: enough to leave a report that tells the mistake.
+            settings, problem = Settings.model_construct(), error
+        request, misuse = _request(context, home)
+        run = MaintenanceRun(home, settings, request, begun or head_start(home, settings))
+        if _has_ended(context):
+            yield run  # not opened, so that it writes nothing
+            return
+        try:
+            if begun is None:  # whoever began something has reconciled before
+                _reconcile(home, context)
+            run.open(problem or misuse)
+            _tag(run, context)
+            with interrupts.noted() as run.heed_interrupts:
+                yield run
+        except BaseException as error:
+            _close(run, context, error)
+            raise
+        _close(run, context, _interruption())
+
+    return report
+
+
+def _interruption() -> BaseException | None:
+    """Return the interrupt that Dagster is handling, None for a run that ends by itself.
+
+    It ends a resource in the same way for both. One that comes between two steps is in no step's
+    result either, and the report called the run failed.
+    """
+    error = sys.exception()
+    return None if isinstance(error, Exception) else error
+
+
+def _has_ended(context: dg.InitResourceContext) -> bool:
+    """Tell whether the run is over.
+
+    `dagster job execute` makes the resources again after the run, around its exit code. The
+    report of that second life came last and said that every task was skipped.
+    """
+    assert context.run is not None, "the report resource needs a run"
+    assert context.instance is not None, "the report resource needs an instance"
+    run = context.instance.get_run_by_id(context.run.run_id)
+    return run is not None and run.is_finished
+
+
+def _reconcile(home: Home, context: dg.InitResourceContext) -> None:
+    """Finish what killed runs left behind, before this one begins."""
+    assert context.instance is not None
+    # A home that cannot be written is told by `open`, with advice.
+    with contextlib.suppress(OSError):
+        reconcile(home, context.instance)
+
+
+def _request(
+    context: dg.InitResourceContext, home: Home
+) -> tuple[RunRequest, TwsMaintenanceError | None]:
+    """Return what this run is to do, and what is wrong with its config."""
+    run, instance = context.run, context.instance
+    assert run is not None, "the report resource needs a run"
+    assert instance is not None, "the report resource needs an instance"
+    config: Mapping[str, Any] = context.resource_config or {}
+    plan = plan_of(run, instance)
+    asked = plan.tasks
+    misuse = misuse_of(run.job_name, config, plan.steps, plan.planned)
+    report_id = config.get("report_id", "")
+    if report_id and misuse is None:
+        try:
+            asked = promotable_tasks(home, report_id, tuple(config.get("tasks") or ()))
+        except UsageError as error:
+            misuse = error
+    request = RunRequest(
+        tasks=asked,
+        dry_run=plan.dry_run,
+        run_id=run.run_id,
+        entry_point=plan.entry_point,
+        actor=plan.actor or operating_system_user(),
+        reason=config.get("reason", ""),
+        allow_large_change=bool(config.get("allow_large_change")),
+        only_looked_at=tuple(task for task in asked if task in names.live_steps() - plan.steps),
+        lineage=lineage_of(run),
+        report_id=report_id,
+        fetches=bool(plan.steps & names.staging_steps()),
+        symbols=tuple(config.get("symbols", ())),
+        days=config.get("days", DEFAULT_DAYS),
+        many_symbols=bool(config.get("many_symbols")),
+        backup=config.get("backup", ""),
+    )
+    return request, misuse
+
+
+def _tag(run: MaintenanceRun, context: dg.InitResourceContext) -> None:
+    assert context.instance is not None
+    tags = {
+        REPORT_ID_TAG: run.report_id,
+        ACTOR_TAG: run.request.actor,
+        ENTRY_POINT_TAG: run.request.entry_point.value,
+        DRY_RUN_TAG: str(run.request.dry_run).lower(),
+    }
+    context.instance.add_run_tags(run.request.run_id, tags)
+
+
+def _close(
+    run: MaintenanceRun, context: dg.InitResourceContext, error: BaseException | None = None
+) -> None:
+    """Write the report. A failure here cannot turn the run red, so it is shouted instead."""
+    assert context.instance is not None
+    try:
+        failures = step_failures(context.instance, run.request.run_id)
+    except Exception as fault:  # noqa: BLE001 - a report without them is better than none
+        failures = {"dagster": f"Dagster's events of this run could not be read: {fault}"}
+    try:
+        with interrupts.kept_out():  # all that they could stop is over
+            run.close(failures, error)
+    except Exception as fault:
+        told = f"The report of run {run.request.run_id} could not be written: {fault}"
+        sys.stderr.write(f"{told}\n")
+        if context.log:
+            context.log.exception(told)
+        raise

@@ -1,0 +1,282 @@
+"""What Dagster's history tells of our runs, as plain records: for pages and cards.
+
+Reads straight from the instance, which takes milliseconds however many runs there are. Nothing is
+written here; runs that died are closed by `tws_maintenance.pipeline.reconcile`.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES, TASKS
+from tws_maintenance.core.clock import utc_text
+from tws_maintenance.pipeline import asset_keys as names
+from tws_maintenance.pipeline.asset_checks import staged_check_keys
+from tws_maintenance.pipeline.jobs import CLEAN_UP
+from tws_maintenance.pipeline.reconcile import UNFINISHED, is_ours, may_be_alive
+from tws_maintenance.pipeline.tags import (
+    REPORT_ID_TAG,
+    own_tag,
+    plan_of,
+)
+
+IN_PROGRESS = [*UNFINISHED, dg.DagsterRunStatus.QUEUED]
+_QUEUED = frozenset(
+    {dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING}
+)
+_STEP_EVENTS = {
+    dg.DagsterEventType.STEP_START: "running",
+    dg.DagsterEventType.STEP_SUCCESS: "done",
+    dg.DagsterEventType.STEP_FAILURE: "failed",
+    dg.DagsterEventType.STEP_SKIPPED: "skipped",
+}
+# What an operator is told needs no module of Dagster's.
+_DAGSTER_ERROR = re.compile(r"^dagster\.[\w.]+: ")
+# Restores are looked past when the last refresh is wanted.
+MATERIALIZATIONS_READ = 20
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run as Dagster has it: `state` is queued, running, finished, failed or interrupted.
+
+    `report_id` is known from the run's start on; times are UTC texts.
+    """
+
+    run_id: str
+    report_id: str | None
+    job: str
+    state: str
+    tasks: tuple[str, ...]
+    dry_run: bool
+    entry_point: str
+    actor: str
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+
+    @property
+    def is_in_progress(self) -> bool:
+        """Whether it has not ended."""
+        return self.state in {"queued", "running"}
+
+
+@dataclass
+class StepView:
+    """One step of a run: `state` is waiting, running, done, failed or skipped."""
+
+    step: str
+    task: str
+    state: str = "waiting"
+    started_at: str | None = None
+    finished_at: str | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class CheckView:
+    """How one asset check came out: `outcome` is passed, warned or failed."""
+
+    task: str
+    name: str
+    outcome: str
+    message: str
+    asset: str
+
+
+@dataclass(frozen=True)
+class Materialized:
+    """The newest refresh of a live asset: `result` is its task result."""
+
+    run_id: str
+    result: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Audited:
+    """The newest audit of what was staged of an index, all of it by one run."""
+
+    run_id: str
+    finished_at: str
+    checks: tuple[CheckView, ...]
+
+
+def runs_in_progress(home: Home, instance: dg.DagsterInstance) -> tuple[list[RunView], bool]:
+    """Return the runs of `home` that have not ended, oldest first, from whatever entry point.
+
+    A clean-up, which works on no task, is left out. The second value tells whether one of them
+    all has no process any more: it is to be reconciled.
+    """
+    found = instance.get_run_records(dg.RunsFilter(statuses=IN_PROGRESS))
+    records = [one for one in reversed(found) if is_ours(home, one.dagster_run)]
+    has_dead = any(
+        one.dagster_run.status in UNFINISHED and not may_be_alive(home, instance, one)
+        for one in records
+    )
+    working = [one for one in records if one.dagster_run.job_name != CLEAN_UP]
+    return [_view(instance, one) for one in working], has_dead
+
+
+def run_view(home: Home, instance: dg.DagsterInstance, run_id: str) -> RunView | None:
+    """Return one run of `home`, None where Dagster has none of that id."""
+    record = instance.get_run_record_by_id(run_id)
+    if record is None or record.dagster_run.job_name == CLEAN_UP:
+        return None
+    if not is_ours(home, record.dagster_run):
+        return None
+    return _view(instance, record)
+
+
+def progress_of(
+    instance: dg.DagsterInstance, run_id: str
+) -> tuple[list[StepView], list[CheckView]]:
+    """Return the steps of a run in the order of the plan, and its checks as they came out."""
+    run = instance.get_run_by_id(run_id)
+    if run is None:
+        return [], []
+    steps = {step: StepView(step, task) for step, task in _planned(run, instance)}
+    kinds = {*_STEP_EVENTS, dg.DagsterEventType.ASSET_CHECK_EVALUATION}
+    checks = []
+    for record in instance.get_records_for_run(run_id, of_type=kinds).records:
+        event = record.event_log_entry.dagster_event
+        if event is None:
+            continue
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            checks.append(_check(event.asset_check_evaluation_data))
+        elif step := steps.get(event.step_key or ""):
+            _follow(step, event, _text_of(record.event_log_entry.timestamp))
+    return list(steps.values()), checks
+
+
+def refreshes(
+    instance: dg.DagsterInstance, is_refresh: Callable[[dict[str, Any]], bool]
+) -> dict[str, Materialized]:
+    """Return the newest materialization of each live list, by task, that is a refresh.
+
+    Not of events: whether a sync was complete is settled when its report is written.
+
+    `is_refresh` judges a task result.
+    """
+    keys = {names.live_key(index): index.task for index in INDICES.values()}
+    newest = instance.get_latest_materialization_events(keys)
+    found = {}
+    for key, task in keys.items():
+        entry = newest.get(key)
+        if entry is None:
+            continue
+        one = _materialized(entry)
+        if one is None or not is_refresh(one.result):
+            records = instance.fetch_materializations(key, limit=MATERIALIZATIONS_READ).records
+            older = (_materialized(record.event_log_entry) for record in records)
+            one = next((other for other in older if other and is_refresh(other.result)), None)
+        if one is not None:
+            found[task] = one
+    return found
+
+
+def audits(instance: dg.DagsterInstance) -> dict[str, Audited]:
+    """Return the newest audit of each index, by task, from the asset checks of its proposal."""
+    keys = {key: index for index in INDICES.values() for key in staged_check_keys(index)}
+    records = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys))
+    found: dict[str, list[tuple[str, float, CheckView]]] = {}
+    for key, record in records.items():
+        event = record.event.dagster_event if record.event else None
+        if record.event is None or event is None:
+            continue  # planned only: its run has not come so far, or never did
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            view = _check(event.asset_check_evaluation_data)
+            told = (record.run_id, record.event.timestamp, view)
+            found.setdefault(keys[key].task, []).append(told)
+    return {task: _audited(told) for task, told in found.items()}
+
+
+def _audited(told: list[tuple[str, float, CheckView]]) -> Audited:
+    run_id, last, _ = max(told, key=lambda one: one[1])
+    checks = tuple(view for of, _, view in told if of == run_id)
+    return Audited(run_id, _text_of(last), checks)
+
+
+def _materialized(entry: dg.EventLogEntry) -> Materialized | None:
+    materialization = entry.asset_materialization
+    value = materialization.metadata.get("task_result") if materialization else None
+    result = getattr(value, "data", None)
+    return Materialized(entry.run_id, result) if isinstance(result, dict) else None
+
+
+def _view(instance: dg.DagsterInstance, record: dg.RunRecord) -> RunView:
+    run = record.dagster_run
+    plan = plan_of(run, instance)
+    return RunView(
+        run_id=run.run_id,
+        report_id=own_tag(run, REPORT_ID_TAG),
+        job=run.job_name,
+        state=_state(run.status),
+        tasks=tuple(task for task in TASKS if task in plan.tasks),
+        dry_run=plan.dry_run,
+        entry_point=plan.entry_point.value,
+        actor=plan.actor or "unknown",
+        created_at=utc_text(record.create_timestamp.replace(tzinfo=UTC)),
+        started_at=_text_of(record.start_time) if record.start_time else None,
+        finished_at=_text_of(record.end_time) if record.end_time else None,
+    )
+
+
+def _state(status: dg.DagsterRunStatus) -> str:
+    if status in _QUEUED:
+        return "queued"
+    return {
+        dg.DagsterRunStatus.SUCCESS: "finished",
+        dg.DagsterRunStatus.FAILURE: "failed",
+        dg.DagsterRunStatus.CANCELED: "interrupted",
+    }.get(status, "running")
+
+
+def _planned(run: dg.DagsterRun, instance: dg.DagsterInstance) -> Iterator[tuple[str, str]]:
+    """Yield (step, task) in the order in which a person reads them: by task, then by verb."""
+    plan = plan_of(run, instance)
+    for task in TASKS:
+        if task in plan.tasks:
+            for step in _in_order(plan.steps, task):
+                yield step, task
+
+
+def _in_order(steps: Iterable[str], task: str) -> list[str]:
+    def verb(step: str) -> int:
+        return 0 if step.startswith(names.STAGED_PREFIX) else 1 if step.startswith("audit") else 2
+
+    own = [step for step in steps if names.task_of_step(step) == task]
+    places = {names.validate_step(index): n for n, index in enumerate(INDICES.values())}
+    return sorted(own, key=lambda step: (verb(step), places.get(step, 0)))
+
+
+def _follow(step: StepView, event: dg.DagsterEvent, at: str) -> None:
+    step.state = _STEP_EVENTS[event.event_type]
+    if event.event_type == dg.DagsterEventType.STEP_START:
+        step.started_at = at
+        return
+    step.finished_at = at
+    if event.event_type == dg.DagsterEventType.STEP_FAILURE:
+        error = event.step_failure_data.error
+        described = event.step_failure_data.user_failure_data
+        told = described.description if described else None
+        message = _DAGSTER_ERROR.sub("", error.message) if error else ""
+        step.message = (told or message).strip()
+
+
+def _check(evaluation: dg.AssetCheckEvaluation) -> CheckView:
+    warns = evaluation.severity == dg.AssetCheckSeverity.WARN
+    outcome = "passed" if evaluation.passed else "warned" if warns else "failed"
+    asset = evaluation.asset_key
+    task = asset.path[-1]
+    return CheckView(
+        task, evaluation.check_name, outcome, evaluation.description or "", asset.to_user_string()
+    )
+
+
+def _text_of(timestamp: float) -> str:
+    return utc_text(datetime.fromtimestamp(timestamp, UTC))

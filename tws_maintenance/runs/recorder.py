@@ -1,0 +1,321 @@
+"""The record of one run: from reserving its report to writing it, however the run ends.
+
+What belongs here: the report's id, the lock that says the run is alive, the one edge at which a
+step's error becomes part of its task's result. What does not: the steps themselves
+(`tws_maintenance.runs.maintenance`).
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import DEFAULT_DAYS, TASKS
+from tws_maintenance.core.atomic import prove_writable
+from tws_maintenance.core.clock import utc_now
+from tws_maintenance.core.errors import (
+    HomeError,
+    PromotionFailed,
+    Refusal,
+    TwsMaintenanceError,
+    UsageError,
+)
+from tws_maintenance.reports import store
+from tws_maintenance.reports.finalize import conclude
+from tws_maintenance.reports.record import (
+    EntryPoint,
+    RunStatus,
+    TaskResult,
+    TaskStatus,
+    new_details,
+    run_status,
+)
+from tws_maintenance.reports.results import compose
+from tws_maintenance.runs.recovery import recover, run_lock
+
+LOCK_SECONDS = 5.0
+
+
+class StepFailed(TwsMaintenanceError):
+    """A step failed and its result already says why; the message repeats it for Dagster."""
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What is to be done and who asked; `tasks` are those that the run will really work on.
+
+    `report_id` is the dry run whose proposals are promoted, `backup` the one that is restored
+    ("newest" for the newest); "" where nothing of the kind is asked for. `symbols` are added to
+    those whose events are fetched by default, `days` is how far ahead (1 to 365). `fetches` is
+    False where no step of the run stages anything.
+    `only_looked_at` are tasks that stay a dry run beside others that are applied; `lineage` the
+    runs that this one executes again.
+    """
+
+    tasks: tuple[str, ...]
+    dry_run: bool
+    run_id: str
+    entry_point: EntryPoint
+    actor: str
+    reason: str = ""
+    allow_large_change: bool = False
+    report_id: str = ""
+    backup: str = ""
+    symbols: tuple[str, ...] = ()
+    days: int = DEFAULT_DAYS
+    many_symbols: bool = False
+    fetches: bool = True
+    only_looked_at: tuple[str, ...] = ()
+    lineage: tuple[str, ...] = ()
+
+    def head(self, report_id: str) -> dict[str, Any]:
+        """Return what a report begins with, and what a reservation notes for a later reader."""
+        return {
+            "report_id": report_id,
+            "run_id": self.run_id,
+            "entry_point": self.entry_point.value,
+            "actor": self.actor,
+            "reason": self.reason,
+            "dry_run": self.dry_run,
+            "overrides": {"allow_large_change": self.allow_large_change},
+        }
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """The report id that a run holds since `at`, and the lock that says that it is alive."""
+
+    reservation: store.Reservation
+    alive: FileLock
+    at: datetime
+
+
+class RunRecord:
+    """The state of a run that its report tells: who asked, what each task came to."""
+
+    def __init__(self, home: Home, request: RunRequest) -> None:
+        self.home = home
+        self.request = request
+        self.report: dict[str, Any] | None = None
+        self._started_at = utc_now()
+        self._claim: _Claim | None = None
+        self._interrupted: str | None = None
+        self._errors: list[str] = []
+        self._results = {task: self._new_result(task) for task in _in_order(request.tasks)}
+        # Set by who drives the run: raises, not an Exception, where it was interrupted meanwhile.
+        self.heed_interrupts: Callable[[], None] = lambda: None
+
+    @property
+    def report_id(self) -> str:
+        """The id of the report that this run will write."""
+        assert self._claim is not None, "the run was not opened"
+        return self._claim.reservation.report_id
+
+    @property
+    def owes_report(self) -> bool:
+        """Whether it holds the id of a report that it has not written."""
+        return self._claim is not None and self.report is None
+
+    def reserve(self) -> None:
+        """Reserve the report id: what a run does before anything that others could notice.
+
+        Raises:
+            HomeError: no report could be written.
+        """
+        try:
+            prove_writable(self.home.locks)
+        except OSError as error:
+            raise HomeError(_unwritable(self.home, self.home.locks, error)) from error
+        # Held from before the reservation until the report is written: a reservation whose lock
+        # is free belongs to a run that died.
+        alive = FileLock(run_lock(self.home, self.request.run_id), thread_local=False)
+        alive.acquire(timeout=LOCK_SECONDS)
+        try:
+            reservation = store.reserve(self.home, self._started_at, self._note())
+        except BaseException as error:
+            _release(alive)
+            if isinstance(error, OSError):
+                raise HomeError(_unwritable(self.home, self.home.reports, error)) from error
+            raise
+        self._claim = _Claim(reservation, alive, self._started_at)
+
+    def take_over(self, begun: "RunRecord") -> None:
+        """Go on with what `begun` reserved for this same run, and leave it nothing to write."""
+        if begun.request.run_id != self.request.run_id or not begun.owes_report:
+            return
+        self._claim = claim = begun.hand_over()
+        self._started_at = claim.at
+        with contextlib.suppress(OSError):  # then it still tells what was asked
+            store.note_again(claim.reservation, self._note())
+
+    def hand_over(self) -> _Claim:
+        """Return what it had reserved, for another that will write the report."""
+        assert self._claim is not None, "nothing was reserved"
+        claim, self._claim = self._claim, None
+        return claim
+
+    def give_up(self) -> None:
+        """Let go of the reserved id without a report: for a run that has one already."""
+        claim = self.hand_over()
+        claim.reservation.marker.unlink(missing_ok=True)
+        _release(claim.alive)
+
+    def interrupt(self, text: str) -> None:
+        """Note why the run ended before it was done, for its report."""
+        self._interrupted = text
+
+    def open(self, problem: TwsMaintenanceError | None = None) -> None:
+        """Reserve the report id, finish what killed runs left, prove that all can be written.
+
+        A `problem` that was met before is raised as soon as there is a report to tell it in.
+
+        Raises:
+            HomeError: a folder cannot be written; nothing will be replaced.
+            UsageError: an unknown task was asked for.
+        """
+        if self._claim is None:
+            self.reserve()
+        recover(self.home)
+        if problem is not None:
+            raise problem
+        for folder in (self.home.data, self.home.staging, self.home.backups, self.home.history):
+            try:
+                prove_writable(folder)
+            except OSError as error:
+                raise HomeError(_unwritable(self.home, folder, error)) from error
+        unknown = [task for task in self._results if task not in TASKS]
+        if unknown:
+            raise UsageError(
+                f"Unknown task {', '.join(unknown)}; known are {', '.join(TASKS)}. "
+                "Nothing was started."
+            )
+
+    def wants(self, task: str) -> bool:
+        """Tell whether `task` was asked for."""
+        return task in self._results
+
+    def result(self, task: str) -> dict[str, Any]:
+        """Return the result of `task` as it stands now."""
+        return self._results[task].to_dict()
+
+    def close(self, step_failures: dict[str, str], error: BaseException | None = None) -> None:
+        """Write the report. `step_failures` are Dagster's own, text by task or by step.
+
+        Raises:
+            OSError, LockHeld: the report could not be written.
+        """
+        if self._claim is None:
+            return
+        if isinstance(error, Exception):
+            self._errors.append(_told(error))
+        elif error is not None:
+            self._interrupted = self._interrupted or "the run was cancelled"
+        # Of an interrupted run Dagster only knows that its steps were interrupted.
+        for task, text in () if self._interrupted else step_failures.items():
+            result = self._results.get(task)
+            if result is None:
+                self._errors.append(text)
+            elif not result.errors and not result.validation_errors:
+                result.errors.append(text)
+        for result in self._results.values():
+            conclude(result, is_interrupted=self._interrupted is not None)
+        report = self._compose()
+        try:
+            self.report = store.write_report(self.home, self._claim.reservation, report)
+        except BaseException:
+            # The next start writes it, once there is space or the chain is free.
+            with contextlib.suppress(OSError):
+                store.keep_for_later(self._claim.reservation, report)
+            raise
+        finally:
+            _release(self._claim.alive)
+
+    def _compose(self) -> dict[str, Any]:
+        results = [result.to_dict() for result in self._results.values()]
+        errors, warnings = list(self._errors), []
+        if self._interrupted:
+            errors.append(
+                f"Interrupted: {self._interrupted}. What was not finished was left as it was."
+            )
+        if self.request.allow_large_change and not self.request.reason:
+            warnings.append("a large change was allowed without a reason: give one with --reason")
+        status = RunStatus.INTERRUPTED if self._interrupted else run_status(results, errors)
+        head = self.request.head(self.report_id)
+        return compose(head, status, self._started_at, results, warnings, errors)
+
+    def _note(self) -> dict[str, Any]:
+        """Return what the reservation tells whoever finds this run dead."""
+        return self.request.head("") | {"tasks": list(self._results), "pid": os.getpid()}
+
+    @contextlib.contextmanager
+    def step(self, task: str) -> Iterator[TaskResult]:
+        """The one edge at which an error becomes part of the result.
+
+        And at which a run that was interrupted stops, whatever became of the signal.
+        """
+        self.heed_interrupts()
+        result = self._results[task]
+        result.started_at = result.started_at or utc_now()
+        try:
+            yield result
+        except Exception as error:
+            result.status = TaskStatus.FAILED
+            result.errors.append(_told(error))
+            if isinstance(error, Refusal):
+                result.details["refusal"] = error.code
+            if isinstance(error, PromotionFailed):
+                result.details |= {"changed": error.changed, "backup_path": error.backup_path}
+            raise StepFailed(result.errors[-1]) from error
+        except BaseException:
+            self._interrupted = f"{task} was cancelled while at work"
+            if not result.details.get("changed"):  # what is published stays published
+                result.status = TaskStatus.FAILED
+                result.errors.append("cancelled while at work")
+            raise
+        finally:
+            result.finished_at = utc_now()
+
+    def mark(self) -> RunMark:
+        """Return what proposals and receipts note of this run."""
+        return RunMark(self.report_id, self.request.run_id, utc_now())
+
+    def _new_result(self, task: str) -> TaskResult:
+        is_dry = self.request.dry_run or task in self.request.only_looked_at
+        return TaskResult(task=task, dry_run=is_dry, details=new_details(task))
+
+
+def _release(alive: FileLock) -> None:
+    """Let go of the lock that says that a run is alive."""
+    if alive.is_locked:
+        alive.release()
+        with contextlib.suppress(OSError):
+            Path(alive.lock_file).unlink(missing_ok=True)
+
+
+def _in_order(tasks: tuple[str, ...]) -> list[str]:
+    known = [task for task in TASKS if task in tasks]
+    return known + [task for task in tasks if task not in TASKS]
+
+
+def _told(error: Exception) -> str:
+    """Return an error as the operator should read it; a class name only where nothing is known."""
+    if isinstance(error, TwsMaintenanceError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+    return f"Unexpected {type(error).__name__}: {error}. This is a fault of tws_maintenance itself."
+
+
+def _unwritable(home: Home, folder: Path, error: OSError) -> str:
+    return (
+        f"{home.relative(folder)} cannot be written ({error.strerror or error}), so nothing "
+        f"will be replaced. Make {home.root} writable for this user"
+        f"{f' (uid {os.getuid()})' if hasattr(os, 'getuid') else ''} and free some space."
+    )

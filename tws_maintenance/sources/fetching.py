@@ -1,0 +1,158 @@
+"""Asking the sources of all wanted indices at once, while the caller does something else.
+
+Each source of each index has a thread of its own, which fetches and parses. Whoever wants an
+answer waits for that index alone. Nothing is written here, and nothing is raised: a failure is
+part of the answer.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from http.client import TOO_MANY_REQUESTS
+
+from tws_maintenance.config.indices import Index, SourceSpec
+from tws_maintenance.config.settings import HttpSettings, Settings
+from tws_maintenance.core.background import begin
+from tws_maintenance.core.errors import PageChanged, SourceError, SourceUnreachable
+from tws_maintenance.sources import hang_seng, ssga, wikipedia
+from tws_maintenance.sources.model import Attempt, Gathered, KnownCopy, RawCopy, SourceTable
+from tws_maintenance.sources.web import WebClient
+
+# What a fetch may take beyond its deadline: parsing, and what no socket timeout covers.
+GRACE_SECONDS = 5.0
+
+LastCopy = Callable[[Index, str], KnownCopy | None]
+
+
+class Gathering:
+    """The fetches of one run.
+
+    `last_copy` returns the last raw copy that was kept of an address, for conditional requests.
+    """
+
+    def __init__(self, settings: Settings, last_copy: LastCopy) -> None:
+        self._settings = settings
+        self._last_copy = last_copy
+        self._answers: dict[str, dict[str, Future[tuple[Attempt, ...]]]] = {}
+        self._gathered: dict[str, Gathered] = {}
+        self._until: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def start(self, indices: Iterable[Index]) -> None:
+        """Begin to ask the sources of `indices`, those that were not begun before."""
+        for index in indices:
+            with self._lock:
+                if index.key in self._answers:
+                    continue
+                seconds = self._settings.http.deadline + GRACE_SECONDS
+                self._until[index.key] = time.monotonic() + seconds
+                self._answers[index.key] = {
+                    name: begin(partial(self._gather, index, name), f"gather-{index.key}-{name}")
+                    for name in self._names(index)
+                }
+
+    def answer(self, index: Index) -> Gathered:
+        """Return what the sources of `index` said, waiting for them until the deadline.
+
+        A name server that hangs or headers that trickle in are met by no timeout of a socket;
+        whoever waits must go on all the same.
+        """
+        self.start([index])
+        if index.key not in self._gathered:
+            attempts: list[Attempt] = []
+            for name, answer in self._answers[index.key].items():
+                attempts += self._wait(index, name, answer)
+            self._gathered[index.key] = Gathered(index, tuple(attempts))
+        return self._gathered[index.key]
+
+    def _wait(
+        self, index: Index, name: str, answer: "Future[tuple[Attempt, ...]]"
+    ) -> tuple[Attempt, ...]:
+        try:
+            left = self._until[index.key] - time.monotonic()
+            return answer.result(timeout=max(0.0, left))
+        except TimeoutError:
+            error = SourceUnreachable(
+                f"no whole answer within {self._settings.http.deadline:g} s, the deadline of one "
+                "index. Run again; if it stays so, look at the network and its name server."
+            )
+            spec = index.addresses(name)[0]
+            return (Attempt(spec, self._url(spec), error=error),)
+
+    def _names(self, index: Index) -> tuple[str, ...]:
+        """Return the sources to ask: those that may decide, then those that have a second word."""
+        settings = self._settings.of(index)
+        return tuple(dict.fromkeys((*settings.membership, *(settings.corroboration or ()))))
+
+    def _gather(self, index: Index, name: str) -> tuple[Attempt, ...]:
+        http = self._settings.http
+        until = time.monotonic() + http.deadline
+        attempts: list[Attempt] = []
+        for spec in index.addresses(name):
+            client = WebClient(http, READERS[spec.kind].origin(http), until=until)
+            attempts.append(self._ask(client, index, spec))
+            # Too many requests is said for the whole host: its other address is not asked either.
+            if attempts[-1].table is not None or attempts[-1].status == TOO_MANY_REQUESTS:
+                break
+        return tuple(attempts)
+
+    def _ask(self, client: WebClient, index: Index, spec: SourceSpec) -> Attempt:
+        url = self._url(spec)
+        raw: RawCopy | None = None
+        try:
+            raw = client.get(url, self._last_copy(index, url))
+            table = READERS[spec.kind].parse(raw, index)
+            return Attempt(spec, raw.url, raw, table, status=raw.status)
+        except SourceError as error:
+            status = raw.status if raw else error.status
+            return Attempt(spec, raw.url if raw else url, raw, error=error, status=status)
+        except Exception as fault:  # noqa: BLE001 - the other sources answer all the same
+            status = raw.status if raw else None
+            return Attempt(
+                spec, raw.url if raw else url, raw, error=unreadable(fault), status=status
+            )
+
+    def _url(self, spec: SourceSpec) -> str:
+        return address_of(spec, self._settings.http)
+
+
+def unreadable(fault: Exception) -> SourceError:
+    """Return what a reader did not know of as a fault of its source."""
+    return PageChanged(
+        f"it could not be read: {type(fault).__name__}: {fault!s:.200}. This is a fault of "
+        "tws_maintenance itself: what was fetched is in an unknown form"
+    )
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How one kind of source is asked and read; its raw bytes are kept as `.suffix`."""
+
+    origin: Callable[[HttpSettings], str]
+    address: Callable[[str, str], str]
+    parse: Callable[[RawCopy, Index], SourceTable]
+    suffix: str
+
+
+def address_of(spec: SourceSpec, http: HttpSettings) -> str:
+    """Return the address of a source."""
+    reader = READERS[spec.kind]
+    return reader.address(reader.origin(http), spec.locator)
+
+
+READERS: dict[str, Reader] = {
+    "wikipedia_page": Reader(
+        lambda http: http.wikipedia_url, wikipedia.page_url, wikipedia.parse, "html"
+    ),
+    "wikipedia_rest": Reader(
+        lambda http: http.wikipedia_url, wikipedia.rest_url, wikipedia.parse, "html"
+    ),
+    "wikipedia_items": Reader(
+        lambda http: http.wikipedia_url, wikipedia.page_url, wikipedia.parse_items, "html"
+    ),
+    "hang_seng": Reader(lambda http: http.hang_seng_url, hang_seng.url, hang_seng.parse, "json"),
+    "ssga_holdings": Reader(lambda http: http.ssga_url, ssga.url, ssga.parse, "xlsx"),
+}

@@ -1,1 +1,0 @@
-"""Writing files whole, holding locks, and fingerprints of bytes."""

@@ -1,0 +1,125 @@
+"""The second process: it answers, says why it cannot, and never outlives whoever asks."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tws_maintenance.config.environment import child_environment
+from tws_maintenance.core.worker_process import HelperDied, HelperProcess
+
+MODULE = """
+import os, sys, threading
+from tws_maintenance.core.worker_process import serve_standard_streams
+
+def answer(request):
+    print("a library prints this")
+    if request["do"] == "fail":
+        raise ValueError("it cannot be done")
+    if request["do"] == "die":
+        os._exit(7)
+    if request["do"] == "hang":
+        print("hanging", file=sys.stderr, flush=True)
+        threading.Event().wait()
+    return {"pid": os.getpid(), "said": request["do"]}
+
+serve_standard_streams(answer, needs="json")
+"""
+PARENT = """
+import os, sys, threading
+from tws_maintenance.core.worker_process import HelperProcess
+helper = HelperProcess("odd_helper", "odd", lambda: dict(os.environ))
+helper.start()
+print(helper.ask({"do": "talk"})["pid"], flush=True)
+threading.Thread(target=helper.ask, args=({"do": "hang"},), daemon=True).start()
+sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "odd_helper.py").write_text(MODULE)
+    here = str(Path(__file__).resolve().parents[2])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), here]))
+    return "odd_helper"
+
+
+@pytest.fixture
+def helper(module: str) -> HelperProcess:
+    return HelperProcess(module, "odd", child_environment)
+
+
+@pytest.mark.process
+def test_it_answers_one_request_after_the_other_whatever_a_library_prints(
+    helper: HelperProcess,
+) -> None:
+    helper.start()
+    try:
+        first, second = helper.ask({"do": "one — ünïcode"}), helper.ask({"do": "two"})
+    finally:
+        helper.stop()
+    assert (first["said"], second["said"]) == ("one — ünïcode", "two")
+    assert first["pid"] == second["pid"] != os.getpid()
+    assert not psutil.pid_exists(first["pid"])
+
+
+@pytest.mark.process
+def test_what_lies_in_the_current_folder_is_not_taken_for_a_module(
+    helper: HelperProcess, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    robot = tmp_path_factory.mktemp("robot")
+    (robot / "json.py").write_text('raise RuntimeError("of the robot")')
+    monkeypatch.chdir(robot)
+    helper.start()
+    try:
+        assert helper.ask({"do": "talk"})["said"] == "talk"
+    finally:
+        helper.stop()
+
+
+@pytest.mark.process
+def test_a_fault_is_told_and_the_next_request_is_answered(helper: HelperProcess) -> None:
+    helper.start()
+    try:
+        with pytest.raises(HelperDied, match="odd process failed: ValueError: it cannot be done"):
+            helper.ask({"do": "fail"})
+        assert helper.ask({"do": "again"})["said"] == "again"
+    finally:
+        helper.stop()
+
+
+@pytest.mark.process
+def test_its_death_is_told(helper: HelperProcess) -> None:
+    helper.start()
+    try:
+        with pytest.raises(HelperDied, match=r"ended early \(exit code 7\)"):
+            helper.ask({"do": "die"})
+    finally:
+        helper.stop()
+    with pytest.raises(HelperDied, match="was stopped"):
+        helper.ask({"do": "talk"})
+
+
+@pytest.mark.process
+def test_it_ends_with_whoever_asked_although_it_is_at_work(module: str) -> None:
+    assert module == "odd_helper"
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with parent:
+        assert parent.stdout is not None
+        assert parent.stderr is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        while "hanging" not in parent.stderr.readline():
+            pass
+        parent.send_signal(signal.SIGKILL)
+        gone, alive = psutil.wait_procs([child], timeout=30)
+    assert (len(gone), alive) == (1, [])

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.config.settings import load_settings
@@ -35,7 +35,7 @@ AT = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
 def promotion(home: Home, proposal_id: str) -> None:
     """Promote a proposal."""
     index = INDICES[read_proposal(home, proposal_id).index]
-    mark = RunMark("maintenance_20261122_190000", "the-run-that-dies", AT)
+    mark = RunContext("maintenance_20261122_190000", "the-run-that-dies", AT)
     promote(home, index, proposal_id, load_settings(home), mark)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tws_maintenance.audit.receipt import Override, Receipt
-from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, index_of_task
 from tws_maintenance.config.settings import load_settings
@@ -41,7 +41,7 @@ def dry_run(
 ) -> str:
     """Stage and audit what the pages list, by index key, and return the id of the report."""
     reservation = reserve(home, at, {})
-    mark = RunMark(reservation.report_id, f"run-of-{reservation.report_id}", at)
+    mark = RunContext(reservation.report_id, f"run-of-{reservation.report_id}", at)
     results = []
     for key, members in listed.items():
         index = INDICES[key]
@@ -62,7 +62,7 @@ def applied(
 ) -> str:
     """Promote what a dry run staged of `tasks` and passed; return the id of the new report."""
     reservation = reserve(home, at, {})
-    mark = RunMark(reservation.report_id, f"run-of-{reservation.report_id}", at)
+    mark = RunContext(reservation.report_id, f"run-of-{reservation.report_id}", at)
     results = []
     for told in read_report(home, report_id)["results"]:
         if told["status"] == TaskStatus.SUCCESS and told["task"] in tasks:

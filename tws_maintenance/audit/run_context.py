@@ -8,7 +8,7 @@ from tws_maintenance.core.clock import utc_text
 
 
 @dataclass(frozen=True)
-class RunMark:
+class RunContext:
     """Which run stages: its report id, Dagster's run id and the instant."""
 
     report_id: str

@@ -21,8 +21,8 @@ def reports() -> None:
 @pass_home
 def list_reports(home: Home, limit: int, as_json: bool) -> None:
     """List the newest reports."""
-    from tws_maintenance.reports.entry import read_entry
     from tws_maintenance.reports.store import report_ids, report_path
+    from tws_maintenance.reports.summary import read_entry
 
     found = report_ids(home)
     shown = [read_entry(report_path(home, report_id), report_id) for report_id in found[:limit]]

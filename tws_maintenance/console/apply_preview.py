@@ -23,11 +23,11 @@ from tws_maintenance.constituents.proposal import read_proposal
 from tws_maintenance.constituents.proposal_state import ProposalState, State
 from tws_maintenance.market_events.providers.calendars import NO_CLOSURES, may_be_open
 from tws_maintenance.market_events.providers.closures import read_closures
-from tws_maintenance.reports.entry import Entry
 from tws_maintenance.reports.event_words import failed_providers
 from tws_maintenance.reports.markdown import task_name
 from tws_maintenance.reports.readiness import ListReadiness, Readiness
 from tws_maintenance.reports.store import BACKUP_SOURCE, results_of
+from tws_maintenance.reports.summary import ReportSummary
 
 
 class Outcome(StrEnum):
@@ -224,7 +224,7 @@ def _outcome(
     return Outcome.DONE if is_refreshed_since or one.is_restore else Outcome.CONFIRM
 
 
-def _stages_lists(entry: Entry) -> bool:
+def _stages_lists(entry: ReportSummary) -> bool:
     """Tell a dry run of lists; a look at a backup is none, and has a page of its own."""
     return entry.dry_run is True and any(
         line.task in CONSTITUENT_TASKS

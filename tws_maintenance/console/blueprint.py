@@ -16,7 +16,7 @@ from tws_maintenance.console import security
 from tws_maintenance.console.actor import LOGIN
 from tws_maintenance.console.api.routes import add_api
 from tws_maintenance.console.error_handlers import add_errors
-from tws_maintenance.console.errors import Problem
+from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.pages.filters import add_filters
 from tws_maintenance.console.pages.views import add_pages
 from tws_maintenance.console.service import Backend
@@ -62,7 +62,7 @@ def _demand_login() -> Any:
     if is_ours or current_app.config.get("LOGIN_DISABLED") or current_user.is_authenticated:
         return None
     if "/api/maintenance/" in request.path:
-        raise Problem(401, "unauthorized", "Log in to the application that this is mounted in.")
+        raise ApiError(401, "unauthorized", "Log in to the application that this is mounted in.")
     return manager.unauthorized()
 
 

@@ -4,7 +4,7 @@ from datetime import time
 
 from tws_maintenance.console.actor import actor
 from tws_maintenance.console.api import bodies
-from tws_maintenance.console.errors import Problem
+from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.service import Backend
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import SettingsError, UsageError
@@ -16,7 +16,7 @@ def add_closure(backend: Backend, body: bodies.ClosureBody) -> StoredEvent:
     """Store a closure in the name of whoever asks, and return it.
 
     Raises:
-        Problem: 409 where it does not fit the venue's calendar, or is stored already.
+        ApiError: 409 where it does not fit the venue's calendar, or is stored already.
         StoreError: it cannot be stored.
     """
     wanted = closures.Closure(
@@ -32,7 +32,7 @@ def add_closure(backend: Backend, body: bodies.ClosureBody) -> StoredEvent:
     except SettingsError:
         raise
     except UsageError as error:
-        raise Problem(409, "conflict", f"{error} Nothing was added.") from error
+        raise ApiError(409, "conflict", f"{error} Nothing was added.") from error
     backend.forget_clocks()
     return added
 
@@ -41,7 +41,7 @@ def remove_closure(backend: Backend, body: bodies.ClosureRemovalBody) -> StoredE
     """Count a closure no longer, in the name of whoever asks, and return it as it was.
 
     Raises:
-        Problem: 404 where no operator added one for that day.
+        ApiError: 404 where no operator added one for that day.
         StoreError: the store cannot be changed.
     """
     try:
@@ -55,6 +55,6 @@ def remove_closure(backend: Backend, body: bodies.ClosureRemovalBody) -> StoredE
             at=utc_now(),
         )
     except closures.UnknownClosure as error:
-        raise Problem(404, "not_found", str(error)) from error
+        raise ApiError(404, "not_found", str(error)) from error
     backend.forget_clocks()
     return removed

@@ -7,7 +7,7 @@ from flask import Blueprint, Flask, Response, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from tws_maintenance.console.errors import Problem, problem_of, storage_problem
+from tws_maintenance.console.errors import ApiError, problem_of, storage_problem
 from tws_maintenance.core.errors import TwsMaintenanceError
 from tws_maintenance.pipeline.database_faults import database_errors
 
@@ -33,8 +33,8 @@ TOLD = {429: "Too many failed attempts to log in came from here. Wait, then try 
 def add_errors(target: Flask | Blueprint) -> None:
     """Let `target` answer its errors: the whole application, or one blueprint in another's."""
 
-    @target.errorhandler(Problem)
-    def problem(error: Problem) -> Response:
+    @target.errorhandler(ApiError)
+    def problem(error: ApiError) -> Response:
         return _answer(error)
 
     @target.errorhandler(TwsMaintenanceError)
@@ -66,9 +66,9 @@ def _answer_http(error: HTTPException) -> Any:
     if isinstance(error, InternalServerError):
         # Flask has logged it, with its stack; the client needs to know only that it happened.
         told = "The console met a fault of its own; its log says more."
-        return _answer(Problem(500, "internal_error", told))
+        return _answer(ApiError(500, "internal_error", told))
     told = TOLD.get(code) or error.description or error.name
-    answer = _answer(Problem(code, CODES.get(code, "error"), told))
+    answer = _answer(ApiError(code, CODES.get(code, "error"), told))
     # Such as Allow for 405, Retry-After for 429.
     for name, value in error.get_headers():
         if name not in {"Content-Type", "Content-Length"}:
@@ -76,9 +76,9 @@ def _answer_http(error: HTTPException) -> Any:
     return answer
 
 
-def _csrf(error: CSRFError) -> Problem:
+def _csrf(error: CSRFError) -> ApiError:
     """Return what to tell whose token is missing, old, or of a console that was restarted."""
-    return Problem(
+    return ApiError(
         403,
         "csrf_failed",
         f"{error.description} Nothing was started: the page was open for too long, or the console "
@@ -94,7 +94,7 @@ def _is_for_people() -> bool:
     return request.path.startswith(PAGES)
 
 
-def _answer(problem: Problem) -> Response:
+def _answer(problem: ApiError) -> Response:
     if _is_for_people():
         # Its base needs no home and no login, so that it can be shown whatever went wrong.
         page = render_template("tws_maintenance/problem.html", problem=problem)

@@ -7,7 +7,7 @@ from tws_maintenance.core.errors import LockHeld, SettingsError, TwsMaintenanceE
 from tws_maintenance.pipeline.database_faults import reason_for_others
 
 
-class Problem(Exception):
+class ApiError(Exception):
     """An answer of the 4xx family: `code` for programs, `message` for people, `detail` for both.
 
     `status` is the HTTP status; `detail` holds plain values that are safe to show.
@@ -25,7 +25,7 @@ class Problem(Exception):
         return {"error": {"code": self.code, "message": self.message, "detail": self.detail}}
 
 
-class Busy(Problem):
+class Busy(ApiError):
     """A run that works on the same task is in progress; `detail` names it."""
 
     def __init__(self, running: dict[str, Any], tasks: list[str]) -> None:
@@ -39,24 +39,24 @@ class Busy(Problem):
         )
 
 
-def problem_of(error: TwsMaintenanceError) -> Problem:
+def problem_of(error: TwsMaintenanceError) -> ApiError:
     """Return what to answer for an error of the domain; its message is meant for the operator."""
     if isinstance(error, UsageError) and not isinstance(error, SettingsError):
-        return Problem(400, "invalid_request", str(error))
+        return ApiError(400, "invalid_request", str(error))
     if isinstance(error, LockHeld):
-        return Problem(409, error.code, str(error))
+        return ApiError(409, error.code, str(error))
     # The home, its settings or its database: nothing that the client could ask otherwise.
-    return Problem(503, "unavailable", str(error))
+    return ApiError(503, "unavailable", str(error))
 
 
-def storage_problem(error: Exception) -> Problem:
+def storage_problem(error: Exception) -> ApiError:
     """Return what to answer for a fault of the disk or of a database, in its own words."""
     if isinstance(error, OSError):
         name = f" ({Path(str(error.filename)).name})" if error.filename else ""
         told = f"{error.strerror or type(error).__name__}{name}"
     else:
         told = reason_for_others(error)
-    return Problem(
+    return ApiError(
         503,
         "unavailable",
         f"The home or one of its databases cannot be read or written: {told}. The lists are "

@@ -23,7 +23,7 @@ from waitress.proxy_headers import (
 from waitress.task import ErrorTask
 
 from tws_maintenance.console.error_handlers import CODES
-from tws_maintenance.console.errors import Problem
+from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.security import HEADERS
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ Channel.error_task_class = _Refusal
 
 def refusal(status: int, message: str) -> bytes:
     """Return the one error shape of the API as JSON."""
-    problem = Problem(status, CODES.get(status, "error"), f"{message}. Nothing was started.")
+    problem = ApiError(status, CODES.get(status, "error"), f"{message}. Nothing was started.")
     return f"{json.dumps(problem.to_dict())}\n".encode()
 
 

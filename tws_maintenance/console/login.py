@@ -23,7 +23,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from werkzeug.wrappers import Request, Response
 
 from tws_maintenance.console.actor import LOGIN
-from tws_maintenance.console.errors import Problem
+from tws_maintenance.console.errors import ApiError
 
 FAILURES_ALLOWED = "10 per minute; 60 per hour"
 MAX_NAME = 60
@@ -154,7 +154,7 @@ def _refuse_strangers() -> Response | None:
     is_page = request.path == "/" or request.path.startswith("/maintenance")
     if is_page and request.method == "GET" and not sends_password:
         return redirect(url_for("login.show", next=request.full_path.rstrip("?")))
-    raise Problem(
+    raise ApiError(
         401,
         "login_required",
         f"This console demands its password: log in at {url_for('login.show')}, or send it as "

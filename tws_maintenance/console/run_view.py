@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tws_maintenance.console.api import bodies
-from tws_maintenance.console.errors import Problem
+from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.service import Backend
 from tws_maintenance.pipeline import run_history as observe
 from tws_maintenance.pipeline.run_history import RunView
@@ -15,17 +15,17 @@ def describe_run(backend: Backend, run_id: str) -> dict[str, Any]:
     """Return a run with its steps and checks; once it has ended, as its report tells it.
 
     Raises:
-        Problem: 404, there is no such run of this home.
+        ApiError: 404, there is no such run of this home.
     """
     if not re.fullmatch(bodies.RUN_ID_PATTERN, run_id):
-        raise Problem(404, "not_found", "That is not the id of a run.")
+        raise ApiError(404, "not_found", "That is not the id of a run.")
     view = observe.run_view(backend.home, backend.instance, run_id)
     if view is not None and view.is_in_progress:
         backend.launcher.running()  # closes it if it died
         view = observe.run_view(backend.home, backend.instance, run_id)
     report_id = (view and view.report_id) or backend.shelf.of_run(run_id)
     if view is None and report_id is None:
-        raise Problem(404, "not_found", "There is no run of that id in this home.")
+        raise ApiError(404, "not_found", "There is no run of that id in this home.")
     steps, checks = observe.progress_of(backend.instance, run_id)
     line = backend.line(view) if view else _line_of_report(backend, run_id, str(report_id))
     is_over = view is None or not view.is_in_progress

@@ -13,7 +13,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from tws_maintenance.config.settings import LOOPBACK_HOSTS, ConsoleSettings
-from tws_maintenance.console.errors import Problem
+from tws_maintenance.console.errors import ApiError
 
 MAX_REQUEST_BYTES = 64 * 1024
 # A page that stays open over a working day can still be used.
@@ -76,7 +76,7 @@ def check_hosts(app: Flask, settings: ConsoleSettings) -> None:
         # Rebinding needs a name; an address cannot be made to point elsewhere.
         if host in trusted or (listens_elsewhere and _is_address(host)):
             return
-        raise Problem(
+        raise ApiError(
             400,
             "unknown_host",
             "This console does not answer under that host name. Add the name to [console] "

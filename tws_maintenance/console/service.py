@@ -14,7 +14,7 @@ from tws_maintenance.config.freshness import is_stale
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS, index_of_task
 from tws_maintenance.config.settings import Settings, load_settings
-from tws_maintenance.console.errors import Problem
+from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.file_audits import NOT_RUN, FileAudits
 from tws_maintenance.console.launcher import Launcher, run_line
 from tws_maintenance.constituents.backups import read_backup
@@ -27,7 +27,7 @@ from tws_maintenance.market_events.scope import resolve
 from tws_maintenance.pipeline import run_history as observe
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.run_history import RunView
-from tws_maintenance.reports.catalog import ReportShelf
+from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.readiness import ProposalShelf, Readiness, readiness
 from tws_maintenance.reports.results import promotable_tasks
 from tws_maintenance.reports.schema import is_whole
@@ -51,7 +51,7 @@ class Backend:
         self.dagster_url = dagster_url
         self.instance = open_instance(home)
         self.launcher = Launcher(home, self.instance)
-        self.shelf = ReportShelf(home)
+        self.shelf = ReportCatalog(home)
         self.proposals = ProposalShelf(home)
         self.file_audits = FileAudits(home)
         self.portfolio = PortfolioCache()
@@ -196,7 +196,7 @@ class Backend:
         """Start a run and return its id.
 
         Raises:
-            Problem: 400 for symbols that are none or too many, 409 where a run is in progress.
+            ApiError: 400 for symbols that are none or too many, 409 where a run is in progress.
             HomeError: the home is gone, such as with the disk that it lay on.
         """
         if not self.home.root.is_dir():
@@ -206,27 +206,27 @@ class Backend:
             try:
                 resolve(self.home, settings, spec.symbols, many_symbols=spec.many_symbols)
             except UsageError as error:
-                raise Problem(400, "invalid_symbols", str(error)) from error
+                raise ApiError(400, "invalid_symbols", str(error)) from error
         return self.launcher.start(spec)
 
     def promotion(self, report_id: str, tasks: tuple[str, ...] | None) -> tuple[str, ...]:
         """Return the tasks that promoting a dry run would publish.
 
         Raises:
-            Problem: 404 without such a report, 409 where nothing of it can be promoted.
+            ApiError: 404 without such a report, 409 where nothing of it can be promoted.
         """
         report = self.report(report_id)
         if report is None:
-            raise Problem(404, "not_found", f"There is no readable report {report_id}.")
+            raise ApiError(404, "not_found", f"There is no readable report {report_id}.")
         try:
             wanted = promotable_tasks(self.home, report_id, tuple(tasks or ()))
         except UsageError as error:
-            raise Problem(409, "nothing_staged", str(error)) from error
+            raise ApiError(409, "nothing_staged", str(error)) from error
         ready = self.readiness(report)
         if not set(wanted) & set(ready.tasks_to_apply):
             lists = [one for one in ready.lists if one.task in wanted]
             told = "; ".join(f"{one.task}: {one.why}" for one in lists)
-            raise Problem(
+            raise ApiError(
                 409,
                 str(lists[0].state.value) if lists else "nothing_staged",
                 f"Nothing of {report_id} can be promoted now. {told}. Nothing was started. Run a "
@@ -239,7 +239,7 @@ class Backend:
         """Return the id of the backup that a restore would take.
 
         Raises:
-            Problem: 404 where there is none of that id, 409 where it is damaged.
+            ApiError: 404 where there is none of that id, 409 where it is damaged.
         """
         try:
             named = None if backup == "newest" else backup
@@ -247,7 +247,7 @@ class Backend:
         except BackupDamaged as error:
             is_missing = isinstance(error, BackupMissing)
             status, code = (404, "not_found") if is_missing else (409, "damaged")
-            raise Problem(status, code, str(error)) from error
+            raise ApiError(status, code, str(error)) from error
         return chosen
 
     def _warm(self) -> None:

@@ -2,7 +2,7 @@
 
 from tws_maintenance.audit.receipt import Override, Receipt, write_receipt
 from tws_maintenance.audit.results import Outcome, ValidationStatus
-from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
 from tws_maintenance.config.settings import IndexSettings
@@ -23,7 +23,7 @@ def audit(
     proposal: Proposal,
     limits: IndexSettings,
     override: Override,
-    mark: RunMark,
+    mark: RunContext,
 ) -> Receipt:
     """Judge the staged file of `proposal` as it lies on disk, write the receipt and return it.
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tws_maintenance.audit.receipt import Override, Receipt, read_receipt
-from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.environment import child_environment
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES, Index
 from tws_maintenance.constituents.proposal import Proposal, read_proposal
 from tws_maintenance.core.clock import parse_utc, utc_text
 from tws_maintenance.core.errors import AuditFailed, TwsMaintenanceError
-from tws_maintenance.core.worker_process import HelperDied, HelperProcess, serve_standard_streams
+from tws_maintenance.core.worker_process import WorkerDied, WorkerProcess, serve_standard_streams
 
 if TYPE_CHECKING:
     from tws_maintenance.config.settings import (
@@ -28,7 +28,7 @@ class Auditor:
     """Audits proposals; in this process until `start` is called."""
 
     def __init__(self) -> None:
-        self._helper = HelperProcess(__name__, "auditing", child_environment)
+        self._helper = WorkerProcess(__name__, "auditing", child_environment)
 
     def start(self) -> None:
         """Start the process that audits; it ends with this one, however that ends."""
@@ -45,7 +45,7 @@ class Auditor:
         proposal: Proposal,
         limits: "IndexSettings",
         override: Override,
-        mark: RunMark,
+        mark: RunContext,
     ) -> Receipt:
         """Judge the staged file of `proposal`, write its receipt and return it.
 
@@ -66,7 +66,7 @@ class Auditor:
         }
         try:
             problem = self._helper.ask(request)["problem"]
-        except HelperDied as error:
+        except WorkerDied as error:
             raise AuditFailed(str(error)) from error
         if problem:
             raise AuditFailed(problem)
@@ -88,7 +88,7 @@ def answer(asked: dict[str, Any]) -> dict[str, Any]:
             proposal,
             IndexSettings(**asked["limits"]),
             Override(**asked["override"]),
-            RunMark(mark["report_id"], mark["run_id"], parse_utc(mark["at"])),
+            RunContext(mark["report_id"], mark["run_id"], parse_utc(mark["at"])),
         )
     except TwsMaintenanceError as error:
         return {"problem": str(error)}

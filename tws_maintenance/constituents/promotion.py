@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tws_maintenance.audit.receipt import Receipt, read_receipt
 from tws_maintenance.audit.results import Outcome
-from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES, Index
 from tws_maintenance.config.settings import Settings
@@ -58,7 +58,7 @@ def promote(
     index: Index,
     proposal_id: str,
     settings: Settings,
-    mark: RunMark,
+    mark: RunContext,
     expected_sha256: str | None = None,
 ) -> Promotion:
     """Publish the staged bytes of `proposal_id` as the live file of `index`.
@@ -132,7 +132,7 @@ def _refuse_used(home: Home, proposal: Proposal) -> None:
         )
 
 
-def _refuse_old(proposal: Proposal, settings: Settings, mark: RunMark) -> None:
+def _refuse_old(proposal: Proposal, settings: Settings, mark: RunContext) -> None:
     age = age_of(proposal, mark.at)
     if is_too_old(age, settings):
         hours = age.total_seconds() / 3600
@@ -193,7 +193,7 @@ def _publish(
     receipt: Receipt,
     staged: bytes,
     live: bytes | None,
-    mark: RunMark,
+    mark: RunContext,
 ) -> Promotion:
     path = home.live_file(index.key)
     try:

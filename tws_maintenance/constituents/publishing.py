@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
 from tws_maintenance.constituents import history
@@ -75,7 +75,12 @@ class Settled:
 
 
 def publish(
-    home: Home, index: Index, proposal: Proposal, staged: bytes, live: bytes | None, mark: RunMark
+    home: Home,
+    index: Index,
+    proposal: Proposal,
+    staged: bytes,
+    live: bytes | None,
+    mark: RunContext,
 ) -> Path | None:
     """Back up `live`, put `staged` in its place, and return the backup, None without a file.
 
@@ -229,7 +234,7 @@ def write_intent(home: Home, proposal_id: str, intent: Intent) -> None:
     write_json(home.proposal(proposal_id) / RECORD, asdict(intent))
 
 
-def _intent(home: Home, index: Index, proposal: Proposal, mark: RunMark) -> Intent:
+def _intent(home: Home, index: Index, proposal: Proposal, mark: RunContext) -> Intent:
     generation = Generation(
         generation=secrets.token_hex(8),
         report_id=mark.report_id,

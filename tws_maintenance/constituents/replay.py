@@ -14,7 +14,7 @@ from typing import Any
 
 from tws_maintenance.audit.receipt import Override, Receipt, read_receipt
 from tws_maintenance.audit.results import Outcome
-from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import WIKIPEDIA, Index
 from tws_maintenance.config.settings import IndexSettings, load_settings
@@ -215,7 +215,7 @@ def _again(scratch: Home, home: Home, index: Index, then: _Then) -> tuple[str, l
     """Return today's verdict, and what is another than then."""
     if then.live is not None:
         write_whole(_made(scratch.live_file(index.key)), then.live)
-    mark = RunMark("maintenance_20000101_000000", "replay", then.at)
+    mark = RunContext("maintenance_20000101_000000", "replay", then.at)
     try:
         proposal = stage(scratch, index, then.gathered, then.limits, mark)
     except (SourceError, LiveFileError) as error:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, time
 from typing import Any
 
-from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
 from tws_maintenance.config.settings import IndexSettings
@@ -26,7 +26,7 @@ NAMED_IN_A_WARNING = 8
 
 
 def stage(
-    home: Home, index: Index, gathered: Gathered, limits: IndexSettings, mark: RunMark
+    home: Home, index: Index, gathered: Gathered, limits: IndexSettings, mark: RunContext
 ) -> Proposal:
     """Write the proposal of `index` and return its record.
 
@@ -96,7 +96,7 @@ def _dated(table: SourceTable) -> str | None:
     return None
 
 
-def stage_backup(home: Home, index: Index, backup_id: str | None, mark: RunMark) -> Proposal:
+def stage_backup(home: Home, index: Index, backup_id: str | None, mark: RunContext) -> Proposal:
     """Stage a backup as it is, the newest one unless it is named: the first step of a restore.
 
     A live file that is missing or unreadable does not stop it.

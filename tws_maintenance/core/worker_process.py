@@ -21,11 +21,11 @@ from tws_maintenance.core.errors import TwsMaintenanceError
 FAULT = "fault"
 
 
-class HelperDied(TwsMaintenanceError):
+class WorkerDied(TwsMaintenanceError):
     """The process ended without answering, or could not answer."""
 
 
-class HelperProcess:
+class WorkerProcess:
     """A process that runs `module`, which must call `serve`.
 
     Args:
@@ -73,11 +73,11 @@ class HelperProcess:
         """Return the answer to `request`.
 
         Raises:
-            HelperDied: there was none.
+            WorkerDied: there was none.
         """
         process = self._process
         if process is None:
-            raise HelperDied(f"the {self._task} process was stopped")
+            raise WorkerDied(f"the {self._task} process was stopped")
         assert process.stdin is not None
         assert process.stdout is not None
         line = ""
@@ -88,10 +88,10 @@ class HelperProcess:
             line = process.stdout.readline()
         if not line:
             code = process.wait()
-            raise HelperDied(f"the {self._task} process ended early (exit code {code})")
+            raise WorkerDied(f"the {self._task} process ended early (exit code {code})")
         answer: dict[str, Any] = json.loads(line)
         if FAULT in answer:
-            raise HelperDied(f"the {self._task} process failed: {answer[FAULT]}")
+            raise WorkerDied(f"the {self._task} process failed: {answer[FAULT]}")
         return answer
 
 

@@ -12,7 +12,7 @@ import pandera.pandas as pa
 from tws_maintenance.audit.pandera import failures
 from tws_maintenance.audit.receipt import Override, Receipt, write_receipt
 from tws_maintenance.audit.results import Outcome, Rule, RuleResult, ValidationStatus
-from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.markets import venue_of
@@ -39,7 +39,7 @@ _OF_A_SYMBOL = {EventType.EARNINGS.value, EventType.DIVIDEND.value}
 _OF_A_VENUE = {EventType.MARKET_HOLIDAY.value, EventType.MARKET_EARLY_CLOSE.value}
 
 
-def audit(home: Home, proposal_id: str, mark: RunMark) -> Receipt:
+def audit(home: Home, proposal_id: str, mark: RunContext) -> Receipt:
     """Judge events.json of a proposal, write its receipt and return it.
 
     Raises:

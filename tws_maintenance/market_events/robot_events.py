@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS
@@ -87,7 +87,7 @@ def stored(event: UpcomingEvent, at: datetime) -> StoredEvent | None:
     )
 
 
-def write_look(home: Home, found: Look, mark: RunMark, *, before_count: int) -> EventsProposal:
+def write_look(home: Home, found: Look, mark: RunContext, *, before_count: int) -> EventsProposal:
     """Stage what the robot has, for the audit to judge; nothing of it is ever applied by us."""
     proposal_id = mark.proposal_id(MARKET_EVENTS)
     folder = home.proposal(proposal_id)

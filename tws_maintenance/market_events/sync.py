@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tws_maintenance.audit.receipt import NO_OVERRIDE, Override, Receipt
-from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.events_service import FAIL_STALE
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS
@@ -97,7 +97,7 @@ def stage(
     answers: Sequence[Answer],
     window: Window,
     relevant: Iterable[str],
-    mark: RunMark,
+    mark: RunContext,
     override: Override = NO_OVERRIDE,
     fail_stale: float = FAIL_STALE,
 ) -> Synced:
@@ -134,7 +134,7 @@ def apply(
     home: Home,
     store: EventStore,
     staged: Synced,
-    mark: RunMark,
+    mark: RunContext,
     *,
     wait_seconds: float,
     tell: Callable[[Synced], object] = lambda _: None,
@@ -222,7 +222,7 @@ def _was_counted(one: StoredEvent, window: Window) -> bool:
     return one.status in UPCOMING_STATUSES and window.holds(one.event)
 
 
-def _apply(store: EventStore, answer: Answer, staged: StagedEvents, mark: RunMark) -> Outcome:
+def _apply(store: EventStore, answer: Answer, staged: StagedEvents, mark: RunContext) -> Outcome:
     """Store what one provider answered, with the log of it, in one transaction.
 
     Events bear the time at which they were asked for: an answer is never stored over a later one.
@@ -261,7 +261,7 @@ def _without_older(answer: Answer, stored: Sequence[StoredEvent], at: datetime) 
     return replace(answer, events=events, covers=covers, warnings=(*answer.warnings, told))
 
 
-def _log(outcome: Outcome, window: Window, mark: RunMark) -> SyncLog:
+def _log(outcome: Outcome, window: Window, mark: RunContext) -> SyncLog:
     answer, diff = outcome.answer, outcome.diff
     return SyncLog(
         provider=answer.provider,

@@ -25,12 +25,12 @@ from tws_maintenance.core.errors import ProposalMissing, ProposalUnaudited, Usag
 from tws_maintenance.market_events.clocks import VenueState, clock
 from tws_maintenance.market_events.providers.calendars import NO_CLOSURES, Closures
 from tws_maintenance.market_events.providers.closures import read_closures
-from tws_maintenance.reports.catalog import ReportShelf
-from tws_maintenance.reports.entry import Entry, ResultLine
+from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.markdown import task_name
 from tws_maintenance.reports.readiness import ListReadiness, readiness
 from tws_maintenance.reports.record import TaskStatus
 from tws_maintenance.reports.store import BACKUP_SOURCE, read_report
+from tws_maintenance.reports.summary import ReportSummary, ResultLine
 
 # What is promoted unread is not to fall into a session that is about to begin.
 BEFORE_OPENING = timedelta(minutes=5)
@@ -59,7 +59,7 @@ class Situation:
     home: Home
     settings: Settings
     at: datetime
-    shelf: ReportShelf
+    shelf: ReportCatalog
     busy: frozenset[str] = frozenset()
     begun: Mapping[str, datetime] = field(default_factory=dict)
 
@@ -169,7 +169,7 @@ def _hours_since(now: Situation, at: datetime) -> float:
     return max((now.at - at).total_seconds() / 3600, 0.0)
 
 
-def _is_attempt(entry: Entry, task: str, until: datetime) -> bool:
+def _is_attempt(entry: ReportSummary, task: str, until: datetime) -> bool:
     """Tell whether a run set out to fetch `task`, also one that died before it could begin.
 
     A refused promotion fetched nothing, nor did a restore. What a wrong clock dated in the future
@@ -208,7 +208,7 @@ def _looked_at(now: Situation) -> str:
     return f"the dry run {entry.report_id} shows what refresh_market_events would store"
 
 
-def _newest(now: Situation, index: Index) -> tuple[Entry, ListReadiness] | None:
+def _newest(now: Situation, index: Index) -> tuple[ReportSummary, ListReadiness] | None:
     """Return the newest dry run of `index`, and whether it can be applied as it lies now."""
     entry = now.shelf.last_staged(index.task, now.until)
     if entry is None:
@@ -220,7 +220,7 @@ def _newest(now: Situation, index: Index) -> tuple[Entry, ListReadiness] | None:
     return next(((entry, one) for one in ready.lists if one.task == index.task), None)
 
 
-def _unfit(now: Situation, index: Index, entry: Entry, ready: ListReadiness) -> str:
+def _unfit(now: Situation, index: Index, entry: ReportSummary, ready: ListReadiness) -> str:
     """Return why a dry run cannot be applied any more, "" where it waits."""
     if not ready.can_apply:
         return ready.why.removesuffix(".")
@@ -229,7 +229,7 @@ def _unfit(now: Situation, index: Index, entry: Entry, ready: ListReadiness) -> 
     return "it was applied already" if _was_refreshed_since(now, entry, line) else ""
 
 
-def _was_refreshed_since(now: Situation, entry: Entry, line: ResultLine) -> bool:
+def _was_refreshed_since(now: Situation, entry: ReportSummary, line: ResultLine) -> bool:
     refreshed = now.shelf.last_refreshed((line.task,), now.until).get(line.task)
     staged_at = line.finished_at or entry.finished_at
     return (
@@ -239,7 +239,9 @@ def _was_refreshed_since(now: Situation, entry: Entry, line: ResultLine) -> bool
     )
 
 
-def _of_promotion(now: Situation, index: Index, entry: Entry, ready: ListReadiness) -> Decision:
+def _of_promotion(
+    now: Situation, index: Index, entry: ReportSummary, ready: ListReadiness
+) -> Decision:
     unfit = _unfit(now, index, entry, ready)
     reasons = [unfit] if unfit else [*_doubts(now, index, entry, ready)]
     if reasons:
@@ -249,7 +251,9 @@ def _of_promotion(now: Situation, index: Index, entry: Entry, ready: ListReadine
     return Decision(index.task, starts=True, why=told, report_id=entry.report_id)
 
 
-def _doubts(now: Situation, index: Index, entry: Entry, ready: ListReadiness) -> Iterator[str]:
+def _doubts(
+    now: Situation, index: Index, entry: ReportSummary, ready: ListReadiness
+) -> Iterator[str]:
     """Yield why a reader is wanted, or another moment."""
     try:
         proposal = read_proposal(now.home, ready.proposal_id)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tws_maintenance.market_events.providers.fetching import Question
     from tws_maintenance.pipeline.execution import Progress
     from tws_maintenance.runs.maintenance import HeadStart
-    from tws_maintenance.runs.recorder import RunRecord
+    from tws_maintenance.runs.recorder import RunRecorder
 
 INTERRUPTED = "Interrupted before the run began: no file was replaced."
 
@@ -130,9 +130,9 @@ def _asked(home: Home, settings: "Settings", spec: RunSpec) -> "Question | None"
     return question_of(scope, settings, spec.days)
 
 
-def _record(home: Home, spec: RunSpec, run_id: str) -> "RunRecord":
+def _record(home: Home, spec: RunSpec, run_id: str) -> "RunRecorder":
     """Return the record of the run as it is wanted; that of its steps takes its place."""
-    from tws_maintenance.runs.recorder import RunRecord, RunRequest
+    from tws_maintenance.runs.recorder import RunRecorder, RunRequest
 
     request = RunRequest(
         tasks=spec.tasks,
@@ -143,10 +143,10 @@ def _record(home: Home, spec: RunSpec, run_id: str) -> "RunRecord":
         reason=spec.reason,
         allow_large_change=spec.allow_large_change,
     )
-    return RunRecord(home, request)
+    return RunRecorder(home, request)
 
 
-def _account_for(record: "RunRecord", error: BaseException) -> Executed | None:
+def _account_for(record: "RunRecorder", error: BaseException) -> Executed | None:
     """Write the report of a run that was reserved and never began; return it if interrupted.
 
     Where it cannot be written, the next command finds a reservation whose run is dead.
@@ -168,7 +168,7 @@ def _account_for(record: "RunRecord", error: BaseException) -> Executed | None:
     return None
 
 
-def _accounted(record: "RunRecord", executed: Executed) -> Executed:
+def _accounted(record: "RunRecorder", executed: Executed) -> Executed:
     """Return what came of a run, with its report also where Dagster ended it before it began."""
     if not record.owes_report:
         return executed

@@ -17,7 +17,7 @@ from tws_maintenance.pipeline.jobs import RESTORE
 from tws_maintenance.pipeline.reconcile import is_ours, reconcile
 from tws_maintenance.pipeline.run_history import runs_in_progress
 from tws_maintenance.pipeline.tags import plan_of
-from tws_maintenance.reports.catalog import ReportShelf
+from tws_maintenance.reports.catalog import ReportCatalog
 
 
 def situation_of(home: Home, instance: dg.DagsterInstance, at: datetime) -> Situation:
@@ -48,9 +48,9 @@ def busy_tasks(home: Home, instance: dg.DagsterInstance) -> frozenset[str]:
 
 
 @cache
-def shared_shelf(home: Home) -> ReportShelf:
+def shared_shelf(home: Home) -> ReportCatalog:
     """Return the shelf that the ticks of this process share, so that each report is read once."""
-    return ReportShelf(home)
+    return ReportCatalog(home)
 
 
 def _last_begun(

@@ -15,8 +15,8 @@ from typing import Generic, TypeVar
 from tws_maintenance.config.home import Home
 from tws_maintenance.core.clock import parse_utc
 from tws_maintenance.core.errors import UsageError
-from tws_maintenance.reports.entry import Entry, ResultLine, read_entry
 from tws_maintenance.reports.store import BACKUP_SOURCE, names_in, newest_first, report_path
+from tws_maintenance.reports.summary import ReportSummary, ResultLine, read_entry
 
 T = TypeVar("T")
 Mark = tuple[int, int, int, int]
@@ -72,7 +72,7 @@ class Refreshed:
     report_id: str
 
 
-class ReportShelf:
+class ReportCatalog:
     """The reports of one home, for any number of threads."""
 
     def __init__(self, home: Home) -> None:
@@ -82,7 +82,7 @@ class ReportShelf:
         self._listing = Listing(home.reports, newest_first)
         self._listed: list[str] = []
         # By the hash of its mark: five thousand marks are a megabyte.
-        self._kept: dict[str, tuple[int, Entry]] = {}
+        self._kept: dict[str, tuple[int, ReportSummary]] = {}
         self._of_run: dict[str, str] = {}
 
     def warm(self) -> None:
@@ -93,7 +93,7 @@ class ReportShelf:
         for _ in self._entries():
             time.sleep(PAUSE_SECONDS)
 
-    def entry(self, report_id: str) -> Entry:
+    def entry(self, report_id: str) -> ReportSummary:
         """Return what a report says, as its file is now.
 
         Raises:
@@ -103,14 +103,14 @@ class ReportShelf:
             raise UsageError(f"There is no report {report_id}. `reports list` shows them.")
         return self._shown(report_id)
 
-    def latest(self) -> Entry | None:
+    def latest(self) -> ReportSummary | None:
         """Return the newest report that can be read."""
         shown = (self._shown(report_id) for report_id in self._ids())
         return next((entry for entry in shown if not entry.damaged), None)
 
     def page(
         self, *, limit: int, offset: int, status: str | None = None, task: str | None = None
-    ) -> tuple[list[Entry], int]:
+    ) -> tuple[list[ReportSummary], int]:
         """Return some reports, newest first, and how many there are in all.
 
         `status` is a run's, or `damaged`; `task` leaves those whose results name it.
@@ -140,18 +140,18 @@ class ReportShelf:
                 break
         return found
 
-    def last_result(self, task: str) -> tuple[Entry, ResultLine] | None:
+    def last_result(self, task: str) -> tuple[ReportSummary, ResultLine] | None:
         """Return the newest result that says something of the list or the events themselves.
 
         A refusal says something of the proposal only.
         """
         return self._newest(task, lambda line: line.was_tried and not line.refusal)
 
-    def last_apply(self, task: str) -> tuple[Entry, ResultLine] | None:
+    def last_apply(self, task: str) -> tuple[ReportSummary, ResultLine] | None:
         """Return the newest result of an apply, however it ended."""
         return self._newest(task, lambda line: line.was_tried and line.dry_run is False)
 
-    def last_staged(self, task: str, until: datetime) -> Entry | None:
+    def last_staged(self, task: str, until: datetime) -> ReportSummary | None:
         """Return the newest dry run that staged `task` from its sources, none from after `until`.
 
         One of a clock that was wrong comes first by its name. A restore stages a backup.
@@ -170,7 +170,7 @@ class ReportShelf:
             )
         )
 
-    def since(self, task: str, first: datetime) -> Iterator[Entry]:
+    def since(self, task: str, first: datetime) -> Iterator[ReportSummary]:
         """Yield the reports that worked on `task` and ended at `first` or later, newest first."""
         for entry in self._entries():
             if entry.finished_at is None or not entry.matches(None, task):
@@ -179,7 +179,7 @@ class ReportShelf:
                 return
             yield entry
 
-    def newest(self, is_wanted: Callable[[Entry], bool]) -> Entry | None:
+    def newest(self, is_wanted: Callable[[ReportSummary], bool]) -> ReportSummary | None:
         """Return the newest report that is wanted."""
         return next((entry for entry in self._entries() if is_wanted(entry)), None)
 
@@ -193,7 +193,7 @@ class ReportShelf:
 
     def _newest(
         self, task: str, is_wanted: Callable[[ResultLine], bool]
-    ) -> tuple[Entry, ResultLine] | None:
+    ) -> tuple[ReportSummary, ResultLine] | None:
         for entry in self._entries():
             for line in entry.results:
                 if line.task == task and is_wanted(line):
@@ -211,14 +211,14 @@ class ReportShelf:
                 self._of_run = {run_id: one for run_id, one in runs if run_id is not None}
         return ids
 
-    def _entries(self) -> Iterator[Entry]:
+    def _entries(self) -> Iterator[ReportSummary]:
         """Yield all entries, newest first, believing what was read before."""
         for report_id in self._ids():
             kept = self._kept.get(report_id)
             # Whatever is damaged may have been repaired since.
             yield kept[1] if kept and not kept[1].damaged else self._shown(report_id)
 
-    def _shown(self, report_id: str) -> Entry:
+    def _shown(self, report_id: str) -> ReportSummary:
         """Return the entry of a report as its file is now."""
         path = report_path(self._home, report_id)
         # Before reading: replaced while it is read, the file has another mark next time.

@@ -23,10 +23,10 @@ from tws_maintenance.constituents.rules import FRESH, NOT_EDITED
 from tws_maintenance.core.errors import LiveFileError, StoreError, UsageError
 from tws_maintenance.market_events.last_sync import LOGS_READ, doubts, moved_lately
 from tws_maintenance.market_events.store.event_store import EventStore, SyncLog
-from tws_maintenance.reports.catalog import Refreshed, ReportShelf
-from tws_maintenance.reports.entry import Entry, ResultLine
+from tws_maintenance.reports.catalog import Refreshed, ReportCatalog
 from tws_maintenance.reports.schema import is_whole
 from tws_maintenance.reports.store import BACKUP_SOURCE, read_report, results_of
+from tws_maintenance.reports.summary import ReportSummary, ResultLine
 
 # Freshness and drift have fields of their own.
 SHOWN_APART = frozenset({FRESH.name, NOT_EDITED.name})
@@ -37,7 +37,7 @@ def status(home: Home, settings: Settings, at: datetime) -> dict[str, Any]:
     """Return `overview` with an audit of each live file as it lies, which takes pandera a while."""
     from tws_maintenance.constituents.audit_live import validate_live
 
-    value = overview(home, settings, at, ReportShelf(home))
+    value = overview(home, settings, at, ReportCatalog(home))
     for one in value["constituents"]:
         index = index_of_task(one["task"])
         limits, refreshed_at = settings.of(index), one["last_refreshed_at"]
@@ -50,7 +50,7 @@ def status(home: Home, settings: Settings, at: datetime) -> dict[str, Any]:
     return value
 
 
-def overview(home: Home, settings: Settings, at: datetime, shelf: ReportShelf) -> dict[str, Any]:
+def overview(home: Home, settings: Settings, at: datetime, shelf: ReportCatalog) -> dict[str, Any]:
     """Return {constituents[], market_events, latest_report}, from the files and the reports."""
     # What a wrong clock dated in the future would be fresh until then.
     refreshed = shelf.last_refreshed((*CONSTITUENT_TASKS, MARKET_EVENTS), at + CLOCK_TOLERANCE)
@@ -77,7 +77,7 @@ def needs_attention(value: dict[str, Any]) -> bool:
     )
 
 
-def _latest(home: Home, shelf: ReportShelf) -> dict[str, Any] | None:
+def _latest(home: Home, shelf: ReportCatalog) -> dict[str, Any] | None:
     latest = shelf.latest()
     report = _report(home, latest.report_id) if latest else None
     if latest is None or report is None:
@@ -101,7 +101,7 @@ def _index_status(
     home: Home,
     settings: Settings,
     index: Index,
-    shelf: ReportShelf,
+    shelf: ReportCatalog,
     refreshed: Refreshed | None,
     at: datetime,
 ) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def _restored(home: Home, index: Index, refreshed_at: str | None) -> Generation 
     return last if last.promoted_at > (refreshed_at or "") else None
 
 
-def _last_run(entry: Entry, line: ResultLine) -> dict[str, Any]:
+def _last_run(entry: ReportSummary, line: ResultLine) -> dict[str, Any]:
     """Return what the last run that worked on a list came to, its audit apart from the rest."""
     return {
         "report_id": entry.report_id,
@@ -165,7 +165,7 @@ def _file(
 def _events_status(
     home: Home,
     settings: Settings,
-    shelf: ReportShelf,
+    shelf: ReportCatalog,
     refreshed: Refreshed | None,
     at: datetime,
 ) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from tws_maintenance.reports.events import describe_scope, describe_sync
 from tws_maintenance.reports.record import TaskResult, TaskStatus
 from tws_maintenance.reports.results import describe_audit
 from tws_maintenance.robot.portfolio import PortfolioReading
-from tws_maintenance.runs.recorder import RunRecord, RunRequest
+from tws_maintenance.runs.recorder import RunRecorder, RunRequest
 
 if TYPE_CHECKING:
     # Brings requests and pydantic: imported where there is a robot.
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 APPLY_JOB = "refresh_market_events"
 
 
-class EventSteps(RunRecord):
+class EventSteps(RunRecorder):
     """A run's record, with the steps that fill in its market events."""
 
     def __init__(

@@ -32,7 +32,7 @@ from tws_maintenance.core.errors import ProposalMissing, ProposalUnaudited, TwsM
 from tws_maintenance.market_events.providers.calendars import may_be_open
 from tws_maintenance.market_events.providers.worker import EventsWorker
 from tws_maintenance.market_events.scope import Scope, resolve
-from tws_maintenance.reports.catalog import ReportShelf
+from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.record import TaskResult, TaskStatus
 from tws_maintenance.reports.results import (
     describe,
@@ -43,7 +43,7 @@ from tws_maintenance.reports.results import (
     reported_proposal,
 )
 from tws_maintenance.runs.event_steps import EventSteps
-from tws_maintenance.runs.recorder import RunRecord, RunRequest
+from tws_maintenance.runs.recorder import RunRecorder, RunRequest
 
 if TYPE_CHECKING:
     # Brings pandas and pandera: imported where a list is really judged.
@@ -67,7 +67,7 @@ class HeadStart:
     gathering: "Gathering"
     auditor: Auditor
     worker: EventsWorker
-    record: RunRecord | None = None
+    record: RunRecorder | None = None
 
 
 def head_start(
@@ -75,7 +75,7 @@ def head_start(
     settings: Settings,
     auditor: Auditor | None = None,
     worker: EventsWorker | None = None,
-    record: RunRecord | None = None,
+    record: RunRecorder | None = None,
 ) -> HeadStart:
     """Return what a run of `home` needs; nothing is begun by this."""
     from tws_maintenance.sources.fetching import Gathering
@@ -98,7 +98,7 @@ class MaintenanceRun(EventSteps):
         self._portfolio: Scope | None = None
 
     def open(self, problem: TwsMaintenanceError | None = None) -> None:
-        """Open the record and begin to fetch what is wanted. Raises as `RunRecord.open` does."""
+        """Open the record and begin to fetch what is wanted. Raises as `RunRecorder.open` does."""
         if self._reserved is not None:
             self.take_over(self._reserved)
         super().open(problem)
@@ -111,7 +111,7 @@ class MaintenanceRun(EventSteps):
             self.begin_events()
 
     def close(self, step_failures: dict[str, str], error: BaseException | None = None) -> None:
-        """Write the report, as `RunRecord.close` does, once nothing is at work any more."""
+        """Write the report, as `RunRecorder.close` does, once nothing is at work any more."""
         self._worker.stop()
         super().close(step_failures, error)
 
@@ -261,7 +261,7 @@ class MaintenanceRun(EventSteps):
 
         with self.step(METADATA_VALIDATION) as result:
             limits, at = self.settings.of(index), utc_now()
-            known = ReportShelf(self.home).last_refreshed((index.task,), at + CLOCK_TOLERANCE)
+            known = ReportCatalog(self.home).last_refreshed((index.task,), at + CLOCK_TOLERANCE)
             refreshed_at = known[index.task].finished_at if index.task in known else None
             audit = validate_live(self.home, index, limits, refreshed_at, at)
             result.details.setdefault("files", {})[index.key] = {

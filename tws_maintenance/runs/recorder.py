@@ -15,7 +15,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import DEFAULT_DAYS, TASKS
 from tws_maintenance.core.atomic import prove_writable
@@ -97,7 +97,7 @@ class _Claim:
     at: datetime
 
 
-class RunRecord:
+class RunRecorder:
     """The state of a run that its report tells: who asked, what each task came to."""
 
     def __init__(self, home: Home, request: RunRequest) -> None:
@@ -146,7 +146,7 @@ class RunRecord:
             raise
         self._claim = _Claim(reservation, alive, self._started_at)
 
-    def take_over(self, begun: "RunRecord") -> None:
+    def take_over(self, begun: "RunRecorder") -> None:
         """Go on with what `begun` reserved for this same run, and leave it nothing to write."""
         if begun.request.run_id != self.request.run_id or not begun.owes_report:
             return
@@ -282,9 +282,9 @@ class RunRecord:
         finally:
             result.finished_at = utc_now()
 
-    def mark(self) -> RunMark:
+    def mark(self) -> RunContext:
         """Return what proposals and receipts note of this run."""
-        return RunMark(self.report_id, self.request.run_id, utc_now())
+        return RunContext(self.report_id, self.request.run_id, utc_now())
 
     def _new_result(self, task: str) -> TaskResult:
         is_dry = self.request.dry_run or task in self.request.only_looked_at

@@ -4,7 +4,7 @@ Staging looks at what it has and changes nothing; applying asks it to refresh an
 end. What it stores it stores by itself: there is nothing of it that we could hold back.
 """
 
-from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import RobotSettings
 from tws_maintenance.market_events import robot_service as service
@@ -27,7 +27,7 @@ class RobotEvents:
         self._client = RobotClient(settings)
         self._said: list[str] = []
 
-    def stage(self, result: TaskResult, mark: RunMark) -> str:
+    def stage(self, result: TaskResult, mark: RunContext) -> str:
         """Look at what the robot has, write it down for the audit and return the proposal's id.
 
         Raises:
@@ -37,7 +37,7 @@ class RobotEvents:
         self._said = describe_look(result, found, self._scope, self._settings.url)
         return self._staged(result, found, mark, before_count=len(found.ours))
 
-    def apply(self, result: TaskResult, mark: RunMark) -> str:
+    def apply(self, result: TaskResult, mark: RunContext) -> str:
         """Have the robot refresh and stage what it has then, for the audit to judge.
 
         Raises:
@@ -51,7 +51,7 @@ class RobotEvents:
         return self._staged(result, done.after, mark, before_count=len(done.before.ours))
 
     def _staged(
-        self, result: TaskResult, found: service.Look, mark: RunMark, *, before_count: int
+        self, result: TaskResult, found: service.Look, mark: RunContext, *, before_count: int
     ) -> str:
         proposal = write_look(self._home, found, mark, before_count=before_count)
         result.details |= {

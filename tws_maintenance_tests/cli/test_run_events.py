@@ -18,7 +18,7 @@ from tws_maintenance.demo.events import as_json, calendar_events, fomc_page, thi
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.market_events.providers.calendars import days_of, is_closed_day
 from tws_maintenance.operations.notices.incidents import find_incidents
-from tws_maintenance.reports.catalog import ReportShelf
+from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.status import overview
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.support import reports_of
@@ -75,12 +75,12 @@ def rows_of(home: Home) -> list[tuple[str, ...]]:
 
 
 def overview_of(home: Home) -> dict[str, Any]:
-    return overview(home, load_settings(home), utc_now(), ReportShelf(home))
+    return overview(home, load_settings(home), utc_now(), ReportCatalog(home))
 
 
 def incidents(home: Home) -> list[tuple[str, str]]:
     """Return {kind, subject} of the notices, but those of the lists that this home lacks."""
-    found = find_incidents(home, load_settings(home), utc_now(), ReportShelf(home))
+    found = find_incidents(home, load_settings(home), utc_now(), ReportCatalog(home))
     return [
         (one.kind, one.subject)
         for one in found

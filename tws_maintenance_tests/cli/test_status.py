@@ -8,7 +8,7 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.reports.catalog import ReportShelf
+from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.store import report_path
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.reports.shelf import AT, filed
@@ -164,7 +164,7 @@ def test_the_list_of_reports_knows_the_damage_that_the_console_knows(
         (bad, True),
         (good, False),
     ]
-    shown, _ = ReportShelf(home).page(limit=9, offset=0)
+    shown, _ = ReportCatalog(home).page(limit=9, offset=0)
     assert value["reports"] == [one.to_dict() for one in shown]
     assert f"{bad}  DAMAGED" in command("reports", "list").output
 

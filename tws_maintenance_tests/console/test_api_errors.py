@@ -8,7 +8,7 @@ from sqlalchemy.exc import OperationalError
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.console.app import create_app
-from tws_maintenance.console.errors import Problem
+from tws_maintenance.console.errors import ApiError
 from tws_maintenance.pipeline.instance import VARIABLE
 from tws_maintenance_tests.console.support import API, STI, Console, error_of
 
@@ -224,7 +224,7 @@ def test_a_history_that_cannot_be_read_is_told_in_words(console: Console) -> Non
 
 
 def test_a_problem_is_one_shape_whatever_it_holds() -> None:
-    problem: dict[str, Any] = Problem(400, "code", "message", {"more": [1]}).to_dict()
+    problem: dict[str, Any] = ApiError(400, "code", "message", {"more": [1]}).to_dict()
     expected = {"error": {"code": "code", "message": "message", "detail": {"more": [1]}}}
     assert problem == expected
 

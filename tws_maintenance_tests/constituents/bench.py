@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tws_maintenance.audit.receipt import Override, Receipt
 from tws_maintenance.audit.results import Outcome, Rule, RuleResult
-from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES, Index
 from tws_maintenance.config.settings import IndexSettings, load_settings
@@ -27,10 +27,10 @@ PAGE = b"<html>the page as it was fetched</html>"
 NO_OVERRIDE = Override()
 
 
-def mark(minutes: float = 0) -> RunMark:
+def mark(minutes: float = 0) -> RunContext:
     """Return the mark of a run that started `minutes` after the first one."""
     at = AT + timedelta(minutes=minutes)
-    return RunMark(f"maintenance_{at:%Y%m%d_%H%M%S}", f"run-{minutes:g}", at)
+    return RunContext(f"maintenance_{at:%Y%m%d_%H%M%S}", f"run-{minutes:g}", at)
 
 
 def raw_copy(

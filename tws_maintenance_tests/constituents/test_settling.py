@@ -52,7 +52,7 @@ from pathlib import Path
 from tws_maintenance.constituents.promotion import promote
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
-from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.settings import load_settings
 
 def end_at(suffix):
@@ -68,7 +68,7 @@ for line in sys.stdin:
     root, proposal_id, suffix, report_id, run_id, at = json.loads(line)
     child = os.fork()
     if child == 0:
-        home, run = Home(Path(root)), RunMark(report_id, run_id, datetime.fromisoformat(at))
+        home, run = Home(Path(root)), RunContext(report_id, run_id, datetime.fromisoformat(at))
         end_at(suffix)
         promote(home, INDICES["sti"], proposal_id, load_settings(home), run)
         os._exit(0)

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tws_maintenance.config.environment import child_environment
-from tws_maintenance.core.worker_process import HelperDied, HelperProcess
+from tws_maintenance.core.worker_process import WorkerDied, WorkerProcess
 
 MODULE = """
 import os, sys, threading
@@ -31,8 +31,8 @@ serve_standard_streams(answer, needs="json")
 """
 PARENT = """
 import os, sys, threading
-from tws_maintenance.core.worker_process import HelperProcess
-helper = HelperProcess("odd_helper", "odd", lambda: dict(os.environ))
+from tws_maintenance.core.worker_process import WorkerProcess
+helper = WorkerProcess("odd_helper", "odd", lambda: dict(os.environ))
 helper.start()
 print(helper.ask({"do": "talk"})["pid"], flush=True)
 threading.Thread(target=helper.ask, args=({"do": "hang"},), daemon=True).start()
@@ -49,13 +49,13 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-def helper(module: str) -> HelperProcess:
-    return HelperProcess(module, "odd", child_environment)
+def helper(module: str) -> WorkerProcess:
+    return WorkerProcess(module, "odd", child_environment)
 
 
 @pytest.mark.process
 def test_it_answers_one_request_after_the_other_whatever_a_library_prints(
-    helper: HelperProcess,
+    helper: WorkerProcess,
 ) -> None:
     helper.start()
     try:
@@ -69,7 +69,7 @@ def test_it_answers_one_request_after_the_other_whatever_a_library_prints(
 
 @pytest.mark.process
 def test_what_lies_in_the_current_folder_is_not_taken_for_a_module(
-    helper: HelperProcess, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    helper: WorkerProcess, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     robot = tmp_path_factory.mktemp("robot")
     (robot / "json.py").write_text('raise RuntimeError("of the robot")')
@@ -82,10 +82,10 @@ def test_what_lies_in_the_current_folder_is_not_taken_for_a_module(
 
 
 @pytest.mark.process
-def test_a_fault_is_told_and_the_next_request_is_answered(helper: HelperProcess) -> None:
+def test_a_fault_is_told_and_the_next_request_is_answered(helper: WorkerProcess) -> None:
     helper.start()
     try:
-        with pytest.raises(HelperDied, match="odd process failed: ValueError: it cannot be done"):
+        with pytest.raises(WorkerDied, match="odd process failed: ValueError: it cannot be done"):
             helper.ask({"do": "fail"})
         assert helper.ask({"do": "again"})["said"] == "again"
     finally:
@@ -93,14 +93,14 @@ def test_a_fault_is_told_and_the_next_request_is_answered(helper: HelperProcess)
 
 
 @pytest.mark.process
-def test_its_death_is_told(helper: HelperProcess) -> None:
+def test_its_death_is_told(helper: WorkerProcess) -> None:
     helper.start()
     try:
-        with pytest.raises(HelperDied, match=r"ended early \(exit code 7\)"):
+        with pytest.raises(WorkerDied, match=r"ended early \(exit code 7\)"):
             helper.ask({"do": "die"})
     finally:
         helper.stop()
-    with pytest.raises(HelperDied, match="was stopped"):
+    with pytest.raises(WorkerDied, match="was stopped"):
         helper.ask({"do": "talk"})
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from tws_maintenance.audit.receipt import NO_OVERRIDE, Override, read_receipt
-from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.core.errors import LockHeld, ProposalUnaudited
 from tws_maintenance.core.locks import hold
 from tws_maintenance.market_events import sync
@@ -39,9 +39,9 @@ SOON = date(2026, 12, 1)
 FAR = date(2026, 12, 10)
 
 
-def mark(minutes: int = 0) -> RunMark:
+def mark(minutes: int = 0) -> RunContext:
     at = NOW + timedelta(minutes=minutes)
-    return RunMark(f"maintenance_{at:%Y%m%d_%H%M%S}", f"run-{minutes}", at)
+    return RunContext(f"maintenance_{at:%Y%m%d_%H%M%S}", f"run-{minutes}", at)
 
 
 def earnings(symbol: str, on: date = SOON) -> Event:
@@ -83,7 +83,7 @@ class Bench:
 
     def stage(
         self, *answers: Answer, window: Window = WINDOW, override: Override = NO_OVERRIDE
-    ) -> tuple[Synced, RunMark]:
+    ) -> tuple[Synced, RunContext]:
         self._runs += 1
         run = mark(self._runs)
         synced = sync.stage(self.home, self.store, answers, window, ["AAPL"], run, override)
@@ -96,7 +96,7 @@ class Bench:
         staged, run = self.stage(*answers, window=window, override=override)
         return self.applied(staged, run)
 
-    def applied(self, staged: Synced, run: RunMark) -> Synced:
+    def applied(self, staged: Synced, run: RunContext) -> Synced:
         done, _ = sync.apply(self.home, self.store, staged, run, wait_seconds=0)
         return done
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import psutil
 import pytest
 
-from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.core.clock import utc_now
@@ -27,7 +27,7 @@ def question(settings: Settings, *symbols: str, deadline: float = 30) -> Questio
 
 
 def children() -> list[psutil.Process]:
-    return [one for one in psutil.Process().children() if "market_events.worker" in _line(one)]
+    return [one for one in psutil.Process().children() if "providers.worker" in _line(one)]
 
 
 def _line(process: psutil.Process) -> str:
@@ -90,7 +90,7 @@ def test_an_audit_that_cannot_run_has_not_passed(home: Home) -> None:
     worker = EventsWorker()
     try:
         with pytest.raises(AuditFailed, match="cannot be read"):
-            worker.audit(home, "maintenance_1_market_events", RunMark("r", "run", NOW))
+            worker.audit(home, "maintenance_1_market_events", RunContext("r", "run", NOW))
     finally:
         worker.stop()
     assert children() == []

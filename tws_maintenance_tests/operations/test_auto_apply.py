@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tws_maintenance.audit.receipt import Override
-from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.config.settings import load_settings
@@ -17,7 +17,7 @@ from tws_maintenance.constituents.promotion import promote
 from tws_maintenance.constituents.stage import stage_backup
 from tws_maintenance.demo.pages import Company, companies
 from tws_maintenance.operations.policy import Decision, Situation, decide_promotions
-from tws_maintenance.reports.catalog import ReportShelf
+from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.readiness import readiness
 from tws_maintenance.reports.store import read_report
 from tws_maintenance_tests.constituents.bench import configure
@@ -40,7 +40,7 @@ def home(home: Home) -> Home:
 
 
 def decisions(home: Home, at: datetime, busy: Iterable[str] = ()) -> list[Decision]:
-    now = Situation(home, load_settings(home), at, ReportShelf(home), frozenset(busy))
+    now = Situation(home, load_settings(home), at, ReportCatalog(home), frozenset(busy))
     return decide_promotions(now)
 
 
@@ -183,7 +183,7 @@ def test_a_receipt_that_is_gone_stops_it(home: Home) -> None:
 def test_after_a_restore_the_next_change_wants_a_reader(home: Home) -> None:
     """What somebody took back by hand must not come again while nobody looks."""
     applied(home, dry_run(home, {"sp500": one_more()}, SATURDAY), SATURDAY + HOUR)
-    mark = RunMark("maintenance_20261121_030000", "the-restore", SATURDAY + 2.5 * HOUR)
+    mark = RunContext("maintenance_20261121_030000", "the-restore", SATURDAY + 2.5 * HOUR)
     proposal = stage_backup(home, SP500, None, mark)
     audit(home, SP500, proposal, load_settings(home).of(SP500), Override(), mark)
     promote(home, SP500, proposal.proposal_id, load_settings(home), mark)

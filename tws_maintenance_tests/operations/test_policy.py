@@ -14,7 +14,7 @@ from tws_maintenance.demo.pages import companies
 from tws_maintenance.market_events.providers import closures
 from tws_maintenance.market_events.providers.closures import Closure
 from tws_maintenance.operations.policy import Decision, Situation, decide
-from tws_maintenance.reports.catalog import ReportShelf
+from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.record import TaskStatus
 from tws_maintenance_tests.constituents.bench import configure, with_one, with_strangers
 from tws_maintenance_tests.unattended import applied, dry_run, ended, refreshed, synced
@@ -31,7 +31,7 @@ DAY = timedelta(days=1)
 
 
 def situation(home: Home, at: datetime, busy: Iterable[str] = ()) -> Situation:
-    return Situation(home, load_settings(home), at, ReportShelf(home), frozenset(busy))
+    return Situation(home, load_settings(home), at, ReportCatalog(home), frozenset(busy))
 
 
 def decision(now: Situation, task: str = SP500.task) -> Decision:

@@ -27,7 +27,7 @@ from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.run_history import audits, refreshes, run_view, runs_in_progress
 from tws_maintenance.pipeline.tags import HOME_TAG, HOST_TAG, PROCESS_TAG, host_id
-from tws_maintenance.reports.catalog import ReportShelf
+from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.status import overview
 from tws_maintenance.reports.store import is_refresh
 from tws_maintenance.runs.run_spec import RunSpec
@@ -105,7 +105,7 @@ def test_after_a_clean_up_all_pages_still_know_what_they_knew(
     server.pages["sti"] = page("sti", companies("sti")[1:])
     waiting = run(entered)
     aged(entered, applied, validated, waiting)
-    settings, shelf, at = load_settings(entered), ReportShelf(entered), utc_now()
+    settings, shelf, at = load_settings(entered), ReportCatalog(entered), utc_now()
 
     def known() -> object:
         newest = instance.get_latest_materialization_event(names.live_key(STI))

@@ -14,9 +14,9 @@ import pytest
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS
 from tws_maintenance.core.errors import UsageError
-from tws_maintenance.reports.catalog import Refreshed, ReportShelf
-from tws_maintenance.reports.entry import Entry
+from tws_maintenance.reports.catalog import Refreshed, ReportCatalog
 from tws_maintenance.reports.store import report_of_run, report_path
+from tws_maintenance.reports.summary import ReportSummary
 from tws_maintenance_tests.reports.shelf import AT, filed, report, result
 
 STI, HSI = "sti_constituents", "hsi_constituents"
@@ -27,11 +27,11 @@ def later(hours: float) -> datetime:
     return AT + timedelta(hours=hours)
 
 
-def ids(entries: list[Entry]) -> list[str]:
+def ids(entries: list[ReportSummary]) -> list[str]:
     return [one.report_id for one in entries]
 
 
-def page(shelf: ReportShelf, **asked: Any) -> tuple[list[str], int]:
+def page(shelf: ReportCatalog, **asked: Any) -> tuple[list[str], int]:
     rows, total = shelf.page(**{"limit": 20, "offset": 0} | asked)
     return ids(rows), total
 
@@ -51,13 +51,13 @@ def replaced(home: Home, report_id: str, content: bytes) -> None:
 
 
 @pytest.fixture
-def three(home: Home) -> ReportShelf:
+def three(home: Home) -> ReportCatalog:
     """Three reports, an hour apart, of runs run-1, run-2 and run-3."""
     filed(home, result(STI, source="page 1"), run_id="run-1")
     failed = result(HSI, status="failed", dry_run=True, finished_at=None)
     filed(home, failed, at=later(1), run_id="run-2", status="failed", errors=["a", "b"])
     filed(home, result(STI, dry_run=True), result(HSI), at=later(2), run_id="run-3")
-    return ReportShelf(home)
+    return ReportCatalog(home)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def test_an_entry_tells_what_its_report_says(three: ReportShelf) -> None:
+def test_an_entry_tells_what_its_report_says(three: ReportCatalog) -> None:
     newest = three.latest()
     assert newest is not None
     assert newest == three.entry(NEWEST)
@@ -90,7 +90,7 @@ def test_an_entry_tells_what_its_report_says(three: ReportShelf) -> None:
 
 
 def test_a_home_without_reports_has_nothing_to_tell(home: Home) -> None:
-    shelf = ReportShelf(home)
+    shelf = ReportCatalog(home)
     shelf.warm()
     assert shelf.latest() is None
     assert page(shelf) == ([], 0)
@@ -101,10 +101,10 @@ def test_a_home_without_reports_has_nothing_to_tell(home: Home) -> None:
 @pytest.mark.parametrize("named", [OLDEST, "../../etc/passwd", ""])
 def test_a_report_that_is_not_there_is_a_usage_error(home: Home, named: str) -> None:
     with pytest.raises(UsageError):
-        ReportShelf(home).entry(named)
+        ReportCatalog(home).entry(named)
 
 
-def test_pages_are_newest_first_and_filtered(three: ReportShelf) -> None:
+def test_pages_are_newest_first_and_filtered(three: ReportCatalog) -> None:
     middle = "maintenance_20261122_193000"
     assert page(three) == ([NEWEST, middle, OLDEST], 3)
     assert page(three, limit=1, offset=1) == ([middle], 3)
@@ -117,13 +117,13 @@ def test_pages_are_newest_first_and_filtered(three: ReportShelf) -> None:
 
 
 def test_a_page_without_a_filter_reads_only_what_it_shows(
-    three: ReportShelf, read: list[str]
+    three: ReportCatalog, read: list[str]
 ) -> None:
     page(three, limit=1, offset=1)
     assert read == ["20261122_193000"]
 
 
-def test_every_report_is_read_once(home: Home, three: ReportShelf, read: list[str]) -> None:
+def test_every_report_is_read_once(home: Home, three: ReportCatalog, read: list[str]) -> None:
     three.warm()
     three.warm()
     page(three)
@@ -146,7 +146,7 @@ def test_the_last_refresh_is_a_successful_apply_that_is_no_restore(home: Home) -
     ]
     for hour, changed in enumerate(runs):
         filed(home, result(**changed), at=later(hour), run_id=f"run-{hour}")
-    found = ReportShelf(home).last_refreshed((STI, HSI))
+    found = ReportCatalog(home).last_refreshed((STI, HSI))
     assert found == {STI: Refreshed("2026-11-22T18:30:00.000Z", "page", "run-0", OLDEST)}
 
 
@@ -155,7 +155,7 @@ def test_the_last_result_is_the_newest_that_says_something_of_the_list(home: Hom
     filed(home, result(STI, status="skipped"), at=later(1))
     filed(home, result(STI, status="failed", refusal="stale"), at=later(2))
     filed(home, result(HSI), at=later(3))
-    found = ReportShelf(home).last_result(STI)
+    found = ReportCatalog(home).last_result(STI)
     assert found is not None
     assert (found[0].report_id, found[1].status) == (OLDEST, "failed")
 
@@ -164,13 +164,13 @@ def test_the_last_apply_is_no_dry_run_and_was_started(home: Home) -> None:
     filed(home, result(MARKET_EVENTS, status="partial_failure"))
     filed(home, result(MARKET_EVENTS, dry_run=True), at=later(1))
     filed(home, result(MARKET_EVENTS, status="skipped"), at=later(2))
-    found = ReportShelf(home).last_apply(MARKET_EVENTS)
+    found = ReportCatalog(home).last_apply(MARKET_EVENTS)
     assert found is not None
     assert (found[0].report_id, found[1].status) == (OLDEST, "partial_failure")
 
 
 def test_the_report_of_a_run_is_found_as_soon_as_it_is_written(
-    home: Home, three: ReportShelf
+    home: Home, three: ReportCatalog
 ) -> None:
     assert three.of_run("run-4") is None
     written = filed(home, result(), at=later(3), run_id="run-4")
@@ -178,14 +178,16 @@ def test_the_report_of_a_run_is_found_as_soon_as_it_is_written(
     assert three.of_run("run-1") == OLDEST
 
 
-def test_a_report_that_somebody_removed_is_forgotten(home: Home, three: ReportShelf) -> None:
+def test_a_report_that_somebody_removed_is_forgotten(home: Home, three: ReportCatalog) -> None:
     three.warm()
     report_path(home, NEWEST).unlink()
     assert page(three)[1] == 2
     assert three.of_run("run-3") is None
 
 
-def test_a_change_within_the_same_tick_of_the_clock_is_seen(home: Home, three: ReportShelf) -> None:
+def test_a_change_within_the_same_tick_of_the_clock_is_seen(
+    home: Home, three: ReportCatalog
+) -> None:
     assert page(three)[1] == 3
     tick = home.reports.stat().st_mtime_ns
     filed(home, result(), at=later(3))
@@ -194,7 +196,7 @@ def test_a_change_within_the_same_tick_of_the_clock_is_seen(home: Home, three: R
 
 
 def test_a_folder_that_rests_is_not_listed_again(
-    home: Home, three: ReportShelf, monkeypatch: pytest.MonkeyPatch
+    home: Home, three: ReportCatalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settle(home)
     assert page(three)[1] == 3
@@ -204,7 +206,7 @@ def test_a_folder_that_rests_is_not_listed_again(
 
 @pytest.mark.parametrize("content", [b"{", b"{}"])
 def test_a_damaged_report_is_told_to_be_damaged_and_hides_no_other(
-    home: Home, three: ReportShelf, content: bytes
+    home: Home, three: ReportCatalog, content: bytes
 ) -> None:
     report_path(home, NEWEST).write_bytes(content)
     assert three.entry(NEWEST).damaged
@@ -218,14 +220,14 @@ def test_a_damaged_report_is_told_to_be_damaged_and_hides_no_other(
 
 
 def test_the_run_of_a_damaged_report_is_told_where_it_can_be(
-    home: Home, three: ReportShelf
+    home: Home, three: ReportCatalog
 ) -> None:
     replaced(home, NEWEST, json.dumps(report(run_id="run-3") | {"results": 3}).encode())
     assert three.of_run("run-3") == NEWEST
 
 
 def test_a_report_that_was_damaged_and_is_good_again_is_read_again(
-    home: Home, three: ReportShelf
+    home: Home, three: ReportCatalog
 ) -> None:
     good = report_path(home, NEWEST).read_bytes()
     replaced(home, NEWEST, b"{")
@@ -237,7 +239,7 @@ def test_a_report_that_was_damaged_and_is_good_again_is_read_again(
     assert set(three.last_refreshed((STI, HSI))) == {STI, HSI}
 
 
-def test_a_row_is_as_its_file_is_when_it_is_shown(home: Home, three: ReportShelf) -> None:
+def test_a_row_is_as_its_file_is_when_it_is_shown(home: Home, three: ReportCatalog) -> None:
     three.warm()
     settle(home)
     path = report_path(home, NEWEST)
@@ -248,7 +250,7 @@ def test_a_row_is_as_its_file_is_when_it_is_shown(home: Home, three: ReportShelf
     assert three.entry(NEWEST).damaged
 
 
-def test_a_file_that_becomes_readable_is_read(home: Home, three: ReportShelf) -> None:
+def test_a_file_that_becomes_readable_is_read(home: Home, three: ReportCatalog) -> None:
     path = report_path(home, NEWEST)
     path.chmod(0)
     readable = os.access(path, os.R_OK)  # root reads everything
@@ -260,7 +262,7 @@ def test_a_file_that_becomes_readable_is_read(home: Home, three: ReportShelf) ->
 def test_many_threads_are_told_the_same_while_reports_are_written(home: Home) -> None:
     for hour in range(20):
         filed(home, result(STI), at=later(hour), run_id=f"run-{hour}")
-    shelf = ReportShelf(home)
+    shelf = ReportCatalog(home)
     is_over = threading.Event()
 
     def ask(_: int) -> bool:

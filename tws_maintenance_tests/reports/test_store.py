@@ -11,8 +11,7 @@ import pytest
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.core.errors import UsageError
-from tws_maintenance.reports.catalog import ReportShelf
-from tws_maintenance.reports.entry import Entry, read_entry
+from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.store import (
     newest_reports,
     read_report,
@@ -21,6 +20,7 @@ from tws_maintenance.reports.store import (
     reserve,
     write_report,
 )
+from tws_maintenance.reports.summary import ReportSummary, read_entry
 from tws_maintenance_tests.reports.shelf import AT, filed, report, result
 from tws_maintenance_tests.support import TIMEOUT_SECONDS
 
@@ -164,12 +164,12 @@ def test_a_damaged_report_is_listed_as_damaged(home: Home, damage: bytes) -> Non
     )
 
 
-def listed(home: Home, report_id: str) -> Entry:
+def listed(home: Home, report_id: str) -> ReportSummary:
     return read_entry(report_path(home, report_id), report_id)
 
 
 def refreshed(home: Home) -> dict[str, tuple[str, str | None]]:
-    found = ReportShelf(home).last_refreshed(("sti_constituents", "hsi_constituents"))
+    found = ReportCatalog(home).last_refreshed(("sti_constituents", "hsi_constituents"))
     return {task: (one.finished_at, one.source) for task, one in found.items()}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS
 from tws_maintenance.config.settings import RobotSettings
@@ -88,7 +88,7 @@ def test_its_own_types_are_counted_and_each_provider_is_told_once(found: Look) -
 
 
 def test_the_audit_finds_nothing_wrong_with_them(found: Look, home: Home) -> None:
-    mark = RunMark("maintenance_20261128_132000", "run", utc_now())
+    mark = RunContext("maintenance_20261128_132000", "run", utc_now())
     proposal = write_look(home, found, mark, before_count=4)
     receipt = audit(home, proposal.proposal_id, mark)
     odd = [(one.name, one.message) for one in receipt.checks if one.outcome != "passed"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS
 from tws_maintenance.config.settings import RobotSettings
@@ -45,7 +45,7 @@ def result() -> TaskResult:
 def applied(robot: StandInRobot, told: RobotSettings, home: Home) -> TaskResult:
     """Return the result of a look and a refresh, as a run fills it in."""
     found = result()
-    mark = RunMark("maintenance_20261122_183000", "run", utc_now())
+    mark = RunContext("maintenance_20261122_183000", "run", utc_now())
     steps = RobotEvents(home, told, Scope(), window())
     steps.stage(found, mark)
     steps.apply(found, mark)
@@ -118,7 +118,7 @@ def test_the_look_says_that_nothing_was_fetched_where_something_must_be(
     service.refresh(RobotClient(told), window(), seconds=20)
     found = result()
     RobotEvents(home, told, Scope(), window()).stage(
-        found, RunMark("maintenance_20261122_183000", "run", utc_now())
+        found, RunContext("maintenance_20261122_183000", "run", utc_now())
     )
     assert any(f"{FED} (FOMC) is logged as a success with nothing" in w for w in found.warnings)
 
@@ -129,7 +129,7 @@ def test_a_refresh_that_was_not_seen_to_its_end_is_a_partial_failure(
     robot.gate.clear()
     robot.ungated = 1
     found = result()
-    mark = RunMark("maintenance_20261122_183000", "run", utc_now())
+    mark = RunContext("maintenance_20261122_183000", "run", utc_now())
     patience = told.model_copy(update={"refresh_seconds": 0.3})
     RobotEvents(home, patience, Scope(), window()).apply(found, mark)
     found.status = TaskStatus.PARTIAL_FAILURE  # as `apply_events` has it where there are errors
@@ -145,7 +145,7 @@ def test_an_event_of_an_unknown_form_is_a_warning_of_dry_run_and_apply(
     robot.store(event("EARNINGS", 3, "AAPL"), odd)
     look = result()
     RobotEvents(home, told, Scope(), window()).stage(
-        look, RunMark("maintenance_20261122_183000", "run", utc_now())
+        look, RunContext("maintenance_20261122_183000", "run", utc_now())
     )
     assert [one["symbol"] for one in look.details["diff"]["unchanged"]] == ["AAPL"]
     assert any("1 of the robot's 2 events is in a form" in text for text in look.warnings)
@@ -160,7 +160,7 @@ def test_what_failed_before_and_what_the_robot_did_meanwhile_is_not_of_this_refr
 ) -> None:
     robot.provider(FED).fault = "the Federal Reserve answered HTTP 500"
     service.refresh(RobotClient(told), window(), seconds=20)
-    mark = RunMark("maintenance_20261122_183000", "run", utc_now())
+    mark = RunContext("maintenance_20261122_183000", "run", utc_now())
     found = result()
     steps = RobotEvents(home, told, Scope(), window())
     steps.stage(found, mark)

@@ -21,7 +21,7 @@ from tws_maintenance.market_events.providers.worker import EventsWorker
 from tws_maintenance.reports.record import EntryPoint
 from tws_maintenance.reports.store import note_of, reservations
 from tws_maintenance.runs.maintenance import HeadStart, MaintenanceRun, head_start
-from tws_maintenance.runs.recorder import RunRecord, RunRequest, StepFailed
+from tws_maintenance.runs.recorder import RunRecorder, RunRequest, StepFailed
 from tws_maintenance.sources.fetching import Gathering
 from tws_maintenance.sources.model import Gathered
 from tws_maintenance_tests.support import live_bytes, reports_of, result_of, write_live
@@ -298,7 +298,7 @@ def test_where_not_even_a_report_can_be_written_the_run_says_so_and_stops(
 def test_a_run_goes_on_with_the_report_that_was_reserved_for_it(
     home: Home, settings: Settings
 ) -> None:
-    early = RunRecord(home, RunRequest((STI.task,), APPLY, "run-1", EntryPoint.CLI, "operator"))
+    early = RunRecorder(home, RunRequest((STI.task,), APPLY, "run-1", EntryPoint.CLI, "operator"))
     early.reserve()
     (marker,) = reservations(home)
     begun = head_start(home, settings, record=early)
@@ -321,7 +321,7 @@ def test_a_run_goes_on_with_the_report_that_was_reserved_for_it(
 def test_a_report_that_was_reserved_for_another_run_is_left_to_that_one(
     home: Home, settings: Settings
 ) -> None:
-    other = RunRecord(home, RunRequest((STI.task,), APPLY, "run-2", EntryPoint.CLI, "operator"))
+    other = RunRecorder(home, RunRequest((STI.task,), APPLY, "run-2", EntryPoint.CLI, "operator"))
     other.reserve()
     run = new_run(home, settings, (HSI.task,), begun=head_start(home, settings, record=other))
     run.open()

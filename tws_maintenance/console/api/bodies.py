@@ -28,7 +28,7 @@ from tws_maintenance.config.indices import (
     VENUES,
 )
 from tws_maintenance.config.markets import MARKETS, read_symbol
-from tws_maintenance.console.errors import Problem
+from tws_maintenance.console.errors import ApiError
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.market_events.providers.closures import MAX_REASON, MAX_TITLE, check_time
 
@@ -319,7 +319,7 @@ def read_body(model: type[Model], content: bytes) -> Model:
     """Return the JSON body as `model`.
 
     Raises:
-        Problem: 400, naming each field that is wrong.
+        ApiError: 400, naming each field that is wrong.
     """
     try:
         found = model.model_validate_json(content)
@@ -329,7 +329,7 @@ def read_body(model: type[Model], content: bytes) -> Model:
     names = [name for name, _ in json.loads(content, object_pairs_hook=list)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise Problem(
+        raise ApiError(
             400,
             "invalid_body",
             f"Given more than once: {', '.join(twice)}. Nothing was started.",
@@ -342,7 +342,7 @@ def read_values(model: type[Model], values: dict[str, Any]) -> Model:
     """Return the values of a form as `model`.
 
     Raises:
-        Problem: 400, naming each field that is wrong.
+        ApiError: 400, naming each field that is wrong.
     """
     try:
         return model.model_validate(values)
@@ -354,18 +354,18 @@ def read_query(model: type[Model], values: dict[str, list[str]]) -> Model:
     """Return the parameters of an address as `model`; each may be given once.
 
     Raises:
-        Problem: 400, naming each parameter that is wrong.
+        ApiError: 400, naming each parameter that is wrong.
     """
     twice = sorted(name for name, given in values.items() if len(given) > 1)
     if twice:
-        raise Problem(400, "invalid_query", f"Given more than once: {', '.join(twice)}.")
+        raise ApiError(400, "invalid_query", f"Given more than once: {', '.join(twice)}.")
     try:
         return model.model_validate({name: given[0] for name, given in values.items()})
     except ValidationError as error:
         raise _refused(error, "query") from None
 
 
-def _refused(error: ValidationError, what: str) -> Problem:
+def _refused(error: ValidationError, what: str) -> ApiError:
     fields = [
         {
             "field": ".".join(str(part) for part in one["loc"]) or what,
@@ -374,4 +374,4 @@ def _refused(error: ValidationError, what: str) -> Problem:
         for one in error.errors(include_url=False, include_context=False, include_input=False)
     ]
     told = "; ".join(f"{one['field']}: {one['message']}" for one in fields)
-    return Problem(400, f"invalid_{what}", f"{told}. Nothing was started.", {"fields": fields})
+    return ApiError(400, f"invalid_{what}", f"{told}. Nothing was started.", {"fields": fields})

@@ -10,7 +10,7 @@ from tws_maintenance.console.api import bodies
 from tws_maintenance.console.api.routes import answer_for, body_as, query_as
 from tws_maintenance.console.api.run_specs import refresh_spec
 from tws_maintenance.console.closures import add_closure, remove_closure
-from tws_maintenance.console.errors import Problem
+from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.service import Backend
 from tws_maintenance.core.clock import utc_now, utc_text
 from tws_maintenance.core.errors import UsageError
@@ -131,7 +131,7 @@ def _add_watchlist(events: Blueprint, backend: Backend) -> None:
         try:
             removed = watchlist.remove(backend.home, [symbol])
         except UsageError as error:
-            raise Problem(404, "not_found", str(error)) from error
+            raise ApiError(404, "not_found", str(error)) from error
         return jsonify({"removed": removed, **_watched(backend)})
 
 

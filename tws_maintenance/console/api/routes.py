@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.console.api import bodies
 from tws_maintenance.console.api.run_specs import promote_spec, restore_spec, run_spec
-from tws_maintenance.console.errors import Problem
+from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.pages.filters import as_json
 from tws_maintenance.console.run_view import describe_run, report_of_run
 from tws_maintenance.console.service import Backend
@@ -35,15 +35,17 @@ def body_as(model: type[Model]) -> Model:
     """Return the JSON body of the request.
 
     Raises:
-        Problem: 415 where it is not JSON by its own word, 400 where it is wrong.
+        ApiError: 415 where it is not JSON by its own word, 400 where it is wrong.
     """
     if not request.is_json:
-        raise Problem(415, "unsupported_media_type", "Send JSON, as Content-Type application/json.")
+        raise ApiError(
+            415, "unsupported_media_type", "Send JSON, as Content-Type application/json."
+        )
     return bodies.read_body(model, request.get_data())
 
 
 def query_as(model: type[Model]) -> Model:
-    """Return the parameters of the request's address. Raises Problem 400 where one is wrong."""
+    """Return the parameters of the request's address. Raises ApiError 400 where one is wrong."""
     return bodies.read_query(model, request.args.to_dict(flat=False))
 
 
@@ -152,14 +154,14 @@ def report_or_damaged(backend: Backend, report_id: str) -> dict[str, Any]:
     One of an older form is whatever object it is.
 
     Raises:
-        Problem: 404, there is none of that id.
+        ApiError: 404, there is none of that id.
     """
     if not re.fullmatch(bodies.ANY_REPORT_ID_PATTERN, report_id):
-        raise Problem(404, "not_found", "That is not the id of a report.")
+        raise ApiError(404, "not_found", "That is not the id of a report.")
     try:
         report = read_report(backend.home, report_id)
     except UsageError as error:
-        raise Problem(404, "not_found", f"There is no report {report_id}.") from error
+        raise ApiError(404, "not_found", f"There is no report {report_id}.") from error
     except (OSError, ValueError) as error:
         return _damaged(backend, report_id, type(error).__name__)
     fault = fault_of(report)

@@ -9,7 +9,7 @@ from tws_maintenance.config.indices import MARKET_EVENTS
 from tws_maintenance.console.api import bodies
 from tws_maintenance.console.api.run_specs import promote_spec, restore_spec, run_spec
 from tws_maintenance.console.apply_preview import to_apply
-from tws_maintenance.console.errors import Problem
+from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.service import Backend
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import UsageError
@@ -67,14 +67,14 @@ def _wanted_run(backend: Backend) -> bodies.RunBody:
         values["symbols"] = _symbols(backend, form.get("symbols", ""))
     body = bodies.read_values(bodies.RunBody, values)
     if not body.dry_run and body.wanted != (MARKET_EVENTS,):
-        raise Problem(400, "invalid_body", "Lists are applied by promoting a dry run only.")
+        raise ApiError(400, "invalid_body", "Lists are applied by promoting a dry run only.")
     _demand_reason(body)
     return body
 
 
 def _demand_reason(body: bodies.RunBody | bodies.RestoreBody) -> None:
     if body.allow_large_change and not body.reason:
-        raise Problem(
+        raise ApiError(
             400, "reason_missing", "A large change is allowed with a reason only. Say why."
         )
 
@@ -84,7 +84,7 @@ def _refuse_superseded(backend: Backend, body: bodies.PromoteBody) -> None:
     apply = to_apply(backend, body.report_id, utc_now())
     for one in apply.lists if apply else []:
         if one.superseded_by and one.result["task"] in (body.tasks or ()):
-            raise Problem(409, "superseded", f"{one.name}: {one.problems[0]} Nothing was started.")
+            raise ApiError(409, "superseded", f"{one.name}: {one.problems[0]} Nothing was started.")
 
 
 def _started(backend: Backend, spec: RunSpec) -> Any:
@@ -103,4 +103,4 @@ def _symbols(backend: Backend, text: str) -> list[str]:
     try:
         return [read_full_symbol(one, codes) for one in text.replace(",", " ").split()]
     except UsageError as error:
-        raise Problem(400, "invalid_symbols", f"{error} Nothing was started.") from error
+        raise ApiError(400, "invalid_symbols", f"{error} Nothing was started.") from error

@@ -16,7 +16,7 @@ from tws_maintenance.config.indices import (
 from tws_maintenance.console.api import bodies
 from tws_maintenance.console.api.routes import query_as
 from tws_maintenance.console.closures import add_closure, remove_closure
-from tws_maintenance.console.errors import Problem
+from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.pages.filters import curve, page
 from tws_maintenance.console.service import Backend
 from tws_maintenance.constituents.backups import list_backups
@@ -69,7 +69,7 @@ def _add_history(blueprint: Blueprint, backend: Backend) -> None:
     def history(task: str) -> str:
         if task not in CONSTITUENT_TASKS:
             known = ", ".join(CONSTITUENT_TASKS)
-            raise Problem(404, "not_found", f"There is no list {task}; there are {known}.")
+            raise ApiError(404, "not_found", f"There is no list {task}; there are {known}.")
         return page("history", **_history(backend, index_of_task(task)))
 
 
@@ -98,7 +98,7 @@ def _day(text: str, today: date) -> date:
     except ValueError:
         day = None
     if day is None or day > today:
-        raise Problem(400, "invalid_query", f"{text!r} is not a day up to today, as 2026-11-22.")
+        raise ApiError(400, "invalid_query", f"{text!r} is not a day up to today, as 2026-11-22.")
     return day
 
 
@@ -117,7 +117,7 @@ def _add_events(blueprint: Blueprint, backend: Backend) -> None:
         typed = {name: text for name in names if (text := request.form.get(name, "").strip())}
         try:
             added = add_closure(backend, bodies.read_values(bodies.ClosureBody, typed))
-        except Problem as error:
+        except ApiError as error:
             shown = _events(backend, bodies.UpcomingQuery())
             return page("events", **shown, typed=typed, problem=_told(error)), error.status
         flash(f"Counted from now on: {added.event.event_date}, {added.event.title}.")
@@ -145,7 +145,7 @@ def _events(backend: Backend, query: bodies.UpcomingQuery) -> dict[str, Any]:
     return {"agenda": agenda, "query": query, "at": at, "types": types, "venues": VENUES}
 
 
-def _told(error: Problem) -> str:
+def _told(error: ApiError) -> str:
     """Return what is wrong with a form, without the names that programs know its fields by."""
     fields = error.detail["fields"] if error.detail else []
     named = (f"{one['field']}: " if one["field"] != "body" else "" for one in fields)
@@ -163,7 +163,7 @@ def _add_watchlist(blueprint: Blueprint, backend: Backend) -> None:
     def watchlist_add() -> Any:
         symbols = request.form.get("symbols", "").replace(",", " ").split()
         if not symbols:
-            raise Problem(400, "invalid_body", "Name a symbol, such as AAPL, D05.SI or 0005.HK.")
+            raise ApiError(400, "invalid_body", "Name a symbol, such as AAPL, D05.SI or 0005.HK.")
         added = add(backend.home, symbols, utc_now())
         told = f"Watched from now on: {', '.join(added)}." if added else "Already watched."
         flash(told)

@@ -14,7 +14,7 @@ from tws_maintenance.config.indices import INDICES, TASKS
 from tws_maintenance.console.api import bodies
 from tws_maintenance.console.api.routes import markdown_of, query_as, report_or_damaged
 from tws_maintenance.console.apply_preview import newest_dry_run, to_apply, waiting_elsewhere
-from tws_maintenance.console.errors import Problem
+from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.pages.actions import add_actions
 from tws_maintenance.console.pages.archive import add_shelves
 from tws_maintenance.console.pages.filters import curve, page
@@ -127,7 +127,7 @@ def _add_reports(blueprint: Blueprint, backend: Backend) -> None:
     def latest_report() -> Any:
         latest = backend.shelf.latest()
         if latest is None:
-            raise Problem(404, "not_found", "There is no report yet. Start with a dry run.")
+            raise ApiError(404, "not_found", "There is no report yet. Start with a dry run.")
         return redirect(url_for("maintenance.report", report_id=latest.report_id))
 
     @blueprint.get("/maintenance/reports/<report_id>")
@@ -147,5 +147,5 @@ def _add_reports(blueprint: Blueprint, backend: Backend) -> None:
     def confirm(report_id: str) -> str:
         apply = to_apply(backend, report_id, utc_now())
         if apply is None:
-            raise Problem(404, "not_found", f"There is no dry run of lists named {report_id}.")
+            raise ApiError(404, "not_found", f"There is no dry run of lists named {report_id}.")
         return page("apply", apply=apply)

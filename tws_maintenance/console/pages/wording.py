@@ -4,16 +4,16 @@ from typing import Any
 
 from tws_maintenance.config.indices import METADATA_VALIDATION
 from tws_maintenance.constituents.proposal_state import NOTHING_TO_CHANGE
-from tws_maintenance.reports.entry import Entry
 from tws_maintenance.reports.store import BACKUP_SOURCE
+from tws_maintenance.reports.summary import ReportSummary
 
 # A list is stale when it was not refreshed; a proposal, when the file is another by now.
 STATES = {"stale": "outdated: the file changed since", "too_old": "expired"}
 
 
-def kind_of(report: dict[str, Any] | Entry) -> str:
+def kind_of(report: dict[str, Any] | ReportSummary) -> str:
     """Return what a report is of; a restore and a validation are told from the rest."""
-    if isinstance(report, Entry):
+    if isinstance(report, ReportSummary):
         dry_run, tasks = report.dry_run, [line.task for line in report.results]
         sources = [line.source for line in report.results]
     else:

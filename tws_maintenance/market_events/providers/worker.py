@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tws_maintenance.audit.receipt import Receipt, read_receipt
-from tws_maintenance.audit.run_context import RunMark
+from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.environment import child_environment
 from tws_maintenance.config.home import Home
 from tws_maintenance.core.clock import parse_utc, utc_now, utc_text
 from tws_maintenance.core.errors import AuditFailed, TwsMaintenanceError
-from tws_maintenance.core.worker_process import HelperDied, HelperProcess, serve_standard_streams
+from tws_maintenance.core.worker_process import WorkerDied, WorkerProcess, serve_standard_streams
 from tws_maintenance.market_events.model import Answer, Window
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class EventsWorker:
     """Asks the providers and audits proposals of events, in a process of its own."""
 
     def __init__(self) -> None:
-        self._helper = HelperProcess(__name__, "events", child_environment)
+        self._helper = WorkerProcess(__name__, "events", child_environment)
         self._answers: Future[tuple[Answer, ...]] | None = None
         self._question: Question | None = None
 
@@ -69,7 +69,7 @@ class EventsWorker:
             self._helper.stop()
             return failed_answers(self.question, f"no whole answer within {limit:g} s. Run again")
 
-    def audit(self, home: Home, proposal_id: str, mark: RunMark) -> Receipt:
+    def audit(self, home: Home, proposal_id: str, mark: RunContext) -> Receipt:
         """Judge what was staged, write its receipt and return it.
 
         Raises:
@@ -87,7 +87,7 @@ class EventsWorker:
         watch.start()
         try:
             problem = self._helper.ask({"audit": asked})["problem"]
-        except HelperDied as error:
+        except WorkerDied as error:
             raise AuditFailed(str(error)) from error
         finally:
             watch.cancel()
@@ -124,7 +124,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         importlib.import_module(AUDIT).audit(
             Home(Path(asked["home"])),
             asked["proposal_id"],
-            RunMark(mark["report_id"], mark["run_id"], parse_utc(mark["at"])),
+            RunContext(mark["report_id"], mark["run_id"], parse_utc(mark["at"])),
         )
     except TwsMaintenanceError as error:
         return {"problem": str(error)}

@@ -16,13 +16,13 @@ from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.market_events.last_sync import MOVED_FOR
-from tws_maintenance.reports.catalog import ReportShelf
-from tws_maintenance.reports.entry import Entry, ResultLine
+from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.markdown import task_name, verdict
 from tws_maintenance.reports.readiness import ListReadiness, readiness
 from tws_maintenance.reports.record import EntryPoint, RunStatus, TaskStatus
 from tws_maintenance.reports.status import overview
 from tws_maintenance.reports.store import read_report
+from tws_maintenance.reports.summary import ReportSummary, ResultLine
 
 BAD = frozenset({TaskStatus.FAILED, TaskStatus.PARTIAL_FAILURE})
 # Nobody sat before these when they were refused.
@@ -60,7 +60,7 @@ def one_line(text: str) -> str:
 
 
 def find_incidents(
-    home: Home, settings: Settings, at: datetime, shelf: ReportShelf
+    home: Home, settings: Settings, at: datetime, shelf: ReportCatalog
 ) -> list[Incident]:
     """Return everything that is wrong or waits at this instant."""
     state = overview(home, settings, at, shelf)
@@ -73,9 +73,9 @@ def find_incidents(
     ]
 
 
-def _failed(home: Home, shelf: ReportShelf) -> Iterator[Incident]:
+def _failed(home: Home, shelf: ReportCatalog) -> Iterator[Incident]:
     """Yield the runs whose failure no later run of the same task has made up for."""
-    bad: dict[str, Entry] = {}
+    bad: dict[str, ReportSummary] = {}
     for task in TASKS:
         entry = shelf.newest(lambda one, task=task: _line(one, task) is not None)  # type: ignore[misc]
         line = _line(entry, task) if entry else None
@@ -91,7 +91,7 @@ def _failed(home: Home, shelf: ReportShelf) -> Iterator[Incident]:
         yield incident(f"failed:{entry.report_id}", "failed", subject, lines)
 
 
-def _line(entry: Entry, task: str) -> ResultLine | None:
+def _line(entry: ReportSummary, task: str) -> ResultLine | None:
     """Return what a run says of `task`; None where it says nothing that counts.
 
     A refusal says something of the proposal only, to whoever asked. A run that failed or died
@@ -126,7 +126,7 @@ def _of_events(events: dict[str, Any]) -> Iterator[Incident]:
         yield incident(f"stale:{MARKET_EVENTS}:{refreshed}", "stale", "Events are stale", told)
 
 
-def _moved(home: Home, at: datetime, shelf: ReportShelf) -> Iterator[Incident]:
+def _moved(home: Home, at: datetime, shelf: ReportCatalog) -> Iterator[Incident]:
     """Yield the near events of held, traded or watched symbols that moved or are not listed now.
 
     A dry run that finds it counts: nothing is stored by it, and somebody should hear of it.
@@ -151,7 +151,7 @@ def _moved(home: Home, at: datetime, shelf: ReportShelf) -> Iterator[Incident]:
 
 
 def _waiting(
-    home: Home, settings: Settings, at: datetime, shelf: ReportShelf
+    home: Home, settings: Settings, at: datetime, shelf: ReportCatalog
 ) -> Iterator[Incident]:
     """Yield the dry runs whose changes wait for somebody to look at them, of each list the newest.
 

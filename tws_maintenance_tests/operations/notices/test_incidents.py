@@ -11,7 +11,7 @@ from tws_maintenance.config.indices import CONSTITUENT_TASKS, INDICES, MARKET_EV
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.operations.notices.incidents import Incident, find_incidents, incident
-from tws_maintenance.reports.catalog import ReportShelf
+from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.record import TaskStatus
 from tws_maintenance_tests.constituents.bench import with_one, with_strangers
 from tws_maintenance_tests.unattended import applied, dry_run, ended, refreshed, synced
@@ -32,7 +32,7 @@ def home(home: Home) -> Home:
 
 def found(home: Home, at: datetime = AT + HOUR, *kinds: str) -> list[Incident]:
     """Return the incidents; the doubts about events that were never stored are none of these."""
-    incidents = find_incidents(home, load_settings(home), at, ReportShelf(home))
+    incidents = find_incidents(home, load_settings(home), at, ReportCatalog(home))
     return [one for one in incidents if not kinds or one.kind in kinds]
 
 
@@ -236,7 +236,7 @@ def test_what_did_not_pass_and_what_changes_nothing_does_not_wait(home: Home) ->
 def test_a_report_that_was_damaged_or_removed_keeps_nobody_from_being_told(home: Home) -> None:
     waiting = dry_run(home, {"sti": with_strangers(STI, 1)}, AT + HOUR)
     failed = ended(home, AT + 2 * HOUR, HSI.task)
-    shelf = ReportShelf(home)
+    shelf = ReportCatalog(home)
     assert len(find_incidents(home, load_settings(home), AT + 3 * HOUR, shelf)) == 2
     for report_id in (waiting, failed):
         path = home.reports / f"{report_id.removeprefix('maintenance_')}.json"

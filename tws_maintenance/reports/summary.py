@@ -42,7 +42,7 @@ class ResultLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ReportSummary:
     """What a report says in short; of a damaged one only what could be told.
 
     `warnings` and `errors` are how many; `results` are in the order of the report.
@@ -82,28 +82,28 @@ class Entry:
         )
 
 
-def read_entry(path: Path, report_id: str) -> Entry:
+def read_entry(path: Path, report_id: str) -> ReportSummary:
     """Read a report; whatever is wrong with the file gives an entry that is damaged."""
     run_id = None
     try:
         # Opening a pipe would wait for whoever writes to it.
         if not stat.S_ISREG(path.stat().st_mode):
-            return Entry(report_id, damaged=True)
+            return ReportSummary(report_id, damaged=True)
         report = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse_constant)
         fields = _Fields(report, is_strict=is_ours(path.stem))
         run_id = fields.text("run_id")
         if fields.is_strict and not is_whole(report):
-            return Entry(report_id, run_id=run_id, damaged=True)
+            return ReportSummary(report_id, run_id=run_id, damaged=True)
         return _entry_of(report_id, fields)
     except (OSError, ValueError, TypeError, OverflowError, RecursionError):
-        return Entry(report_id, run_id=run_id, damaged=True)
+        return ReportSummary(report_id, run_id=run_id, damaged=True)
 
 
-def _entry_of(report_id: str, fields: "_Fields") -> Entry:
+def _entry_of(report_id: str, fields: "_Fields") -> ReportSummary:
     status = fields.word("status")
     if status is None:
         raise TypeError("it has no status")
-    return Entry(
+    return ReportSummary(
         report_id=report_id,
         run_id=fields.text("run_id"),
         status=status,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.reports.entry import Entry, read_entry
 from tws_maintenance.reports.store import report_path
+from tws_maintenance.reports.summary import ReportSummary, read_entry
 from tws_maintenance_tests.reports.shelf import filed, report, result
 
 STI, OURS = "sti_constituents", "maintenance_20261122_183000"
@@ -32,7 +32,7 @@ WRONG_TYPES: list[dict[str, Any]] = [
 ]
 
 
-def entry_of(home: Home, report_id: str, content: bytes) -> Entry:
+def entry_of(home: Home, report_id: str, content: bytes) -> ReportSummary:
     """Return the entry of a file with that content."""
     home.reports.mkdir(parents=True)
     path = report_path(home, report_id)
@@ -82,7 +82,7 @@ def as_a_link_to_nothing(path: Path) -> None:
 def test_what_is_no_file_at_all_is_damaged(tmp_path: Path, made: Callable[[Path], None]) -> None:
     made(tmp_path / "20261122_183000.json")
     found = read_entry(tmp_path / "20261122_183000.json", OURS)
-    assert found == Entry(OURS, damaged=True)
+    assert found == ReportSummary(OURS, damaged=True)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,9 @@ from tws_maintenance.config.indices import INDICES
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.constituents.promotion import promote
 from tws_maintenance.constituents.proposal import read_proposal
+from tws_maintenance.core.clock import utc_text
 from tws_maintenance.reports.chain import append
+from tws_maintenance_tests.reports import shelf
 
 TOUCHES = frozenset({"open", "os.rename", "os.remove", "os.mkdir", "os.chmod", "os.link"})
 DIED, DONE = 9, 0
@@ -42,7 +44,7 @@ def promotion(home: Home, proposal_id: str) -> None:
 def report(home: Home, report_id: str) -> None:
     """Add a report to the chain."""
     path = home.reports / f"{report_id.removeprefix('maintenance_')}.json"
-    append(home, path, {"report_id": report_id, "finished_at": "2026-11-22T19:00:00.000Z"})
+    append(home, path, shelf.whole(shelf.report(report_id=report_id, finished_at=utc_text(AT))))
 
 
 WORKS: dict[str, Callable[[Home, str], None]] = {"promotion": promotion, "report": report}

@@ -23,7 +23,7 @@ from typing import Any
 from tws_maintenance.config.home import HOME_VARIABLE, Home
 from tws_maintenance.config.indices import CONSTITUENT_TASKS, index_of_task
 from tws_maintenance.config.settings import load_settings
-from tws_maintenance.reports.record import EntryPoint
+from tws_maintenance.reports.schema import EntryPoint
 from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
 from tws_maintenance.runs.recorder import RunRequest, StepFailed
 from tws_maintenance_tests.support import TIMEOUT_SECONDS

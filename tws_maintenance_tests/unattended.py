@@ -4,7 +4,7 @@ For tests of what is decided, told or removed later: the real stage, audit and p
 instant of the test's own, and the report that a run writes of them.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,11 +19,11 @@ from tws_maintenance.constituents.proposal import read_proposal
 from tws_maintenance.constituents.stage import stage
 from tws_maintenance.core.clock import utc_text
 from tws_maintenance.demo.pages import Company, companies
-from tws_maintenance.reports.record import TaskResult, TaskStatus, new_details
 from tws_maintenance.reports.results import describe, describe_audit
+from tws_maintenance.reports.schema import EventsResult, ListResult, TaskResult, TaskStatus
 from tws_maintenance.reports.store import Reservation, read_report, reserve, write_report
 from tws_maintenance_tests.constituents.bench import NO_OVERRIDE, gathered, page_alone
-from tws_maintenance_tests.reports.shelf import report
+from tws_maintenance_tests.reports.shelf import report, whole
 from tws_maintenance_tests.support import table_of
 
 TOOK = timedelta(seconds=2)
@@ -64,14 +64,14 @@ def applied(
     reservation = reserve(home, at, {})
     mark = RunContext(reservation.report_id, f"run-of-{reservation.report_id}", at)
     results = []
-    for told in read_report(home, report_id)["results"]:
-        if told["status"] == TaskStatus.SUCCESS and told["task"] in tasks:
-            index = index_of_task(told["task"])
-            done = promote(home, index, told["proposal_id"], load_settings(home), mark)
+    for told in read_report(home, report_id).lists:
+        if told.status == TaskStatus.SUCCESS and told.task in tasks:
+            index = index_of_task(told.task)
+            done = promote(home, index, str(told.proposal_id), load_settings(home), mark)
             result = _result(index.task, at, dry_run=False)
             describe(result, done.proposal)
             _settle(result, done.receipt)
-            result.details["changed"] = done.changed
+            result.changed = done.changed
             results.append(result)
     return _filed(home, reservation, at, results, dry_run=False, **changed)
 
@@ -92,7 +92,7 @@ def ended(
     for result in results:
         result.status = became
         if became is TaskStatus.SKIPPED:
-            result.started_at = result.finished_at = None
+            result.started_at = result.finished_at = result.duration_seconds = None
         else:
             result.errors = [f"{result.task} went wrong"]
     told = {"status": "failed", "dry_run": True, **changed}
@@ -102,8 +102,10 @@ def ended(
 def synced(home: Home, at: datetime, *, dry_run: bool, **changed: Any) -> str:
     """Write the report of a run that asked every provider for events and was answered."""
     reservation = reserve(home, at, {})
-    result = _result(MARKET_EVENTS, at, dry_run=dry_run)
-    result.details["proposal_id"] = f"{reservation.report_id}_{MARKET_EVENTS}"
+    result = EventsResult(task=MARKET_EVENTS, dry_run=dry_run, status=TaskStatus.SUCCESS)
+    result.begin(at)
+    result.end(at + TOOK)
+    result.proposal_id = f"{reservation.report_id}_{MARKET_EVENTS}"
     return _filed(home, reservation, at, [result], dry_run=dry_run, **changed)
 
 
@@ -112,25 +114,25 @@ def staged_by(home: Home, report_id: str, key: str) -> Any:
     return read_proposal(home, f"{report_id}_{key}")
 
 
-def _result(task: str, at: datetime, *, dry_run: bool) -> TaskResult:
-    return TaskResult(
-        task=task,
-        dry_run=dry_run,
-        status=TaskStatus.SUCCESS,
-        started_at=at,
-        finished_at=at + TOOK,
-        details=new_details(task),
-    )
+def _result(task: str, at: datetime, *, dry_run: bool) -> ListResult:
+    result = ListResult(task=task, dry_run=dry_run, status=TaskStatus.SUCCESS)
+    result.begin(at)
+    result.end(at + TOOK)
+    return result
 
 
-def _settle(result: TaskResult, receipt: Receipt) -> None:
+def _settle(result: ListResult, receipt: Receipt) -> None:
     describe_audit(result, receipt)
     if not receipt.has_passed:
         result.status = TaskStatus.FAILED
 
 
 def _filed(
-    home: Home, reservation: Reservation, at: datetime, results: list[TaskResult], **changed: Any
+    home: Home,
+    reservation: Reservation,
+    at: datetime,
+    results: Sequence[TaskResult],
+    **changed: Any,
 ) -> str:
     told = {
         "report_id": reservation.report_id,
@@ -141,5 +143,5 @@ def _filed(
         "errors": [text for one in results for text in one.errors],
         **changed,
     }
-    write_report(home, reservation, report(*(one.to_dict() for one in results), **told))
+    write_report(home, reservation, whole(report(*(one.to_dict() for one in results), **told)))
     return reservation.report_id

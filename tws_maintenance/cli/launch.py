@@ -1,6 +1,6 @@
 """Starting a run from a command: show its progress, return its report."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,13 +12,14 @@ from tws_maintenance.pipeline import launching
 from tws_maintenance.reports.markdown import task_name
 
 if TYPE_CHECKING:
+    from tws_maintenance.reports.schema import Report
     from tws_maintenance.runs.run_spec import RunSpec
 
 STAGED_EVENTS = f"staged__{MARKET_EVENTS}"
 VERBS = {"staged": "fetching and staging", "audit": "auditing", "validate": "validating"}
 
 
-def launch(home: Home, spec: "RunSpec", *, verbose: bool = False) -> dict[str, Any]:
+def launch(home: Home, spec: "RunSpec", *, verbose: bool = False) -> "Report":
     """Execute a run in this process and return its report.
 
     Raises:
@@ -30,7 +31,7 @@ def launch(home: Home, spec: "RunSpec", *, verbose: bool = False) -> dict[str, A
     return _report_of(home, executed.report_id, executed.problem)
 
 
-def _report_of(home: Home, report_id: str | None, problem: str) -> dict[str, Any]:
+def _report_of(home: Home, report_id: str | None, problem: str) -> "Report":
     from tws_maintenance.reports.store import read_report
 
     if report_id is None:

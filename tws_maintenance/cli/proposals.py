@@ -79,5 +79,5 @@ def show_proposal(home: Home, proposal_id: str, as_json: bool) -> None:
         return
     click.echo(f"  source {found.proposal.source}, staged {found.proposal.created_at}")
     click.echo(f"  sha256 {found.proposal.sha256}")
-    for kind, text in change_lines(found.proposal.changes.to_dict(), every=True):
+    for kind, text in change_lines(found.proposal.changes, every=True):
         click.echo(f"  {kind.ljust(8)} {text}")

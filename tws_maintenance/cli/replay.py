@@ -10,7 +10,7 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import CONSTITUENT_TASKS
 
 if TYPE_CHECKING:
-    from tws_maintenance.constituents.replay import Replayed
+    from tws_maintenance.reports.replay import Replayed
 
 
 @click.command()
@@ -40,7 +40,7 @@ def replay(
     replayed.
     """
     from tws_maintenance.core.errors import UsageError
-    from tws_maintenance.reports.replaying import replay_reports
+    from tws_maintenance.reports.replay import replay_reports
 
     if bool(report_id) == every:
         raise UsageError("Name one report, or every report with --all. `reports list` shows them.")

@@ -22,10 +22,10 @@ def reports() -> None:
 def list_reports(home: Home, limit: int, as_json: bool) -> None:
     """List the newest reports."""
     from tws_maintenance.reports.store import report_ids, report_path
-    from tws_maintenance.reports.summary import read_entry
+    from tws_maintenance.reports.summary import read_summary
 
     found = report_ids(home)
-    shown = [read_entry(report_path(home, report_id), report_id) for report_id in found[:limit]]
+    shown = [read_summary(report_path(home, report_id), report_id) for report_id in found[:limit]]
     if as_json:
         print_json({"reports": [one.to_dict() for one in shown], "total": len(found)})
         return

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from tws_maintenance.config.indices import (
     CONSTITUENT_TASKS,
@@ -26,7 +25,8 @@ from tws_maintenance.market_events.providers.closures import read_closures
 from tws_maintenance.reports.event_words import failed_providers
 from tws_maintenance.reports.markdown import task_name
 from tws_maintenance.reports.readiness import ListReadiness, Readiness
-from tws_maintenance.reports.store import BACKUP_SOURCE, results_of
+from tws_maintenance.reports.schema import ListResult, Report
+from tws_maintenance.reports.store import BACKUP_SOURCE
 from tws_maintenance.reports.summary import ReportSummary
 
 
@@ -50,7 +50,7 @@ class ListToApply:
     `superseded_by` is a newer dry run that says otherwise.
     """
 
-    result: dict[str, Any]
+    result: ListResult
     ready: ListReadiness | None
     outcome: Outcome
     superseded_by: str = ""
@@ -58,7 +58,7 @@ class ListToApply:
     @property
     def name(self) -> str:
         """What people call the list."""
-        return task_name(self.result["task"])
+        return task_name(self.result.task)
 
     @property
     def is_wanted(self) -> bool:
@@ -72,20 +72,20 @@ class ListToApply:
             return []
         if self.superseded_by:
             return [f"A newer dry run says otherwise: {self.superseded_by}. Look at that one."]
-        told = [*self.result["errors"], *self.result["validation"]["errors"]]
+        told = self.result.every_error
         return told or [self.ready.why if self.ready else "Nothing was staged."]
 
     @property
     def warnings(self) -> list[str]:
         """What to read before."""
-        return [*self.result["warnings"], *self.result["validation"]["warnings"]]
+        return self.result.every_warning
 
 
 @dataclass(frozen=True)
 class ToApply:
     """A dry run as the apply dialog shows it; `cautions` concern the apply as a whole."""
 
-    report: dict[str, Any]
+    report: Report
     readiness: Readiness
     lists: list[ListToApply]
     cautions: list[str]
@@ -98,7 +98,7 @@ class ToApply:
     @property
     def tasks(self) -> tuple[str, ...]:
         """What the button promotes."""
-        return tuple(one.result["task"] for one in self.lists if one.is_wanted)
+        return tuple(one.result.task for one in self.lists if one.is_wanted)
 
     @property
     def is_restore(self) -> bool:
@@ -108,7 +108,7 @@ class ToApply:
     @property
     def stages_events(self) -> bool:
         """Whether it looked at market events as well, which are not promoted."""
-        return any(one.get("task") == MARKET_EVENTS for one in results_of(self.report))
+        return self.report.events is not None
 
     @property
     def is_done(self) -> bool:
@@ -146,7 +146,7 @@ class Elsewhere:
 
 def waiting_elsewhere(backend: Backend, shown: ToApply | None, at: datetime) -> list[Elsewhere]:
     """Return the lists whose newest proposal could be applied, and is not in what is shown."""
-    shown_id = shown.report["report_id"] if shown else None
+    shown_id = shown.report.report_id if shown else None
     found = []
     for index in INDICES.values():
         state = _newest_waiting(backend, index, at)
@@ -167,17 +167,17 @@ def newest_dry_run(backend: Backend, at: datetime) -> ToApply | None:
 def to_apply(backend: Backend, report_id: str, at: datetime) -> ToApply | None:
     """Return what applying the dry run `report_id` would do, None where it is no readable one."""
     report = backend.report(report_id)
-    if report is None or report.get("dry_run") is not True:
+    if report is None or not report.dry_run:
         return None
     ready = backend.readiness(report, at)
     by_task = {one.task: one for one in ready.lists}
     refreshed = backend.shelf.last_refreshed(tuple(by_task))
     lists = []
-    for result in results_of(report):
-        if result.get("task") not in CONSTITUENT_TASKS:
+    for result in report.lists:
+        if result.task not in CONSTITUENT_TASKS:
             continue
-        one, last = by_task.get(result["task"]), refreshed.get(result["task"])
-        is_newer = last is not None and last.finished_at > str(result["finished_at"])
+        one, last = by_task.get(result.task), refreshed.get(result.task)
+        is_newer = last is not None and last.finished_at > str(result.finished_at)
         newer = _newer_dry_run(backend, one, at)
         outcome = _outcome(one, is_refreshed_since=is_newer, is_superseded=bool(newer))
         lists.append(ListToApply(result, one, outcome, newer))
@@ -234,9 +234,7 @@ def _stages_lists(entry: ReportSummary) -> bool:
     )
 
 
-def _cautions(
-    backend: Backend, report: dict[str, Any], ready: Readiness, at: datetime
-) -> Iterator[str]:
+def _cautions(backend: Backend, report: Report, ready: Readiness, at: datetime) -> Iterator[str]:
     replaced = (one.task for one in ready.lists if one.can_apply and not one.is_live)
     venues = {index_of_task(task).venue for task in replaced}
     closures = read_closures(backend.home, backend.settings) if venues else NO_CLOSURES
@@ -254,10 +252,10 @@ def _cautions(
                 f"The file of {index.name} that {published.report_id} promoted is gone, so that "
                 "nothing is compared with it, and no limit on changes applies."
             )
-    if report["overrides"].get("allow_large_change"):
-        reason = report["reason"] or "no reason was given"
+    if report.overrides.get("allow_large_change"):
+        reason = report.reason or "no reason was given"
         yield f"A change of more than the failure limit was allowed for this dry run: {reason}"
     last = backend.last_result(MARKET_EVENTS)
-    if last.get("status") in {"failed", "partial_failure"}:
+    if last is not None and last.status in {"failed", "partial_failure"}:
         named = ", ".join(failed_providers(last)) or "all providers"
         yield f"The last run of market events failed ({named}): events may be incomplete."

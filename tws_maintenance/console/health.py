@@ -4,7 +4,6 @@ https://prometheus.io/docs/instrumenting/exposition_formats/
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 from flask import Blueprint, Response
 
@@ -72,17 +71,13 @@ def _sample(
     return {
         "age_seconds": None if age is None else round(age, 1),
         "last_success_timestamp_seconds": refreshed,
-        "last_run_timestamp_seconds": _unix_time(result.get("finished_at")),
+        "last_run_timestamp_seconds": _unix_time(result.finished_at if result else None),
         "rows": rows,
-        "last_status": LAST_STATUS.get(str(result.get("status"))),
-        "warnings": float(_warnings(result)) if result else None,
-        "duration_seconds": result.get("duration_seconds"),
+        "last_status": LAST_STATUS.get(result.status) if result else None,
+        "warnings": float(len(result.every_warning)) if result else None,
+        "duration_seconds": result.duration_seconds if result else None,
     }
 
 
 def _unix_time(at: str | None) -> float | None:
     return parse_utc(at).timestamp() if at else None
-
-
-def _warnings(result: dict[str, Any]) -> int:
-    return len(result["warnings"]) + len(result["validation"]["warnings"])

@@ -9,6 +9,7 @@ from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.service import Backend
 from tws_maintenance.pipeline import run_history as observe
 from tws_maintenance.pipeline.run_history import RunView
+from tws_maintenance.reports.schema import Report
 
 
 def describe_run(backend: Backend, run_id: str) -> dict[str, Any]:
@@ -36,12 +37,12 @@ def describe_run(backend: Backend, run_id: str) -> dict[str, Any]:
         "state": _state(view, report),
         "steps": [asdict(step) for step in steps],
         "checks": [asdict(check) for check in checks],
-        "finished_at": view.finished_at if view else (report or {}).get("finished_at"),
-        "status": report and report.get("status"),
+        "finished_at": view.finished_at if view else report and report.finished_at,
+        "status": report and report.status.value,
     }
 
 
-def report_of_run(backend: Backend, run_id: str) -> dict[str, Any] | None:
+def report_of_run(backend: Backend, run_id: str) -> Report | None:
     """Return the report of a run that has ended, None where it has none, or a damaged one."""
     view = observe.run_view(backend.home, backend.instance, run_id)
     if view is not None and view.is_in_progress:
@@ -68,7 +69,7 @@ def _line_of_report(backend: Backend, run_id: str, report_id: str) -> dict[str, 
     }
 
 
-def _state(view: RunView | None, report: dict[str, Any] | None) -> str:
+def _state(view: RunView | None, report: Report | None) -> str:
     """Return queued, running, finished, failed or interrupted.
 
     The report decides once there is one: checks of live files do not turn a run red in Dagster,
@@ -76,7 +77,7 @@ def _state(view: RunView | None, report: dict[str, Any] | None) -> str:
     """
     if view is not None and view.is_in_progress:
         return view.state
-    status = (report or {}).get("status")
+    status = report.status if report else None
     if status == "interrupted":
         return "interrupted"
     if status == "completed":

@@ -30,9 +30,9 @@ from tws_maintenance.pipeline.run_history import RunView
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.readiness import ProposalShelf, Readiness, readiness
 from tws_maintenance.reports.results import promotable_tasks
-from tws_maintenance.reports.schema import is_whole
+from tws_maintenance.reports.schema import Report, TaskResult
 from tws_maintenance.reports.status import overview
-from tws_maintenance.reports.store import is_refresh, read_report, results_of
+from tws_maintenance.reports.store import find_report
 from tws_maintenance.robot.portfolio import PortfolioCache
 from tws_maintenance.runs.run_spec import RunSpec
 
@@ -81,7 +81,7 @@ class Backend:
         """
         at, settings = at or utc_now(), self.settings
         value = overview(self.home, settings, at, self.shelf)
-        refreshed = observe.refreshes(self.instance, is_refresh)
+        refreshed = observe.refreshes(self.instance)
         audits = observe.audits(self.instance)
         files = self.file_audits.audits(wait_seconds=wait_seconds)
         for one in value["constituents"]:
@@ -128,12 +128,12 @@ class Backend:
         at: datetime,
     ) -> None:
         """Let a refresh that Dagster recorded win where it is newer than any report."""
-        finished_at = str(newest.result["finished_at"]) if newest else ""
+        finished_at = str(newest.result.finished_at) if newest else ""
         is_sound = finished_at <= utc_text(at + CLOCK_TOLERANCE)
         if newest and is_sound and finished_at > (one["last_refreshed_at"] or ""):
             one["last_refreshed_at"] = finished_at
             if one["restored_at"] is None:
-                one["source"] = newest.result["source"]
+                one["source"] = newest.result.source
                 limits = settings.of(index_of_task(one["task"]))
                 one["stale"] = is_stale(finished_at, limits, at)
 
@@ -174,21 +174,17 @@ class Backend:
         """Return a run as `running[]` shows it."""
         return {**run_line(view), "run_url": self.run_url(view.run_id)}
 
-    def report(self, report_id: str) -> dict[str, Any] | None:
+    def report(self, report_id: str) -> Report | None:
         """Return a report, None where there is no whole one of that id."""
-        try:
-            report = read_report(self.home, report_id)
-        except (OSError, ValueError, UsageError):
-            return None
-        return report if is_whole(report) else None
+        return find_report(self.home, report_id)
 
-    def last_result(self, task: str) -> dict[str, Any]:
-        """Return the newest result that says something of a task, {} where there is none."""
+    def last_result(self, task: str) -> TaskResult | None:
+        """Return the newest result that says something of a task, None where there is none."""
         last = self.shelf.last_result(task)
         report = self.report(last[0].report_id) if last else None
-        return next((one for one in results_of(report or {}) if one.get("task") == task), {})
+        return report.of(task) if report else None
 
-    def readiness(self, report: dict[str, Any], at: datetime | None = None) -> Readiness:
+    def readiness(self, report: Report, at: datetime | None = None) -> Readiness:
         """Return which lists of a dry run can be applied, and why the others cannot."""
         return readiness(self.home, self.settings, report, at or utc_now())
 

@@ -28,8 +28,8 @@ from tws_maintenance.market_events.providers.closures import read_closures
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.markdown import task_name
 from tws_maintenance.reports.readiness import ListReadiness, readiness
-from tws_maintenance.reports.record import TaskStatus
-from tws_maintenance.reports.store import BACKUP_SOURCE, read_report
+from tws_maintenance.reports.schema import TaskStatus
+from tws_maintenance.reports.store import BACKUP_SOURCE, find_report, read_report
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
 
 # What is promoted unread is not to fall into a session that is about to begin.
@@ -213,10 +213,10 @@ def _newest(now: Situation, index: Index) -> tuple[ReportSummary, ListReadiness]
     entry = now.shelf.last_staged(index.task, now.until)
     if entry is None:
         return None
-    try:
-        ready = readiness(now.home, now.settings, read_report(now.home, entry.report_id), now.at)
-    except (OSError, ValueError, UsageError):
+    report = find_report(now.home, entry.report_id)
+    if report is None:
         return None  # damaged or removed since it was listed
+    ready = readiness(now.home, now.settings, report, now.at)
     return next(((entry, one) for one in ready.lists if one.task == index.task), None)
 
 
@@ -259,7 +259,7 @@ def _doubts(
         proposal = read_proposal(now.home, ready.proposal_id)
         receipt = read_receipt(now.home, ready.proposal_id)
         report = read_report(now.home, entry.report_id)
-        (result,) = [one for one in report["results"] if one["task"] == index.task]
+        (result,) = [one for one in report.lists if one.task == index.task]
     except (OSError, ValueError, UsageError, ProposalMissing, ProposalUnaudited) as error:
         yield str(error)
         return
@@ -268,8 +268,8 @@ def _doubts(
         yield f"warnings of {', '.join(warned)}"
     if receipt.allow_large_change:
         yield "a large change was allowed for it"
-    if result["warnings"]:
-        yield f"warnings: {'; '.join(result['warnings'])}"
+    if result.warnings:
+        yield f"warnings: {'; '.join(result.warnings)}"
     yield from _too_large(now, index, proposal)
     published = read_generation(now.home, index)
     if published is not None and published.source.startswith(BACKUP_SOURCE):

@@ -1,13 +1,15 @@
 """What the Dagster UI shows of a materialization or a check: plain records as metadata."""
 
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 
 from tws_maintenance.audit.results import RuleResult
 from tws_maintenance.config.home import Home
+from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.constituents.proposal import STAGED, Proposal
+from tws_maintenance.reports.event_words import changes_of
+from tws_maintenance.reports.schema import EventsResult, ListResult, TaskResult
 
 PREVIEW_ROWS = 12
 MAX_DIFF_ROWS = 200
@@ -17,68 +19,72 @@ _DIFF_COLUMNS = ("change", "symbol", "security", "field", "before", "after")
 
 
 def proposal_metadata(
-    home: Home, proposal: Proposal, result: dict[str, Any]
+    home: Home, proposal: Proposal, result: TaskResult
 ) -> dict[str, dg.MetadataValue]:
     """Return the metadata of a staged or promoted proposal, the task result among it."""
-    folder = home.proposal(proposal.proposal_id)
-    changes = result["changes"]
+    assert isinstance(result, ListResult)
+    folder, changes = home.proposal(proposal.proposal_id), result.changes
     return {
         "dagster/row_count": dg.MetadataValue.int(proposal.after_count),
         "rows_before": dg.MetadataValue.int(proposal.before_count or 0),
-        "added": dg.MetadataValue.int(len(changes["added"])),
-        "removed": dg.MetadataValue.int(len(changes["removed"])),
-        "renamed": dg.MetadataValue.int(len(changes["renamed"])),
-        "fields_changed": dg.MetadataValue.int(len(changes["updated"])),
+        "added": dg.MetadataValue.int(len(changes.added)),
+        "removed": dg.MetadataValue.int(len(changes.removed)),
+        "renamed": dg.MetadataValue.int(len(changes.renamed)),
+        "fields_changed": dg.MetadataValue.int(len(changes.updated)),
         "carried_forward": dg.MetadataValue.int(proposal.carried_forward),
         "diff": diff_table(changes),
         "sha256": dg.MetadataValue.text(proposal.sha256),
         "source": dg.MetadataValue.url(proposal.source),
         "proposal": dg.MetadataValue.path(str(folder)),
         "preview": dg.MetadataValue.md(_preview(folder / STAGED)),
-        "task_result": dg.MetadataValue.json(result),
+        "task_result": dg.MetadataValue.json(result.to_dict()),
     }
 
 
-def diff_table(changes: dict[str, Any]) -> dg.MetadataValue:
+def diff_table(changes: Changes) -> dg.MetadataValue:
     """Return the `changes` of a task result as a table, at most 200 rows of it."""
     rows: list[dict[str, str]] = [
         {
             "change": "renamed",
-            "symbol": one["to_symbol"],
-            "security": one["security"],
+            "symbol": one.to_symbol,
+            "security": one.security,
             "field": "symbol",
-            "before": one["from_symbol"],
-            "after": one["to_symbol"],
+            "before": one.from_symbol,
+            "after": one.to_symbol,
         }
-        for one in changes["renamed"]
+        for one in changes.renamed
     ]
-    rows += [{"change": kind, **one} for kind in ("added", "removed") for one in changes[kind]]
-    rows += [{"change": "updated", **one} for one in changes["updated"]]
+    for kind, members in (("added", changes.added), ("removed", changes.removed)):
+        rows += [{"change": kind, **vars(one)} for one in members]
+    rows += [{"change": "updated", **vars(one)} for one in changes.updated]
     return _table(rows[:MAX_DIFF_ROWS], _DIFF_COLUMNS)
 
 
-def events_metadata(home: Home, result: dict[str, Any]) -> dict[str, dg.MetadataValue]:
+def events_metadata(home: Home, result: TaskResult) -> dict[str, dg.MetadataValue]:
     """Return the metadata of staged or stored market events, the task result among it."""
-    diff = result["diff"]
+    assert isinstance(result, EventsResult)
     rows = [
-        {"change": kind, **{key: value or "" for key, value in event.items()}}
-        for kind in ("new", "changed", "stale")
-        for event in diff[kind]
+        {"change": kind, **{key: value or "" for key, value in event.to_dict().items()}}
+        for kind, events in changes_of(result.diff)
+        for event in events
     ]
     providers = [
-        {key: "" if one[key] is None else str(one[key]) for key in _PROVIDER_COLUMNS}
-        for one in result["providers"]
+        {
+            key: "" if (value := getattr(one, key)) is None else str(value)
+            for key in _PROVIDER_COLUMNS
+        }
+        for one in result.providers
     ]
     return {
-        "dagster/row_count": dg.MetadataValue.int(result["after_count"] or 0),
-        "rows_before": dg.MetadataValue.int(result["before_count"] or 0),
-        **{kind: dg.MetadataValue.int(len(events)) for kind, events in diff.items()},
+        "dagster/row_count": dg.MetadataValue.int(result.after_count or 0),
+        "rows_before": dg.MetadataValue.int(result.before_count or 0),
+        **{kind: dg.MetadataValue.int(len(events)) for kind, events in result.diff},
         "diff": _table(rows[:MAX_DIFF_ROWS], _EVENT_COLUMNS),
         "providers": _table(providers, _PROVIDER_COLUMNS),
-        "sha256": dg.MetadataValue.text(result["proposal_sha256"]),
-        "source": dg.MetadataValue.text(result["source"]),
-        "proposal": dg.MetadataValue.path(str(home.proposal(result["proposal_id"]))),
-        "task_result": dg.MetadataValue.json(result),
+        "sha256": dg.MetadataValue.text(result.proposal_sha256 or ""),
+        "source": dg.MetadataValue.text(result.source or ""),
+        "proposal": dg.MetadataValue.path(str(home.proposal(str(result.proposal_id)))),
+        "task_result": dg.MetadataValue.json(result.to_dict()),
     }
 
 

@@ -4,11 +4,11 @@ Reads straight from the instance, which takes milliseconds however many runs the
 written here; runs that died are closed by `tws_maintenance.pipeline.reconcile`.
 """
 
+import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import dagster as dg
 
@@ -24,6 +24,8 @@ from tws_maintenance.pipeline.tags import (
     own_tag,
     plan_of,
 )
+from tws_maintenance.reports.schema import ListResult
+from tws_maintenance.reports.store import is_refresh
 
 IN_PROGRESS = [*UNFINISHED, dg.DagsterRunStatus.QUEUED]
 _QUEUED = frozenset(
@@ -94,7 +96,7 @@ class Materialized:
     """The newest refresh of a live asset: `result` is its task result."""
 
     run_id: str
-    result: dict[str, Any] = field(repr=False)
+    result: ListResult = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -153,14 +155,10 @@ def progress_of(
     return list(steps.values()), checks
 
 
-def refreshes(
-    instance: dg.DagsterInstance, is_refresh: Callable[[dict[str, Any]], bool]
-) -> dict[str, Materialized]:
+def refreshes(instance: dg.DagsterInstance) -> dict[str, Materialized]:
     """Return the newest materialization of each live list, by task, that is a refresh.
 
     Not of events: whether a sync was complete is settled when its report is written.
-
-    `is_refresh` judges a task result.
     """
     keys = {names.live_key(index): index.task for index in INDICES.values()}
     newest = instance.get_latest_materialization_events(keys)
@@ -204,8 +202,11 @@ def _audited(told: list[tuple[str, float, CheckView]]) -> Audited:
 def _materialized(entry: dg.EventLogEntry) -> Materialized | None:
     materialization = entry.asset_materialization
     value = materialization.metadata.get("task_result") if materialization else None
-    result = getattr(value, "data", None)
-    return Materialized(entry.run_id, result) if isinstance(result, dict) else None
+    try:
+        result = ListResult.model_validate_json(json.dumps(getattr(value, "data", None)))
+    except ValueError:  # of another version
+        return None
+    return Materialized(entry.run_id, result)
 
 
 def _view(instance: dg.DagsterInstance, record: dg.RunRecord) -> RunView:

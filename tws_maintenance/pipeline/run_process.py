@@ -17,7 +17,7 @@ from pathlib import Path
 from tws_maintenance.config.environment import child_environment
 from tws_maintenance.config.home import HOME_VARIABLE, Home
 from tws_maintenance.core.errors import TwsMaintenanceError
-from tws_maintenance.reports.record import EntryPoint
+from tws_maintenance.reports.schema import EntryPoint
 from tws_maintenance.runs.run_spec import RunSpec
 
 

@@ -11,7 +11,7 @@ import dagster as dg
 
 from tws_maintenance.config.indices import METADATA_VALIDATION, TASKS
 from tws_maintenance.pipeline import asset_keys as names
-from tws_maintenance.reports.record import EntryPoint
+from tws_maintenance.reports.schema import EntryPoint
 
 REPORT_ID_TAG = "tws/report_id"
 ACTOR_TAG = "tws/actor"

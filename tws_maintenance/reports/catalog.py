@@ -16,7 +16,7 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.core.clock import parse_utc
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.reports.store import BACKUP_SOURCE, names_in, newest_first, report_path
-from tws_maintenance.reports.summary import ReportSummary, ResultLine, read_entry
+from tws_maintenance.reports.summary import ReportSummary, ResultLine, read_summary
 
 T = TypeVar("T")
 Mark = tuple[int, int, int, int]
@@ -226,7 +226,7 @@ class ReportCatalog:
         kept = self._kept.get(report_id)
         if kept and kept[0] == mark:
             return kept[1]
-        entry = read_entry(path, report_id)
+        entry = read_summary(path, report_id)
         with self._lock:
             self._kept[report_id] = mark, entry
             if entry.run_id is not None:

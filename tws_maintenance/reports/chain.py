@@ -7,28 +7,28 @@ the note it is found again from the reports themselves.
 import contextlib
 import json
 from pathlib import Path
-from typing import Any
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.core.atomic import to_json, write_json, write_whole
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.locks import hold
+from tws_maintenance.reports.schema import Report
 
 LOCK_WAIT_SECONDS = 30.0
 KEY = "previous_report_sha256"
 
 
-def append(home: Home, path: Path, report: dict[str, Any]) -> dict[str, Any]:
+def append(home: Home, path: Path, report: Report) -> Report:
     """Write `report` to `path` as the newest link and return it with its predecessor's sha256.
 
     Raises:
         LockHeld: another process kept the chain for too long.
         OSError: nothing was written.
     """
-    with locked(home, f"report {report['report_id']}"):
+    with locked(home, f"report {report.report_id}"):
         head = _head(home)
-        linked = {**report, KEY: head}
-        content = to_json(linked)
+        linked = report.model_copy(update={KEY: head})
+        content = to_json(linked.to_dict())
         link = {"report": path.name, "sha256": sha256(content)}
         # Noted before and after: killed in between, the next one sees whether it was written.
         write_json(_note(home), {"sha256": head, "writing": link})

@@ -1,46 +1,43 @@
 """What a report says of the other sources: which one decided, and who agrees with each change."""
 
 from collections.abc import Iterator
-from typing import Any
+
+from tws_maintenance.reports.schema import Comparison, ListResult, Member
 
 NAMED = 12
 
 
-def source_lines(result: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def source_lines(result: ListResult) -> Iterator[tuple[str, str]]:
     """Yield (kind, text): who decided, what the others say of each change, and who is too old.
 
     Kinds are `decided`, `second`. Differences with a source that is not old are a warning of the
     audit, and not told again.
     """
-    told = result.get("corroboration")
-    if not isinstance(told, dict):  # a report of before there were several sources
-        return
-    membership = result.get("membership")
-    others = told.get("sources") or []
+    membership, others = result.membership, result.corroboration.sources
     if membership and others:
-        of = f" of {membership['as_of'][:10]}" if membership["as_of"] else ""
-        yield "decided", f"{membership['title']}{of}"
-    for symbol, text in list((told.get("changes") or {}).items())[:NAMED]:
+        of = f" of {membership.as_of[:10]}" if membership.as_of else ""
+        yield "decided", f"{membership.title}{of}"
+    for symbol, text in list(result.corroboration.changes.items())[:NAMED]:
         yield "second", f"{symbol}: {text}"
     for one in others:
-        if one["is_old"] and (one["only_here"] or one["only_there"]):
+        if one.is_old and (one.only_here or one.only_there):
             yield "second", _old(one)
 
 
-def _old(one: dict[str, Any]) -> str:
+def _old(one: Comparison) -> str:
     parts = [
         f"{what} {_names(members)}"
         for what, members in (
-            ("not in it:", one["only_here"]),
-            ("only in it:", one["only_there"]),
+            ("not in it:", one.only_here),
+            ("only in it:", one.only_there),
         )
         if members
     ]
-    told = f"{one['title']} of {(one['as_of'] or '')[:10]} is too old to confirm anything"
+    told = f"{one.title} of {(one.as_of or '')[:10]} is too old to confirm anything"
     return f"{told}; it differs, perhaps for that alone: {'; '.join(parts)}"
 
 
-def _names(members: list[dict[str, str]]) -> str:
+def _names(members: list[Member]) -> str:
     more = len(members) - NAMED
-    named = ", ".join(one["symbol"] for one in members[:NAMED])
+    named = ", ".join(one.symbol for one in members[:NAMED])
     return f"{named} and {more} more" if more > 0 else named

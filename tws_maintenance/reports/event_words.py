@@ -2,38 +2,49 @@
 
 import shlex
 from collections.abc import Iterator
-from typing import Any
 
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.indices import DEFAULT_DAYS, DEFAULT_MAX_SYMBOLS, MARKET_EVENTS
 from tws_maintenance.market_events.model import provider_title
+from tws_maintenance.reports.schema import (
+    Asked,
+    EventsDiff,
+    EventsResult,
+    NamedEvent,
+    ProviderResult,
+    Report,
+    Result,
+)
 
 _ABBREVIATIONS = ("FOMC", "CPI", "PPI", "GDP", "SEC", "8K", "10Q", "10K", "S3")
 _PROPER = {**{word: word for word in _ABBREVIATIONS}, "FED": "Fed", "FORM4": "form 4"}
 
 
-def stored_of(result: dict[str, Any]) -> str:
+def stored_of(result: Result) -> str:
     """Return what an apply did to the stored events, "" for any other result."""
-    is_done = result["status"] in {"success", "partial_failure"}
-    if "diff" not in result or result["dry_run"] or not is_done:
+    is_done = result.status in {"success", "partial_failure"}
+    if not isinstance(result, EventsResult) or result.dry_run or not is_done:
         return ""
-    counts = {kind: len(result["diff"][kind]) for kind in ("new", "changed", "stale")}
+    diff = result.diff
+    counts = {"new": len(diff.new), "changed": len(diff.changed), "stale": len(diff.stale)}
     told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     return f"Events stored: {told}." if told else "Events: nothing to change."
 
 
-def failed_providers(result: dict[str, Any]) -> list[str]:
+def failed_providers(result: Result | None) -> list[str]:
     """Return the providers of events that failed, wholly or in part, the robot's own left out."""
+    if not isinstance(result, EventsResult):
+        return []
     return [
-        f"{provider_title(one['provider'])}{'' if one['status'] == 'failed' else ' (in part)'}"
-        for one in result.get("providers", [])
-        if one["status"] in {"failed", "partial_failure"} and not one.get("is_robots_own")
+        f"{provider_title(one.provider)}{'' if one.status == 'failed' else ' (in part)'}"
+        for one in result.providers
+        if one.status in {"failed", "partial_failure"} and not one.is_robots_own
     ]
 
 
-def event_name(one: dict[str, Any]) -> str:
+def event_name(one: NamedEvent) -> str:
     """Return an event with its day."""
-    return f"{one['date']} {one['title']}"
+    return f"{one.date} {one.title}"
 
 
 def type_words(event_type: str | None) -> str:
@@ -42,67 +53,78 @@ def type_words(event_type: str | None) -> str:
     return " ".join(_PROPER.get(word, word.lower()) for word in words)
 
 
-def robots_own_of(result: dict[str, Any]) -> str:
+def robots_own_of(result: EventsResult) -> str:
     """Return how many events the robot has of types that only it keeps, "" for none."""
-    own = result.get("robots_own")
-    if not own or not own["types"]:
+    own = result.robots_own
+    if not own or not own.types:
         return ""
-    told = ", ".join(f"{type_words(name)} {count}" for name, count in own["types"].items())
-    return f"{own['count']} of types that only the robot keeps ({told})"
+    told = ", ".join(f"{type_words(name)} {count}" for name, count in own.types.items())
+    return f"{own.count} of types that only the robot keeps ({told})"
 
 
-def apply_events_command(report: dict[str, Any]) -> str:
+def apply_events_command(report: Report) -> str:
     """Return the command that fetches and stores what a dry run showed, "" where it would not."""
-    result = next((r for r in report["results"] if "diff" in r), None)
-    if not report["dry_run"] or result is None or result["validation"]["status"] != "passed":
+    result = report.events
+    if not report.dry_run or result is None or result.validation.status != "passed":
         return ""
-    is_preview = result.get("service") != EventsService.ROBOT
-    if is_preview and not any(result["diff"][kind] for kind in ("new", "changed", "stale")):
+    is_preview = result.service != EventsService.ROBOT
+    if is_preview and result.diff.is_empty:
         return ""
     # The robot's service takes no symbols of ours.
-    symbols = result["symbols"] if is_preview else {}
-    added = [symbol for symbol, one in symbols.items() if "--symbol" in one["from"]]
+    symbols = result.symbols if is_preview else {}
+    added = [symbol for symbol, one in symbols.items() if "--symbol" in one.origins]
     options = [f"--symbol {symbol}" for symbol in added]
-    if result["window"]["days"] != DEFAULT_DAYS:
-        options.append(f"--days {result['window']['days']}")
+    if result.window.days != DEFAULT_DAYS:
+        options.append(f"--days {result.window.days}")
     if len(symbols) > DEFAULT_MAX_SYMBOLS:
         options.append("--many-symbols")
-    if report["overrides"].get("allow_large_change"):
+    if report.overrides.get("allow_large_change"):
         options.append("--allow-large-change")
-        options += ["--reason", shlex.quote(report["reason"])] if report["reason"] else []
+        options += ["--reason", shlex.quote(report.reason)] if report.reason else []
     return " ".join(["python -m tws_maintenance run --apply --task", MARKET_EVENTS, *options])
 
 
-def event_lines(result: dict[str, Any]) -> Iterator[str]:
+def changes_of(diff: EventsDiff) -> list[tuple[str, list[NamedEvent]]]:
+    """Return the events that would change, by what becomes of them."""
+    return [("new", diff.new), ("changed", diff.changed), ("stale", diff.stale)]
+
+
+def provider_counts(one: ProviderResult) -> list[str]:
+    """Return how many events a provider named, and what became of them."""
+    counts = (one.fetched, one.new, one.changed, one.stale, one.unchanged)
+    return [str(count) for count in counts]
+
+
+def event_lines(result: EventsResult) -> Iterator[str]:
     """Yield the Markdown lines of a result of market events."""
-    if result["providers"]:
+    if result.providers:
         yield "| provider | status | told | new | changed | stale | unchanged |"
         yield "|---|---|--:|--:|--:|--:|--:|"
-    for one in result["providers"]:
-        counts = [str(one[key]) for key in ("fetched", "new", "changed", "stale", "unchanged")]
-        name = escape(provider_title(one["provider"]))
-        yield f"| {' | '.join([name, one['status'].replace('_', ' '), *counts])} |"
+    for one in result.providers:
+        counts = provider_counts(one)
+        name = escape(provider_title(one.provider))
+        yield f"| {' | '.join([name, one.status.replace('_', ' '), *counts])} |"
     yield ""
-    for kind in ("new", "changed", "stale"):
-        for event in result["diff"][kind]:
+    for kind, events in changes_of(result.diff):
+        for event in events:
             yield f"- **{kind}:** {escape(event_name(event))}"
-    for one in result["changed_fields"]:
-        before, after = (escape(str(one[k] or "none")) for k in ("before", "after"))
-        yield f"- {escape(one['symbol'] or one['event_type'])} {one['field']}: {before} → {after}"
-    if result["symbols"]:
-        yield f"- **symbols:** {escape(', '.join(symbol_lines(result['symbols'])))}"
+    for change in result.changed_fields:
+        before, after = (escape(text or "none") for text in (change.before, change.after))
+        yield f"- {escape(change.symbol or change.event_type)} {change.field}: {before} → {after}"
+    if result.symbols:
+        yield f"- **symbols:** {escape(', '.join(symbol_lines(result.symbols)))}"
     if told := robots_own_of(result):
         yield f"- **also stored:** {escape(told)}"
-    for one in (result.get("robots_own") or {}).get("events", []):
-        change = "" if one["change"] == "unchanged" else f", {one['change']}"
-        yield f"    - {escape(event_name(one))} ({escape(type_words(one['event_type']))}{change})"
+    for own in result.robots_own.events if result.robots_own else ():
+        what = "" if own.change == "unchanged" else f", {own.change}"
+        yield f"    - {escape(event_name(own))} ({escape(type_words(own.event_type))}{what})"
 
 
-def symbol_lines(symbols: dict[str, Any]) -> Iterator[str]:
+def symbol_lines(symbols: dict[str, Asked]) -> Iterator[str]:
     """Yield each symbol with where it came from and how its question ended."""
     for symbol, one in symbols.items():
-        outcome = f": {one['outcome'].replace('_', ' ')}" if one["outcome"] else ""
-        yield f"{symbol} ({', '.join(one['from'])}){outcome}"
+        outcome = f": {one.outcome.replace('_', ' ')}" if one.outcome else ""
+        yield f"{symbol} ({', '.join(one.origins)}){outcome}"
 
 
 def escape(text: str) -> str:

@@ -3,39 +3,47 @@
 from tws_maintenance.audit.results import ValidationStatus
 from tws_maintenance.config.indices import INDICES, METADATA_VALIDATION
 from tws_maintenance.reports.events import settle_providers
-from tws_maintenance.reports.record import TaskResult, TaskStatus
+from tws_maintenance.reports.schema import (
+    EventsResult,
+    Result,
+    TaskResult,
+    TaskStatus,
+    ValidationResult,
+)
 
 
 def conclude(result: TaskResult, *, is_interrupted: bool) -> None:
     """Settle a result once nothing more is added to it."""
-    if result.task == METADATA_VALIDATION:
+    if isinstance(result, ValidationResult):
         _gather_files(result)
     _settle_status(result, is_interrupted=is_interrupted)
-    if result.details.get("providers"):
+    if isinstance(result, EventsResult):
         settle_providers(result)
-    if result.task == METADATA_VALIDATION and result.validation_errors:
-        result.validation_status = ValidationStatus.FAILED
+    if isinstance(result, ValidationResult) and result.validation.errors:
+        result.validation.status = ValidationStatus.FAILED
+    result.added.sort()
+    result.removed.sort()
 
 
-def _settle_status(result: TaskResult, *, is_interrupted: bool) -> None:
+def _settle_status(result: Result, *, is_interrupted: bool) -> None:
     """Settle the status: success is what remains when nothing failed and everything was done."""
-    if result.status == TaskStatus.PARTIAL_FAILURE and not result.validation_errors:
+    if result.status == TaskStatus.PARTIAL_FAILURE and not result.validation.errors:
         return  # the step knows: the robot's refresh stored something and was not seen to its end
-    if result.errors or result.validation_errors:
+    if result.errors or result.validation.errors:
         result.status = TaskStatus.FAILED
     elif result.started_at is None:
         result.status = TaskStatus.SKIPPED
     elif result.task == METADATA_VALIDATION:
         result.status = TaskStatus.SUCCESS
-        result.validation_status = ValidationStatus.PASSED
+        result.validation.status = ValidationStatus.PASSED
     elif (
         is_interrupted
         and result.status != TaskStatus.SUCCESS
-        and not (result.dry_run and result.validation_status == ValidationStatus.PASSED)
+        and not (result.dry_run and result.validation.status == ValidationStatus.PASSED)
     ):
         result.status = TaskStatus.FAILED
         result.errors.append("the run was interrupted before this task was done")
-    elif result.validation_status != ValidationStatus.PASSED:
+    elif result.validation.status != ValidationStatus.PASSED:
         result.status = TaskStatus.FAILED
         result.errors.append("the audit did not run, so nothing may be promoted")
     elif result.dry_run:
@@ -45,11 +53,10 @@ def _settle_status(result: TaskResult, *, is_interrupted: bool) -> None:
         result.errors.append("the promotion did not run")
 
 
-def _gather_files(result: TaskResult) -> None:
+def _gather_files(result: ValidationResult) -> None:
     """Put the files of a validation in their declared order, and their findings with them."""
-    files = result.details["files"]
-    result.details["files"] = {key: files[key] for key in INDICES if key in files}
-    for key, one in result.details["files"].items():
-        found, name = one["validation"], INDICES[key].name
-        result.validation_errors += [f"{name}: {text}" for text in found["errors"]]
-        result.validation_warnings += [f"{name}: {text}" for text in found["warnings"]]
+    result.files = {key: result.files[key] for key in INDICES if key in result.files}
+    for key, one in result.files.items():
+        name = INDICES[key].name
+        result.validation.errors += [f"{name}: {text}" for text in one.validation.errors]
+        result.validation.warnings += [f"{name}: {text}" for text in one.validation.warnings]

@@ -3,7 +3,7 @@
 Nothing is believed that is not on record: what was removed or altered since is named as such.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from tws_maintenance.config.home import Home
@@ -14,7 +14,7 @@ from tws_maintenance.constituents.proposal import RAW, Proposal, read_proposal
 from tws_maintenance.constituents.source_selection import agreements
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import LiveFileError, ProposalMissing, UsageError
-from tws_maintenance.reports.store import read_report, results_of
+from tws_maintenance.reports.store import read_report
 
 KEPT, REMOVED, ALTERED = "kept", "removed", "altered"
 
@@ -120,30 +120,28 @@ def _origin(home: Home, index: Index, report_id: str, symbol: str) -> Origin:
         report = read_report(home, report_id)
     except (OSError, ValueError, UsageError) as error:
         return Origin(report_id, missing=(f"the report cannot be read: {error}",))
-    result = next((one for one in results_of(report) if one.get("task") == index.task), {})
-    overrides = report.get("overrides")
+    result = next((one for one in report.lists if one.task == index.task), None)
     head = Origin(
         report_id,
-        at=report.get("finished_at"),
-        entry_point=report.get("entry_point"),
-        actor=report.get("actor"),
-        reason=report.get("reason") or None,
-        allow_large_change=bool(
-            isinstance(overrides, dict) and overrides.get("allow_large_change")
-        ),
-        backup_path=result.get("backup_path"),
+        at=report.finished_at,
+        entry_point=report.entry_point.value,
+        actor=report.actor,
+        reason=report.reason or None,
+        allow_large_change=report.overrides.get("allow_large_change", False),
+        backup_path=result.backup_path if result else None,
     )
+    if result is None or result.proposal_id is None:
+        return replace(head, missing=("the report names nothing that was staged",))
     try:
-        proposal = read_proposal(home, str(result.get("proposal_id")))
+        proposal = read_proposal(home, result.proposal_id)
     except ProposalMissing:
-        told = f"what it staged ({result.get('proposal_id')}) was removed; its report names:"
+        text = f"what it staged ({result.proposal_id}) was removed; its report names:"
         sources = tuple(
-            {**{key: one.get(key) for key in ("url", "sha256", "fetched_at")}, "raw": REMOVED}
-            for one in result.get("sources") or []
-            if isinstance(one, dict)
+            {"url": one.url, "sha256": one.sha256, "fetched_at": one.fetched_at, "raw": REMOVED}
+            for one in result.sources
         )
-        return Origin(**vars(head) | {"missing": (told,), "sources": sources})
-    return Origin(**vars(head) | _of_proposal(home, proposal, report_id, symbol))
+        return replace(head, missing=(text,), sources=sources)
+    return replace(head, **_of_proposal(home, proposal, report_id, symbol))
 
 
 def _of_proposal(home: Home, proposal: Proposal, report_id: str, symbol: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ itself, which is `promotion`'s at the moment of promoting and may differ by then
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from tws_maintenance.audit.receipt import read_receipt
 from tws_maintenance.audit.results import Outcome
@@ -20,7 +19,7 @@ from tws_maintenance.core.clock import parse_utc, utc_text
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import ProposalUnaudited
 from tws_maintenance.reports.catalog import Listing
-from tws_maintenance.reports.store import results_of
+from tws_maintenance.reports.schema import ListResult, Report
 
 YIELDING = frozenset(rule.name for rule in RULES if rule.yields)
 AGAIN = "Run a dry run again."
@@ -77,19 +76,15 @@ class Readiness:
         )
 
 
-def readiness(home: Home, settings: Settings, report: dict[str, Any], at: datetime) -> Readiness:
+def readiness(home: Home, settings: Settings, report: Report, at: datetime) -> Readiness:
     """Return what may be offered for `report`, going by what lies on disk `at` this instant."""
-    named: dict[str, dict[str, Any]] = {
-        result["task"]: result
-        for result in reversed(results_of(report))
-        if isinstance(result.get("task"), str) and result.get("proposal_id")
-    }
+    named = {result.task: result for result in reversed(report.lists) if result.proposal_id}
     lists = (
         _list_readiness(home, settings, index, named[index.task], at)
         for index in INDICES.values()
         if index.task in named
     )
-    return Readiness(report.get("dry_run") is True, tuple(lists))
+    return Readiness(report.dry_run, tuple(lists))
 
 
 class ProposalShelf:
@@ -112,16 +107,16 @@ def _ids_by_index(names: list[str]) -> dict[str, list[str]]:
 
 
 def _list_readiness(
-    home: Home, settings: Settings, index: Index, result: dict[str, Any], at: datetime
+    home: Home, settings: Settings, index: Index, result: ListResult, at: datetime
 ) -> ListReadiness:
-    proposal_id = str(result["proposal_id"])
+    proposal_id = str(result.proposal_id)
     found = _state_of(home, index, proposal_id, settings, at)
     proposal = found.proposal
     if proposal is None:
         return ListReadiness(index.task, proposal_id, found.state, _sentence(found.why))
     failed = _failed_rules(home, proposal_id) if found.state is State.REJECTED else ()
     expires_at = _expires_at(proposal, settings)
-    is_reported = result.get("proposal_sha256") == proposal.sha256
+    is_reported = result.proposal_sha256 == proposal.sha256
     is_live = _live_sha256(home, index) == proposal.sha256
     why = _why(found, expires_at, at, is_live=is_live)
     if failed:

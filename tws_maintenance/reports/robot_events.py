@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.market_events.model import SymbolOutcome, Window
@@ -19,7 +18,17 @@ from tws_maintenance.market_events.robot_service import (
     provider_of,
 )
 from tws_maintenance.market_events.scope import NAMED, POSITIONS, WATCHLIST, Scope
-from tws_maintenance.reports.record import TaskResult
+from tws_maintenance.reports.schema import (
+    Asked,
+    ChangedField,
+    EventsDiff,
+    EventsResult,
+    NamedEvent,
+    OwnEvent,
+    ProviderResult,
+    RobotsOwn,
+    WindowShown,
+)
 from tws_maintenance.robot.answers import LogLine, UpcomingEvent
 
 CANNOT_PREVIEW = (
@@ -29,7 +38,7 @@ CANNOT_PREVIEW = (
 _FIELDS = ("title", "event_date", "event_time", "start_at_utc", "confidence")
 
 
-def describe_look(result: TaskResult, found: Look, scope: Scope, url: str) -> list[str]:
+def describe_look(result: EventsResult, found: Look, scope: Scope, url: str) -> list[str]:
     """Fill in what the robot has now, and return the warnings that are of this look alone."""
     count = len(found.ours)
     result.before_count, result.after_count = count, count
@@ -46,7 +55,7 @@ def describe_look(result: TaskResult, found: Look, scope: Scope, url: str) -> li
     return said
 
 
-def describe_refresh(result: TaskResult, done: Refreshed, scope: Scope, url: str) -> None:
+def describe_refresh(result: EventsResult, done: Refreshed, scope: Scope, url: str) -> None:
     """Fill in what a refresh of the robot's came to."""
     result.before_count, result.after_count = len(done.before.ours), len(done.after.ours)
     _describe(result, done.window, done.lines, done.diff, url)
@@ -61,28 +70,26 @@ def describe_refresh(result: TaskResult, done: Refreshed, scope: Scope, url: str
 
 
 def _describe(
-    result: TaskResult, window: Window, lines: Sequence[LogLine], every: RobotDiff, url: str
+    result: EventsResult, window: Window, lines: Sequence[LogLine], every: RobotDiff, url: str
 ) -> None:
     diff = every.only(ours=True)
     result.source = url
     result.added = _symbols(diff.new)
     result.removed = _symbols(diff.stale)
-    result.details |= {
-        "service": EventsService.ROBOT.value,
-        "providers": [_provider(line, lines, every, url) for line in by_provider(lines)],
-        "window": window.to_dict(),
-        "diff": {
-            "new": [named(one) for one in diff.new],
-            "changed": [named(after) for _, after in diff.changed],
-            "stale": [named(one) for one in diff.stale],
-            "unchanged": [named(one) for one in diff.unchanged],
-        },
-        "changed_fields": [line for pair in diff.changed for line in _lines(*pair)],
-        "robots_own": _robots_own(every.only(ours=False)),
-    }
+    result.service = EventsService.ROBOT.value
+    result.providers = [_provider(line, lines, every, url) for line in by_provider(lines)]
+    result.window = WindowShown(**window.to_dict())
+    result.diff = EventsDiff(
+        new=[NamedEvent.model_validate(named(one)) for one in diff.new],
+        changed=[NamedEvent.model_validate(named(after)) for _, after in diff.changed],
+        stale=[NamedEvent.model_validate(named(one)) for one in diff.stale],
+        unchanged=[NamedEvent.model_validate(named(one)) for one in diff.unchanged],
+    )
+    result.changed_fields = [line for pair in diff.changed for line in _lines(*pair)]
+    result.robots_own = _robots_own(every.only(ours=False))
 
 
-def _robots_own(diff: RobotDiff) -> dict[str, Any]:
+def _robots_own(diff: RobotDiff) -> RobotsOwn:
     """Return {count, types{TYPE: count}, events[]} of the types that only the robot keeps.
 
     The count is of what it has now; the events are named with what became of each.
@@ -96,37 +103,41 @@ def _robots_own(diff: RobotDiff) -> dict[str, Any]:
     counts = Counter(
         one.event_type for kind, events in by_change.items() if kind != "stale" for one in events
     )
-    told = [{**named(one), "change": kind} for kind, events in by_change.items() for one in events]
-    return {
-        "count": counts.total(),
-        "types": dict(sorted(counts.items())),
-        "events": sorted(told, key=lambda one: (one["date"] or "", one["event_type"] or "")),
-    }
+    told = [
+        OwnEvent.model_validate(named(one) | {"change": kind})
+        for kind, events in by_change.items()
+        for one in events
+    ]
+    return RobotsOwn(
+        count=counts.total(),
+        types=dict(sorted(counts.items())),
+        events=sorted(told, key=lambda one: (one.date, one.event_type or "")),
+    )
 
 
-def _provider(line: LogLine, lines: Sequence[LogLine], diff: RobotDiff, url: str) -> dict[str, Any]:
+def _provider(line: LogLine, lines: Sequence[LogLine], diff: RobotDiff, url: str) -> ProviderResult:
     """Return what the robot's log says of one provider as one of our provider results."""
 
     def count(events: Iterable[UpcomingEvent]) -> int:
         return sum(provider_of(one, lines) == line.provider for one in events)
 
     began, ended = line.sync_started_at, line.sync_finished_at
-    return {
-        "provider": line.provider,
-        "event_type": line.event_type,
-        "status": _status(line),
-        "fetched": line.fetched_count,
-        "new": count(diff.new),
-        "changed": count(after for _, after in diff.changed),
-        "unchanged": count(diff.unchanged),
-        "stale": line.stale_count,
-        "errors": line.error_count,
-        "error_message": line.error_message or (None if ended else "it has not ended"),
-        "duration_seconds": round((ended - began).total_seconds(), 3) if began and ended else 0.0,
-        "source": url,
-        "upserted": line.upserted_count,
-        "is_robots_own": is_robots_own(line),
-    }
+    return ProviderResult(
+        provider=line.provider,
+        event_type=line.event_type,
+        status=_status(line),
+        fetched=line.fetched_count,
+        new=count(diff.new),
+        changed=count(after for _, after in diff.changed),
+        unchanged=count(diff.unchanged),
+        stale=line.stale_count,
+        errors=line.error_count,
+        error_message=line.error_message or (None if ended else "it has not ended"),
+        duration_seconds=round((ended - began).total_seconds(), 3) if began and ended else 0.0,
+        source=url,
+        upserted=line.upserted_count,
+        is_robots_own=is_robots_own(line),
+    )
 
 
 def _status(line: LogLine) -> str:
@@ -138,28 +149,28 @@ def _status(line: LogLine) -> str:
 
 
 def _describe_symbols(
-    result: TaskResult, scope: Scope, asked: list[str] | int | None, looks: list[Look]
+    result: EventsResult, scope: Scope, asked: list[str] | int | None, looks: list[Look]
 ) -> None:
     """Tell of each symbol whether the robot asks about it, and who is left out."""
     taken = scope.robot | (set(asked) if isinstance(asked, list) else set())
     have = {one.symbol for found in looks for one in found.ours}
-    symbols = result.details["symbols"]
-    for symbol, told in symbols.items():
+    for symbol, told in result.symbols.items():
         if symbol in taken or symbol in have:
-            told["outcome"] = SymbolOutcome.OK.value if symbol in have else None
+            told.outcome = SymbolOutcome.OK.value if symbol in have else None
         else:
-            told["outcome"] = SymbolOutcome.NOT_ASKED.value
-    left_out = [s for s, told in symbols.items() if told["outcome"] == SymbolOutcome.NOT_ASKED]
-    warning = _left_out(left_out, symbols)
+            told.outcome = SymbolOutcome.NOT_ASKED.value
+    asked_about = result.symbols.items()
+    left_out = [s for s, told in asked_about if told.outcome == SymbolOutcome.NOT_ASKED]
+    warning = _left_out(left_out, result.symbols)
     if warning and warning not in result.warnings:
         result.warnings.append(warning)
 
 
-def _left_out(symbols: list[str], told: dict[str, Any]) -> str:
+def _left_out(symbols: list[str], told: dict[str, Asked]) -> str:
     if not symbols:
         return ""
     kinds = {WATCHLIST: "the watchlist", NAMED: NAMED, POSITIONS: "[events] positions"}
-    origins = {origin for symbol in symbols for origin in told[symbol]["from"]}
+    origins = {origin for symbol in symbols for origin in told[symbol].origins}
     named_by = sorted({kinds.get(one, "[events] strategies") for one in origins})
     return (
         f"Not asked about: {', '.join(symbols)} (of {', '.join(named_by)}). The robot's service "
@@ -168,16 +179,16 @@ def _left_out(symbols: list[str], told: dict[str, Any]) -> str:
     )
 
 
-def _lines(before: UpcomingEvent, after: UpcomingEvent) -> list[dict[str, Any]]:
+def _lines(before: UpcomingEvent, after: UpcomingEvent) -> list[ChangedField]:
     was, now = before.model_dump(mode="json"), after.model_dump(mode="json")
     return [
-        {
-            "event_type": after.event_type,
-            "symbol": after.symbol,
-            "field": name,
-            "before": was[name],
-            "after": now[name],
-        }
+        ChangedField(
+            event_type=after.event_type,
+            symbol=after.symbol,
+            field=name,
+            before=was[name],
+            after=now[name],
+        )
         for name in _FIELDS
         if was[name] != now[name]
     ]

@@ -1,22 +1,59 @@
-"""The form of a report: what whoever shows one can rely on.
+"""A report and its results: the one shape that is written, read, checked, shown and published.
 
-A file that is JSON may still hold anything: a report of an older form, one that was edited, one
-of another program. What belongs here: telling ours, whole, from all of that.
+A file that is JSON may still hold anything: a report that was edited, or one of another program.
+`parse_report` accepts ours, whole, and nothing else. Keys stand in their documented order.
 """
 
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
-    TypeAdapter,
+    Tag,
     ValidationError,
     model_validator,
 )
 
-from tws_maintenance.core.clock import parse_utc
+from tws_maintenance.audit.results import ValidationStatus
+from tws_maintenance.config.events_service import EventsService
+from tws_maintenance.config.indices import MARKET_EVENTS, METADATA_VALIDATION
+from tws_maintenance.constituents.diff import Changes
+from tws_maintenance.core.clock import parse_utc, utc_now, utc_text
+
+
+class TaskStatus(StrEnum):
+    """How a task ended; a refused promotion has failed, a skipped task never started."""
+
+    SUCCESS = "success"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    PARTIAL_FAILURE = "partial_failure"
+
+
+class RunStatus(StrEnum):
+    """How a run ended."""
+
+    COMPLETED = "completed"
+    PARTIAL_FAILURE = "partial_failure"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class EntryPoint(StrEnum):
+    """Where a run was started from."""
+
+    CLI = "cli"
+    CONSOLE = "console"
+    SCHEDULE = "schedule"
+    SENSOR = "sensor"
+    DAGSTER_UI = "dagster_ui"
+    DAGSTER_CLI = "dagster_cli"
 
 
 def _instant(text: str) -> str:
@@ -27,10 +64,14 @@ def _instant(text: str) -> str:
     return text
 
 
-def _provider(text: str) -> str:
+def _named(text: str) -> str:
     if not text.strip():
         raise ValueError("a provider of events has no name")
     return text
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 Instant = Annotated[str, AfterValidator(_instant)]
@@ -38,228 +79,409 @@ Count = Annotated[int, Field(ge=0)]
 Texts = list[str]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
+class Part(BaseModel):
+    """A part of a report. A key of a later version is ignored, a wrong type is refused."""
+
+    model_config = ConfigDict(
+        strict=True, extra="ignore", allow_inf_nan=False, validate_by_name=True
+    )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON holds it."""
+        return self.model_dump(mode="json", by_alias=True)
 
 
-class _Validation(_Part):
-    status: str
-    warnings: Texts
-    errors: Texts
+class Validation(Part):
+    """What an audit came to."""
+
+    status: ValidationStatus = ValidationStatus.NOT_RUN
+    warnings: Texts = []
+    errors: Texts = []
 
 
-class _Member(_Part):
-    symbol: str
-    security: str | None = None
+class Result(Part):
+    """The keys that the result of every task begins with, filled in while the task runs."""
+
+    task: str
+    status: TaskStatus = TaskStatus.SKIPPED
+    dry_run: bool
+    source: str | None = None
+    started_at: Instant | None = None
+    finished_at: Instant | None = None
+    duration_seconds: float | None = None
+    before_count: Count | None = None
+    after_count: Count | None = None
+    added: Texts = []
+    removed: Texts = []
+    validation: Validation = Field(default_factory=Validation)
+    warnings: Texts = []
+    errors: Texts = []
+
+    def begin(self, at: datetime) -> None:
+        """Note when the task started, unless it did before."""
+        self.started_at = self.started_at or utc_text(at)
+
+    def end(self, at: datetime) -> None:
+        """Note when the task ended, and so how long it took."""
+        self.begin(at)
+        self.finished_at = utc_text(at)
+        began = parse_utc(str(self.started_at))
+        self.duration_seconds = round((at - began).total_seconds(), 3)
+
+    @property
+    def every_warning(self) -> Texts:
+        """The warnings of the task and of its audit."""
+        return [*self.warnings, *self.validation.warnings]
+
+    @property
+    def every_error(self) -> Texts:
+        """The errors of the task and of its audit."""
+        return [*self.errors, *self.validation.errors]
 
 
-class _Renamed(_Part):
-    from_symbol: str
-    to_symbol: str
-    security: str
+class SourceAnswer(Part):
+    """What one source answered; without a sha256 it gave nothing to read."""
 
-
-class _Updated(_Part):
-    symbol: str
-    field: str
-    before: str
-    after: str
-
-
-class _Changes(_Part):
-    added: list[_Member]
-    removed: list[_Member]
-    renamed: list[_Renamed]
-    updated: list[_Updated]
-
-
-class _Source(_Part):
     url: str
+    status: int | None
     sha256: str | None
-    status: Any
-    bytes: Any
-    fetched_at: Any
+    bytes: int | None
+    fetched_at: str | None
+    source: str | None = None
+    as_of: str | None = None
+    error: str | None = None
 
 
-class _Dropped(_Part):
+class Dropped(Part):
+    """A row of a source that is no member, and why."""
+
     row: str
     reason: str
 
 
-class _Result(_Part):
-    task: str
-    status: str
-    dry_run: bool
-    source: str | None
-    started_at: Instant | None
-    finished_at: Instant | None
-    duration_seconds: float | None
-    before_count: Count | None
-    after_count: Count | None
-    added: Texts
-    removed: Texts
-    validation: _Validation
-    warnings: Texts
-    errors: Texts
-    refusal: str | None = None
+class Member(Part):
+    """A company of a list."""
+
+    symbol: str
+    security: str | None = None
 
 
-class _DecidedBy(_Part):
+class Membership(Part):
+    """The source that decided who is a member."""
+
+    source: str | None = None
     title: str
+    url: str | None = None
     as_of: str | None
 
 
-class _Second(_Part):
+class Comparison(Part):
+    """What another source says of the list: who is missing here, and who there."""
+
+    source: str | None = None
     title: str
+    url: str | None = None
     as_of: str | None
     error: str | None
     is_old: bool
-    only_here: list[_Member]
-    only_there: list[_Member]
+    only_here: list[Member]
+    only_there: list[Member]
 
 
-class _Corroboration(_Part):
-    sources: list[_Second]
-    changes: dict[str, str]
+class Corroboration(Part):
+    """What the other sources say, and of each change whether they have it too."""
+
+    sources: list[Comparison] = []
+    changes: dict[str, str] = {}
 
 
-class _Cache(_Part):
+class Cache(Part):
+    """Whether a cache of the robot has seen what was published."""
+
     name: str
     outcome: str
     detail: str
 
 
-class _ListResult(_Result):
-    changes: _Changes
-    impact: dict[str, Texts | None]
-    sources: list[_Source]
-    rows_dropped: list[_Dropped]
-    changed: bool
-    proposal_id: str | None
-    output_path: str | None
-    backup_path: str | None
-    # Reports of before there were several sources, or a robot, have none of these.
-    membership: _DecidedBy | None = None
-    corroboration: _Corroboration | None = None
-    caches: list[_Cache] = []
+class ListResult(Result):
+    """The result of one list.
+
+    `refusal` is the code of a refused promotion (`stale`, `too_old`, `used`, `unaudited`,
+    `lock_held`, `missing`): exit codes tell a refusal from a failure by it.
+    """
+
+    proposal_id: str | None = None
+    proposal_sha256: str | None = None
+    changes: Changes = Changes()
+    sources: list[SourceAnswer] = []
+    rows_read: Count | None = None
+    rows_dropped: list[Dropped] = []
+    carried_forward: Count = 0
+    impact: dict[str, Texts | None] = {"positions": [], "strategies": [], "watchlist": []}
+    output_path: str | None = None
+    backup_path: str | None = None
+    changed: bool = False
+    caches: list[Cache] = []
+    membership: Membership | None = None
+    enrichment: dict[str, str] = {}
+    corroboration: Corroboration = Field(default_factory=Corroboration)
+    refusal: str | None = None
 
 
-class _Event(_Part):
+class NamedEvent(Part):
+    """An event as a report names it."""
+
+    event_type: str | None = None
+    symbol: str | None = None
     date: str
     title: str
 
 
-class _Diff(_Part):
-    new: list[_Event]
-    changed: list[_Event]
-    stale: list[_Event]
-    unchanged: list[_Event]
+class EventsDiff(Part):
+    """The events of a run by what became of each."""
+
+    new: list[NamedEvent] = []
+    changed: list[NamedEvent] = []
+    stale: list[NamedEvent] = []
+    unchanged: list[NamedEvent] = []
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing would change."""
+        return not (self.new or self.changed or self.stale)
 
 
-class _Provider(_Part):
-    provider: Annotated[str, AfterValidator(_provider)]
+class SymbolAnswer(Part):
+    """How Yahoo answered about one symbol."""
+
+    outcome: str
+    text: str | None = Field(default=None, exclude_if=_is_none)
+
+
+class Asked(Part):
+    """A symbol whose events were looked for: where it came from, and what came of it."""
+
+    origins: Texts = Field(validation_alias="from", serialization_alias="from")
+    is_portfolio_relevant: bool = False
+    outcome: str | None = None
+    text: str | None = Field(default=None, exclude_if=_is_none)
+
+
+class ProviderResult(Part):
+    """What one provider answered. `symbols` is Yahoo's; the last two are of the robot's log."""
+
+    provider: Annotated[str, AfterValidator(_named)]
+    event_type: str = ""
     status: str
     fetched: Count
     new: Count
     changed: Count
-    stale: Count
     unchanged: Count
+    stale: Count
+    errors: Count = 0
     error_message: str | None
+    duration_seconds: float | None = None
+    source: str | None = None
+    symbols: dict[str, SymbolAnswer] | None = Field(default=None, exclude_if=_is_none)
+    upserted: Count | None = Field(default=None, exclude_if=_is_none)
+    is_robots_own: bool | None = Field(default=None, exclude_if=_is_none)
 
 
-class _Asked(_Part):
-    came_from: Annotated[Texts, Field(alias="from")]
-    outcome: str | None
+class WindowShown(Part):
+    """The days that were looked at; empty before any were."""
+
+    start_at_utc: Instant | None = Field(default=None, exclude_if=_is_none)
+    end_at_utc: Instant | None = Field(default=None, exclude_if=_is_none)
+    days: Count | None = Field(default=None, exclude_if=_is_none)
 
 
-class _ChangedField(_Part):
-    symbol: str | None
+class ChangedField(Part):
+    """One field of a changed event, before and after."""
+
     event_type: str
+    symbol: str | None
     field: str
     before: str | None
     after: str | None
 
 
-class _OwnEvent(_Event):
-    event_type: str
+class OwnEvent(NamedEvent):
+    """An event of a type that only the robot keeps; `change` is what became of it."""
+
     change: str
 
 
-class _RobotsOwn(_Part):
+class RobotsOwn(Part):
+    """The robot's events of types that are not among our five."""
+
     count: Count
     types: dict[str, Count]
-    events: list[_OwnEvent]
+    events: list[OwnEvent]
 
 
-class _Move(_Part):
+class Moved(Part):
+    """A near event of a held, traded or watched symbol that moved or is no longer listed."""
+
     kind: str
     event_type: str
-    symbol: str
+    symbol: str | None
     before: str
     after: str | None
     text: str
 
 
-class _EventsResult(_Result):
-    diff: _Diff
-    providers: list[_Provider]
-    symbols: dict[str, _Asked]
-    window: dict[str, Any]
-    changed_fields: list[_ChangedField]
-    # Reports of before near events were followed have none.
-    moved: list[_Move] = []
-    service: str = "embedded"
-    robots_own: _RobotsOwn | None = None
+class EventsResult(Result):
+    """The result of market events; `service` is who keeps them, `refusal` as in `ListResult`."""
+
+    providers: list[ProviderResult] = []
+    symbols: dict[str, Asked] = {}
+    window: WindowShown = Field(default_factory=WindowShown)
+    diff: EventsDiff = Field(default_factory=EventsDiff)
+    changed_fields: list[ChangedField] = []
+    moved: list[Moved] = []
+    service: str = EventsService.EMBEDDED.value
+    proposal_id: str | None = None
+    proposal_sha256: str | None = None
+    refusal: str | None = None
+    robots_own: RobotsOwn | None = Field(default=None, exclude_if=_is_none)
 
     @model_validator(mode="after")
     def _what_came_has_a_window(self) -> Self:
-        if (self.diff.new or self.diff.changed or self.diff.stale) and "days" not in self.window:
+        if not self.diff.is_empty and self.window.days is None:
             raise ValueError("there are events, and no window that they were looked for in")
         return self
 
 
-class _File(_Part):
+class FileAudit(Part):
+    """What a validation says of one live file."""
+
     row_count: Count | None
+    sha256: str | None = None
     last_refreshed_at: Instant | None
     stale: bool
-    validation: _Validation
+    validation: Validation
 
 
-class _AuditResult(_Result):
-    files: dict[str, _File]
+class ValidationResult(Result):
+    """The result of the validation of the live files, each by its index's key."""
+
+    files: dict[str, FileAudit] = {}
+    refusal: str | None = Field(default=None, exclude_if=_is_none)
 
 
-class _Report(_Part):
+OTHER_TASKS = frozenset({MARKET_EVENTS, METADATA_VALIDATION})
+TaskResult = ListResult | EventsResult | ValidationResult
+
+
+def _kind(value: Any) -> str:
+    task = value.get("task") if isinstance(value, dict) else getattr(value, "task", None)
+    return task if isinstance(task, str) and task in OTHER_TASKS else "list"
+
+
+AnyResult = Annotated[
+    Annotated[ListResult, Tag("list")]
+    | Annotated[EventsResult, Tag(MARKET_EVENTS)]
+    | Annotated[ValidationResult, Tag(METADATA_VALIDATION)],
+    Discriminator(_kind),
+]
+
+
+class Report(Part):
+    """The record of one run."""
+
     report_id: str
     run_id: str
-    entry_point: str
+    entry_point: EntryPoint
     actor: str
     reason: str
-    status: str
+    status: RunStatus
     dry_run: bool
     overrides: dict[str, bool]
     started_at: Instant
     finished_at: Instant
     duration_seconds: float
-    results: list[_ListResult | _EventsResult | _AuditResult]
+    results: list[AnyResult]
     warnings: Texts
     errors: Texts
+    previous_report_sha256: str | None = None
+
+    @property
+    def lists(self) -> list[ListResult]:
+        """The results of lists, in the order of the tasks."""
+        return [one for one in self.results if isinstance(one, ListResult)]
+
+    @property
+    def events(self) -> EventsResult | None:
+        """The result of market events, None where the run did not work on them."""
+        return next((one for one in self.results if isinstance(one, EventsResult)), None)
+
+    def of(self, task: str) -> "TaskResult | None":
+        """Return the result of a task, None where the run did not work on it."""
+        return next((one for one in self.results if one.task == task), None)
 
 
-_REPORT = TypeAdapter(_Report)
+def new_result(task: str, *, dry_run: bool) -> TaskResult:
+    """Return the result of `task` as it is before any step."""
+    if task == MARKET_EVENTS:
+        return EventsResult(task=task, dry_run=dry_run)
+    if task == METADATA_VALIDATION:
+        return ValidationResult(task=task, dry_run=dry_run)
+    return ListResult(task=task, dry_run=dry_run)
 
 
-def fault_of(report: dict[str, Any]) -> str:
-    """Return what keeps a report from being one of ours, "" where nothing does."""
+def parse_report(content: bytes | str) -> Report:
+    """Return the report that a file holds.
+
+    Raises:
+        ValueError: it is no report of ours; the first thing that is wrong, with its place.
+    """
     try:
-        _REPORT.validate_python(report)
+        return Report.model_validate_json(content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"] if not str(part).startswith("_"))
-        return f"{place}: {first['msg']}"
-    return ""
+        place = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from error
 
 
-def is_whole(report: dict[str, Any]) -> bool:
-    """Tell whether a report has all that a report of ours has, of the right types."""
-    return not fault_of(report)
+def run_status(results: Iterable[Result], errors: Texts) -> RunStatus:
+    """Return a run's status from its results: partial means some succeeded and some did not."""
+    statuses = {result.status for result in results}
+    good = bool(statuses & {TaskStatus.SUCCESS, TaskStatus.PARTIAL_FAILURE})
+    bad = bool(statuses & {TaskStatus.FAILED, TaskStatus.PARTIAL_FAILURE}) or bool(errors)
+    if good and bad:
+        return RunStatus.PARTIAL_FAILURE
+    return RunStatus.COMPLETED if good else RunStatus.FAILED
+
+
+def compose(
+    head: dict[str, Any],
+    status: RunStatus,
+    started_at: datetime,
+    results: list[TaskResult],
+    warnings: Texts,
+    errors: Texts,
+) -> Report:
+    """Return the report of a run that ends now.
+
+    `head` says whose run it was; `warnings` and `errors` are the run's own, to which those of the
+    results are added.
+    """
+    finished_at = utc_now()
+    of_warnings = [f"{one.task}: {text}" for one in results for text in one.every_warning]
+    of_errors = [f"{one.task}: {text}" for one in results for text in one.every_error]
+    return Report(
+        report_id=head["report_id"],
+        run_id=head["run_id"],
+        entry_point=EntryPoint(head["entry_point"]),
+        actor=head["actor"],
+        reason=head["reason"],
+        status=status,
+        dry_run=head["dry_run"],
+        overrides=head["overrides"],
+        started_at=utc_text(started_at),
+        finished_at=utc_text(finished_at),
+        duration_seconds=round((finished_at - started_at).total_seconds(), 3),
+        results=results,
+        warnings=[*of_warnings, *warnings],
+        errors=[*errors, *of_errors],
+    )

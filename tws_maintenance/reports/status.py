@@ -20,12 +20,12 @@ from tws_maintenance.constituents.drift import find_drift
 from tws_maintenance.constituents.generation import Generation, read_generation
 from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
 from tws_maintenance.constituents.rules import FRESH, NOT_EDITED
-from tws_maintenance.core.errors import LiveFileError, StoreError, UsageError
+from tws_maintenance.core.errors import LiveFileError, StoreError
 from tws_maintenance.market_events.last_sync import LOGS_READ, doubts, moved_lately
 from tws_maintenance.market_events.store.event_store import EventStore, SyncLog
 from tws_maintenance.reports.catalog import Refreshed, ReportCatalog
-from tws_maintenance.reports.schema import is_whole
-from tws_maintenance.reports.store import BACKUP_SOURCE, read_report, results_of
+from tws_maintenance.reports.schema import EventsResult, TaskResult, TaskStatus
+from tws_maintenance.reports.store import BACKUP_SOURCE, find_report
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
 
 # Freshness and drift have fields of their own.
@@ -79,22 +79,17 @@ def needs_attention(value: dict[str, Any]) -> bool:
 
 def _latest(home: Home, shelf: ReportCatalog) -> dict[str, Any] | None:
     latest = shelf.latest()
-    report = _report(home, latest.report_id) if latest else None
-    if latest is None or report is None:
+    if latest is None:
         return None
+    report = find_report(home, latest.report_id)  # None for one of an older form
     return {
         "report_id": latest.report_id,
         "finished_at": latest.finished_at,
         "status": latest.status,
-        "warnings": _texts(report.get("warnings")),
-        "errors": _texts(report.get("errors")),
+        "warnings": report.warnings if report else [],
+        "errors": report.errors if report else [],
         "run_id": latest.run_id,
     }
-
-
-def _texts(value: Any) -> list[str]:
-    """Return the texts in a list, none where a report of an older form holds something else."""
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
 def _index_status(
@@ -175,21 +170,19 @@ def _events_status(
     """
     refreshed_at = refreshed.finished_at if refreshed else None
     last = shelf.last_apply(MARKET_EVENTS)
-    result = _result(home, last[0].report_id, MARKET_EVENTS) if last else {}
-    providers = [one for one in result.get("providers") or [] if isinstance(one, dict)]
+    found = _result(home, last[0].report_id, MARKET_EVENTS) if last else None
+    result = found if isinstance(found, EventsResult) else None
+    providers = result.providers if result else []
     logs, problem = _logs(home, settings)
-
-    def total(*keys: str) -> int:
-        return sum(int(one.get(key) or 0) for one in providers for key in keys)
 
     return {
         "last_refreshed_at": refreshed_at,
-        "fetched": total("fetched"),
-        "upserted": total("new", "changed"),
-        "stale": total("stale"),
-        "errors": total("errors"),
-        "providers": providers,
-        "status": result.get("status"),
+        "fetched": sum(one.fetched for one in providers),
+        "upserted": sum(one.new + one.changed for one in providers),
+        "stale": sum(one.stale for one in providers),
+        "errors": sum(one.errors for one in providers),
+        "providers": [one.to_dict() for one in providers],
+        "status": result.status.value if result else None,
         "run_id": last[0].run_id if last else None,
         "service": settings.events_service.value,
         "doubts": _doubts(settings, result, logs, problem, at),
@@ -213,15 +206,15 @@ def _logs(home: Home, settings: Settings) -> tuple[list[SyncLog], str]:
 
 
 def _doubts(
-    settings: Settings, result: dict[str, Any], logs: list[SyncLog], problem: str, at: datetime
+    settings: Settings, result: EventsResult | None, logs: list[SyncLog], problem: str, at: datetime
 ) -> list[str]:
     """Return why what is stored may not be all that comes, a sentence each."""
-    status, errors = result.get("status"), result.get("errors") or []
+    status, errors = (result.status, result.errors) if result else (None, [])
     told = [f"The last sync failed: {text}" for text in errors if status == "failed"]
     if settings.events_service == EventsService.ROBOT:
         # As our last refresh found it.
         partly = [f"The last sync failed in part: {e}" for e in errors if status != "failed"]
-        return [*told, *partly, *(result.get("warnings") or [])]
+        return [*told, *partly, *(result.warnings if result else [])]
     if problem:
         return [*told, problem]
     return told + doubts(logs, at, days=0, max_age_days=settings.events.max_age_days)
@@ -230,21 +223,13 @@ def _doubts(
 def _validation(home: Home, index: Index, report_id: str) -> dict[str, Any]:
     """Return what a report says of the audit of `index`; a failed task has not passed."""
     result = _result(home, report_id, index.task)
-    told = result.get("validation")
-    validation = dict(told) if isinstance(told, dict) else dict(_NOT_RUN)
-    return {**validation, "status": "failed"} if result.get("status") == "failed" else validation
+    if result is None:
+        return dict(_NOT_RUN)
+    found = result.validation.to_dict()
+    return {**found, "status": "failed"} if result.status == TaskStatus.FAILED else found
 
 
-def _result(home: Home, report_id: str, task: str) -> dict[str, Any]:
-    report = _report(home, report_id)
-    if report is None or not is_whole(report):
-        return {}  # of an older form, or edited since it was listed
-    return next((one for one in results_of(report) if one.get("task") == task), {})
-
-
-def _report(home: Home, report_id: str) -> dict[str, Any] | None:
-    """Return a report, None where it was damaged or removed since it was listed."""
-    try:
-        return read_report(home, report_id)
-    except (OSError, ValueError, UsageError):
-        return None
+def _result(home: Home, report_id: str, task: str) -> TaskResult | None:
+    """Return a result, None where its report was damaged or removed since it was listed."""
+    report = find_report(home, report_id)
+    return report.of(task) if report else None

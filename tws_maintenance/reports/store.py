@@ -8,15 +8,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.core.atomic import to_json, write_exclusively, write_whole
-from tws_maintenance.core.clock import parse_utc, utc_text
+from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.reports import chain
 from tws_maintenance.reports.markdown import render
-from tws_maintenance.reports.record import TaskStatus
+from tws_maintenance.reports.schema import Report, Result, TaskStatus, parse_report
 
 PREFIX = "maintenance_"
 BACKUP_SOURCE = "data/backups/"
@@ -97,7 +97,7 @@ def is_ours(stem: str) -> bool:
     return _STAMP.fullmatch(stem) is not None
 
 
-def write_report(home: Home, reservation: Reservation, report: dict[str, Any]) -> dict[str, Any]:
+def write_report(home: Home, reservation: Reservation, report: Report) -> Report:
     """Write the report as Markdown and JSON, and give up the reservation.
 
     The JSON comes last: it is what says that the report is complete.
@@ -115,9 +115,9 @@ def write_report(home: Home, reservation: Reservation, report: dict[str, Any]) -
     return linked
 
 
-def keep_for_later(reservation: Reservation, report: dict[str, Any]) -> None:
+def keep_for_later(reservation: Reservation, report: Report) -> None:
     """Keep a report that could not be written in its reservation, for the next start to write."""
-    note_again(reservation, {"report": report})
+    note_again(reservation, {"report": report.to_dict()})
 
 
 def note_again(reservation: Reservation, note: dict[str, Any]) -> None:
@@ -147,35 +147,34 @@ def report_path(home: Home, report_id: str) -> Path:
     )
 
 
-def read_report(home: Home, report_id: str) -> dict[str, Any]:
+def read_report(home: Home, report_id: str) -> Report:
     """Read a report.
 
     Raises:
         UsageError: there is none of that id.
-        ValueError: it is damaged.
+        ValueError: it is damaged, or of an older form.
     """
+    return parse_report(read_bytes(home, report_id))
+
+
+def read_bytes(home: Home, report_id: str) -> bytes:
+    """Return the JSON of a report as it lies there. Raises UsageError where there is none."""
     path = report_path(home, report_id)
     try:
-        text = path.read_text(encoding="utf-8")
-        value = json.loads(text, parse_constant=refuse_constant)
-        if r"\ud" in text.casefold():
-            # Half a surrogate pair is a text to Python that cannot be written or sent.
-            json.dumps(value, ensure_ascii=False).encode()
-    except RecursionError as error:
-        raise ValueError(f"{path.name} is nested too deeply for a report") from error
+        return path.read_bytes()
     except FileNotFoundError:
         raise UsageError(
             f"There is no report {report_id} in {home.relative(home.reports)}. "
             "`reports list` shows them."
         ) from None
-    if not isinstance(value, dict):
-        raise ValueError(f"{path.name} is not a report")  # noqa: TRY004 - damaged, not misused
-    return value
 
 
-def refuse_constant(constant: str) -> NoReturn:
-    """Refuse NaN and Infinity, which Python reads though they are no JSON."""
-    raise ValueError(f"{constant} is no JSON")
+def find_report(home: Home, report_id: str) -> Report | None:
+    """Return a report, None where there is no whole one of that id."""
+    try:
+        return read_report(home, report_id)
+    except (OSError, ValueError, UsageError):
+        return None
 
 
 def report_ids(home: Home) -> list[str]:
@@ -200,44 +199,26 @@ def newest_first(names: Iterable[str]) -> list[str]:
     return [f"{PREFIX}{stem}" for stem in ours] + older
 
 
-def newest_reports(home: Home) -> Iterator[dict[str, Any]]:
-    """Yield the readable reports, newest first, reading each only when it is asked for."""
-    for report_id in report_ids(home):
-        # UsageError: it was removed since it was listed.
-        with contextlib.suppress(OSError, ValueError, UsageError):
-            yield read_report(home, report_id)
+def newest_reports(home: Home) -> Iterator[Report]:
+    """Yield the whole reports, newest first, reading each only when it is asked for."""
+    found = (find_report(home, report_id) for report_id in report_ids(home))
+    yield from (one for one in found if one is not None)
 
 
 def report_of_run(home: Home, run_id: str) -> str | None:
     """Return the id of the report that a run left, None where it left none."""
-    return next((r["report_id"] for r in newest_reports(home) if r.get("run_id") == run_id), None)
+    return next((one.report_id for one in newest_reports(home) if one.run_id == run_id), None)
 
 
-def results_of(report: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the task results of a report; none where it is of another form."""
-    results = report.get("results")
-    if not isinstance(results, list):
-        return []
-    return [result for result in results if isinstance(result, dict)]
-
-
-def is_refresh(result: dict[str, Any]) -> bool:
+def is_refresh(result: Result) -> bool:
     """Tell whether a task result is a successful apply that brought what its source says now."""
     return (
-        result.get("dry_run") is False
-        and result.get("status") == TaskStatus.SUCCESS
+        not result.dry_run
+        and result.status == TaskStatus.SUCCESS
         # A restore brings an older list back: it is no refresh.
-        and not str(result.get("source")).startswith(BACKUP_SOURCE)
-        and _is_instant(result.get("finished_at"))
+        and not (result.source or "").startswith(BACKUP_SOURCE)
+        and result.finished_at is not None
     )
-
-
-def _is_instant(value: Any) -> bool:
-    try:
-        parse_utc(value)
-    except (ValueError, TypeError, OverflowError):
-        return False
-    return True
 
 
 def stamp_key(stem: str) -> tuple[str, int]:

@@ -4,20 +4,31 @@ What belongs here: reading it from a file that may hold anything. What does not:
 again, which is `shelf`'s.
 """
 
-import json
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from sys import intern
-from typing import Any, TypeVar
+from typing import Annotated, Any
 
-from tws_maintenance.core.clock import parse_utc
-from tws_maintenance.reports.record import TaskStatus
-from tws_maintenance.reports.schema import is_whole
-from tws_maintenance.reports.store import is_ours, is_refresh, refuse_constant, results_of
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
-T = TypeVar("T")
+from tws_maintenance.reports.schema import (
+    Instant,
+    Report,
+    TaskResult,
+    TaskStatus,
+    Validation,
+    ValidationResult,
+    parse_report,
+)
+from tws_maintenance.reports.store import BACKUP_SOURCE, is_ours, is_refresh
+
 DAMAGED = "damaged"
 
 
@@ -82,114 +93,141 @@ class ReportSummary:
         )
 
 
-def read_entry(path: Path, report_id: str) -> ReportSummary:
-    """Read a report; whatever is wrong with the file gives an entry that is damaged."""
-    run_id = None
+def summary_of(report: Report) -> ReportSummary:
+    """Return what is remembered of a report."""
+    return ReportSummary(
+        report_id=report.report_id,
+        run_id=report.run_id,
+        status=report.status.value,
+        dry_run=report.dry_run,
+        entry_point=report.entry_point.value,
+        actor=intern(report.actor),
+        started_at=report.started_at,
+        finished_at=report.finished_at,
+        warnings=len(report.warnings),
+        errors=len(report.errors),
+        results=tuple(_line(one) for one in report.results),
+    )
+
+
+def _line(result: TaskResult) -> ResultLine:
+    return ResultLine(
+        task=intern(result.task),
+        status=result.status.value,
+        dry_run=result.dry_run,
+        refusal=result.refusal and intern(result.refusal),
+        finished_at=result.finished_at,
+        source=result.source and intern(result.source),
+        validation_status=result.validation.status.value,
+        proposal_id=None if isinstance(result, ValidationResult) else result.proposal_id,
+        is_refresh=is_refresh(result),
+    )
+
+
+def read_summary(path: Path, report_id: str) -> ReportSummary:
+    """Read a report; whatever is wrong with the file gives a summary that is damaged."""
     try:
         # Opening a pipe would wait for whoever writes to it.
         if not stat.S_ISREG(path.stat().st_mode):
             return ReportSummary(report_id, damaged=True)
-        report = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse_constant)
-        fields = _Fields(report, is_strict=is_ours(path.stem))
-        run_id = fields.text("run_id")
-        if fields.is_strict and not is_whole(report):
-            return ReportSummary(report_id, run_id=run_id, damaged=True)
-        return _entry_of(report_id, fields)
-    except (OSError, ValueError, TypeError, OverflowError, RecursionError):
-        return ReportSummary(report_id, run_id=run_id, damaged=True)
+        content = path.read_bytes()
+    except OSError:
+        return ReportSummary(report_id, damaged=True)
+    try:
+        return replace(summary_of(parse_report(content)), report_id=report_id)
+    except ValueError:
+        return _of_another_form(content, path, report_id)
 
 
-def _entry_of(report_id: str, fields: "_Fields") -> ReportSummary:
-    status = fields.word("status")
-    if status is None:
-        raise TypeError("it has no status")
+def _of_another_form(content: bytes, path: Path, report_id: str) -> ReportSummary:
+    """Return what can be read of a report that is damaged, or of an older form."""
+    try:
+        found = _Older.model_validate_json(content)
+    except ValueError:
+        return ReportSummary(report_id, damaged=True)
+    if is_ours(path.stem) or found.status is None:
+        return ReportSummary(report_id, run_id=found.run_id, damaged=True)
+    lines = [one for one in found.results if one.task is not None and one.status is not None]
     return ReportSummary(
         report_id=report_id,
-        run_id=fields.text("run_id"),
-        status=status,
-        dry_run=fields.get("dry_run", bool),
-        entry_point=fields.word("entry_point"),
-        actor=fields.word("actor"),
-        started_at=fields.instant("started_at"),
-        finished_at=fields.instant("finished_at"),
-        warnings=fields.count("warnings"),
-        errors=fields.count("errors"),
-        results=tuple(_lines(fields)),
+        run_id=found.run_id,
+        status=found.status,
+        dry_run=found.dry_run,
+        entry_point=found.entry_point,
+        actor=found.actor,
+        started_at=found.started_at,
+        finished_at=found.finished_at,
+        warnings=len(found.warnings),
+        errors=len(found.errors),
+        results=tuple(one.line() for one in lines),
     )
 
 
-def _lines(fields: "_Fields") -> Iterator[ResultLine]:
-    records = results_of(fields.values)
-    if fields.is_strict and records != fields.get("results", list):
-        raise TypeError("its results are no list of objects")
-    for record in records:
-        one = _Fields(record, is_strict=fields.is_strict)
-        task, status = one.word("task"), one.word("status")
-        if task is not None and status is not None:
-            yield _line(one, task, status)
-        elif fields.is_strict:
-            raise TypeError("a result has no task or no status")
-
-
-def _line(fields: "_Fields", task: str, status: str) -> ResultLine:
-    validation = _Fields(fields.get("validation", dict) or {}, is_strict=fields.is_strict)
-    return ResultLine(
-        task=task,
-        status=status,
-        dry_run=fields.get("dry_run", bool),
-        refusal=fields.word("refusal"),
-        finished_at=fields.instant("finished_at"),
-        source=fields.word("source"),
-        validation_status=validation.word("status"),
-        proposal_id=fields.text("proposal_id"),
-        is_refresh=is_refresh(fields.values),
-    )
-
-
-@dataclass(frozen=True)
-class _Fields:
-    """A record whose wrong types are errors (in a report of ours) or nothing (in an older one)."""
-
-    values: dict[str, Any]
-    is_strict: bool
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.values, dict):
-            raise TypeError("not an object")
-
-    def get(self, key: str, kind: type[T]) -> T | None:
-        """Return the value of a key; JSON's true is no number, as it would be in Python."""
-        value = self.values.get(key)
-        if type(value) is kind:
-            return value
-        if value is not None and self.is_strict:
-            raise TypeError(f"{key} is {type(value).__name__}, expected {kind.__name__}")
+def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return handler(value)
+    except ValueError:
         return None
 
-    def text(self, key: str) -> str | None:
-        """Return a text that can be written out again: a lone surrogate cannot."""
-        found = self.get(key, str)
-        if found is not None:
-            found.encode()
-        return found
 
-    def word(self, key: str) -> str | None:
-        """Return a text that many reports share, kept once."""
-        found = self.text(key)
-        return found if found is None else intern(found)
+def _objects(value: Any) -> Any:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
-    def instant(self, key: str) -> str | None:
-        """Return the text of an instant."""
-        found = self.text(key)
-        try:
-            if found is not None:
-                parse_utc(found)
-        except (ValueError, OverflowError):
-            if self.is_strict:
-                raise
-            return None
-        return found
 
-    def count(self, key: str) -> int:
-        """Return how many a list holds."""
-        return len(self.get(key, list) or ())
+def _any_list(value: Any) -> Any:
+    return value if isinstance(value, list) else []
+
+
+Text = Annotated[str | None, WrapValidator(_or_none)]
+Flag = Annotated[bool | None, WrapValidator(_or_none)]
+At = Annotated[Instant | None, WrapValidator(_or_none)]
+
+
+class _OlderResult(BaseModel):
+    """What a result of an older form may say; a value of a wrong type is no value."""
+
+    model_config = ConfigDict(strict=True)
+
+    task: Text = None
+    status: Text = None
+    dry_run: Flag = None
+    refusal: Text = None
+    finished_at: At = None
+    source: Text = None
+    proposal_id: Text = None
+    validation: Annotated[Validation | None, WrapValidator(_or_none)] = None
+
+    def line(self) -> ResultLine:
+        return ResultLine(
+            task=self.task or "",
+            status=self.status or "",
+            dry_run=self.dry_run,
+            refusal=self.refusal,
+            finished_at=self.finished_at,
+            source=self.source,
+            validation_status=self.validation.status.value if self.validation else None,
+            proposal_id=self.proposal_id,
+            is_refresh=(
+                self.dry_run is False
+                and self.status == TaskStatus.SUCCESS
+                and not (self.source or "").startswith(BACKUP_SOURCE)
+                and self.finished_at is not None
+            ),
+        )
+
+
+class _Older(BaseModel):
+    """What a report of an older form may say."""
+
+    model_config = ConfigDict(strict=True)
+
+    run_id: Text = None
+    status: Text = None
+    dry_run: Flag = None
+    entry_point: Text = None
+    actor: Text = None
+    started_at: At = None
+    finished_at: At = None
+    warnings: Annotated[list[Any], BeforeValidator(_any_list)] = []
+    errors: Annotated[list[Any], BeforeValidator(_any_list)] = []
+    results: Annotated[list[_OlderResult], BeforeValidator(_objects)] = []

@@ -11,35 +11,35 @@ from tws_maintenance.config.settings import load_settings
 from tws_maintenance.core.clock import parse_utc, utc_now
 from tws_maintenance.core.errors import ProposalUnaudited
 from tws_maintenance.market_events.model import PROVIDERS
-from tws_maintenance.reports.record import TaskResult, TaskStatus, events_details
 from tws_maintenance.reports.results import describe_audit
+from tws_maintenance.reports.schema import EventsResult, TaskStatus
 
 
-def settled_events(home: Home, report_id: str, note: dict[str, Any]) -> TaskResult:
+def settled_events(home: Home, report_id: str, note: dict[str, Any]) -> EventsResult:
     """Return the result of a killed run's market events; each provider was stored whole or not.
 
     Raises:
         StoreError, SettingsError: the store cannot be read, so it cannot be told.
     """
-    result = TaskResult(task=MARKET_EVENTS, dry_run=bool(note["dry_run"]), details=events_details())
-    result.started_at = parse_utc(note["reserved_at"])
-    result.finished_at = utc_now()
+    result = EventsResult(task=MARKET_EVENTS, dry_run=bool(note["dry_run"]))
+    result.begin(parse_utc(note["reserved_at"]))
+    result.end(utc_now())
     result.status = TaskStatus.FAILED
     proposal_id = f"{report_id}_{MARKET_EVENTS}"
     with contextlib.suppress(ProposalUnaudited):
         receipt = read_receipt(home, proposal_id)
         describe_audit(result, receipt)
-        result.details |= {"proposal_id": proposal_id, "proposal_sha256": receipt.sha256}
+        result.proposal_id, result.proposal_sha256 = proposal_id, receipt.sha256
     if not result.dry_run:
         _tell_what_was_stored(home, report_id, result)
-    elif result.validation_status == ValidationStatus.PASSED:
+    elif result.validation.status == ValidationStatus.PASSED:
         result.status = TaskStatus.SUCCESS
     else:
         result.errors.append("the run was killed before its look was complete; run it again")
     return result
 
 
-def _tell_what_was_stored(home: Home, report_id: str, result: TaskResult) -> None:
+def _tell_what_was_stored(home: Home, report_id: str, result: EventsResult) -> None:
     from tws_maintenance.market_events.store.event_store import EventStore
 
     with EventStore(home, load_settings(home)) as store:
@@ -53,7 +53,7 @@ def _tell_what_was_stored(home: Home, report_id: str, result: TaskResult) -> Non
             "Each is stored whole or not at all. Run it again."
         )
         return
-    result.finished_at = max(log.sync_finished_at for log in logs.values())
+    result.end(max(log.sync_finished_at for log in logs.values()))
     failed = [log for log in logs.values() if log.error_count]
     result.errors += [f"{log.provider}: {log.error_message}" for log in failed]
     if any(log.status != "failed" for log in logs.values()):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from tws_maintenance.audit.receipt import Override, Receipt
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import MARKET_EVENTS
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import ProposalMissing, StoreError
@@ -19,8 +18,8 @@ from tws_maintenance.market_events.providers.fetching import Question
 from tws_maintenance.market_events.providers.worker import EventsWorker
 from tws_maintenance.market_events.scope import Scope, resolve
 from tws_maintenance.reports.events import describe_scope, describe_sync
-from tws_maintenance.reports.record import TaskResult, TaskStatus
 from tws_maintenance.reports.results import describe_audit
+from tws_maintenance.reports.schema import EventsResult, TaskStatus
 from tws_maintenance.robot.portfolio import PortfolioReading
 from tws_maintenance.runs.recorder import RunRecorder, RunRequest
 
@@ -81,7 +80,7 @@ class EventSteps(RunRecorder):
         from tws_maintenance.market_events import sync
         from tws_maintenance.market_events.store.event_store import EventStore
 
-        with self.step(MARKET_EVENTS) as result:
+        with self.events_step() as result:
             assert self._scope is not None, "the run was not opened"
             describe_scope(result, self._scope)
             if self._robot is not None:
@@ -105,7 +104,7 @@ class EventSteps(RunRecorder):
             told = (one.events for one in answers if one.provider == CALENDARS.name)
             self._judge_closures(result, [event for events in told for event in events])
 
-    def _judge_closures(self, result: TaskResult, known: list[Event]) -> None:
+    def _judge_closures(self, result: EventsResult, known: list[Event]) -> None:
         """Say what the packages know by now of the operator's closures."""
         from tws_maintenance.market_events.providers import closures
 
@@ -122,8 +121,8 @@ class EventSteps(RunRecorder):
         Raises:
             StepFailed: the audit could not run. (A failed audit is a receipt, not an exception.)
         """
-        with self.step(MARKET_EVENTS) as result:
-            proposal_id = result.details["proposal_id"] or self._staged_events().proposal_id
+        with self.events_step() as result:
+            proposal_id = result.proposal_id or self._staged_events().proposal_id
             receipt = self._worker.audit(self.home, proposal_id, self.mark())
             describe_audit(result, receipt)
             return receipt
@@ -138,7 +137,7 @@ class EventSteps(RunRecorder):
         from tws_maintenance.market_events import sync
         from tws_maintenance.market_events.store.event_store import EventStore
 
-        with self.step(MARKET_EVENTS) as result:
+        with self.events_step() as result:
             if self._robot is not None:
                 proposal_id = self._robot.apply(result, self.mark())
                 describe_audit(result, self._worker.audit(self.home, proposal_id, self.mark()))

@@ -7,13 +7,14 @@ any other driver: `open`, the steps, `close`.
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tws_maintenance.audit.receipt import Override, Receipt, read_receipt
 from tws_maintenance.audit.results import Outcome
 from tws_maintenance.config.freshness import is_stale
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, METADATA_VALIDATION, Index
+from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, Index
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.constituents.audit_worker import Auditor
 from tws_maintenance.constituents.diff import Changes
@@ -33,7 +34,6 @@ from tws_maintenance.market_events.providers.calendars import may_be_open
 from tws_maintenance.market_events.providers.worker import EventsWorker
 from tws_maintenance.market_events.scope import Scope, resolve
 from tws_maintenance.reports.catalog import ReportCatalog
-from tws_maintenance.reports.record import TaskResult, TaskStatus
 from tws_maintenance.reports.results import (
     describe,
     describe_audit,
@@ -42,6 +42,7 @@ from tws_maintenance.reports.results import (
     describe_sources,
     reported_proposal,
 )
+from tws_maintenance.reports.schema import Cache, FileAudit, ListResult, TaskStatus, Validation
 from tws_maintenance.runs.event_steps import EventSteps
 from tws_maintenance.runs.recorder import RunRecorder, RunRequest
 
@@ -121,7 +122,7 @@ class MaintenanceRun(EventSteps):
         Raises:
             StepFailed: the task's result says why.
         """
-        with self.step(index.task) as result:
+        with self.list_step(index.task) as result:
             if self.request.backup:
                 named = None if self.request.backup == NEWEST else self.request.backup
                 proposal = stage_backup(self.home, index, named, self.mark())
@@ -141,7 +142,7 @@ class MaintenanceRun(EventSteps):
         Raises:
             StepFailed: the audit could not run. (A failed audit is a receipt, not an exception.)
         """
-        with self.step(index.task) as result:
+        with self.list_step(index.task) as result:
             proposal = self._staged.get(index.key) or self._inherited(index)
             if proposal is None:
                 raise ProposalMissing(
@@ -168,9 +169,9 @@ class MaintenanceRun(EventSteps):
         Raises:
             StepFailed: refused or failed; the task's result says which and why.
         """
-        with self.step(index.task) as result:
+        with self.list_step(index.task) as result:
             proposal_id, expected = self._chosen(index)
-            result.details["proposal_id"] = proposal_id
+            result.proposal_id = proposal_id
             if index.key not in self._staged:
                 self._describe(result, read_proposal(self.home, proposal_id))
             with self._telling_what_was_published(index, proposal_id, result):
@@ -184,13 +185,16 @@ class MaintenanceRun(EventSteps):
                     f"{index.venue.name} ({index.venue.code}) may be open now: a robot that is "
                     "trading sees the list change under it. Off-peak is better."
                 )
-            result.details["changed"] = done.changed
-            for key, path in (("output_path", done.output_path), ("backup_path", done.backup_path)):
-                result.details[key] = self.home.relative(path) if path else None
+            result.changed = done.changed
+            result.output_path = self._shown(done.output_path)
+            result.backup_path = self._shown(done.backup_path)
             result.status = TaskStatus.SUCCESS
             self._confirm_caches(index, done, result)
             return done
         raise AssertionError("unreachable")
+
+    def _shown(self, path: Path | None) -> str | None:
+        return self.home.relative(path) if path else None
 
     def _may_be_open(self, index: Index) -> bool:
         # Brings SQLAlchemy, which a dry run need not wait for.
@@ -199,7 +203,7 @@ class MaintenanceRun(EventSteps):
         closures = read_closures(self.home, self.settings)
         return may_be_open(index.venue, utc_now(), closures)
 
-    def _confirm_caches(self, index: Index, done: Promotion, result: TaskResult) -> None:
+    def _confirm_caches(self, index: Index, done: Promotion, result: ListResult) -> None:
         """Ask the robot whether its cache has seen what was published."""
         stamp = read_generation(self.home, index)
         if not self.settings.robot.url or not done.changed or stamp is None:
@@ -207,10 +211,10 @@ class MaintenanceRun(EventSteps):
         from tws_maintenance.robot.caches import confirm, warnings_of
 
         told = confirm(self.settings.robot, index.key, stamp.generation)
-        result.details["caches"] = [told]
+        result.caches = [Cache(**told)]
         result.warnings += warnings_of([told])
 
-    def _describe(self, result: TaskResult, proposal: Proposal) -> None:
+    def _describe(self, result: ListResult, proposal: Proposal) -> None:
         """Fill in what a proposal says and whom it concerns, by one reading of the portfolio."""
         if self._portfolio is None:
             # The limit is on what is fetched, and nothing is fetched by this.
@@ -222,7 +226,7 @@ class MaintenanceRun(EventSteps):
 
     @contextlib.contextmanager
     def _telling_what_was_published(
-        self, index: Index, proposal_id: str, result: TaskResult
+        self, index: Index, proposal_id: str, result: ListResult
     ) -> Iterator[None]:
         """Go by the bytes on disk where a cancel falls into a promotion."""
         try:
@@ -233,11 +237,9 @@ class MaintenanceRun(EventSteps):
             if proposal_id in promotions_of(self.home, index, self.report_id):
                 wait = self.settings.locks.wait
                 settled = finish_promotion(self.home, index, proposal_id, wait)
-                result.details |= {
-                    "changed": settled.changed,
-                    "output_path": settled.output_path,
-                    "backup_path": settled.backup_path,
-                }
+                result.changed = settled.changed
+                result.output_path = settled.output_path
+                result.backup_path = settled.backup_path
                 result.status = TaskStatus.SUCCESS if settled.changed else TaskStatus.FAILED
             raise
 
@@ -259,22 +261,22 @@ class MaintenanceRun(EventSteps):
         """
         from tws_maintenance.constituents.audit_live import validate_live
 
-        with self.step(METADATA_VALIDATION) as result:
+        with self.validation_step() as result:
             limits, at = self.settings.of(index), utc_now()
             known = ReportCatalog(self.home).last_refreshed((index.task,), at + CLOCK_TOLERANCE)
             refreshed_at = known[index.task].finished_at if index.task in known else None
             audit = validate_live(self.home, index, limits, refreshed_at, at)
-            result.details.setdefault("files", {})[index.key] = {
-                "row_count": audit.row_count,
-                "sha256": audit.sha256,
-                "last_refreshed_at": refreshed_at,
-                "stale": is_stale(refreshed_at, limits, at),
-                "validation": {
-                    "status": audit.status.value,
-                    "warnings": audit.messages(Outcome.WARNED),
-                    "errors": audit.messages(Outcome.FAILED),
-                },
-            }
+            result.files[index.key] = FileAudit(
+                row_count=audit.row_count,
+                sha256=audit.sha256,
+                last_refreshed_at=refreshed_at,
+                stale=is_stale(refreshed_at, limits, at),
+                validation=Validation(
+                    status=audit.status,
+                    warnings=audit.messages(Outcome.WARNED),
+                    errors=audit.messages(Outcome.FAILED),
+                ),
+            )
             return audit
         raise AssertionError("unreachable")
 

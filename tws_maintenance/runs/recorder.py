@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import DEFAULT_DAYS, TASKS
+from tws_maintenance.config.indices import DEFAULT_DAYS, MARKET_EVENTS, METADATA_VALIDATION, TASKS
 from tws_maintenance.core.atomic import prove_writable
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import (
@@ -29,15 +29,19 @@ from tws_maintenance.core.errors import (
 )
 from tws_maintenance.reports import store
 from tws_maintenance.reports.finalize import conclude
-from tws_maintenance.reports.record import (
+from tws_maintenance.reports.schema import (
     EntryPoint,
+    EventsResult,
+    ListResult,
+    Report,
     RunStatus,
     TaskResult,
     TaskStatus,
-    new_details,
+    ValidationResult,
+    compose,
+    new_result,
     run_status,
 )
-from tws_maintenance.reports.results import compose
 from tws_maintenance.runs.recovery import recover, run_lock
 
 LOCK_SECONDS = 5.0
@@ -103,12 +107,15 @@ class RunRecorder:
     def __init__(self, home: Home, request: RunRequest) -> None:
         self.home = home
         self.request = request
-        self.report: dict[str, Any] | None = None
+        self.report: Report | None = None
         self._started_at = utc_now()
         self._claim: _Claim | None = None
         self._interrupted: str | None = None
         self._errors: list[str] = []
-        self._results = {task: self._new_result(task) for task in _in_order(request.tasks)}
+        self._results = {
+            task: new_result(task, dry_run=request.dry_run or task in request.only_looked_at)
+            for task in _in_order(request.tasks)
+        }
         # Set by who drives the run: raises, not an Exception, where it was interrupted meanwhile.
         self.heed_interrupts: Callable[[], None] = lambda: None
 
@@ -201,9 +208,9 @@ class RunRecorder:
         """Tell whether `task` was asked for."""
         return task in self._results
 
-    def result(self, task: str) -> dict[str, Any]:
+    def result(self, task: str) -> TaskResult:
         """Return the result of `task` as it stands now."""
-        return self._results[task].to_dict()
+        return self._results[task]
 
     def close(self, step_failures: dict[str, str], error: BaseException | None = None) -> None:
         """Write the report. `step_failures` are Dagster's own, text by task or by step.
@@ -222,7 +229,7 @@ class RunRecorder:
             result = self._results.get(task)
             if result is None:
                 self._errors.append(text)
-            elif not result.errors and not result.validation_errors:
+            elif not result.every_error:
                 result.errors.append(text)
         for result in self._results.values():
             conclude(result, is_interrupted=self._interrupted is not None)
@@ -237,8 +244,8 @@ class RunRecorder:
         finally:
             _release(self._claim.alive)
 
-    def _compose(self) -> dict[str, Any]:
-        results = [result.to_dict() for result in self._results.values()]
+    def _compose(self) -> Report:
+        results = list(self._results.values())
         errors, warnings = list(self._errors), []
         if self._interrupted:
             errors.append(
@@ -255,40 +262,61 @@ class RunRecorder:
         return self.request.head("") | {"tasks": list(self._results), "pid": os.getpid()}
 
     @contextlib.contextmanager
-    def step(self, task: str) -> Iterator[TaskResult]:
+    def list_step(self, task: str) -> Iterator[ListResult]:
+        """Yield the result of a list for one step of it."""
+        result = self._results[task]
+        assert isinstance(result, ListResult)
+        with self._step(result):
+            yield result
+
+    @contextlib.contextmanager
+    def events_step(self) -> Iterator[EventsResult]:
+        """Yield the result of market events for one step of them."""
+        result = self._results[MARKET_EVENTS]
+        assert isinstance(result, EventsResult)
+        with self._step(result):
+            yield result
+
+    @contextlib.contextmanager
+    def validation_step(self) -> Iterator[ValidationResult]:
+        """Yield the result of the validation for one of its files."""
+        result = self._results[METADATA_VALIDATION]
+        assert isinstance(result, ValidationResult)
+        with self._step(result):
+            yield result
+
+    @contextlib.contextmanager
+    def _step(self, result: TaskResult) -> Iterator[None]:
         """The one edge at which an error becomes part of the result.
 
         And at which a run that was interrupted stops, whatever became of the signal.
         """
         self.heed_interrupts()
-        result = self._results[task]
-        result.started_at = result.started_at or utc_now()
+        result.begin(utc_now())
         try:
-            yield result
+            yield
         except Exception as error:
             result.status = TaskStatus.FAILED
             result.errors.append(_told(error))
             if isinstance(error, Refusal):
-                result.details["refusal"] = error.code
-            if isinstance(error, PromotionFailed):
-                result.details |= {"changed": error.changed, "backup_path": error.backup_path}
+                result.refusal = error.code
+            if isinstance(error, PromotionFailed) and isinstance(result, ListResult):
+                result.changed, result.backup_path = error.changed, error.backup_path
             raise StepFailed(result.errors[-1]) from error
         except BaseException:
-            self._interrupted = f"{task} was cancelled while at work"
-            if not result.details.get("changed"):  # what is published stays published
+            self._interrupted = f"{result.task} was cancelled while at work"
+            if not (
+                isinstance(result, ListResult) and result.changed
+            ):  # what is published stays published
                 result.status = TaskStatus.FAILED
                 result.errors.append("cancelled while at work")
             raise
         finally:
-            result.finished_at = utc_now()
+            result.end(utc_now())
 
     def mark(self) -> RunContext:
         """Return what proposals and receipts note of this run."""
         return RunContext(self.report_id, self.request.run_id, utc_now())
-
-    def _new_result(self, task: str) -> TaskResult:
-        is_dry = self.request.dry_run or task in self.request.only_looked_at
-        return TaskResult(task=task, dry_run=is_dry, details=new_details(task))
 
 
 def _release(alive: FileLock) -> None:

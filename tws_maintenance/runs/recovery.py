@@ -6,6 +6,7 @@ died. No process id is trusted. Nothing here knows Dagster.
 """
 
 import contextlib
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -21,7 +22,6 @@ from tws_maintenance.audit.results import ValidationStatus
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import (
     MARKET_EVENTS,
-    METADATA_VALIDATION,
     TASKS,
     Index,
     index_of_task,
@@ -37,8 +37,16 @@ from tws_maintenance.core.clock import parse_utc, utc_now
 from tws_maintenance.core.errors import LockHeld, ProposalMissing, ProposalUnaudited
 from tws_maintenance.core.locks import hold
 from tws_maintenance.reports import store
-from tws_maintenance.reports.record import RunStatus, TaskResult, TaskStatus, new_details
-from tws_maintenance.reports.results import compose, describe, describe_audit
+from tws_maintenance.reports.results import describe, describe_audit
+from tws_maintenance.reports.schema import (
+    ListResult,
+    Report,
+    RunStatus,
+    TaskResult,
+    TaskStatus,
+    compose,
+    new_result,
+)
 from tws_maintenance.runs.event_recovery import settled_events
 
 # A run ends within 120 s; a temporary file of this age belongs to nobody.
@@ -122,15 +130,7 @@ def report_unstarted(
     Called while `alone`.
     """
     reservation = store.reserve(home, utc_now(), head | {"tasks": list(tasks)})
-    results = [
-        TaskResult(
-            task=task,
-            dry_run=head["dry_run"],
-            details=new_details(task),
-        ).to_dict()
-        for task in TASKS
-        if task in tasks
-    ]
+    results = [new_result(task, dry_run=head["dry_run"]) for task in TASKS if task in tasks]
     report = compose(
         head | {"report_id": reservation.report_id},
         RunStatus.INTERRUPTED,
@@ -192,17 +192,20 @@ def _finish(home: Home, marker: Path, note: dict[str, Any]) -> Recovered:
         marker.unlink(missing_ok=True)
         return Recovered(note["run_id"], reservation.report_id, "its report was complete")
     if "report" in note:  # it ended well, but its report could not be written then
-        store.write_report(home, reservation, note["report"])
+        store.write_report(
+            home, reservation, Report.model_validate_json(json.dumps(note["report"]))
+        )
         return Recovered(note["run_id"], reservation.report_id, "its report is written now")
     results = [_told(home, reservation.report_id, task, note) for task in note["tasks"]]
-    replaced = [r.task for r in results if r.details.get("changed")]
+    replaced = [r.task for r in results if isinstance(r, ListResult) and r.changed]
     text = f"the run was killed (process {note.get('pid')}); " + (
         f"it had replaced {', '.join(replaced)}" if replaced else "it had replaced no file"
     )
     head = note | {"report_id": reservation.report_id}
-    found = [result.to_dict() for result in results]
     started_at = parse_utc(note["reserved_at"])
-    report = compose(head, RunStatus.INTERRUPTED, started_at, found, [], [f"Interrupted: {text}."])
+    report = compose(
+        head, RunStatus.INTERRUPTED, started_at, results, [], [f"Interrupted: {text}."]
+    )
     store.write_report(home, reservation, report)
     return Recovered(note["run_id"], reservation.report_id, text)
 
@@ -214,25 +217,23 @@ def _told(home: Home, report_id: str, task: str, note: dict[str, Any]) -> TaskRe
     except LockHeld:
         raise
     except Exception as error:  # noqa: BLE001 - told in the report, or no command would start again
-        result = TaskResult(task=task, dry_run=bool(note["dry_run"]), status=TaskStatus.FAILED)
+        result = new_result(task, dry_run=bool(note["dry_run"]))
+        result.status = TaskStatus.FAILED
         result.errors.append(
             f"what the killed run did could not be told ({error}). Compare the live file with the "
             "newest backup; `validate` tells whether it is sound."
         )
-        result.details = new_details(task)
         return result
 
 
 def _result(home: Home, report_id: str, task: str, note: dict[str, Any]) -> TaskResult:
     if task == MARKET_EVENTS:
         return settled_events(home, report_id, note)
-    result = TaskResult(task=task, dry_run=bool(note["dry_run"]))
-    if task == METADATA_VALIDATION:
-        result.details = new_details(task)
+    result = new_result(task, dry_run=bool(note["dry_run"]))
+    if not isinstance(result, ListResult):
         result.status = TaskStatus.FAILED
         result.errors = ["the run was killed before the validation ended"]
         return result
-    result.details = new_details(task)
     index = index_of_task(task)
     _settle(home, report_id, index, result)
     if result.status == TaskStatus.SKIPPED:
@@ -240,12 +241,12 @@ def _result(home: Home, report_id: str, task: str, note: dict[str, Any]) -> Task
         result.errors.append(
             "the run was killed before it had staged anything; nothing was replaced"
         )
-    result.started_at = result.started_at or parse_utc(note["reserved_at"])
-    result.finished_at = result.finished_at or utc_now()
+    result.begin(parse_utc(note["reserved_at"]))
+    result.end(parse_utc(result.finished_at) if result.finished_at else utc_now())
     return result
 
 
-def _settle(home: Home, report_id: str, index: Index, result: TaskResult) -> None:
+def _settle(home: Home, report_id: str, index: Index, result: ListResult) -> None:
     """Fill in what the files say of this index: staged, audited, promoted or not."""
     promoted = promotions_of(home, index, report_id)
     staged = [one for one in proposal_ids(home, index) if one == f"{report_id}_{index.key}"]
@@ -257,16 +258,16 @@ def _settle(home: Home, report_id: str, index: Index, result: TaskResult) -> Non
     result.status = TaskStatus.FAILED if promoted or staged else TaskStatus.SKIPPED
     if promoted:
         settled = finish_promotion(home, index, promoted[0], WAIT_SECONDS)
-        result.details["backup_path"] = settled.backup_path
+        result.backup_path = settled.backup_path
         if settled.changed:
             # When it was published, not when that was found out: freshness counts from here.
-            result.finished_at = parse_utc(settled.at)
+            result.finished_at = settled.at
             result.status = TaskStatus.SUCCESS
-            result.details |= {"changed": True, "output_path": settled.output_path}
+            result.changed, result.output_path = True, settled.output_path
             result.warnings += [settled.text] if settled.text else []
         else:
             result.errors.append(settled.text)
-    elif staged and result.dry_run and result.validation_status == ValidationStatus.PASSED:
+    elif staged and result.dry_run and result.validation.status == ValidationStatus.PASSED:
         result.status = TaskStatus.SUCCESS
     elif staged:
         result.errors.append(

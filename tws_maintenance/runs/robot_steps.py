@@ -11,8 +11,8 @@ from tws_maintenance.market_events import robot_service as service
 from tws_maintenance.market_events.model import Window
 from tws_maintenance.market_events.robot_events import write_look
 from tws_maintenance.market_events.scope import Scope
-from tws_maintenance.reports.record import TaskResult
 from tws_maintenance.reports.robot_events import describe_look, describe_refresh
+from tws_maintenance.reports.schema import EventsResult
 from tws_maintenance.robot.client import RobotClient
 
 
@@ -27,7 +27,7 @@ class RobotEvents:
         self._client = RobotClient(settings)
         self._said: list[str] = []
 
-    def stage(self, result: TaskResult, mark: RunContext) -> str:
+    def stage(self, result: EventsResult, mark: RunContext) -> str:
         """Look at what the robot has, write it down for the audit and return the proposal's id.
 
         Raises:
@@ -37,7 +37,7 @@ class RobotEvents:
         self._said = describe_look(result, found, self._scope, self._settings.url)
         return self._staged(result, found, mark, before_count=len(found.ours))
 
-    def apply(self, result: TaskResult, mark: RunContext) -> str:
+    def apply(self, result: EventsResult, mark: RunContext) -> str:
         """Have the robot refresh and stage what it has then, for the audit to judge.
 
         Raises:
@@ -51,11 +51,8 @@ class RobotEvents:
         return self._staged(result, done.after, mark, before_count=len(done.before.ours))
 
     def _staged(
-        self, result: TaskResult, found: service.Look, mark: RunContext, *, before_count: int
+        self, result: EventsResult, found: service.Look, mark: RunContext, *, before_count: int
     ) -> str:
         proposal = write_look(self._home, found, mark, before_count=before_count)
-        result.details |= {
-            "proposal_id": proposal.proposal_id,
-            "proposal_sha256": proposal.sha256,
-        }
+        result.proposal_id, result.proposal_sha256 = proposal.proposal_id, proposal.sha256
         return proposal.proposal_id

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tws_maintenance.config.indices import DEFAULT_DAYS
-from tws_maintenance.reports.record import EntryPoint
+from tws_maintenance.reports.schema import EntryPoint
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from tws_maintenance.config.indices import INDICES
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.core.errors import TwsMaintenanceError
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.reports.record import EntryPoint
+from tws_maintenance.reports.schema import EntryPoint
 from tws_maintenance.reports.verification import verify_chain
 from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
 from tws_maintenance.runs.recorder import RunRequest, StepFailed
@@ -64,7 +64,7 @@ def applied(home: Home, settings: Settings, run_id: str) -> Attempt:
         run.close({}, problem)
     except OSError as error:
         raised = str(error)
-    return Attempt(run.report, raised)
+    return Attempt(run.report.to_dict() if run.report else None, raised)
 
 
 def test_wherever_the_space_runs_out_the_list_is_whole_and_the_next_run_completes(

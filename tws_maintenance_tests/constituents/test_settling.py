@@ -17,7 +17,7 @@ from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.constituents.publishing import Settled, read_intent
 from tws_maintenance.core.errors import ProposalUsed
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.reports.record import EntryPoint
+from tws_maintenance.reports.schema import EntryPoint
 from tws_maintenance.reports.store import read_report, reserve
 from tws_maintenance.runs.recorder import RunRequest
 from tws_maintenance.runs.recovery import clear_temporary_files, recover
@@ -206,7 +206,7 @@ def test_the_report_says_that_the_killed_run_replaced_the_list(
     (recovered,) = recover(home)
 
     assert recovered.text.endswith("it had replaced sti_constituents")
-    result = result_of(read_report(home, run.report_id), STI.task)
+    result = result_of(read_report(home, run.report_id).to_dict(), STI.task)
     assert (result["status"], result["changed"], result["errors"]) == ("success", True, [])
     told = f"the run replaced {NAME}, which somebody changed since"
     assert (told in result["warnings"]) is is_edited

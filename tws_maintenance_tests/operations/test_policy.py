@@ -15,7 +15,7 @@ from tws_maintenance.market_events.providers import closures
 from tws_maintenance.market_events.providers.closures import Closure
 from tws_maintenance.operations.policy import Decision, Situation, decide
 from tws_maintenance.reports.catalog import ReportCatalog
-from tws_maintenance.reports.record import TaskStatus
+from tws_maintenance.reports.schema import TaskStatus
 from tws_maintenance_tests.constituents.bench import configure, with_one, with_strangers
 from tws_maintenance_tests.unattended import applied, dry_run, ended, refreshed, synced
 

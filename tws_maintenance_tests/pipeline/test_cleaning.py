@@ -29,7 +29,6 @@ from tws_maintenance.pipeline.run_history import audits, refreshes, run_view, ru
 from tws_maintenance.pipeline.tags import HOME_TAG, HOST_TAG, PROCESS_TAG, host_id
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.status import overview
-from tws_maintenance.reports.store import is_refresh
 from tws_maintenance.runs.run_spec import RunSpec
 from tws_maintenance_tests.constituents.bench import configure
 from tws_maintenance_tests.disks import mounted
@@ -111,7 +110,7 @@ def test_after_a_clean_up_all_pages_still_know_what_they_knew(
         newest = instance.get_latest_materialization_event(names.live_key(STI))
         return (
             overview(entered, settings, at, shelf),
-            refreshes(instance, is_refresh),
+            refreshes(instance),
             audits(instance),
             newest and newest.run_id,
         )

@@ -27,7 +27,7 @@ from tws_maintenance.pipeline.launching import launch
 from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.run_process import hand_over, start_process
 from tws_maintenance.pipeline.tags import REPORT_ID_TAG
-from tws_maintenance.reports.record import EntryPoint
+from tws_maintenance.reports.schema import EntryPoint
 from tws_maintenance.reports.store import note_of, reservations, reserve
 from tws_maintenance.reports.verification import verify_chain
 from tws_maintenance.runs.recorder import RunRequest

@@ -21,7 +21,7 @@ from tws_maintenance.pipeline.tags import (
     plan_of,
     report_config,
 )
-from tws_maintenance.reports.record import EntryPoint
+from tws_maintenance.reports.schema import EntryPoint
 from tws_maintenance.runs.run_spec import RunSpec
 from tws_maintenance_tests.support import reports_of
 

@@ -15,7 +15,7 @@ from tws_maintenance.core.digest import sha256
 from tws_maintenance.reports.chain import KEY, append
 from tws_maintenance.reports.store import report_path
 from tws_maintenance_tests.dying import deaths
-from tws_maintenance_tests.reports.shelf import AT, filed, result
+from tws_maintenance_tests.reports.shelf import AT, filed, report, result, whole
 from tws_maintenance_tests.support import TIMEOUT_SECONDS
 
 WRITER = """
@@ -133,7 +133,7 @@ def test_a_writer_that_is_killed_at_any_point_never_splits_the_chain(
     filed(home, result())
     left = deaths("kill", "report", home, tmp_path / "deaths", "maintenance_20261122_190000")
     for one in left:
-        value = {"report_id": "maintenance_20261122_200000", "finished_at": "2026-11-22T20:00:00Z"}
-        append(one, one.reports / "20261122_200000.json", value)
+        value = report(report_id="maintenance_20261122_200000", finished_at="2026-11-22T20:00:00Z")
+        append(one, one.reports / "20261122_200000.json", whole(value))
     assert [is_unbroken(one) for one in left] == [True] * len(left)
     assert {len(links(one)[1]) for one in left} == {2, 3}

@@ -6,7 +6,7 @@ import pytest
 
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.reports.markdown import render, verdict
-from tws_maintenance_tests.reports.shelf import report, result
+from tws_maintenance_tests.reports.shelf import report, result, whole
 
 HOSTILE = "<img src=x onerror=alert(1)> | **bold** [link](http://evil) `code`"
 CHANGES = {
@@ -25,8 +25,12 @@ KEPT = "data/backups/constituents/20261122_183000/sti_constituents.csv"
 NOTHING_TO_DO = "Nothing to change: the files were up to date."
 
 
+def render_of(value: dict[str, Any]) -> str:
+    return render(whole(value))
+
+
 def lines(value: dict[str, Any]) -> list[str]:
-    return render(value).splitlines()
+    return render(whole(value)).splitlines()
 
 
 def test_the_first_line_is_the_verdict() -> None:
@@ -55,19 +59,19 @@ def test_the_first_line_is_the_verdict() -> None:
             "Apply interrupted. No file was replaced.",
         ),
         (
-            report({"task": "metadata_validation", "status": "failed"}, status="failed"),
+            report(result("metadata_validation", status="failed"), status="failed"),
             "Validation failed. Failed: metadata validation.",
         ),
     ],
 )
 def test_the_verdict_tells_what_became_of_the_files(value: dict[str, Any], expected: str) -> None:
-    assert verdict(value) == expected
+    assert verdict(whole(value)) == expected
 
 
 @pytest.mark.parametrize("status", ["failed", "partial_failure", "interrupted"])
 @pytest.mark.parametrize("task", ["success", "failed", "skipped"])
 def test_a_run_that_did_not_complete_never_reads_like_nothing_to_do(status: str, task: str) -> None:
-    text = render(report(result(status=task), status=status))
+    text = render(whole(report(result(status=task), status=status)))
     assert NOTHING_TO_DO not in text
     assert status.split("_", maxsplit=1)[0][:4] in text.splitlines()[0]
 
@@ -88,13 +92,13 @@ def test_whom_the_changes_concern_is_one_line_where_there_is_anybody() -> None:
     told = lines(report(result(changes=CHANGES, impact=impact)))
     (line,) = [line for line in told if "concerns" in line]
     assert line.startswith("- **concerns:** positions FROM.SI, OLD.SI; strategies &lt;img")
-    assert "**concerns:**" not in render(report(result(changes=CHANGES)))
+    assert "**concerns:**" not in render(whole(report(result(changes=CHANGES))))
 
 
 def test_a_first_list_is_not_told_member_by_member() -> None:
     added = [{"symbol": one.ticker, "security": one.name} for one in companies("sti")]
     changes = {"added": added, "removed": [], "renamed": [], "updated": []}
-    text = render(report(result(before_count=None, changes=changes)))
+    text = render(whole(report(result(before_count=None, changes=changes))))
     assert "- **new list:** 30 members; there was no file before" in text
     assert "| STI | nothing to change | not run | none | 30 | 30 | 0 | 0 | 0 |" in text
     assert "Amber Lane" not in text
@@ -133,11 +137,11 @@ def test_errors_stand_before_warnings_and_those_of_the_run_for_themselves() -> N
         "- **warning:** older",
     ]
     assert told[told.index("## The run itself") :][2] == "- **error:** the disk is full"
-    assert render(value).count("the source is gone") == 1
+    assert render(whole(value)).count("the source is gone") == 1
 
 
 def test_where_it_came_from_and_went_to_is_told() -> None:
-    text = render(
+    text = render_of(
         report(
             result(
                 source="http://127.0.0.1/wiki/sti",
@@ -200,7 +204,7 @@ def test_foreign_text_is_never_markup_wherever_it_stands() -> None:
     )
     unknown = result(HOSTILE, status="skipped")
     value = report(one, unknown, actor=HOSTILE, reason=HOSTILE, errors=[HOSTILE, "x: " + HOSTILE])
-    text = render(value)
+    text = render(whole(value))
     assert "<img" not in text
     assert "&lt;img src=x" in text
     assert "**bold**" not in text

@@ -36,7 +36,7 @@ from tws_maintenance_tests.constituents.bench import (
     with_one,
     with_strangers,
 )
-from tws_maintenance_tests.reports.shelf import report, result
+from tws_maintenance_tests.reports.shelf import report, result, whole
 from tws_maintenance_tests.support import write_live
 
 EXPIRES_AT = "2026-11-23T18:30:00.000Z"
@@ -57,7 +57,7 @@ def reported(*found: Proposal, **changed: Any) -> dict[str, Any]:
 
 
 def asked(home: Home, told: dict[str, Any], *, hours: float = 0) -> Readiness:
-    return readiness(home, load_settings(home), told, AT + timedelta(hours=hours))
+    return readiness(home, load_settings(home), whole(told), AT + timedelta(hours=hours))
 
 
 def only(home: Home, told: dict[str, Any], *, hours: float = 0) -> ListReadiness:
@@ -208,7 +208,6 @@ def test_what_is_not_what_the_report_shows_is_not_offered(home: Home, waiting: P
         ("maintenance_20261122_190000_sti", "No list was staged: There is no readable proposal"),
         ("maintenance_20261122_183000_hsi", "is not the id of a proposal of STI"),
         ("../../../etc", "is not the id of a proposal of STI"),
-        (7, "is not the id of a proposal of STI"),
     ],
 )
 def test_a_report_that_names_no_proposal_of_the_list_is_told(
@@ -247,9 +246,9 @@ def test_a_record_that_somebody_edited_is_rejected(
 
 
 @pytest.mark.parametrize("results", [None, 3, {}, ["sti_constituents"], [{}], [{"task": []}]])
-def test_a_report_without_readable_results_offers_nothing(home: Home, results: object) -> None:
-    found = asked(home, report(dry_run=True) | {"results": results})
-    assert (found.lists, found.can_apply) == ((), False)
+def test_a_report_without_readable_results_is_damaged_and_offers_nothing(results: object) -> None:
+    with pytest.raises(ValueError, match=r"^results"):
+        whole(report(dry_run=True) | {"results": results})
 
 
 def test_the_newest_proposal_is_told_with_what_became_of_it(home: Home, waiting: Proposal) -> None:

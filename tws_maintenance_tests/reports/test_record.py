@@ -6,9 +6,11 @@ from datetime import timedelta
 import pytest
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.reports.record import TaskResult, constituents_details, run_status
+from tws_maintenance.reports.finalize import conclude
+from tws_maintenance.reports.schema import ListResult, TaskStatus, new_result, run_status
 from tws_maintenance.reports.store import report_path
-from tws_maintenance_tests.reports.shelf import AT, filed, result
+from tws_maintenance_tests.reports.shelf import AT, filed
+from tws_maintenance_tests.reports.shelf import result as finished
 
 COMMON_KEYS = (
     "task, status, dry_run, source, started_at, finished_at, duration_seconds, before_count, "
@@ -25,7 +27,7 @@ REPORT_KEYS = (
 
 
 def test_a_result_has_the_common_keys_first_then_those_of_its_task() -> None:
-    value = TaskResult("sti_constituents", dry_run=True, details=constituents_details()).to_dict()
+    value = new_result("sti_constituents", dry_run=True).to_dict()
     keys = [*COMMON_KEYS.split(", "), *CONSTITUENTS_KEYS.split(", ")]
     assert list(value)[: len(keys)] == keys
     assert list(value["validation"]) == ["status", "warnings", "errors"]
@@ -34,7 +36,7 @@ def test_a_result_has_the_common_keys_first_then_those_of_its_task() -> None:
 
 
 def test_a_result_that_never_started_says_so_in_every_key() -> None:
-    value = TaskResult("sti_constituents", dry_run=True, details=constituents_details()).to_dict()
+    value = new_result("sti_constituents", dry_run=True).to_dict()
     assert (value["status"], value["validation"]["status"]) == ("skipped", "not_run")
     for key in ("source", "started_at", "finished_at", "duration_seconds", "before_count"):
         assert value[key] is None
@@ -43,27 +45,34 @@ def test_a_result_that_never_started_says_so_in_every_key() -> None:
     assert (value["added"], value["warnings"], value["changed"]) == ([], [], False)
 
 
-def test_symbols_are_sorted_times_are_utc_and_durations_seconds() -> None:
-    done = TaskResult("sti_constituents", dry_run=False, added=["Z", "A"], removed=["C", "B"])
-    done.started_at = AT
+def test_times_are_utc_and_durations_seconds() -> None:
+    done = new_result("sti_constituents", dry_run=False)
+    done.begin(AT)
     assert done.to_dict()["duration_seconds"] is None
-    done.finished_at = AT + timedelta(milliseconds=1250)
+    done.end(AT + timedelta(milliseconds=1250))
     value = done.to_dict()
-    assert (value["added"], value["removed"]) == (["A", "Z"], ["B", "C"])
     assert value["started_at"] == "2026-11-22T18:30:00.000Z"
     assert value["finished_at"] == "2026-11-22T18:30:01.250Z"
     assert value["duration_seconds"] == 1.25
 
 
+def test_a_settled_result_has_its_symbols_sorted() -> None:
+    done = new_result("sti_constituents", dry_run=False)
+    done.added, done.removed = ["Z", "A"], ["C", "B"]
+    conclude(done, is_interrupted=False)
+    assert (done.added, done.removed) == (["A", "Z"], ["B", "C"])
+
+
 def test_two_results_share_nothing() -> None:
-    one, other = constituents_details(), constituents_details()
-    one["changes"]["added"].append("x")
-    one["impact"]["positions"].append("x")
-    assert other == constituents_details()
+    one, other = (ListResult(task="sti_constituents", dry_run=True) for _ in range(2))
+    one.warnings.append("x")
+    one.impact["positions"] = ["x"]
+    one.validation.errors.append("x")
+    assert other == new_result("sti_constituents", dry_run=True)
 
 
 def test_a_report_on_disk_has_its_keys_in_their_order(home: Home) -> None:
-    report_id = filed(home, result())
+    report_id = filed(home, finished())
     value = json.loads(report_path(home, report_id).read_text())
     assert list(value) == REPORT_KEYS.split(", ")
     assert value["report_id"] == report_id
@@ -91,4 +100,7 @@ def test_a_report_on_disk_has_its_keys_in_their_order(home: Home) -> None:
 def test_a_run_is_what_its_tasks_came_to(
     tasks: list[str], errors: list[str], expected: str
 ) -> None:
-    assert run_status([{"status": one} for one in tasks], errors) == expected
+    results = [new_result("sti_constituents", dry_run=True) for _ in tasks]
+    for result, status in zip(results, tasks, strict=True):
+        result.status = TaskStatus(status)
+    assert run_status(results, errors) == expected

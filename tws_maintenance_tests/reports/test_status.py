@@ -221,7 +221,10 @@ def test_events_are_told_with_the_counts_of_the_last_sync(home: Home) -> None:
         "stale": 6,
         "errors": 0,
     }
-    assert (events["needs_refresh"], events["providers"]) == (False, [yahoo, yahoo])
+    assert (events["needs_refresh"], [one["provider"] for one in events["providers"]]) == (
+        False,
+        ["yahoo", "yahoo"],
+    )
 
 
 def test_a_sync_that_failed_in_part_needs_attention_and_is_no_refresh(home: Home) -> None:

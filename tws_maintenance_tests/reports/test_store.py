@@ -20,8 +20,8 @@ from tws_maintenance.reports.store import (
     reserve,
     write_report,
 )
-from tws_maintenance.reports.summary import ReportSummary, read_entry
-from tws_maintenance_tests.reports.shelf import AT, filed, report, result
+from tws_maintenance.reports.summary import ReportSummary, read_summary
+from tws_maintenance_tests.reports.shelf import AT, filed, report, result, whole
 from tws_maintenance_tests.support import TIMEOUT_SECONDS
 
 RESERVER = """
@@ -105,7 +105,7 @@ def test_a_report_that_cannot_be_written_leaves_nothing_half_done(home: Home) ->
     home.locks.parent.mkdir()
     home.locks.write_text("a file where a folder is needed")
     with pytest.raises(OSError, match="File exists"):
-        write_report(home, reservation, report(result()))
+        write_report(home, reservation, whole(report(result())))
     assert [path.name for path in home.reports.iterdir()] == [reservation.marker.name]
 
 
@@ -144,7 +144,7 @@ def test_reports_are_listed_newest_first_and_numbers_count_as_numbers(home: Home
         "maintenance_20261122_183000_10",
     ]
     assert ids[-1] == "maintenance_20261122_183000"
-    assert next(newest_reports(home))["report_id"] == ids[0]
+    assert next(newest_reports(home)).report_id == ids[0]
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"\xff\xff", b"{}", b'{"warnings": 3}'])
@@ -165,7 +165,7 @@ def test_a_damaged_report_is_listed_as_damaged(home: Home, damage: bytes) -> Non
 
 
 def listed(home: Home, report_id: str) -> ReportSummary:
-    return read_entry(report_path(home, report_id), report_id)
+    return read_summary(report_path(home, report_id), report_id)
 
 
 def refreshed(home: Home) -> dict[str, tuple[str, str | None]]:
@@ -205,7 +205,8 @@ def test_a_report_of_an_older_form_is_listed_last_and_chokes_nothing(
     assert report_ids(home) == [ours, "maintenance_zzz"]
     line = listed(home, "maintenance_zzz")
     assert (line.damaged, line.status, line.run_id) == (False, "ok", None)
-    assert read_report(home, "maintenance_zzz") == value
+    with pytest.raises(ValueError, match="report_id: Field required"):
+        read_report(home, "maintenance_zzz")
     assert refreshed(home) == {"sti_constituents": ("2026-11-22T18:30:00.000Z", None)}
 
 

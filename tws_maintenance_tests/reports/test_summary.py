@@ -10,7 +10,7 @@ import pytest
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.reports.store import report_path
-from tws_maintenance.reports.summary import ReportSummary, read_entry
+from tws_maintenance.reports.summary import ReportSummary, read_summary
 from tws_maintenance_tests.reports.shelf import filed, report, result
 
 STI, OURS = "sti_constituents", "maintenance_20261122_183000"
@@ -37,12 +37,12 @@ def entry_of(home: Home, report_id: str, content: bytes) -> ReportSummary:
     home.reports.mkdir(parents=True)
     path = report_path(home, report_id)
     path.write_bytes(content)
-    return read_entry(path, report_id)
+    return read_summary(path, report_id)
 
 
 def test_a_report_as_a_run_writes_it_is_not_damaged(home: Home) -> None:
     written = filed(home, result(STI), result("market_events"), result("metadata_validation"))
-    found = read_entry(report_path(home, written), written)
+    found = read_summary(report_path(home, written), written)
     assert (found.damaged, found.status, len(found.results)) == (False, "completed", 3)
 
 
@@ -81,7 +81,7 @@ def as_a_link_to_nothing(path: Path) -> None:
 @pytest.mark.parametrize("made", [as_a_folder, as_a_pipe, as_a_link_to_nothing])
 def test_what_is_no_file_at_all_is_damaged(tmp_path: Path, made: Callable[[Path], None]) -> None:
     made(tmp_path / "20261122_183000.json")
-    found = read_entry(tmp_path / "20261122_183000.json", OURS)
+    found = read_summary(tmp_path / "20261122_183000.json", OURS)
     assert found == ReportSummary(OURS, damaged=True)
 
 

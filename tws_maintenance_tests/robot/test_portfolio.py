@@ -8,8 +8,8 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import RobotSettings, Settings
 from tws_maintenance.constituents.diff import Changes, Member
 from tws_maintenance.market_events.scope import resolve
-from tws_maintenance.reports.record import TaskResult, constituents_details
 from tws_maintenance.reports.results import describe_impact
+from tws_maintenance.reports.schema import ListResult
 from tws_maintenance.robot import portfolio
 from tws_maintenance.robot.portfolio import (
     Portfolio,
@@ -23,8 +23,8 @@ from tws_maintenance_tests.robot.stand_in import StandInRobot, position
 GONE = Changes(removed=(Member("AAPL", "Apple Inc."),))
 
 
-def result_of(portfolio: Portfolio | None, home: Home, changes: Changes) -> TaskResult:
-    result = TaskResult(task="sp500_constituents", dry_run=True, details=constituents_details())
+def result_of(portfolio: Portfolio | None, home: Home, changes: Changes) -> ListResult:
+    result = ListResult(task="sp500_constituents", dry_run=True)
     describe_impact(result, changes, resolve(home, Settings(), portfolio=portfolio))
     return result
 
@@ -68,7 +68,7 @@ def test_the_symbols_of_the_robot_are_in_the_scope_by_yahoos_names(home: Home) -
 
 def test_a_member_that_leaves_and_is_held_is_a_warning(home: Home) -> None:
     result = result_of(Portfolio(("AAPL",), ("AAPL",)), home, GONE)
-    assert result.details["impact"] == {
+    assert result.impact == {
         "positions": ["AAPL"],
         "strategies": ["AAPL"],
         "watchlist": [],
@@ -80,7 +80,7 @@ def test_a_member_that_leaves_and_is_held_is_a_warning(home: Home) -> None:
 
 def test_an_impact_that_is_not_known_is_null_and_said_loudly(home: Home) -> None:
     result = result_of(Portfolio(problem="The robot is down."), home, GONE)
-    assert result.details["impact"] == {"positions": None, "strategies": None, "watchlist": []}
+    assert result.impact == {"positions": None, "strategies": None, "watchlist": []}
     assert "The robot is down." in result.warnings[0]
 
 

@@ -22,8 +22,8 @@ from tws_maintenance.market_events.robot_events import write_look
 from tws_maintenance.market_events.robot_service import Look
 from tws_maintenance.market_events.scope import Scope
 from tws_maintenance.market_events.upcoming import upcoming
-from tws_maintenance.reports.record import TaskResult, events_details
 from tws_maintenance.reports.robot_events import describe_look
+from tws_maintenance.reports.schema import EventsResult
 from tws_maintenance.robot.answers import SyncLog, Upcoming
 from tws_maintenance.robot.client import RobotClient
 from tws_maintenance_tests.robot.stand_in import ENRICHMENT, FED, HOLIDAYS, StandInRobot
@@ -64,18 +64,19 @@ def test_every_event_is_read_on_its_day(found: Look) -> None:
 
 
 def test_its_own_types_are_counted_and_each_provider_is_told_once(found: Look) -> None:
-    result = TaskResult(task=MARKET_EVENTS, dry_run=True, details=events_details())
+    result = EventsResult(task=MARKET_EVENTS, dry_run=True)
     said = describe_look(result, found, Scope(), "http://127.0.0.1:5000")
     assert result.errors == []
     assert (result.before_count, result.after_count) == (4, 4)
-    own = result.details["robots_own"]
-    assert (own["count"], own["types"]) == (4, OWN)
-    assert {one["change"] for one in own["events"]} == {"unchanged"}
-    providers = {one["provider"]: one for one in result.details["providers"]}
+    own = result.robots_own
+    assert own is not None
+    assert (own.count, own.types) == (4, OWN)
+    assert {one.change for one in own.events} == {"unchanged"}
+    providers = {one.provider: one for one in result.providers}
     assert sorted(providers) == sorted([FED, HOLIDAYS, *ENRICHMENT])
-    assert len(result.details["providers"]) == len(providers)
-    assert {one["status"] for one in providers.values()} == {"success"}
-    counts = {name: (one["fetched"], one["unchanged"]) for name, one in providers.items()}
+    assert len(result.providers) == len(providers)
+    assert {one.status for one in providers.values()} == {"success"}
+    counts = {name: (one.fetched, one.unchanged) for name, one in providers.items()}
     assert {name: both for name, both in counts.items() if any(both)} == {
         HOLIDAYS: (4, 4),
         "macro-calendar": (4, 4),

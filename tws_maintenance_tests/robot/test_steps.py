@@ -13,7 +13,7 @@ from tws_maintenance.market_events.scope import Scope
 from tws_maintenance.reports.event_words import event_lines, failed_providers
 from tws_maintenance.reports.events import settle_providers
 from tws_maintenance.reports.finalize import conclude
-from tws_maintenance.reports.record import TaskResult, TaskStatus, events_details
+from tws_maintenance.reports.schema import EventsResult, TaskStatus
 from tws_maintenance.robot.client import RobotClient
 from tws_maintenance.runs.robot_steps import RobotEvents
 from tws_maintenance_tests.robot.stand_in import (
@@ -38,11 +38,11 @@ def window() -> Window:
     return Window(utc_now(), 28)
 
 
-def result() -> TaskResult:
-    return TaskResult(task=MARKET_EVENTS, dry_run=False, details=events_details())
+def result() -> EventsResult:
+    return EventsResult(task=MARKET_EVENTS, dry_run=False)
 
 
-def applied(robot: StandInRobot, told: RobotSettings, home: Home) -> TaskResult:
+def applied(robot: StandInRobot, told: RobotSettings, home: Home) -> EventsResult:
     """Return the result of a look and a refresh, as a run fills it in."""
     found = result()
     mark = RunContext("maintenance_20261122_183000", "run", utc_now())
@@ -64,11 +64,8 @@ def test_each_provider_is_told_once_and_its_own_types_are_listed_and_no_error(
     minutes = event("FED_MINUTES", 9, source=FED)  # of a source that is another provider's name
     robot.provider("macro-calendar").events.append(minutes)
     found = applied(robot, told, home)
-    rows = {
-        one["provider"]: (one["event_type"], one["fetched"], one["new"])
-        for one in found.details["providers"]
-    }
-    assert [one["provider"] for one in found.details["providers"]] == list(rows)
+    rows = {one.provider: (one.event_type, one.fetched, one.new) for one in found.providers}
+    assert [one.provider for one in found.providers] == list(rows)
     assert rows == {
         YAHOO: ("EARNINGS,DIVIDEND", 2, 2),
         FED: ("FOMC", 1, 1),
@@ -76,22 +73,23 @@ def test_each_provider_is_told_once_and_its_own_types_are_listed_and_no_error(
         **{name: (types, 0, 0) for name, types in ENRICHMENT.items()},
         "macro-calendar": (ENRICHMENT["macro-calendar"], 3, 3),
     }
-    assert [one["event_type"] for one in found.details["diff"]["new"]] == [
+    assert [one.event_type for one in found.diff.new] == [
         *("EARNINGS", "DIVIDEND", "FOMC", "MARKET_EARLY_CLOSE", "MARKET_HOLIDAY"),
     ]
     assert (found.before_count, found.after_count) == (0, 5)
-    own = found.details["robots_own"]
-    assert (own["count"], own["types"]) == (
+    own = found.robots_own
+    assert own is not None
+    assert (own.count, own.types) == (
         3,
         {"CPI_RELEASE": 1, "FED_MINUTES": 1, "JOBS_REPORT": 1},
     )
-    assert [(one["event_type"], one["change"]) for one in own["events"]] == [
+    assert [(one.event_type, one.change) for one in own.events] == [
         ("JOBS_REPORT", "new"),
         ("FED_MINUTES", "new"),
         ("CPI_RELEASE", "new"),
     ]
     assert (found.errors, found.warnings) == ([], [])
-    lines = list(event_lines(found.to_dict()))
+    lines = list(event_lines(found))
     assert (
         "- **also stored:** 3 of types that only the robot keeps "
         "(CPI release 1, Fed minutes 1, jobs report 1)"
@@ -108,7 +106,7 @@ def test_a_provider_of_its_own_types_that_failed_is_a_warning(
     assert warning == (
         "sec-edgar (SEC_8K, SEC_10Q, SEC_10K, SEC_S3, SEC_FORM4) is logged as failed: HTTP 503"
     )
-    assert failed_providers(found.to_dict()) == []
+    assert failed_providers(found) == []
 
 
 def test_the_look_says_that_nothing_was_fetched_where_something_must_be(
@@ -147,7 +145,7 @@ def test_an_event_of_an_unknown_form_is_a_warning_of_dry_run_and_apply(
     RobotEvents(home, told, Scope(), window()).stage(
         look, RunContext("maintenance_20261122_183000", "run", utc_now())
     )
-    assert [one["symbol"] for one in look.details["diff"]["unchanged"]] == ["AAPL"]
+    assert [one.symbol for one in look.diff.unchanged] == ["AAPL"]
     assert any("1 of the robot's 2 events is in a form" in text for text in look.warnings)
     done = applied(robot, told, home)
     (warning,) = done.warnings
@@ -171,4 +169,4 @@ def test_what_failed_before_and_what_the_robot_did_meanwhile_is_not_of_this_refr
     steps.apply(found, mark)
     assert not [text for text in found.warnings if "logged as failed" in text]
     assert not [text for text in found.warnings if "cannot preview" in text]
-    assert [one["status"] for one in found.details["providers"]] == ["success"] * 7
+    assert [one.status for one in found.providers] == ["success"] * 7

@@ -7,6 +7,7 @@ import pytest
 from tws_maintenance.audit.receipt import Receipt, write_receipt
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import load_settings
+from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.errors import StoreError
 from tws_maintenance.market_events.model import PROVIDERS
 from tws_maintenance.market_events.store.event_store import EventStore, SyncLog
@@ -75,7 +76,7 @@ def test_killed_between_two_providers(home: Home) -> None:
 def test_killed_after_all_were_stored_it_is_as_they_said(home: Home) -> None:
     log(home, "maintenance_1", *PROVIDERS)
     done = settled_events(home, "maintenance_1", NOTE)
-    assert (done.status, done.finished_at, done.errors) == ("success", AT, [])
+    assert (done.status, done.finished_at, done.errors) == ("success", utc_text(AT), [])
     log(home, "maintenance_2", *list(PROVIDERS)[1:])
     log(home, "maintenance_2", "yahoo", error="rate limited")
     partial = settled_events(home, "maintenance_2", NOTE)
@@ -95,7 +96,7 @@ def test_a_killed_look_had_nothing_to_store(home: Home) -> None:
     home.proposal(receipt.proposal_id).mkdir(parents=True)
     write_receipt(home, receipt)
     whole = settled_events(home, "maintenance_1", note)
-    assert (whole.status, whole.errors, whole.validation_status) == ("success", [], "passed")
+    assert (whole.status, whole.errors, whole.validation.status) == ("success", [], "passed")
 
 
 def test_a_store_that_cannot_be_read_is_told_and_other_commands_go_on(home: Home) -> None:

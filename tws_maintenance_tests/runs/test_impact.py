@@ -12,10 +12,10 @@ from tws_maintenance.config.settings import load_settings
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.pages import Company, companies
 from tws_maintenance.market_events.watchlist import add
-from tws_maintenance.reports.record import EntryPoint
+from tws_maintenance.reports.schema import EntryPoint
 from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
 from tws_maintenance.runs.recorder import RunRequest, StepFailed
-from tws_maintenance_tests.reports.shelf import report, result
+from tws_maintenance_tests.reports.shelf import report, result, whole
 from tws_maintenance_tests.support import result_of, write_live
 
 # `settings` points the environment to the pages that `server` serves.
@@ -64,9 +64,9 @@ def looked(home: Home, toml: str, *, dry_run: bool = True, report_id: str = "") 
             run.audit(STI)
     run.close({})
     assert run.report is not None
-    told = result_of(run.report, STI.task)
+    told = result_of(run.report.to_dict(), STI.task)
     assert told["status"] == "success", told["errors"]
-    return told | {"report_id": run.report["report_id"]}
+    return told | {"report_id": run.report.report_id}
 
 
 def of_impact(told: dict[str, Any]) -> list[str]:
@@ -157,9 +157,11 @@ def test_the_command_line_names_whom_it_concerns_and_nobody_where_there_is_nobod
     home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:
     watched = [f"A{number:02}.SI" for number in range(14)]
-    print_report(home, report(result(impact=NOBODY | {"positions": ["Z"], "watchlist": watched})))
+    print_report(
+        home, whole(report(result(impact=NOBODY | {"positions": ["Z"], "watchlist": watched})))
+    )
     told = capsys.readouterr().out.splitlines()
     assert "  concerns positions: Z" in told
     assert f"  concerns watchlist: {', '.join(watched[:12])} and 2 more, all in the report" in told
-    print_report(home, report(result()))
+    print_report(home, whole(report(result())))
     assert "concerns" not in capsys.readouterr().out

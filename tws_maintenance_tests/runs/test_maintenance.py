@@ -18,7 +18,7 @@ from tws_maintenance.core.errors import TwsMaintenanceError
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.market_events.providers.worker import EventsWorker
-from tws_maintenance.reports.record import EntryPoint
+from tws_maintenance.reports.schema import EntryPoint
 from tws_maintenance.reports.store import note_of, reservations
 from tws_maintenance.runs.maintenance import HeadStart, MaintenanceRun, head_start
 from tws_maintenance.runs.recorder import RunRecorder, RunRequest, StepFailed
@@ -78,7 +78,7 @@ def carried_out(run: MaintenanceRun) -> dict[str, Any]:
         ended_by = error
     run.close({}, ended_by)
     assert run.report is not None
-    return run.report
+    return run.report.to_dict()
 
 
 def statuses(report: dict[str, Any]) -> list[str]:
@@ -243,9 +243,9 @@ def test_a_run_that_is_cancelled_between_its_steps_is_interrupted_too(
     assert run.audit(SP500).has_passed
     run.close({}, KeyboardInterrupt())
     assert run.report is not None
-    assert run.report["status"] == "interrupted"
-    assert statuses(run.report) == ["failed", "skipped", "skipped"]
-    assert result_of(run.report, SP500.task)["errors"] == [
+    assert run.report.to_dict()["status"] == "interrupted"
+    assert statuses(run.report.to_dict()) == ["failed", "skipped", "skipped"]
+    assert result_of(run.report.to_dict(), SP500.task)["errors"] == [
         "the run was interrupted before this task was done"
     ]
     assert live_bytes(home) == {"sp500": None, "sti": None, "hsi": None}
@@ -340,8 +340,11 @@ def test_a_task_that_nobody_worked_on_was_skipped_and_the_others_completed(
     work_on(run, STI)
     run.close({})
     assert run.report is not None
-    assert (run.report["status"], statuses(run.report)) == ("completed", ["success", "skipped"])
-    hsi = result_of(run.report, "hsi_constituents")
+    assert (run.report.to_dict()["status"], statuses(run.report.to_dict())) == (
+        "completed",
+        ["success", "skipped"],
+    )
+    hsi = result_of(run.report.to_dict(), "hsi_constituents")
     assert (hsi["started_at"], hsi["duration_seconds"]) == (None, None)
 
 
@@ -362,7 +365,7 @@ def promoted_alone(home: Home, settings: Settings, index: Index) -> dict[str, An
         run.promote(index)
     run.close({})
     assert run.report is not None
-    return result_of(run.report, index.task)
+    return result_of(run.report.to_dict(), index.task)
 
 
 def test_the_live_list_alone_is_the_newest_proposal(
@@ -446,7 +449,10 @@ def test_an_audit_that_crashes_promotes_nothing_and_is_told_as_a_fault(
         run.promote(STI)
     run.close({})
     assert run.report is not None
-    assert (run.report["status"], statuses(run.report)) == ("failed", ["failed"])
+    assert (run.report.to_dict()["status"], statuses(run.report.to_dict())) == (
+        "failed",
+        ["failed"],
+    )
     assert live_bytes(home)["sti"] is None
 
 
@@ -458,9 +464,14 @@ def test_what_only_dagster_knows_of_a_failure_is_in_the_report_too(
     work_on(run, STI)
     run.close({"hsi_constituents": "the step never came up", "some_step": "it broke"})
     assert run.report is not None
-    assert run.report["status"] == "partial_failure"
-    assert result_of(run.report, "hsi_constituents")["errors"] == ["the step never came up"]
-    assert run.report["errors"] == ["it broke", "hsi_constituents: the step never came up"]
+    assert run.report.to_dict()["status"] == "partial_failure"
+    assert result_of(run.report.to_dict(), "hsi_constituents")["errors"] == [
+        "the step never came up"
+    ]
+    assert run.report.to_dict()["errors"] == [
+        "it broke",
+        "hsi_constituents: the step never came up",
+    ]
 
 
 def validation_of(home: Home, settings: Settings) -> dict[str, Any]:
@@ -470,7 +481,7 @@ def validation_of(home: Home, settings: Settings) -> dict[str, Any]:
         run.validate(index)
     run.close({})
     assert run.report is not None
-    return run.report
+    return run.report.to_dict()
 
 
 def test_validating_good_lists_passes_and_writes_only_its_report(

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Response, current_app, jsonify, request, url_for
 from pydantic import BaseModel
+from pydantic_core import from_json
 
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.console.api import bodies
@@ -20,8 +21,8 @@ from tws_maintenance.console.service import Backend
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.reports.markdown import render
-from tws_maintenance.reports.schema import fault_of, is_whole
-from tws_maintenance.reports.store import is_ours, read_report, report_path
+from tws_maintenance.reports.schema import Report
+from tws_maintenance.reports.store import is_ours, read_bytes, read_report, report_path
 from tws_maintenance.robot.cache_guard import EXTENSION
 
 PREFIX = "/api/maintenance"
@@ -61,7 +62,7 @@ def answer_for(backend: Backend, run_id: str, wait: float) -> tuple[Response, in
     backend.launcher.wait(run_id, wait)
     report = report_of_run(backend, run_id) if wait > 0 else None
     if report is not None:
-        return jsonify(report), 200
+        return jsonify(report.to_dict()), 200
     address = url_for("maintenance.api_run", run_id=run_id)
     return jsonify({"run_id": run_id, "status_url": address}), 202
 
@@ -145,10 +146,10 @@ def _add_reports(blueprint: Blueprint, backend: Backend) -> None:
         report = report_or_damaged(backend, report_id)
         if query.format == "md":
             return Response(markdown_of(report, report_id), mimetype="text/markdown")
-        return jsonify(report)
+        return jsonify(report.to_dict() if isinstance(report, Report) else report)
 
 
-def report_or_damaged(backend: Backend, report_id: str) -> dict[str, Any]:
+def report_or_damaged(backend: Backend, report_id: str) -> Report | dict[str, Any]:
     """Return a report; of a damaged one {report_id, damaged: true, problem, text}.
 
     One of an older form is whatever object it is.
@@ -159,16 +160,28 @@ def report_or_damaged(backend: Backend, report_id: str) -> dict[str, Any]:
     if not re.fullmatch(bodies.ANY_REPORT_ID_PATTERN, report_id):
         raise ApiError(404, "not_found", "That is not the id of a report.")
     try:
-        report = read_report(backend.home, report_id)
+        return read_report(backend.home, report_id)
     except UsageError as error:
         raise ApiError(404, "not_found", f"There is no report {report_id}.") from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
         return _damaged(backend, report_id, type(error).__name__)
-    fault = fault_of(report)
-    # One of an older form is told as it is; what it lacks was never in it.
-    if fault and is_ours(report_path(backend.home, report_id).stem):
-        return _damaged(backend, report_id, fault)
-    return report
+    except ValueError as error:
+        # One of an older form is shown as it is; what it lacks was never in it.
+        older = None if _is_ours(backend, report_id) else _object_in(backend, report_id)
+        return older or _damaged(backend, report_id, str(error))
+
+
+def _is_ours(backend: Backend, report_id: str) -> bool:
+    return is_ours(report_path(backend.home, report_id).stem)
+
+
+def _object_in(backend: Backend, report_id: str) -> dict[str, Any] | None:
+    """Return the object that a file holds, None where it holds something else."""
+    try:
+        value = from_json(read_bytes(backend.home, report_id), allow_inf_nan=False)
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _damaged(backend: Backend, report_id: str, fault: str) -> dict[str, Any]:
@@ -180,9 +193,9 @@ def _damaged(backend: Backend, report_id: str, fault: str) -> dict[str, Any]:
     }
 
 
-def markdown_of(report: dict[str, Any], report_id: str) -> str:
+def markdown_of(report: Report | dict[str, Any], report_id: str) -> str:
     """Return a report as Markdown; one that is not whole as the block of text that it is."""
-    if is_whole(report):
+    if isinstance(report, Report):
         return render(report)
     if report.get("damaged") is True:
         head, text = f"# Damaged report {report_id}\n\n{report['problem']}", str(report["text"])

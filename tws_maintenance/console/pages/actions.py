@@ -83,7 +83,7 @@ def _refuse_superseded(backend: Backend, body: bodies.PromoteBody) -> None:
     """Refuse a page from before a newer dry run that says otherwise: nobody looks at it now."""
     apply = to_apply(backend, body.report_id, utc_now())
     for one in apply.lists if apply else []:
-        if one.superseded_by and one.result["task"] in (body.tasks or ()):
+        if one.superseded_by and one.result.task in (body.tasks or ()):
             raise ApiError(409, "superseded", f"{one.name}: {one.problems[0]} Nothing was started.")
 
 

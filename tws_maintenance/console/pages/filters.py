@@ -17,6 +17,7 @@ from markupsafe import Markup
 from tws_maintenance.config.indices import MARKET_EVENTS, METADATA_VALIDATION, TASK_GROUPS
 from tws_maintenance.console.actor import operator_name
 from tws_maintenance.console.pages.wording import kind_of, proposal_words
+from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.core.clock import parse_utc, utc_now
 from tws_maintenance.market_events.watchlist import why_unreadable
 from tws_maintenance.reports.corroboration import source_lines
@@ -29,6 +30,7 @@ from tws_maintenance.reports.markdown import (
     task_name,
     verdict,
 )
+from tws_maintenance.reports.schema import Report
 
 CURVE_WIDTH = 160
 CURVE_HEIGHT = 36
@@ -178,20 +180,18 @@ def from_markdown(text: str) -> Markup:
     return Markup(rendered)  # noqa: S704 - html is off: the renderer escapes whatever it is given
 
 
-def groups_of(changes: dict[str, Any]) -> dict[str, list[str]]:
+def groups_of(changes: Changes) -> dict[str, list[str]]:
     """Return the changes of a list as sentences by kind, each change once."""
-    moved = {one[key] for one in changes["renamed"] for key in ("from_symbol", "to_symbol")}
+    moved = {symbol for one in changes.renamed for symbol in (one.from_symbol, one.to_symbol)}
     return {
-        "added": [member(one) for one in changes["added"] if one["symbol"] not in moved],
-        "removed": [member(one) for one in changes["removed"] if one["symbol"] not in moved],
+        "added": [member(one) for one in changes.added if one.symbol not in moved],
+        "removed": [member(one) for one in changes.removed if one.symbol not in moved],
         "renamed": [
-            f"{one['from_symbol']} is now {one['to_symbol']} ({one['security']})"
-            for one in changes["renamed"]
+            f"{one.from_symbol} is now {one.to_symbol} ({one.security})" for one in changes.renamed
         ],
         "changed": [
-            f"{one['symbol']} {one['field']}: {one['before'] or '(blank)'} → "
-            f"{one['after'] or '(blank)'}"
-            for one in changes["updated"]
+            f"{one.symbol} {one.field}: {one.before or '(blank)'} → {one.after or '(blank)'}"
+            for one in changes.updated
         ],
     }
 
@@ -203,7 +203,8 @@ def concerns(busy: set[str], names: Sequence[str]) -> bool:
 
 def as_json(value: Any) -> str:
     """Return a value as JSON to be read; as text, which Jinja escapes."""
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    plain = value.to_dict() if isinstance(value, Report) else value
+    return json.dumps(plain, indent=2, ensure_ascii=False)
 
 
 def unreadable(text: str) -> str:

@@ -25,7 +25,7 @@ from tws_maintenance.constituents.history import member_counts, read_history
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import HistoryError, StoreError
 from tws_maintenance.market_events.agenda import read_agenda
-from tws_maintenance.reports.schema import is_whole
+from tws_maintenance.reports.schema import Report
 
 PAGE_SIZE = 25
 
@@ -138,7 +138,7 @@ def _add_reports(blueprint: Blueprint, backend: Backend) -> None:
             "report",
             report=found,
             report_id=report_id,
-            is_whole=is_whole(found),
+            is_whole=isinstance(found, Report),
             markdown=markdown_of(found, report_id),
             apply=to_apply(backend, report_id, utc_now()),
         )

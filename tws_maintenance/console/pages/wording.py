@@ -4,6 +4,7 @@ from typing import Any
 
 from tws_maintenance.config.indices import METADATA_VALIDATION
 from tws_maintenance.constituents.proposal_state import NOTHING_TO_CHANGE
+from tws_maintenance.reports.schema import Report
 from tws_maintenance.reports.store import BACKUP_SOURCE
 from tws_maintenance.reports.summary import ReportSummary
 
@@ -11,14 +12,14 @@ from tws_maintenance.reports.summary import ReportSummary
 STATES = {"stale": "outdated: the file changed since", "too_old": "expired"}
 
 
-def kind_of(report: dict[str, Any] | ReportSummary) -> str:
+def kind_of(report: Report | ReportSummary) -> str:
     """Return what a report is of; a restore and a validation are told from the rest."""
     if isinstance(report, ReportSummary):
         dry_run, tasks = report.dry_run, [line.task for line in report.results]
         sources = [line.source for line in report.results]
     else:
-        dry_run, tasks = report["dry_run"], [one["task"] for one in report["results"]]
-        sources = [one["source"] for one in report["results"]]
+        dry_run, tasks = report.dry_run, [one.task for one in report.results]
+        sources = [one.source for one in report.results]
     if dry_run is None:
         return "unknown"
     if tasks and set(tasks) == {METADATA_VALIDATION}:

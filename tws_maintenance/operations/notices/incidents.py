@@ -19,9 +19,9 @@ from tws_maintenance.market_events.last_sync import MOVED_FOR
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.markdown import task_name, verdict
 from tws_maintenance.reports.readiness import ListReadiness, readiness
-from tws_maintenance.reports.record import EntryPoint, RunStatus, TaskStatus
+from tws_maintenance.reports.schema import EntryPoint, Report, RunStatus, TaskStatus
 from tws_maintenance.reports.status import overview
-from tws_maintenance.reports.store import read_report
+from tws_maintenance.reports.store import find_report, read_report
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
 
 BAD = frozenset({TaskStatus.FAILED, TaskStatus.PARTIAL_FAILURE})
@@ -84,8 +84,8 @@ def _failed(home: Home, shelf: ReportCatalog) -> Iterator[Incident]:
     for entry in bad.values():
         try:
             report = read_report(home, entry.report_id)
-            subject, errors = verdict(report), [str(one) for one in report["errors"]]
-        except (OSError, ValueError, KeyError, TypeError, UsageError):
+            subject, errors = verdict(report), report.errors
+        except (OSError, ValueError, UsageError):
             subject, errors = f"{entry.report_id}: {entry.status}", []
         lines = [*errors, f"Report: {entry.report_id}, by {entry.actor} ({entry.entry_point})."]
         yield incident(f"failed:{entry.report_id}", "failed", subject, lines)
@@ -134,20 +134,18 @@ def _moved(home: Home, at: datetime, shelf: ReportCatalog) -> Iterator[Incident]
     since = at - MOVED_FOR
     seen: set[str] = set()
     for entry in shelf.since(MARKET_EVENTS, since):
-        try:
-            report = read_report(home, entry.report_id)
-            found = [one for result in report["results"] for one in result.get("moved", ())]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, UsageError):
+        report = find_report(home, entry.report_id)
+        if report is None or report.events is None:
             continue  # damaged or removed since it was listed
-        for one in found:
-            key = ":".join(["event_moved", *(str(one[part]) for part in _MOVE)])
+        for one in report.events.moved:
+            key = ":".join(["event_moved", *(str(getattr(one, part)) for part in _MOVE)])
             if key in seen:
                 continue
             seen.add(key)
-            look = f"Look: python -m tws_maintenance events list --symbol {one['symbol']}"
+            look = f"Look: python -m tws_maintenance events list --symbol {one.symbol}"
             stored = "stored" if entry.dry_run is False else "seen by a dry run, not stored"
             lines = [f"Report: {entry.report_id} ({stored}).", look]
-            yield incident(key, "event_moved", one["text"], lines)
+            yield incident(key, "event_moved", one.text, lines)
 
 
 def _waiting(
@@ -163,9 +161,8 @@ def _waiting(
         if entry is not None:
             newest.setdefault(entry.report_id, []).append(task)
     for report_id, tasks in newest.items():
-        try:
-            report = read_report(home, report_id)
-        except (OSError, ValueError, UsageError):
+        report = find_report(home, report_id)
+        if report is None:
             continue  # damaged or removed since it was listed
         lists = [
             one
@@ -180,21 +177,20 @@ def _waiting(
             yield incident(f"waiting:{report_id}", "waiting", subject, told)
 
 
-def _command(report: dict[str, Any], lists: list[ListReadiness]) -> str:
+def _command(report: Report, lists: list[ListReadiness]) -> str:
     """Return what applies exactly these lists; the others of that dry run have newer ones."""
     chosen = [one.task for one in lists]
-    staged = [one["task"] for one in report["results"] if one.get("proposal_id")]
+    staged = [one.task for one in (*report.lists, report.events) if one and one.proposal_id]
     named = [] if set(chosen) == set(staged) else [f"--task {task}" for task in chosen]
-    return " ".join(["python -m tws_maintenance promote", report["report_id"], *named])
+    return " ".join(["python -m tws_maintenance promote", report.report_id, *named])
 
 
-def _changes(report: dict[str, Any], one: ListReadiness) -> str:
-    result = next(result for result in report["results"] if result["task"] == one.task)
-    changes = result["changes"]
-    parts = [f"+{len(result['added'])}", f"-{len(result['removed'])}"]
-    if changes["updated"]:
-        parts.append(f"{len(changes['updated'])} fields")
-    symbols = [*result["added"], *result["removed"]]
+def _changes(report: Report, one: ListReadiness) -> str:
+    result = next(result for result in report.lists if result.task == one.task)
+    parts = [f"+{len(result.added)}", f"-{len(result.removed)}"]
+    if result.changes.updated:
+        parts.append(f"{len(result.changes.updated)} fields")
+    symbols = [*result.added, *result.removed]
     more = len(symbols) - SYMBOLS_NAMED
     names = ", ".join(symbols[:SYMBOLS_NAMED]) + (f" and {more} more" if more > 0 else "")
     return f"{task_name(one.task)}: {' '.join(parts)} {names}".rstrip()

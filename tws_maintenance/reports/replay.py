@@ -16,7 +16,7 @@ from tws_maintenance.audit.receipt import Override, Receipt, read_receipt
 from tws_maintenance.audit.results import Outcome
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import WIKIPEDIA, Index
+from tws_maintenance.config.indices import CONSTITUENT_TASKS, WIKIPEDIA, Index, index_of_task
 from tws_maintenance.config.settings import IndexSettings, load_settings
 from tws_maintenance.constituents import rules
 from tws_maintenance.constituents.audit_proposal import audit
@@ -33,7 +33,10 @@ from tws_maintenance.core.errors import (
     ProposalUnaudited,
     SourceError,
     TwsMaintenanceError,
+    UsageError,
 )
+from tws_maintenance.reports.schema import ListResult, Report
+from tws_maintenance.reports.store import newest_reports, read_report
 from tws_maintenance.sources.fetching import READERS, unreadable
 from tws_maintenance.sources.model import Attempt, Gathered, RawCopy
 
@@ -80,12 +83,41 @@ class _Unknown(Exception):
     """It cannot be replayed, and why."""
 
 
-def replay(home: Home, index: Index, report: dict[str, Any], result: dict[str, Any]) -> Replayed:
+def replay_reports(
+    home: Home, report_id: str | None, tasks: tuple[str, ...] = ()
+) -> Iterator[Replayed]:
+    """Yield what became of each list that a report fetched; of every report where none is named.
+
+    Raises:
+        UsageError: there is no such report, it is damaged, or it fetched no list.
+    """
+    wanted = tasks or CONSTITUENT_TASKS
+    if report_id is None:
+        reports = list(newest_reports(home))
+    else:
+        try:
+            reports = [read_report(home, report_id)]
+        except (OSError, ValueError) as error:
+            raise UsageError(f"The report {report_id} is damaged: {error}.") from error
+    count = 0
+    for report in reports:
+        for result in report.lists:
+            if result.task in wanted and is_replayable(report.report_id, result):
+                count += 1
+                yield replay(home, index_of_task(result.task), report, result)
+    if report_id is not None and not count:
+        raise UsageError(
+            f"The report {report_id} fetched no list{' of these tasks' if tasks else ''}: a "
+            "promotion is replayed by the dry run that it promoted, a restore fetches nothing."
+        )
+
+
+def replay(home: Home, index: Index, report: Report, result: ListResult) -> Replayed:
     """Parse and audit again what `report` fetched of `index`, and compare it with its `result`."""
-    report_id = str(report["report_id"])
+    report_id = report.report_id
     then = _verdict(result)
     try:
-        found = _then(home, index, report_id, result, parse_utc(str(report["started_at"])))
+        found = _then(home, index, report_id, result, parse_utc(report.started_at))
     except _Unknown as error:
         return Replayed(report_id, index.task, then, UNKNOWN, None, (str(error),))
     with tempfile.TemporaryDirectory() as folder:
@@ -94,29 +126,25 @@ def replay(home: Home, index: Index, report: dict[str, Any], result: dict[str, A
     return Replayed(report_id, index.task, then, now, not differences, tuple(differences))
 
 
-def is_replayable(report_id: str, result: dict[str, Any]) -> bool:
+def is_replayable(report_id: str, result: ListResult) -> bool:
     """Tell whether a result is of a list that its own report fetched."""
-    sources = result.get("sources") or []
-    has_bytes = any(isinstance(one, dict) and one.get("sha256") for one in sources)
-    if not str(result.get("task", "")).endswith("_constituents") or not has_bytes:
-        return False
-    proposal_id = result.get("proposal_id")
-    return proposal_id is None or str(proposal_id).startswith(f"{report_id}_")
+    has_bytes = any(one.sha256 for one in result.sources)
+    is_own = result.proposal_id is None or result.proposal_id.startswith(f"{report_id}_")
+    return has_bytes and is_own
 
 
-def _verdict(result: dict[str, Any]) -> str:
-    status = (result.get("validation") or {}).get("status")
-    return {"passed": ACCEPTED, "failed": REJECTED}.get(str(status), REFUSED)
+def _verdict(result: ListResult) -> str:
+    return {"passed": ACCEPTED, "failed": REJECTED}.get(result.validation.status, REFUSED)
 
 
 def _then(
-    home: Home, index: Index, report_id: str, result: dict[str, Any], started_at: datetime
+    home: Home, index: Index, report_id: str, result: ListResult, started_at: datetime
 ) -> _Then:
     proposal_id = f"{report_id}_{index.key}"
     try:
         proposal = read_proposal(home, proposal_id)
     except ProposalMissing:
-        if result.get("proposal_id"):
+        if result.proposal_id:
             raise _Unknown("what it staged was removed or is damaged") from None
         gathered = _gathered(home, index, proposal_id, _told_sources(home, proposal_id, result))
         # Its limits are not on record: those of now, which are those of then unless changed.
@@ -138,14 +166,14 @@ def _then(
     )
 
 
-def _told_sources(home: Home, proposal_id: str, result: dict[str, Any]) -> list[dict[str, Any]]:
+def _told_sources(home: Home, proposal_id: str, result: ListResult) -> list[dict[str, Any]]:
     """Return what a report says of its sources, with the file that each is kept as, by number."""
     raw = home.proposal(proposal_id) / RAW
     told = []
-    for number, one in enumerate(result["sources"], start=1):
-        if isinstance(one, dict) and one.get("sha256"):
+    for number, one in enumerate(result.sources, start=1):
+        if one.sha256:
             file = next(raw.glob(f"{number}_*"), None)
-            told.append({**one, "file": file.name if file else ""})
+            told.append({**one.to_dict(), "file": file.name if file else ""})
     return told
 
 

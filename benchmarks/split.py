@@ -34,7 +34,7 @@ def main() -> None:
     begun.gathering.start(INDICES.values())
     mark("imports of ours (auditor and fetches begun)")
     from tws_maintenance.pipeline import execution as runs
-    from tws_maintenance.runs.run_spec import RunSpec
+    from tws_maintenance.runs.request import RunSpec
 
     mark("imports of Dagster")
     for index in INDICES.values():

@@ -23,9 +23,9 @@ from typing import Any
 from tws_maintenance.config.home import HOME_VARIABLE, Home
 from tws_maintenance.config.indices import CONSTITUENT_TASKS, index_of_task
 from tws_maintenance.config.settings import load_settings
-from tws_maintenance.reports.schema import EntryPoint
 from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
-from tws_maintenance.runs.recorder import RunRequest, StepFailed
+from tws_maintenance.runs.recorder import StepFailed
+from tws_maintenance.runs.request import PlannedRun
 from tws_maintenance_tests.support import TIMEOUT_SECONDS
 
 STI_TASK = "sti_constituents"
@@ -110,7 +110,7 @@ def _work(job: Job) -> None:
     _watch(job.moment)
     if job.dagster:
         from tws_maintenance.pipeline.execution import execute
-        from tws_maintenance.runs.run_spec import RunSpec
+        from tws_maintenance.runs.request import RunSpec
 
         execute(home, RunSpec(job.tasks, job.dry_run))
     else:
@@ -119,7 +119,7 @@ def _work(job: Job) -> None:
 
 def _run(home: Home, job: Job) -> None:
     settings = load_settings(home)
-    request = RunRequest(job.tasks, job.dry_run, job.run_id, EntryPoint.CLI, "operator")
+    request = PlannedRun(job.tasks, job.dry_run, run_id=job.run_id, actor="operator")
     run = MaintenanceRun(home, settings, request, head_start(home, settings))
     run.open()
     cancel: KeyboardInterrupt | None = None

@@ -26,7 +26,7 @@ from tws_maintenance.pipeline import instance
 from tws_maintenance.pipeline.execution import execute
 from tws_maintenance.runs.event_steps import question_of
 from tws_maintenance.runs.maintenance import head_start
-from tws_maintenance.runs.run_spec import RunSpec
+from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.support import environment_of, quiet_environment
 
 _configure = instance._configure

@@ -13,7 +13,7 @@ from tws_maintenance.reports.markdown import task_name
 
 if TYPE_CHECKING:
     from tws_maintenance.reports.schema import Report
-    from tws_maintenance.runs.run_spec import RunSpec
+    from tws_maintenance.runs.request import RunSpec
 
 STAGED_EVENTS = f"staged__{MARKET_EVENTS}"
 VERBS = {"staged": "fetching and staging", "audit": "auditing", "validate": "validating"}

@@ -50,7 +50,7 @@ def promote(
         )
     from tws_maintenance.cli.launch import launch
     from tws_maintenance.reports.results import promotable_tasks
-    from tws_maintenance.runs.run_spec import RunSpec
+    from tws_maintenance.runs.request import RunSpec
 
     tasks = promotable_tasks(home, report_id, chosen)
     spec = RunSpec(tasks, dry_run=False, reason=reason, report_id=report_id)

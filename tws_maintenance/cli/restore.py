@@ -44,7 +44,7 @@ def restore(
     from tws_maintenance.cli.launch import launch
     from tws_maintenance.config.indices import index_of_task
     from tws_maintenance.constituents.backups import read_backup
-    from tws_maintenance.runs.run_spec import RunSpec
+    from tws_maintenance.runs.request import RunSpec
 
     chosen, _ = read_backup(home, index_of_task(task), backup_id)
     spec = RunSpec(

@@ -74,7 +74,7 @@ def run(
     if MARKET_EVENTS not in tasks:
         _refuse_options_of_events(ctx)
     from tws_maintenance.cli.launch import launch
-    from tws_maintenance.runs.run_spec import RunSpec
+    from tws_maintenance.runs.request import RunSpec
 
     spec = RunSpec(
         tasks,

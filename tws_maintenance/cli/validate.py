@@ -16,7 +16,7 @@ from tws_maintenance.config.indices import METADATA_VALIDATION
 def validate(home: Home, ctx: click.Context, verbose: bool, as_json: bool) -> None:
     """Audit the live files: schema, age, edits by others. Fetches and replaces nothing."""
     from tws_maintenance.cli.launch import launch
-    from tws_maintenance.runs.run_spec import RunSpec
+    from tws_maintenance.runs.request import RunSpec
 
     report = launch(home, RunSpec((METADATA_VALIDATION,), dry_run=True), verbose=verbose)
     finish(ctx, report, as_json=as_json)

@@ -25,7 +25,7 @@ from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.run_history import RunView
 from tws_maintenance.pipeline.run_process import give_up, hand_over, start_process
 from tws_maintenance.reports.schema import EntryPoint
-from tws_maintenance.runs.run_spec import RunSpec
+from tws_maintenance.runs.request import RunSpec
 
 LOCK_SECONDS = 10.0
 # Requests that may wait at the same time; further ones are answered at once.

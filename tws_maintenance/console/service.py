@@ -34,7 +34,7 @@ from tws_maintenance.reports.schema import Report, TaskResult
 from tws_maintenance.reports.status import overview
 from tws_maintenance.reports.store import find_report
 from tws_maintenance.robot.portfolio import PortfolioCache
-from tws_maintenance.runs.run_spec import RunSpec
+from tws_maintenance.runs.request import RunSpec
 
 logger = logging.getLogger(__name__)
 

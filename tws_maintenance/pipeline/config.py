@@ -1,7 +1,8 @@
 """The one config that every job takes, and what a run's config lacks or holds in vain."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import fields
+from typing import Any, get_args, get_type_hints
 
 import dagster as dg
 
@@ -9,41 +10,33 @@ from tws_maintenance.config.indices import DEFAULT_DAYS, MARKET_EVENTS, MAX_DAYS
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.pipeline import asset_keys as names
 from tws_maintenance.pipeline.jobs import PROMOTE, RESTORE
+from tws_maintenance.runs.request import RunSpec
 
-CONFIG = {
-    "tasks": dg.Field(
-        dg.Array(str),
-        default_value=[],
-        description="Work on these tasks only; empty means all that the run selects.",
-    ),
-    "symbols": dg.Field(
-        dg.Array(str),
-        default_value=[],
-        description="Symbols whose events are fetched beside positions, strategies, watchlist.",
-    ),
-    "days": dg.Field(
-        int, default_value=DEFAULT_DAYS, description="How many days of events to look at: 1 to 365."
-    ),
-    "many_symbols": dg.Field(
-        bool, default_value=False, description="Fetch more than [events] max_symbols."
-    ),
-    "allow_large_change": dg.Field(
-        bool,
-        default_value=False,
-        description="Accept a count change, turnover or loss of events above the limit.",
-    ),
-    "reason": dg.Field(str, default_value="", description="Why; kept in the report."),
-    "report_id": dg.Field(
-        str,
-        default_value="",
-        description="For promote_proposals: the dry run whose proposals are published.",
-    ),
-    "backup": dg.Field(
-        str,
-        default_value="",
-        description="For restore_backup: a backup's id, or `newest`.",
-    ),
-}
+# What the operator of a job chooses: whether it is a dry run, and who asks, the job itself says.
+KEYS = frozenset(field.name for field in fields(RunSpec)) - {"dry_run", "entry_point", "actor"}
+_KINDS: dict[Any, Any] = {tuple[str, ...]: dg.Array(str)}
+
+
+def _field(annotation: Any, default: Any) -> dg.Field:
+    """Return the field of Dagster's config that one of `RunSpec` is."""
+    kind, described = get_args(annotation)
+    value = list(default) if isinstance(default, tuple) else default
+    return dg.Field(_KINDS.get(kind, kind), default_value=value, description=described.description)
+
+
+def _config() -> dict[str, dg.Field]:
+    kinds = get_type_hints(RunSpec, include_extras=True)
+    plain = vars(RunSpec((), dry_run=True))
+    return {name: _field(kinds[name], plain[name]) for name in plain if name in KEYS}
+
+
+CONFIG = _config()
+
+
+def config_of(spec: RunSpec) -> dict[str, Any]:
+    """Return the config of the run of `spec`."""
+    values = {name: value for name, value in vars(spec).items() if name in KEYS}
+    return {k: list(value) if isinstance(value, tuple) else value for k, value in values.items()}
 
 
 def misuse_of(

@@ -18,6 +18,7 @@ from tws_maintenance.config.settings import load_settings
 from tws_maintenance.core.errors import HomeError
 from tws_maintenance.core.system_user import operating_system_user
 from tws_maintenance.pipeline.asset_keys import task_of_step
+from tws_maintenance.pipeline.config import config_of
 from tws_maintenance.pipeline.database_faults import database_errors, reason_of
 from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.instance import open_instance
@@ -33,7 +34,7 @@ from tws_maintenance.pipeline.tags import (
     host_id,
 )
 from tws_maintenance.runs.maintenance import HeadStart, head_start
-from tws_maintenance.runs.run_spec import Executed, RunSpec
+from tws_maintenance.runs.request import Executed, RunSpec
 
 Progress = Callable[[str, str], None]
 
@@ -127,18 +128,8 @@ def _job(definitions: dg.Definitions, spec: RunSpec) -> dg.JobDefinition:
 
 
 def _run_config(spec: RunSpec, log_level: str) -> dict[str, Any]:
-    config = {
-        "tasks": list(spec.tasks),
-        "allow_large_change": spec.allow_large_change,
-        "reason": spec.reason,
-        "report_id": spec.report_id,
-        "backup": spec.backup,
-        "symbols": list(spec.symbols),
-        "days": spec.days,
-        "many_symbols": spec.many_symbols,
-    }
     return {
-        "resources": {"report": {"config": config}},
+        "resources": {"report": {"config": config_of(spec)}},
         "loggers": {"console": {"config": {"log_level": log_level}}},
     }
 

@@ -18,7 +18,7 @@ from tws_maintenance.constituents.audit_worker import Auditor
 from tws_maintenance.core.errors import HomeError, TwsMaintenanceError
 from tws_maintenance.core.system_user import operating_system_user
 from tws_maintenance.market_events.providers.worker import EventsWorker
-from tws_maintenance.runs.run_spec import Executed, RunSpec
+from tws_maintenance.runs.request import Executed, RunSpec
 
 if TYPE_CHECKING:
     from tws_maintenance.config.settings import Settings
@@ -132,17 +132,11 @@ def _asked(home: Home, settings: "Settings", spec: RunSpec) -> "Question | None"
 
 def _record(home: Home, spec: RunSpec, run_id: str) -> "RunRecorder":
     """Return the record of the run as it is wanted; that of its steps takes its place."""
-    from tws_maintenance.runs.recorder import RunRecorder, RunRequest
+    from tws_maintenance.runs.recorder import RunRecorder
+    from tws_maintenance.runs.request import PlannedRun
 
-    request = RunRequest(
-        tasks=spec.tasks,
-        dry_run=spec.dry_run,
-        run_id=run_id,
-        entry_point=spec.entry_point,
-        actor=spec.actor or operating_system_user(),
-        reason=spec.reason,
-        allow_large_change=spec.allow_large_change,
-    )
+    actor = spec.actor or operating_system_user()
+    request = PlannedRun(**vars(spec) | {"run_id": run_id, "actor": actor})
     return RunRecorder(home, request)
 
 

@@ -11,13 +11,12 @@ from typing import Any
 import dagster as dg
 
 from tws_maintenance.config.home import Home, find_home
-from tws_maintenance.config.indices import DEFAULT_DAYS
 from tws_maintenance.config.settings import Settings, load_settings
 from tws_maintenance.core.errors import SettingsError, TwsMaintenanceError, UsageError
 from tws_maintenance.core.system_user import operating_system_user
 from tws_maintenance.pipeline import asset_keys as names
 from tws_maintenance.pipeline import interrupts
-from tws_maintenance.pipeline.config import CONFIG, misuse_of
+from tws_maintenance.pipeline.config import CONFIG, KEYS, misuse_of
 from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.run_report import step_failures
 from tws_maintenance.pipeline.tags import (
@@ -30,7 +29,7 @@ from tws_maintenance.pipeline.tags import (
 )
 from tws_maintenance.reports.results import promotable_tasks
 from tws_maintenance.runs.maintenance import HeadStart, MaintenanceRun, head_start
-from tws_maintenance.runs.recorder import RunRequest
+from tws_maintenance.runs.request import PlannedRun
 
 
 def build_report_resource(begun: HeadStart | None = None) -> dg.ResourceDefinition:
@@ -99,7 +98,7 @@ def _reconcile(home: Home, context: dg.InitResourceContext) -> None:
 
 def _request(
     context: dg.InitResourceContext, home: Home
-) -> tuple[RunRequest, TwsMaintenanceError | None]:
+) -> tuple[PlannedRun, TwsMaintenanceError | None]:
     """Return what this run is to do, and what is wrong with its config."""
     run, instance = context.run, context.instance
     assert run is not None, "the report resource needs a run"
@@ -114,22 +113,17 @@ def _request(
             asked = promotable_tasks(home, report_id, tuple(config.get("tasks") or ()))
         except UsageError as error:
             misuse = error
-    request = RunRequest(
+    chosen = {key: value for key, value in config.items() if key in KEYS - {"tasks"}}
+    request = PlannedRun(
         tasks=asked,
         dry_run=plan.dry_run,
         run_id=run.run_id,
         entry_point=plan.entry_point,
         actor=plan.actor or operating_system_user(),
-        reason=config.get("reason", ""),
-        allow_large_change=bool(config.get("allow_large_change")),
         only_looked_at=tuple(task for task in asked if task in names.live_steps() - plan.steps),
         lineage=lineage_of(run),
-        report_id=report_id,
         fetches=bool(plan.steps & names.staging_steps()),
-        symbols=tuple(config.get("symbols", ())),
-        days=config.get("days", DEFAULT_DAYS),
-        many_symbols=bool(config.get("many_symbols")),
-        backup=config.get("backup", ""),
+        **chosen,
     )
     return request, misuse
 

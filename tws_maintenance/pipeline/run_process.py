@@ -7,18 +7,15 @@ taken for one that is alive. What the process has to say beside its report lies 
 """
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from tws_maintenance.config.environment import child_environment
 from tws_maintenance.config.home import HOME_VARIABLE, Home
 from tws_maintenance.core.errors import TwsMaintenanceError
-from tws_maintenance.reports.schema import EntryPoint
-from tws_maintenance.runs.run_spec import RunSpec
+from tws_maintenance.runs.request import RunSpec
 
 
 def start_process(home: Home, run_id: str) -> subprocess.Popen[bytes]:
@@ -48,7 +45,7 @@ def hand_over(process: subprocess.Popen[bytes], spec: RunSpec) -> None:
     """
     assert process.stdin is not None
     with process.stdin as stream:
-        stream.write(json.dumps(asdict(spec)).encode())
+        stream.write(spec.to_json())
 
 
 def give_up(process: subprocess.Popen[bytes]) -> None:
@@ -71,7 +68,7 @@ def main() -> int:
     wanted = sys.stdin.buffer.read()
     if not wanted:  # whoever started us died before the run could begin
         return 1
-    spec = _spec(json.loads(wanted))
+    spec = RunSpec.from_json(wanted)
     from tws_maintenance.pipeline.launching import launch
 
     try:
@@ -86,12 +83,6 @@ def main() -> int:
     if log.exists() and not log.stat().st_size:
         log.unlink()
     return 0
-
-
-def _spec(value: dict[str, object]) -> RunSpec:
-    """Read what `hand_over` wrote; JSON knows lists only."""
-    fields = {key: tuple(one) if isinstance(one, list) else one for key, one in value.items()}
-    return RunSpec(**{**fields, "entry_point": EntryPoint(value["entry_point"])})  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from tws_maintenance.reports.events import describe_scope, describe_sync
 from tws_maintenance.reports.results import describe_audit
 from tws_maintenance.reports.schema import EventsResult, TaskStatus
 from tws_maintenance.robot.portfolio import PortfolioReading
-from tws_maintenance.runs.recorder import RunRecorder, RunRequest
+from tws_maintenance.runs.recorder import RunRecorder
+from tws_maintenance.runs.request import PlannedRun
 
 if TYPE_CHECKING:
     # Brings requests and pydantic: imported where there is a robot.
@@ -35,7 +36,7 @@ class EventSteps(RunRecorder):
     """A run's record, with the steps that fill in its market events."""
 
     def __init__(
-        self, home: Home, settings: Settings, request: RunRequest, worker: EventsWorker
+        self, home: Home, settings: Settings, request: PlannedRun, worker: EventsWorker
     ) -> None:
         super().__init__(home, request)
         self.settings = settings

@@ -44,7 +44,8 @@ from tws_maintenance.reports.results import (
 )
 from tws_maintenance.reports.schema import Cache, FileAudit, ListResult, TaskStatus, Validation
 from tws_maintenance.runs.event_steps import EventSteps
-from tws_maintenance.runs.recorder import RunRecorder, RunRequest
+from tws_maintenance.runs.recorder import RunRecorder
+from tws_maintenance.runs.request import NEWEST, PlannedRun
 
 if TYPE_CHECKING:
     # Brings pandas and pandera: imported where a list is really judged.
@@ -52,8 +53,6 @@ if TYPE_CHECKING:
 
     # Brings lxml and requests, which a console that only creates runs has no use for.
     from tws_maintenance.sources.fetching import Gathering
-
-NEWEST = "newest"
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class MaintenanceRun(EventSteps):
     """One run: its record, and the steps that fill it."""
 
     def __init__(
-        self, home: Home, settings: Settings, request: RunRequest, begun: HeadStart
+        self, home: Home, settings: Settings, request: PlannedRun, begun: HeadStart
     ) -> None:
         super().__init__(home, settings, request, begun.worker)
         self._reserved = begun.record

@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import DEFAULT_DAYS, MARKET_EVENTS, METADATA_VALIDATION, TASKS
+from tws_maintenance.config.indices import MARKET_EVENTS, METADATA_VALIDATION, TASKS
 from tws_maintenance.core.atomic import prove_writable
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import (
@@ -30,7 +30,6 @@ from tws_maintenance.core.errors import (
 from tws_maintenance.reports import store
 from tws_maintenance.reports.finalize import conclude
 from tws_maintenance.reports.schema import (
-    EntryPoint,
     EventsResult,
     ListResult,
     Report,
@@ -43,53 +42,13 @@ from tws_maintenance.reports.schema import (
     run_status,
 )
 from tws_maintenance.runs.recovery import recover, run_lock
+from tws_maintenance.runs.request import PlannedRun
 
 LOCK_SECONDS = 5.0
 
 
 class StepFailed(TwsMaintenanceError):
     """A step failed and its result already says why; the message repeats it for Dagster."""
-
-
-@dataclass(frozen=True)
-class RunRequest:
-    """What is to be done and who asked; `tasks` are those that the run will really work on.
-
-    `report_id` is the dry run whose proposals are promoted, `backup` the one that is restored
-    ("newest" for the newest); "" where nothing of the kind is asked for. `symbols` are added to
-    those whose events are fetched by default, `days` is how far ahead (1 to 365). `fetches` is
-    False where no step of the run stages anything.
-    `only_looked_at` are tasks that stay a dry run beside others that are applied; `lineage` the
-    runs that this one executes again.
-    """
-
-    tasks: tuple[str, ...]
-    dry_run: bool
-    run_id: str
-    entry_point: EntryPoint
-    actor: str
-    reason: str = ""
-    allow_large_change: bool = False
-    report_id: str = ""
-    backup: str = ""
-    symbols: tuple[str, ...] = ()
-    days: int = DEFAULT_DAYS
-    many_symbols: bool = False
-    fetches: bool = True
-    only_looked_at: tuple[str, ...] = ()
-    lineage: tuple[str, ...] = ()
-
-    def head(self, report_id: str) -> dict[str, Any]:
-        """Return what a report begins with, and what a reservation notes for a later reader."""
-        return {
-            "report_id": report_id,
-            "run_id": self.run_id,
-            "entry_point": self.entry_point.value,
-            "actor": self.actor,
-            "reason": self.reason,
-            "dry_run": self.dry_run,
-            "overrides": {"allow_large_change": self.allow_large_change},
-        }
 
 
 @dataclass(frozen=True)
@@ -104,7 +63,7 @@ class _Claim:
 class RunRecorder:
     """The state of a run that its report tells: who asked, what each task came to."""
 
-    def __init__(self, home: Home, request: RunRequest) -> None:
+    def __init__(self, home: Home, request: PlannedRun) -> None:
         self.home = home
         self.request = request
         self.report: Report | None = None

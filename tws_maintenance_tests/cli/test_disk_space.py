@@ -16,7 +16,8 @@ from tws_maintenance.demo.pages import companies
 from tws_maintenance.reports.schema import EntryPoint
 from tws_maintenance.reports.verification import verify_chain
 from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
-from tws_maintenance.runs.recorder import RunRequest, StepFailed
+from tws_maintenance.runs.recorder import StepFailed
+from tws_maintenance.runs.request import PlannedRun
 from tws_maintenance_tests.constituents.bench import temporary_files
 from tws_maintenance_tests.disks import Disk, mounted
 from tws_maintenance_tests.support import Program, reports_of, result_of, write_live
@@ -47,7 +48,9 @@ class Attempt:
 
 def applied(home: Home, settings: Settings, run_id: str) -> Attempt:
     """Apply the STI's list, as far as it goes."""
-    request = RunRequest((STI.task,), False, run_id, EntryPoint.CLI, "operator")
+    request = PlannedRun(
+        (STI.task,), False, run_id=run_id, entry_point=EntryPoint.CLI, actor="operator"
+    )
     run = MaintenanceRun(home, settings, request, head_start(home, settings))
     problem: TwsMaintenanceError | None = None
     try:

@@ -26,7 +26,7 @@ import os, signal, sys
 from tws_maintenance.console import launcher
 from tws_maintenance.config.home import find_home
 from tws_maintenance.pipeline.instance import open_instance
-from tws_maintenance.runs.run_spec import RunSpec
+from tws_maintenance.runs.request import RunSpec
 
 launcher.hand_over = lambda process, spec: (
     print(process.pid, flush=True), os.kill(os.getpid(), signal.SIGKILL)

@@ -19,8 +19,8 @@ from tws_maintenance.core.errors import ProposalUsed
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.reports.schema import EntryPoint
 from tws_maintenance.reports.store import read_report, reserve
-from tws_maintenance.runs.recorder import RunRequest
 from tws_maintenance.runs.recovery import clear_temporary_files, recover
+from tws_maintenance.runs.request import PlannedRun
 from tws_maintenance_tests.constituents.bench import (
     STI,
     mark,
@@ -197,7 +197,9 @@ def test_the_report_says_that_the_killed_run_replaced_the_list(
     published_and_edited_back(home)
     again, _ = new_list(home, 60)
     run = mark(60)
-    head = RunRequest((STI.task,), False, run.run_id, EntryPoint.CLI, "operator").head("")
+    head = PlannedRun(
+        (STI.task,), False, run_id=run.run_id, entry_point=EntryPoint.CLI, actor="operator"
+    ).head("")
     assert reserve(home, run.at, head | {"tasks": [STI.task]}).report_id == run.report_id
     killed(home, again, AFTER, 60)
     if is_edited:

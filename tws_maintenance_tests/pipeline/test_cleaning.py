@@ -29,7 +29,7 @@ from tws_maintenance.pipeline.run_history import audits, refreshes, run_view, ru
 from tws_maintenance.pipeline.tags import HOME_TAG, HOST_TAG, PROCESS_TAG, host_id
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.status import overview
-from tws_maintenance.runs.run_spec import RunSpec
+from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.constituents.bench import configure
 from tws_maintenance_tests.disks import mounted
 from tws_maintenance_tests.support import TIMEOUT_SECONDS, Program, reports_of, write_live

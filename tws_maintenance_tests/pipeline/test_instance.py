@@ -13,7 +13,7 @@ from tws_maintenance.core.errors import HomeError
 from tws_maintenance.pipeline.event_log import SqliteEventLog
 from tws_maintenance.pipeline.execution import execute
 from tws_maintenance.pipeline.instance import CONFIGURATION, open_instance, prepare
-from tws_maintenance.runs.run_spec import RunSpec
+from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.pipeline.support import LOCATION
 from tws_maintenance_tests.support import Program, reports_of
 

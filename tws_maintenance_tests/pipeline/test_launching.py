@@ -30,9 +30,8 @@ from tws_maintenance.pipeline.tags import REPORT_ID_TAG
 from tws_maintenance.reports.schema import EntryPoint
 from tws_maintenance.reports.store import note_of, reservations, reserve
 from tws_maintenance.reports.verification import verify_chain
-from tws_maintenance.runs.recorder import RunRequest
 from tws_maintenance.runs.recovery import recover, run_lock
-from tws_maintenance.runs.run_spec import RunSpec
+from tws_maintenance.runs.request import PlannedRun, RunSpec
 from tws_maintenance_tests.constituents.bench import AT
 from tws_maintenance_tests.killing import KILLED
 from tws_maintenance_tests.pipeline.support import (
@@ -303,7 +302,9 @@ def test_a_run_that_was_cancelled_before_its_process_began_has_one_report(
 
 def test_a_run_that_holds_a_reserved_report_is_not_reported_by_others(entered: Home) -> None:
     run_id = cancelled_run(entered)
-    request = RunRequest((HSI.task,), True, run_id, EntryPoint.CONSOLE, "operator")
+    request = PlannedRun(
+        (HSI.task,), True, run_id=run_id, entry_point=EntryPoint.CONSOLE, actor="operator"
+    )
     entered.locks.mkdir(parents=True, exist_ok=True)
     with FileLock(run_lock(entered, run_id)), open_instance(entered) as instance:
         reserve(entered, AT, request.head("") | {"tasks": [HSI.task], "pid": os.getpid()})

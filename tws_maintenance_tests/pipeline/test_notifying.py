@@ -21,7 +21,7 @@ from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.execution import create_run
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.notifying import look_and_tell
-from tws_maintenance.runs.run_spec import RunSpec
+from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.disks import mounted
 from tws_maintenance_tests.operations.notices.servers import MailServer, Webhook
 from tws_maintenance_tests.pipeline.support import run_job

@@ -27,7 +27,7 @@ from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.tags import REPORT_ID_TAG
 from tws_maintenance.reports.verification import verify_chain
 from tws_maintenance.runs.recovery import is_locked, recover, run_lock
-from tws_maintenance.runs.run_spec import RunSpec
+from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.constituents.bench import temporary_files
 from tws_maintenance_tests.killing import KILLED, STI_TASK, Job, Moment, carry_out
 from tws_maintenance_tests.pipeline.support import (

@@ -13,7 +13,7 @@ from tws_maintenance.demo.server import PageServer
 from tws_maintenance.pipeline.execution import execute
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.tags import host_id
-from tws_maintenance.runs.run_spec import RunSpec
+from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.pipeline.support import checks_of, materialized, run_job
 from tws_maintenance_tests.support import live_bytes, reports_of, result_of, write_live
 

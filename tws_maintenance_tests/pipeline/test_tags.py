@@ -22,7 +22,7 @@ from tws_maintenance.pipeline.tags import (
     report_config,
 )
 from tws_maintenance.reports.schema import EntryPoint
-from tws_maintenance.runs.run_spec import RunSpec
+from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.support import reports_of
 
 STI = INDICES["sti"]

@@ -15,7 +15,7 @@ from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.execution import create_run
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.tick_context import busy_tasks
-from tws_maintenance.runs.run_spec import RunSpec
+from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.constituents.bench import configure
 
 SP500, STI, HSI = INDICES.values()

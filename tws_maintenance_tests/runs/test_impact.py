@@ -12,9 +12,9 @@ from tws_maintenance.config.settings import load_settings
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.pages import Company, companies
 from tws_maintenance.market_events.watchlist import add
-from tws_maintenance.reports.schema import EntryPoint
 from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
-from tws_maintenance.runs.recorder import RunRequest, StepFailed
+from tws_maintenance.runs.recorder import StepFailed
+from tws_maintenance.runs.request import PlannedRun
 from tws_maintenance_tests.reports.shelf import report, result, whole
 from tws_maintenance_tests.support import result_of, write_live
 
@@ -45,12 +45,11 @@ def looked(home: Home, toml: str, *, dry_run: bool = True, report_id: str = "") 
     """Stage and audit the STI, or promote what the report staged, and return the result."""
     home.settings_file.write_text(toml)
     settings = load_settings(home)
-    request = RunRequest(
+    request = PlannedRun(
         (STI.task,),
         dry_run,
-        "run-1",
-        EntryPoint.CLI,
-        "operator",
+        run_id="run-1",
+        actor="operator",
         report_id=report_id,
         fetches=not report_id,
     )

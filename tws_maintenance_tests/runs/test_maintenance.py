@@ -21,7 +21,8 @@ from tws_maintenance.market_events.providers.worker import EventsWorker
 from tws_maintenance.reports.schema import EntryPoint
 from tws_maintenance.reports.store import note_of, reservations
 from tws_maintenance.runs.maintenance import HeadStart, MaintenanceRun, head_start
-from tws_maintenance.runs.recorder import RunRecorder, RunRequest, StepFailed
+from tws_maintenance.runs.recorder import RunRecorder, StepFailed
+from tws_maintenance.runs.request import PlannedRun
 from tws_maintenance.sources.fetching import Gathering
 from tws_maintenance.sources.model import Gathered
 from tws_maintenance_tests.support import live_bytes, reports_of, result_of, write_live
@@ -54,7 +55,7 @@ def new_run(
     begun: HeadStart | None = None,
     **asked: Any,
 ) -> MaintenanceRun:
-    request = RunRequest(tuple(tasks), dry_run, "run-1", EntryPoint.CLI, "operator", **asked)
+    request = PlannedRun(tuple(tasks), dry_run, run_id="run-1", actor="operator", **asked)
     return MaintenanceRun(home, settings, request, begun or head_start(home, settings))
 
 
@@ -298,7 +299,12 @@ def test_where_not_even_a_report_can_be_written_the_run_says_so_and_stops(
 def test_a_run_goes_on_with_the_report_that_was_reserved_for_it(
     home: Home, settings: Settings
 ) -> None:
-    early = RunRecorder(home, RunRequest((STI.task,), APPLY, "run-1", EntryPoint.CLI, "operator"))
+    early = RunRecorder(
+        home,
+        PlannedRun(
+            (STI.task,), APPLY, run_id="run-1", entry_point=EntryPoint.CLI, actor="operator"
+        ),
+    )
     early.reserve()
     (marker,) = reservations(home)
     begun = head_start(home, settings, record=early)
@@ -321,7 +327,12 @@ def test_a_run_goes_on_with_the_report_that_was_reserved_for_it(
 def test_a_report_that_was_reserved_for_another_run_is_left_to_that_one(
     home: Home, settings: Settings
 ) -> None:
-    other = RunRecorder(home, RunRequest((STI.task,), APPLY, "run-2", EntryPoint.CLI, "operator"))
+    other = RunRecorder(
+        home,
+        PlannedRun(
+            (STI.task,), APPLY, run_id="run-2", entry_point=EntryPoint.CLI, actor="operator"
+        ),
+    )
     other.reserve()
     run = new_run(home, settings, (HSI.task,), begun=head_start(home, settings, record=other))
     run.open()

@@ -4,7 +4,7 @@ from tws_maintenance.config.indices import MARKET_EVENTS
 from tws_maintenance.console.actor import actor
 from tws_maintenance.console.api import bodies
 from tws_maintenance.console.service import Backend
-from tws_maintenance.runs.run_spec import RunSpec
+from tws_maintenance.runs.request import RunSpec
 
 
 def run_spec(body: bodies.RunBody) -> RunSpec:

@@ -14,7 +14,7 @@ from tws_maintenance.console.service import Backend
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.market_events.watchlist import local_codes, read_full_symbol
-from tws_maintenance.runs.run_spec import RunSpec
+from tws_maintenance.runs.request import RunSpec
 
 SEE_OTHER = 303
 # Python refuses to read a number of thousands of digits, with an error of its own.

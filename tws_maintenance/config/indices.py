@@ -82,13 +82,14 @@ class SourceSpec:
     """An address of a source: `kind` names the reader in `tws_maintenance.sources`.
 
     Several addresses of one `name` are asked one after the other until one gives a list. `title`
-    is what the source is called.
+    is what the source is called, `is_fund` where it lists what a fund holds.
     """
 
     kind: str
     locator: str
     name: str
     title: str
+    is_fund: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,8 @@ class Index:
     has_display_symbol: bool = False
     sectors: frozenset[str] = frozenset()
     is_optional: bool = False
+    # Where the day of its list is that of a review, and another one is months away.
+    max_source_age_days: float | None = None
 
     @property
     def switch(self) -> str:
@@ -228,7 +231,8 @@ DECLARED: dict[str, Index] = {
                 example="AAPL",
                 normalise=lambda ticker: ticker.replace(".", "-"),
             ),
-            sources=_wikipedia("Nasdaq-100"),
+            # Since July 2026 the list has a page of its own.
+            sources=(*_wikipedia("List_of_NASDAQ-100_companies"), *_wikipedia("Nasdaq-100")),
             membership=(WIKIPEDIA,),
             best_at=(),
             min_rows=95,
@@ -250,6 +254,7 @@ DECLARED: dict[str, Index] = {
             membership=(WIKIPEDIA,),
             best_at=(),
             min_rows=215,
+            max_source_age_days=366,
             has_display_symbol=True,
             is_optional=True,
         ),

@@ -75,6 +75,9 @@ class HttpSettings(_Section):
     wikipedia_url: str = "https://en.wikipedia.org"
     hang_seng_url: str = "https://www.hsi.com.hk"
     ssga_url: str = "https://www.ssga.com"
+    ishares_url: str = "https://www.ishares.com"
+    blackrock_url: str = "https://www.blackrock.com"
+    hsbc_url: str = "https://rbwm-api.hsbc.com.hk"
     federal_reserve_url: str = "https://www.federalreserve.gov"
     yahoo_url: str = "https://query2.finance.yahoo.com"
     connect_timeout: float = Field(default=5.0, gt=0, le=60)
@@ -86,7 +89,8 @@ class HttpSettings(_Section):
     max_megabytes: float = Field(default=20.0, gt=0, le=20)
 
     @field_validator(
-        "wikipedia_url", "hang_seng_url", "ssga_url", "federal_reserve_url", "yahoo_url"
+        *("wikipedia_url", "hang_seng_url", "ssga_url", "ishares_url", "blackrock_url", "hsbc_url"),
+        *("federal_reserve_url", "yahoo_url"),
     )
     @classmethod
     def _is_https_or_loopback(cls, value: str) -> str:

@@ -122,11 +122,14 @@ class Settings(BaseSettings):
         membership = found.membership or index.membership
         others = tuple(name for name in index.source_names if name not in membership)
         corroboration = others if found.corroboration is None else found.corroboration
+        is_set = "max_source_age_days" in found.model_fields_set
+        age = None if is_set else index.max_source_age_days
         return found.model_copy(
             update={
                 "min_rows": found.min_rows or index.min_rows,
                 "membership": membership,
                 "corroboration": corroboration,
+                "max_source_age_days": age or found.max_source_age_days,
             }
         )
 

@@ -15,9 +15,12 @@ from tws_maintenance.constituents.evaluate import Measure
 from tws_maintenance.constituents.generation import Generation
 from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.core.clock import parse_utc
+from tws_maintenance.sources.text import described
 
 NAMED = 8
 NAMED_MEMBERS = 12
+# Of the members that had a sector. More is a column that was lost, not a few cells.
+MAX_SECTORS_LOST = 0.10
 OVERRIDE = 'If that is right: --allow-large-change --reason "..."'
 
 
@@ -83,7 +86,7 @@ def count_change(after: int, before: int | None, what: str, limits: IndexSetting
 
 
 def _parsed(proposal: Proposal) -> Measure:
-    used = proposal.rows_read - len(proposal.rows_dropped)
+    used = proposal.rows_read - len(proposal.rows_lost)
     return Measure(
         rules.PARSED,
         0.0 if used > 0 else 1.0,
@@ -131,7 +134,7 @@ def _names(frame: pd.DataFrame, live: LiveFile | None, limits: IndexSettings) ->
 
 
 def _dropped(proposal: Proposal, limits: IndexSettings) -> Measure:
-    dropped = proposal.rows_dropped
+    dropped = proposal.rows_lost
     share = len(dropped) / proposal.rows_read if proposal.rows_read else 0.0
     reasons = "; ".join(f"{one['row']} ({one['reason']})" for one in dropped[:3])
     return Measure(
@@ -147,14 +150,16 @@ def _dropped(proposal: Proposal, limits: IndexSettings) -> Measure:
 def _sectors_lost(frame: pd.DataFrame, live: LiveFile | None) -> Measure:
     if live is None or not {"symbol", "sector"} <= set(frame.columns):
         return Measure(rules.SECTORS_LOST, None, "nothing to compare")
-    had = {row["symbol"] for row in live.rows if row.get("sector", "").strip()}
-    blank = set(frame.loc[frame["sector"].str.strip() == "", "symbol"])
+    had = {row["symbol"] for row in live.rows if described(row.get("sector", ""))}
+    blank = set(frame.loc[frame["sector"].map(described) == "", "symbol"])
     lost = sorted(had & blank)
     return Measure(
         rules.SECTORS_LOST,
         float(len(lost)),
         f"{len(lost)} members lost their sector" + (f": {', '.join(lost[:8])}" if lost else ""),
         warn_above=0.0,
+        fail_above=MAX_SECTORS_LOST * len(had),
+        advice="Look whether the source still has its column of sectors",
     )
 
 

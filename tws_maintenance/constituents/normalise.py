@@ -6,6 +6,7 @@ from tws_maintenance.config.indices import Index
 from tws_maintenance.constituents.csv_file import LiveFile, Row
 from tws_maintenance.constituents.diff import renames
 from tws_maintenance.sources.model import SourceTable
+from tws_maintenance.sources.text import described
 
 CARRIED_FIELDS = ("sector", "sub_industry")
 
@@ -26,9 +27,9 @@ def normalise(table: SourceTable, index: Index, live: LiveFile | None) -> Normal
     """Return the rows of `table` in the form of the live file.
 
     Nothing is collapsed or repaired: two rows of one symbol, a blank ticker or an odd text stay,
-    for the audit to see. A sector or sub-industry that the source leaves blank is carried
-    forward from the live file, by symbol, then by company across a ticker change; so are the
-    columns that an operator added.
+    for the audit to see. A sector or sub-industry that the source leaves blank, or where it writes
+    `nan` and the like, is carried forward from the live file, by symbol, then by company across a
+    ticker change; so are the columns that an operator added.
     """
     rows = [
         _row(index, one.ticker, one.security, one.sector, one.sub_industry) for one in table.rows
@@ -42,8 +43,8 @@ def normalise(table: SourceTable, index: Index, live: LiveFile | None) -> Normal
     for row in rows:
         old = known.get(old_symbols.get(row["symbol"], row["symbol"]), {})
         for name in CARRIED_FIELDS:
-            if not row[name] and old.get(name, ""):
-                row[name] = old[name]
+            if not row[name] and (former := described(old.get(name, ""))):
+                row[name] = former
                 carried.append((row["symbol"], name))
         row.update({name: old.get(name, "") for name in extra})
     return Normalised((*index.columns, *extra), tuple(rows), tuple(carried))
@@ -54,4 +55,8 @@ def _row(index: Index, ticker: str, security: str, sector: str, sub_industry: st
     row = {"symbol": symbol}
     if index.has_display_symbol:
         row["display_symbol"] = index.symbol_rule.display_of(symbol)
-    return row | {"security": security, "sector": sector, "sub_industry": sub_industry}
+    return row | {
+        "security": security,
+        "sector": described(sector),
+        "sub_industry": described(sub_industry),
+    }

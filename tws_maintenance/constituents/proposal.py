@@ -49,9 +49,10 @@ class Proposal:
     """The record of what was staged; times are UTC texts, paths relative to the home.
 
     `live_sha256` is the live file it was compared with, None where there was none;
-    `from_backup` is the backup that was staged instead of a source. `membership` is the source
-    that decided, `enrichment` which one described the members, `corroboration` what the others
-    say of them (`tws_maintenance.constituents.source_selection`).
+    `from_backup` is the backup that was staged instead of a source. The last `rows_beside` of
+    `rows_dropped` are lines that are no share of a member; `rows_read` leaves them out.
+    `membership` is the source that decided, `enrichment` which one described the members,
+    `corroboration` what the others say of them (`tws_maintenance.constituents.source_selection`).
     """
 
     proposal_id: str
@@ -69,6 +70,7 @@ class Proposal:
     rows_read: int
     rows_dropped: tuple[dict[str, str], ...]
     carried_forward: int
+    rows_beside: int = 0
     stated_count: int | None = None
     revision: str | None = None
     revised_at: str | None = None
@@ -78,6 +80,11 @@ class Proposal:
     enrichment: dict[str, str] = field(default_factory=dict)
     corroboration: tuple[dict[str, Any], ...] = ()
     warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def rows_lost(self) -> tuple[dict[str, str], ...]:
+        """The source rows that were dropped and may have been members."""
+        return self.rows_dropped[: len(self.rows_dropped) - self.rows_beside]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of proposal.json."""

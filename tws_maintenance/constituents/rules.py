@@ -52,9 +52,7 @@ NAMES = ListRule(
     on_live=False,
 )
 DROPPED = ListRule("source_rows_are_not_dropped", "every source row used", on_live=False)
-SECTORS_LOST = ListRule(
-    "sectors_are_not_lost", "a sector wherever there was one", warns_only=True, on_live=False
-)
+SECTORS_LOST = ListRule("sectors_are_not_lost", "a sector wherever there was one", on_live=False)
 STATED_COUNT = ListRule(
     "stated_count_agrees",
     "as many rows as the page itself says",

@@ -13,11 +13,8 @@ import pandera.pandas as pa
 from tws_maintenance.audit.results import Outcome, Rule
 from tws_maintenance.config.indices import Index
 from tws_maintenance.constituents import rules
+from tws_maintenance.sources.text import MISSING_TEXTS
 
-# What spreadsheets and pandas leave where a value is missing, and dashes that stand for none.
-MISSING_TEXTS = frozenset(
-    {"", "nan", "none", "null", "n/a", "#n/a", "<na>", "-", "\u2013", "\u2014", "?", "tbd"}
-)
 _NOT_PLAIN = r"[<>]|&#?\w+;|[\x00-\x1f\x7f-\x9f]|\[[^\]]*\]|^[=+\-@]"
 
 

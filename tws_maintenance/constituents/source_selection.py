@@ -178,20 +178,22 @@ def _described(
     index = gathered.index
     columns: dict[str, list[str]] = {}
     enrichment: dict[str, str] = {}
-    for column, best in index.best_at:
+    for column, sources in index.best_at:
         own = [str(getattr(row, column)) for row in table.rows]
-        better = {name: _column(gathered, name, column, limits, at) for name in best}
+        better = {name: _column(gathered, name, column, limits, at) for name in sources}
         columns[column] = _values(index, attempt, table, own, better, live, column)
-        used = [name for name in best if better[name]]
+        used = [name for name in sources if better[name]]
         enrichment[column] = used[0] if used else attempt.spec.name
+
+    def best(row: SourceRow, place: int, name: str) -> str:
+        return columns[name][place] if name in columns else str(getattr(row, name))
+
     rows = tuple(
-        SourceRow(
-            row.number,
-            row.ticker,
-            *(
-                columns[name][place] if name in columns else str(getattr(row, name))
-                for name in ("security", "sector", "sub_industry")
-            ),
+        replace(
+            row,
+            security=best(row, place, "security"),
+            sector=best(row, place, "sector"),
+            sub_industry=best(row, place, "sub_industry"),
         )
         for place, row in enumerate(table.rows)
     )

@@ -77,7 +77,11 @@ def _told_by(choice: Choice, normalised: Normalised) -> dict[str, Any]:
         "after_count": len(normalised.rows),
         "carried_forward": len(normalised.carried),
         "rows_read": table.rows_read,
-        "rows_dropped": tuple({"row": one.row, "reason": one.reason} for one in table.dropped),
+        "rows_dropped": tuple(
+            {"source": chosen.spec.name, "row": one.row, "reason": one.reason}
+            for one in (*table.dropped, *table.beside)
+        ),
+        "rows_beside": len(table.beside),
         "stated_count": table.stated_count,
         "revision": table.revision,
         "revised_at": _dated(table),

@@ -155,6 +155,7 @@ class SourceAnswer(Part):
 class Dropped(Part):
     """A row of a source that is no member, and why."""
 
+    source: str = ""
     row: str
     reason: str
 

@@ -11,18 +11,20 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from http.client import TOO_MANY_REQUESTS
+from http import HTTPStatus
 
 from tws_maintenance.config.indices import Index, SourceSpec
 from tws_maintenance.config.settings import HttpSettings, Settings
 from tws_maintenance.core.background import begin
 from tws_maintenance.core.errors import PageChanged, SourceError, SourceUnreachable
-from tws_maintenance.sources import hang_seng, ssga, wikipedia
+from tws_maintenance.sources import fund_csv, hang_seng, ssga, wikipedia
 from tws_maintenance.sources.model import Attempt, Gathered, KnownCopy, RawCopy, SourceTable
 from tws_maintenance.sources.web import WebClient
 
 # What a fetch may take beyond its deadline: parsing, and what no socket timeout covers.
 GRACE_SECONDS = 5.0
+# What says that a page is not at its address: not there, or at another host.
+_GONE = frozenset({301, 302, 303, 307, 308, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 LastCopy = Callable[[Index, str], KnownCopy | None]
 
@@ -92,10 +94,15 @@ class Gathering:
         until = time.monotonic() + http.deadline
         attempts: list[Attempt] = []
         for spec in index.addresses(name):
+            if attempts and not _may_have_moved(spec, attempts):
+                break
             client = WebClient(http, READERS[spec.kind].origin(http), until=until)
             attempts.append(self._ask(client, index, spec))
             # Too many requests is said for the whole host: its other address is not asked either.
-            if attempts[-1].table is not None or attempts[-1].status == TOO_MANY_REQUESTS:
+            if (
+                attempts[-1].table is not None
+                or attempts[-1].status == HTTPStatus.TOO_MANY_REQUESTS
+            ):
                 break
         return tuple(attempts)
 
@@ -117,6 +124,18 @@ class Gathering:
 
     def _url(self, spec: SourceSpec) -> str:
         return address_of(spec, self._settings.http)
+
+
+def _may_have_moved(spec: SourceSpec, attempts: list[Attempt]) -> bool:
+    """Return whether the list may stand at `spec`, given the addresses that were asked before.
+
+    Another address of the same page stands in for any fault. A page of another title is an older
+    place of the list, perhaps with an older list: it is asked only if every address before it said
+    that the list is not there, never because one did not answer.
+    """
+    if spec.locator == attempts[-1].spec.locator:
+        return True
+    return all(isinstance(one.error, PageChanged) or one.status in _GONE for one in attempts)
 
 
 def unreadable(fault: Exception) -> SourceError:
@@ -155,4 +174,9 @@ READERS: dict[str, Reader] = {
     ),
     "hang_seng": Reader(lambda http: http.hang_seng_url, hang_seng.url, hang_seng.parse, "json"),
     "ssga_holdings": Reader(lambda http: http.ssga_url, ssga.url, ssga.parse, "xlsx"),
+    "ishares_holdings": Reader(lambda http: http.ishares_url, fund_csv.url, fund_csv.parse, "csv"),
+    "blackrock_holdings": Reader(
+        lambda http: http.blackrock_url, fund_csv.url, fund_csv.parse, "csv"
+    ),
+    "tracker_holdings": Reader(lambda http: http.hsbc_url, fund_csv.url, fund_csv.parse, "csv"),
 }

@@ -35,13 +35,19 @@ class KnownCopy:
 
 @dataclass(frozen=True)
 class SourceRow:
-    """One row of the constituents table, cleaned but not yet judged; `number` counts from 1."""
+    """One row of the constituents table, cleaned but not yet judged; `number` counts from 1.
+
+    `identifiers` are the ISIN, CUSIP and SEDOL that a fund gives. `is_unknown` where the row names
+    a company but no symbol of the market; `ticker` is then blank or a placeholder.
+    """
 
     number: int
     ticker: str
     security: str
     sector: str
     sub_industry: str
+    identifiers: tuple[str, ...] = ()
+    is_unknown: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,8 @@ class SourceTable:
     `rows_read` counts every row below the header; `notes` are what is odd about the page;
     `stated_count` is the number of members that the page itself names beside the table, where it
     does; `revised_at` is when the page's text was last edited, `as_of` the day of which the list
-    itself says that it is, where they say so.
+    itself says that it is, where they say so. `beside` are a fund's lines that are no share of a
+    member; they are in neither `dropped` nor `rows_read`, since no member is lost with them.
     """
 
     rows: tuple[SourceRow, ...]
@@ -70,6 +77,7 @@ class SourceTable:
     revision: str | None = None
     revised_at: datetime | None = None
     as_of: date | None = None
+    beside: tuple[DroppedRow, ...] = ()
 
 
 @dataclass(frozen=True)

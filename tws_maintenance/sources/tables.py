@@ -8,13 +8,15 @@ as something else.
 
 import re
 from dataclasses import dataclass, replace
+from datetime import date
+from itertools import zip_longest
 
 from lxml import html
 
 from tws_maintenance.config.indices import Index
 from tws_maintenance.core.errors import PageChanged
 from tws_maintenance.sources.model import DroppedRow, SourceRow
-from tws_maintenance.sources.text import cell_text
+from tws_maintenance.sources.text import cell_text, described
 
 # Every name a column had on the recorded pages of 2021 to 2026, and their obvious neighbours.
 COLUMN_NAMES: dict[str, frozenset[str]] = {
@@ -43,12 +45,16 @@ Grid = list[list[str]]
 
 @dataclass(frozen=True)
 class FoundTable:
-    """The constituents table: its rows, those of its rows that are none, and what is odd."""
+    """The constituents table: its rows, those of its rows that are none, and what is odd.
+
+    `as_of` is the day that the page states for it, where it does.
+    """
 
     rows: tuple[SourceRow, ...]
     dropped: tuple[DroppedRow, ...]
     rows_read: int
     notes: tuple[str, ...] = ()
+    as_of: date | None = None
 
     def symbols(self, index: Index) -> list[str]:
         """Return the well-formed symbols of the rows."""
@@ -149,16 +155,47 @@ def _columns(grid: Grid) -> tuple[dict[str, int], int]:
     the removed, and is not the list of members.
     """
     for number, row in enumerate(grid[:HEADER_ROWS]):
-        found: dict[str, list[int]] = {}
-        for place, text in enumerate(row):
-            for name, known in COLUMN_NAMES.items():
-                if text.casefold() in known:
-                    found.setdefault(name, []).append(place)
-        if "ticker" in found or "security" in found:
-            return {name: places[0] for name, places in found.items() if len(places) == 1}, (
-                number + 1
+        found = _places(row)
+        below = _places(grid[number + 1]) if number + 1 < len(grid) else {}
+        if "ticker" in found or "security" in found or {"ticker", "security"} <= below.keys():
+            rows = 1
+            if below and _is_second_header_row(found, grid[number + 1]):
+                found, rows = _places(_merged(row, grid[number + 1])), 2
+            return (
+                {name: places[0] for name, places in found.items() if len(places) == 1},
+                number + rows,
             )
     return {}, 0
+
+
+def _places(row: list[str]) -> dict[str, list[int]]:
+    """Return every place of each known column's name in a row."""
+    found: dict[str, list[int]] = {}
+    for place, text in enumerate(row):
+        for name, known in COLUMN_NAMES.items():
+            if text.casefold() in known:
+                found.setdefault(name, []).append(place)
+    return found
+
+
+def _is_second_header_row(found: dict[str, list[int]], lower: list[str]) -> bool:
+    """Return whether a row below known names holds these again, or nothing, in one place each."""
+    return all(
+        any(
+            place >= len(lower) or not lower[place] or lower[place].casefold() in COLUMN_NAMES[name]
+            for place in places
+        )
+        for name, places in found.items()
+        if name in REQUIRED
+    )
+
+
+def _merged(upper: list[str], lower: list[str]) -> list[str]:
+    """Return one name for each column of a header in two rows, the lower one where it is known."""
+    return [
+        low if any(low.casefold() in known for known in COLUMN_NAMES.values()) else up
+        for up, low in zip_longest(upper, lower, fillvalue="")
+    ]
 
 
 def _read(body: Grid, columns: dict[str, int]) -> FoundTable:
@@ -173,7 +210,15 @@ def _read(body: Grid, columns: dict[str, int]) -> FoundTable:
         if reason:
             dropped.append(DroppedRow(f"row {number}: {' | '.join(cells)[:120]}", reason))
         else:
-            rows.append(SourceRow(number=number, **values))
+            rows.append(
+                SourceRow(
+                    number,
+                    values["ticker"],
+                    values["security"],
+                    described(values["sector"]),
+                    described(values["sub_industry"]),
+                )
+            )
     return FoundTable(tuple(rows), tuple(dropped), len(body))
 
 

@@ -18,12 +18,32 @@ _MARK = re.compile(
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 _UNSEEN_TAGS = frozenset({"style", "script", "noscript", "template", "link"})
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)  # sort keys, mostly
+_LISTS = frozenset({"ul", "ol"})
 _BREAKING_TAGS = frozenset({"br", "p", "div", "li", "tr"})
+
+
+# What spreadsheets and pandas leave where a value is missing, and dashes that stand for none.
+MISSING_TEXTS = frozenset(
+    {"", "nan", "none", "null", "n/a", "#n/a", "<na>", "-", "\u2013", "\u2014", "?", "tbd"}
+)
+# What funds write beside these where they classify nothing.
+_UNDESCRIBED = MISSING_TEXTS | {"unassigned", "not classified"}
+
+
+def described(text: str) -> str:
+    """Return a sector or sub-industry, cleaned; "" where the text stands for a missing one."""
+    text = clean(text)
+    return "" if text.casefold() in _UNDESCRIBED else text
 
 
 def cell_text(cell: html.HtmlElement) -> str:
     """Return the visible text of `cell`, on one line and cleaned."""
     return clean("".join(_visible(cell)))
+
+
+def own_text(item: html.HtmlElement) -> str:
+    """Return the visible text of a list's item without that of the lists in it, as `cell_text`."""
+    return clean("".join(_visible(item, without=_LISTS)))
 
 
 def clean(text: str) -> str:
@@ -32,14 +52,14 @@ def clean(text: str) -> str:
     return " ".join(_MARK.sub("", " ".join(text.split())).split())
 
 
-def _visible(node: html.HtmlElement) -> Iterator[str]:
+def _visible(node: html.HtmlElement, without: frozenset[str] = frozenset()) -> Iterator[str]:
     yield node.text or ""
     for child in node:
         tag = child.tag
-        if isinstance(tag, str) and _is_seen(child):
+        if isinstance(tag, str) and tag not in without and _is_seen(child):
             if tag in _BREAKING_TAGS:
                 yield " "
-            yield from _visible(child)
+            yield from _visible(child, without)
         yield child.tail or ""
 
 

@@ -149,10 +149,12 @@ class WebClient:
         except ValueError:
             target = location
         if not self._is_allowed(target):
-            raise SourceRefused(
+            refused = SourceRefused(
                 f"redirected to {target}, which is not one of the hosts of this source. "
                 "Nothing was read from there."
             )
+            refused.status = answer.status_code
+            raise refused
         return target
 
     def _read(self, answer: requests.Response, known: KnownCopy | None) -> RawCopy:

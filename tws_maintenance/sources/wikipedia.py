@@ -76,6 +76,7 @@ def _read(
         stated_count=_stated_count(document),
         revision=_first_group(_REVISION, raw.content),
         revised_at=_revised_at(raw.content),
+        as_of=table.as_of,
     )
 
 

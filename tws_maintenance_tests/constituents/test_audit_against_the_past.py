@@ -178,6 +178,34 @@ def test_sectors_that_were_lost_are_named(home: Home) -> None:
     ]
 
 
+@pytest.mark.parametrize(("lost", "outcome"), [(0, PASSED), (1, WARNED), (3, WARNED), (4, FAILED)])
+@pytest.mark.parametrize("text", [b"", b"nan"])
+def test_losing_more_than_a_tenth_of_the_sectors_fails(
+    home: Home, lost: int, outcome: Outcome, text: bytes
+) -> None:
+    members = [replace(one, sector="Finance") for one in companies("sti")]
+    write_live(home, STI, members)
+    proposal = staged(home, STI, members)
+    path = staged_file(home, proposal)
+    path.write_bytes(path.read_bytes().replace(b",Finance,", b",%b," % text, lost))
+    receipt = audited(home, proposal, override=ACCEPTED)
+    check = outcome_of(receipt.checks, rules.SECTORS_LOST)
+    assert (check.outcome, check.measured) == (outcome, lost)
+    assert receipt.has_passed is (outcome != FAILED)
+
+
+def test_lines_that_are_no_share_of_a_member_do_not_count_as_dropped(home: Home) -> None:
+    members = companies("sti")
+    lines = tuple(DroppedRow(f"row {n}: SGD CASH", "cash") for n in range(20))
+    table = replace(table_of(members), beside=lines)
+    proposal = staged(home, STI, table)
+    receipt = audited(home, proposal)
+    assert outcome_of(receipt.checks, rules.DROPPED).message == "0 of 30 source rows were dropped"
+    assert outcome_of(receipt.checks, rules.PARSED).message == "30 of 30 source rows were used"
+    assert names(receipt.checks, PASSED) >= {rules.DROPPED.name, rules.PARSED.name}
+    assert [one["reason"] for one in proposal.rows_dropped] == ["cash"] * 20
+
+
 def test_a_page_that_says_another_number_than_it_lists_is_a_warning(home: Home) -> None:
     table = replace(table_of(companies("hsi")), stated_count=88)
     receipt = audited(home, staged(home, HSI, table))

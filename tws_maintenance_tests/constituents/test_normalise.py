@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from tws_maintenance.config.indices import Index
 from tws_maintenance.constituents.csv_file import LiveFile, Row, parse_live, to_csv
 from tws_maintenance.constituents.normalise import Normalised, normalise
@@ -42,6 +44,25 @@ def test_a_value_that_the_source_leaves_blank_is_kept_and_counted() -> None:
     assert only(result)["sector"] == "Utilities"
     assert only(result)["sub_industry"] == "Water Utilities"
     assert result.carried == (("OLD", "sector"), ("OLD", "sub_industry"))
+
+
+@pytest.mark.parametrize("text", ["nan", "NaN", "None", "-", "N/A", "Unassigned"])
+def test_a_text_for_a_missing_value_is_as_a_blank_one(text: str) -> None:
+    odd = replace(OLD, sector=text, sub_industry=text)
+    result = normalised(SP500, live_of(SP500, OLD), odd)
+    assert only(result)["sector"] == "Utilities"
+    assert result.carried == (("OLD", "sector"), ("OLD", "sub_industry"))
+    assert only(normalised(SP500, None, odd))["sector"] == ""
+
+
+def test_a_text_for_a_missing_value_in_the_live_file_is_not_carried_on() -> None:
+    blank = replace(OLD, sector="", sub_industry="")
+    known = normalise(table_of([blank]), SP500, None)
+    rows = [row | {"sector": "nan", "sub_industry": "None"} for row in known.rows]
+    live = parse_live(to_csv(known.columns, rows), "live.csv")
+    result = normalised(SP500, live, blank)
+    assert (only(result)["sector"], only(result)["sub_industry"]) == ("", "")
+    assert result.carried == ()
 
 
 def test_a_value_that_the_source_gives_is_never_overruled() -> None:

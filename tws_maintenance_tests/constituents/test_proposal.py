@@ -28,7 +28,8 @@ def test_a_proposal_is_read_back_as_it_was_written(home: Home) -> None:
     write_live(home, STI, companies("sti")[1:])
     table = replace(
         table_of(companies("sti")),
-        dropped=(DroppedRow("row 31: cash", "no ticker"),),
+        dropped=(DroppedRow("row 31: odd", "2 cells"),),
+        beside=(DroppedRow("row 32: US DOLLAR", "cash"),),
         rows_read=31,
         stated_count=30,
         revision="1300000001",
@@ -39,7 +40,10 @@ def test_a_proposal_is_read_back_as_it_was_written(home: Home) -> None:
     assert proposal.proposal_id == "maintenance_20261122_183000_sti"
     assert (proposal.before_count, proposal.after_count) == (29, 30)
     assert proposal.revised_at == "2026-11-01T08:00:00.000Z"
-    assert proposal.rows_dropped == ({"row": "row 31: cash", "reason": "no ticker"},)
+    lost = {"source": "wikipedia", "row": "row 31: odd", "reason": "2 cells"}
+    beside = {"source": "wikipedia", "row": "row 32: US DOLLAR", "reason": "cash"}
+    assert proposal.rows_dropped == (lost, beside)
+    assert proposal.rows_lost == (lost,)
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", "null", '{"proposal_id": "x"}', "\ufffe"])

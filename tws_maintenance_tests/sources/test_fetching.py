@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from tws_maintenance.config.indices import INDICES, Index
+from tws_maintenance.config.indices import DECLARED, INDICES, Index
 from tws_maintenance.config.settings import HttpSettings, Settings
 from tws_maintenance.constituents.source_selection import choose
 from tws_maintenance.core.clock import utc_now
@@ -14,6 +14,7 @@ from tws_maintenance.sources import fetching as gather
 from tws_maintenance.sources.fetching import Gathering
 from tws_maintenance.sources.model import Attempt, Gathered, KnownCopy, RawCopy, SourceTable
 from tws_maintenance.sources.wikipedia import page_url, rest_url
+from tws_maintenance_tests.optional_pages import nasdaq_members, nasdaq_page
 from tws_maintenance_tests.sources.faulty_server import (
     Answer,
     FaultyServer,
@@ -240,3 +241,53 @@ def test_after_too_many_requests_the_other_address_of_that_host_is_not_asked(
     assert faulty.paths == [page_path(STI)]
     with pytest.raises(SourceUnreachable, match="429"):
         decided(gathered)
+
+
+NASDAQ = DECLARED["nasdaq100"]
+NEW, OLD = "/wiki/List_of_NASDAQ-100_companies", "/wiki/Nasdaq-100"
+NEW_REST = "/w/rest.php/v1/page/List_of_NASDAQ-100_companies/html"
+OLD_REST = "/w/rest.php/v1/page/Nasdaq-100/html"
+ELSEWHERE = Reply(b"", 301, {"Location": "https://example.invalid/list"})
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked"),
+    [
+        pytest.param(Reply(b"no", 404), [NEW, NEW_REST, OLD], id="not there"),
+        pytest.param(Reply(b"gone", 410), [NEW, NEW_REST, OLD], id="gone"),
+        pytest.param(ELSEWHERE, [NEW, NEW_REST, OLD], id="moved to another host"),
+        pytest.param(Reply(b"<p>A note</p></html>"), [NEW, NEW_REST, OLD], id="no table"),
+        pytest.param(Reply(b"no", 403), [NEW, NEW_REST], id="refused"),
+        pytest.param(Reply(b"sorry", 503), [NEW, NEW_REST], id="out of order"),
+        pytest.param(hang_up, [NEW, NEW_REST], id="hung up"),
+        pytest.param(Reply(b"slow down", 429), [NEW], id="too many requests"),
+    ],
+)
+def test_an_older_title_is_asked_only_where_the_list_is_not_at_the_newer_one(
+    faulty: FaultyServer, answer: Answer, asked: list[str]
+) -> None:
+    """An older place may hold an older list: a newer one that does not answer is a failure."""
+    page = Reply(nasdaq_page(nasdaq_members()))
+    faulty.script = {NEW: [answer], NEW_REST: [answer], OLD: [page]}
+
+    gathered = gathering(faulty).answer(NASDAQ)
+
+    assert faulty.paths == asked
+    assert (gathered.of("wikipedia") is not None) == (OLD in asked)
+
+
+def test_an_older_title_is_not_asked_where_the_newer_one_partly_did_not_answer(
+    faulty: FaultyServer,
+) -> None:
+    faulty.script = {NEW: [Reply(b"no", 404)], NEW_REST: [Reply(b"sorry", 503)]}
+
+    gathering(faulty).answer(NASDAQ)
+
+    assert faulty.paths == [NEW, NEW_REST]
+
+
+def test_every_title_is_asked_before_a_list_counts_as_gone(faulty: FaultyServer) -> None:
+    attempts = gathering(faulty).answer(NASDAQ).attempts
+
+    assert faulty.paths == [NEW, NEW_REST, OLD, OLD_REST]
+    assert [one.status for one in attempts] == [404] * 4

@@ -66,6 +66,54 @@ def changed(content: bytes, change: Callable[[dict[str, Any]], object]) -> bytes
     return json.dumps(value).encode()
 
 
+def both_forms(
+    *, codes: dict[str, str] | None = None, parts: int = 4, count: object = 4, blank: str = ""
+) -> bytes:
+    """Return a list of four members in one list and by sub-index, one sub-index a member.
+
+    `codes` are written otherwise in the one list, `parts` is how many sub-indexes there are,
+    `blank` what the first one has in place of its content.
+    """
+    members = [{"code": code, "constituentName": f"C {code}"} for code in ("1", "27", "66", "175")]
+    in_one = [{**one, "code": (codes or {}).get(one["code"], one["code"])} for one in members]
+    sub_indexes: list[dict[str, Any]] = [
+        {"indexName": f"HSI - Part {n}", "constituentContent": [members[n % 4]]}
+        for n in range(parts)
+    ]
+    if blank:
+        sub_indexes[0]["constituentContent"] = json.loads(blank)
+    index = {
+        "constituentsCount": count, "constituentContent": in_one, "subIndexList": sub_indexes
+    }  # fmt: skip
+    series = {"seriesCode": "hsi", "constituentsDate": f"{DAY} 07:32:54", "indexList": [index]}
+    return json.dumps({"indexSeriesList": [series]}).encode()
+
+
+@pytest.mark.parametrize("content", [both_forms(), both_forms(codes={"1": "00001"})])
+def test_a_list_in_both_forms_is_read_with_its_sub_indexes(content: bytes) -> None:
+    table = read("hsi", content)
+    assert symbols("hsi", table) == ["0001.HK", "0027.HK", "0066.HK", "0175.HK"]
+    assert [row.sector for row in table.rows] == [f"Part {n}" for n in range(4)]
+
+
+@pytest.mark.parametrize("blank", ["null", "[]", '"see below"'])
+def test_a_sub_index_without_content_is_no_sector_where_the_one_list_is_whole(blank: str) -> None:
+    table = read("hsi", both_forms(blank=blank))
+    assert symbols("hsi", table) == ["0001.HK", "0027.HK", "0066.HK", "0175.HK"]
+    assert [row.sector for row in table.rows] == ["", "Part 1", "Part 2", "Part 3"]
+    assert (table.stated_count, table.rows_read) == (4, 4)
+
+
+def test_a_member_in_two_sub_indexes_leaves_the_one_list_whole() -> None:
+    table = read("hsi", both_forms(parts=5))
+    assert len(table.rows) == 4
+
+
+def test_the_sub_indexes_are_read_where_the_one_list_is_not_whole() -> None:
+    table = read("hsi", both_forms(codes={"1": "27"}))
+    assert symbols("hsi", table) == ["0001.HK", "0027.HK", "0066.HK", "0175.HK"]
+
+
 @pytest.mark.parametrize("by_sub_index", [True, False])
 def test_both_known_forms_of_hang_seng_indexes_are_read(by_sub_index: bool) -> None:
     members = companies("hsi")
@@ -98,7 +146,7 @@ def test_a_dummy_member_is_dropped_and_named() -> None:
         (b'{"indexSeriesList": []}', "no longer holds the series 'hsi'"),
         (b"[]", "no longer holds the series"),
         (b"[" * 100_000, "expected JSON"),
-        (hang_seng(companies("hsi"), DAY, count=88), "says that it holds 88 members and holds 85"),
+        (hang_seng(companies("hsi"), DAY, count=88), "states 88 members; it holds 85 by"),
         (
             changed(hang_seng(companies("hsi"), DAY), lambda s: s.update(seriesCode="hscei")),
             "it holds hscei",
@@ -112,8 +160,19 @@ def test_a_dummy_member_is_dropped_and_named() -> None:
                 hang_seng(companies("hsi"), DAY),
                 lambda s: s["indexList"][0]["subIndexList"][0].pop("constituentContent"),
             ),
-            "constituentContent",
+            "states 85 members; it holds 63 by sub-index and 0 in one list",
         ),
+        (
+            changed(
+                hang_seng(companies("hsi"), DAY), lambda s: s["indexList"][0].pop("subIndexList")
+            ),
+            "no longer holds its members in constituentContent",
+        ),
+        (both_forms(codes={"1": "9"}), "other members by sub-index than in one list"),
+        (both_forms(codes={"1": "27"}, parts=3), "states 4 members; it holds 3 by sub-index and 4"),
+        (both_forms(count=True), "states True members"),
+        (both_forms(count="4"), "states '4' members"),
+        (both_forms(count=2001, parts=2001), "more than 2000 members"),
     ],
 )
 def test_an_odd_list_of_hang_seng_indexes_is_refused(content: bytes, told: str) -> None:

@@ -74,6 +74,50 @@ def test_a_renamed_column_is_named_with_what_was_found(
     assert found in message
 
 
+@pytest.mark.parametrize(
+    ("upper", "lower"),
+    [
+        (
+            "<tr><th rowspan=2>Symbol</th><th rowspan=2>Security</th><th colspan=2>GICS</th></tr>",
+            "<tr><th>Sector</th><th>Sub-Industry</th></tr>",
+        ),
+        (
+            "<tr><th colspan=2>Company</th><th colspan=2>GICS</th></tr>",
+            "<tr><th>Symbol</th><th>Security</th><th>Sector</th><th>Sub-Industry</th></tr>",
+        ),
+        (
+            "<tr><th>Symbol</th><th>Security</th><th colspan=2>GICS</th></tr>",
+            "<tr><th></th><th></th><th>Sector</th><th>Sub-Industry</th></tr>",
+        ),
+        (
+            "<tr><th colspan=4>The members</th></tr>",
+            "<tr><th>Symbol</th><th>Security</th><th>Sector</th><th>Sub-Industry</th></tr>",
+        ),
+        (
+            "<tr><th>Symbol</th><th>Security</th><th>GICS Sector</th><th>Sub-Industry</th></tr>",
+            "<tr><th></th><th></th><th>(11)</th><th>Sub-Industry</th></tr>",
+        ),
+    ],
+)
+def test_a_header_in_two_rows_is_read(upper: str, lower: str) -> None:
+    body = "<tr><td>AAA</td><td>Alpha</td><td>Energy</td><td>Oil</td></tr>"
+
+    table = read("sp500", html_page(f"<table>{upper}{lower}{body}</table>"))
+
+    (row,) = table.rows
+    assert (row.ticker, row.security, row.sector, row.sub_industry) == (
+        *("AAA", "Alpha", "Energy", "Oil"),
+    )
+    assert table.dropped == ()
+
+
+@pytest.mark.parametrize("text", ["nan", "NaN", "None", "N/A", "-", "\u2014", "Unassigned"])
+def test_a_text_for_a_missing_value_is_no_sector(text: str) -> None:
+    (row,) = read("sp500", html_page(html_table(SP500, [["AAA", "Alpha", text, text]]))).rows
+
+    assert (row.sector, row.sub_industry) == ("", "")
+
+
 def test_a_missing_column_is_named_with_what_was_found() -> None:
     rows = [["Alpha Inc.", "Heavy Industry", "Some Conglomerates"]] * 3
 

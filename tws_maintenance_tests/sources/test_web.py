@@ -324,8 +324,11 @@ def test_a_redirect_to_another_server_is_refused_and_that_one_never_contacted(
         other.script["/list"] = [Reply(b"a trap")]
         faulty.script["/list"] = [Reply(b"", 302, {"Location": f"{other.origin}/list"})]
 
-        with pytest.raises(SourceRefused, match=r"redirected to .* Nothing was read from there"):
+        with pytest.raises(
+            SourceRefused, match=r"redirected to .* Nothing was read from there"
+        ) as caught:
             client(faulty).get(f"{faulty.origin}/list")
+        assert caught.value.status == 302
 
         assert other.paths == []
     assert faulty.paths == ["/list"]

@@ -57,7 +57,7 @@ def create_app(home: Home, settings: ConsoleSettings | None = None) -> Flask:
     return app
 
 
-def _config(settings: ConsoleSettings) -> dict[str, Any]:
+def _config(settings: ConsoleSettings) -> dict[str, object]:
     return {
         # New at every start: nothing secret is written down. Open pages are told to reload.
         "SECRET_KEY": secrets.token_bytes(32),

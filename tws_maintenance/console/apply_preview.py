@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from tws_maintenance.config.indices import (
     CONSTITUENT_TASKS,
@@ -17,6 +16,7 @@ from tws_maintenance.config.indices import (
     Index,
     index_of_task,
 )
+from tws_maintenance.console.api.report_json import ReportJson, ResultJson
 from tws_maintenance.console.service import Backend
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.proposal import read_proposal
@@ -50,7 +50,7 @@ class ListToApply:
     `superseded_by` is a newer dry run that says otherwise.
     """
 
-    result: dict[str, Any]
+    result: ResultJson
     ready: ListReadiness | None
     outcome: Outcome
     superseded_by: str = ""
@@ -85,7 +85,7 @@ class ListToApply:
 class ToApply:
     """A dry run as the apply dialog shows it; `cautions` concern the apply as a whole."""
 
-    report: dict[str, Any]
+    report: ReportJson
     readiness: Readiness
     lists: list[ListToApply]
     cautions: list[str]
@@ -235,7 +235,7 @@ def _stages_lists(entry: ReportSummary) -> bool:
 
 
 def _cautions(
-    backend: Backend, report: dict[str, Any], ready: Readiness, at: datetime
+    backend: Backend, report: ReportJson, ready: Readiness, at: datetime
 ) -> Iterator[str]:
     replaced = (one.task for one in ready.lists if one.can_apply and not one.is_live)
     venues = {index_of_task(task).venue for task in replaced}

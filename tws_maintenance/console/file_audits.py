@@ -16,10 +16,11 @@ from typing import Any
 from tws_maintenance.config.environment import child_environment
 from tws_maintenance.config.home import HOME_VARIABLE, Home
 from tws_maintenance.config.indices import INDICES
+from tws_maintenance.console.api.answers import Validation
 from tws_maintenance.reports.catalog import mark_of
 
 SECONDS = 60.0
-NOT_RUN: dict[str, Any] = {"status": "not_run", "warnings": [], "errors": []}
+NOT_RUN = Validation(status="not_run", warnings=[], errors=[])
 logger = logging.getLogger(__name__)
 
 
@@ -30,13 +31,13 @@ class FileAudits:
         self._home = home
         self._lock = threading.Lock()
         self._marks: Any = None
-        self._audits: dict[str, dict[str, Any]] = {}
+        self._audits: dict[str, Validation] = {}
         self._thread: threading.Thread | None = None
 
-    def audits(self, *, wait_seconds: float = 0.0) -> dict[str, dict[str, Any]]:
-        """Return {task: {status, warnings[], errors[]}}; `not_run` where it is being found out.
+    def audits(self, *, wait_seconds: float = 0.0) -> dict[str, Validation]:
+        """Return the audits by task; a task is missing while its audit runs.
 
-        Waits for it at most `wait_seconds`.
+        Waits for them at most `wait_seconds`.
         """
         until = time.monotonic() + wait_seconds
         while True:
@@ -72,7 +73,7 @@ class FileAudits:
             if found is not None:  # else asked again at the next look
                 self._audits, self._marks = found, marks
 
-    def _ask(self) -> dict[str, dict[str, Any]]:
+    def _ask(self) -> dict[str, Validation]:
         command = [sys.executable, "-m", "tws_maintenance", "status", "--json"]
         environment = {**child_environment(), HOME_VARIABLE: str(self._home.root)}
         done = subprocess.run(
@@ -83,4 +84,5 @@ class FileAudits:
             timeout=SECONDS,
             check=True,
         )
-        return {one["task"]: one["file_audit"] for one in json.loads(done.stdout)["constituents"]}
+        lists = json.loads(done.stdout)["constituents"]
+        return {one["task"]: Validation.read(one["file_audit"]) for one in lists}

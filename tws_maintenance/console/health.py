@@ -4,12 +4,12 @@ https://prometheus.io/docs/instrumenting/exposition_formats/
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 from flask import Blueprint, Response
 
 from tws_maintenance.config.indices import MARKET_EVENTS
 from tws_maintenance.console.api import bodies
+from tws_maintenance.console.api.report_json import ResultJson
 from tws_maintenance.console.api.routes import query_as
 from tws_maintenance.console.service import Backend
 from tws_maintenance.core.clock import parse_utc, utc_now
@@ -54,13 +54,10 @@ def _lines(backend: Backend) -> Iterator[str]:
 
 def _samples(backend: Backend) -> Iterator[tuple[str, dict[str, float | None]]]:
     status = backend.status()
-    for one in status["constituents"]:
-        yield one["task"], _sample(backend, one["task"], one["last_refreshed_at"], one["row_count"])
-    events = status["market_events"]
-    yield (
-        MARKET_EVENTS,
-        _sample(backend, MARKET_EVENTS, events["last_refreshed_at"], events["fetched"]),
-    )
+    for one in status.constituents:
+        yield one.task, _sample(backend, one.task, one.last_refreshed_at, one.row_count)
+    events = status.market_events
+    yield MARKET_EVENTS, _sample(backend, MARKET_EVENTS, events.last_refreshed_at, events.fetched)
 
 
 def _sample(
@@ -84,5 +81,5 @@ def _unix_time(at: str | None) -> float | None:
     return parse_utc(at).timestamp() if at else None
 
 
-def _warnings(result: dict[str, Any]) -> int:
+def _warnings(result: ResultJson) -> int:
     return len(result["warnings"]) + len(result["validation"]["warnings"])

@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from tws_maintenance.config.home import Home
+from tws_maintenance.console.api.answers import RunFacts
 from tws_maintenance.console.errors import Busy
 from tws_maintenance.core.errors import TwsMaintenanceError
 from tws_maintenance.core.locks import hold
@@ -109,7 +110,7 @@ class Launcher:
         for view in self.running():
             shared = [task for task in tasks if task in view.tasks]
             if shared:
-                raise Busy(run_line(view), shared)
+                raise Busy(run_facts(view), shared)
 
     def wait(self, run_id: str, seconds: float) -> None:
         """Wait for the end of a run that this console started, at most `seconds`."""
@@ -141,17 +142,17 @@ class Launcher:
             self._ends.pop(run_id).set()
 
 
-def run_line(view: RunView) -> dict[str, object]:
-    """Return a run in progress as `running[]` shows it."""
-    return {
-        "run_id": view.run_id,
-        "report_id": view.report_id,
-        "state": view.state,
-        "tasks": list(view.tasks),
-        "dry_run": view.dry_run,
-        "job": view.job,
-        "entry_point": view.entry_point,
-        "actor": view.actor,
-        "created_at": view.created_at,
-        "started_at": view.started_at,
-    }
+def run_facts(view: RunView) -> RunFacts:
+    """Return a run of Dagster's as the API describes one."""
+    return RunFacts(
+        run_id=view.run_id,
+        report_id=view.report_id,
+        state=view.state,
+        tasks=list(view.tasks),
+        dry_run=view.dry_run,
+        job=view.job,
+        entry_point=view.entry_point,
+        actor=view.actor,
+        created_at=view.created_at,
+        started_at=view.started_at,
+    )

@@ -6,8 +6,8 @@ from typing import Any
 from flask import Blueprint, redirect, request, url_for
 
 from tws_maintenance.config.indices import MARKET_EVENTS
+from tws_maintenance.console.actor import actor
 from tws_maintenance.console.api import bodies
-from tws_maintenance.console.api.run_specs import promote_spec, restore_spec, run_spec
 from tws_maintenance.console.apply_preview import to_apply
 from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.service import Backend
@@ -26,7 +26,7 @@ def add_actions(blueprint: Blueprint, backend: Backend) -> None:
 
     @blueprint.post("/maintenance/run")
     def start() -> Any:
-        return _started(backend, run_spec(_wanted_run(backend)))
+        return _started(backend, _wanted_run(backend).spec(actor()))
 
     @blueprint.post("/maintenance/promote")
     def promote() -> Any:
@@ -38,7 +38,8 @@ def add_actions(blueprint: Blueprint, backend: Backend) -> None:
         }
         body = bodies.read_values(bodies.PromoteBody, values)
         _refuse_superseded(backend, body)
-        return _started(backend, promote_spec(backend, body))
+        tasks = backend.promotion(body.report_id, tuple(body.tasks or ()))
+        return _started(backend, body.spec(tasks, actor()))
 
     @blueprint.post("/maintenance/restore")
     def restore() -> Any:
@@ -51,12 +52,12 @@ def add_actions(blueprint: Blueprint, backend: Backend) -> None:
         }
         body = bodies.read_values(bodies.RestoreBody, values)
         _demand_reason(body)
-        return _started(backend, restore_spec(backend, body))
+        return _started(backend, body.spec(backend.backup(body.task, body.backup), actor()))
 
 
 def _wanted_run(backend: Backend) -> bodies.RunBody:
     form = request.form
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "tasks": form.getlist("tasks"),
         "dry_run": form.get("apply") != "events",
         "allow_large_change": form.get("allow_large_change") == "yes",

@@ -12,6 +12,7 @@ from flask import Blueprint, redirect, request, url_for
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.indices import INDICES, TASKS
 from tws_maintenance.console.api import bodies
+from tws_maintenance.console.api.answers import DamagedReport
 from tws_maintenance.console.api.routes import markdown_of, query_as, report_or_damaged
 from tws_maintenance.console.apply_preview import newest_dry_run, to_apply, waiting_elsewhere
 from tws_maintenance.console.errors import ApiError
@@ -34,7 +35,7 @@ def add_pages(blueprint: Blueprint, backend: Backend) -> None:
     """Add every page to the blueprint of the console."""
 
     @blueprint.context_processor
-    def common() -> dict[str, Any]:
+    def common() -> dict[str, object]:
         return {"home_root": backend.home.root, "dagster_url": backend.dagster_url}
 
     _add_overview(blueprint, backend)
@@ -54,11 +55,11 @@ def _add_overview(blueprint: Blueprint, backend: Backend) -> None:
         return page("_overview", **_overview(backend, utc_now()))
 
 
-def _overview(backend: Backend, at: datetime) -> dict[str, Any]:
+def _overview(backend: Backend, at: datetime) -> dict[str, object]:
     status, apply = backend.status(at), newest_dry_run(backend, at)
     return {
         "status": status,
-        "busy": {task for run in status["running"] for task in run["tasks"]},
+        "busy": {task for run in status.running for task in run.tasks},
         "curves": {index.task: _curve(backend, index.key, at) for index in INDICES.values()},
         "apply": apply,
         "promoted": {
@@ -76,7 +77,7 @@ def _curve(backend: Backend, key: str, at: datetime) -> Any:
     try:
         return curve(member_counts(read_history(backend.home, index)), at.date(), index.name)
     except (HistoryError, ValueError):
-        return None  # `validate` and the history's own page tell of it
+        return None  # `validate` and the history's own page report it
 
 
 def _agenda(backend: Backend, at: datetime) -> Any:
@@ -99,14 +100,15 @@ def _add_runs(blueprint: Blueprint, backend: Backend) -> None:
         return page("_run", **_run(backend, run_id))
 
 
-def _run(backend: Backend, run_id: str) -> dict[str, Any]:
+def _run(backend: Backend, run_id: str) -> dict[str, object]:
     found = describe_run(backend, run_id)
-    report = backend.report(found["report_id"]) if found["status"] else None
-    apply = to_apply(backend, found["report_id"], utc_now()) if report else None
+    report_id = found.report_id if found.status else None
+    report = backend.report(report_id) if report_id else None
+    apply = to_apply(backend, report_id, utc_now()) if report_id and report else None
     checks = {
         task: own
         for task in TASKS
-        if (own := [check for check in found["checks"] if check["task"] == task])
+        if (own := [check for check in found.checks if check.task == task])
     }
     return {"run": found, "report": report, "apply": apply, "checks": checks}
 
@@ -138,7 +140,7 @@ def _add_reports(blueprint: Blueprint, backend: Backend) -> None:
             "report",
             report=found,
             report_id=report_id,
-            is_whole=is_whole(found),
+            is_whole=not isinstance(found, DamagedReport) and is_whole(found),
             markdown=markdown_of(found, report_id),
             apply=to_apply(backend, report_id, utc_now()),
         )

@@ -1,4 +1,4 @@
-"""What the console answers when it cannot do what was asked: one exception, one JSON shape."""
+"""The console's refusals: one exception, one JSON shape."""
 
 from pathlib import Path
 
@@ -40,25 +40,25 @@ class Busy(ApiError):
 
 
 def problem_of(error: TwsMaintenanceError) -> ApiError:
-    """Return what to answer for an error of the domain; its message is meant for the operator."""
+    """Return the answer for an error of the domain, whose message is meant for the operator."""
     if isinstance(error, UsageError) and not isinstance(error, SettingsError):
         return ApiError(400, "invalid_request", str(error))
     if isinstance(error, LockHeld):
         return ApiError(409, error.code, str(error))
-    # The home, its settings or its database: nothing that the client could ask otherwise.
+    # The home, its settings or its database: no other request would fare better.
     return ApiError(503, "unavailable", str(error))
 
 
 def storage_problem(error: Exception) -> ApiError:
-    """Return what to answer for a fault of the disk or of a database, in its own words."""
+    """Return the answer for a fault of the disk or of a database, with its own reason."""
     if isinstance(error, OSError):
         name = f" ({Path(str(error.filename)).name})" if error.filename else ""
-        told = f"{error.strerror or type(error).__name__}{name}"
+        reason = f"{error.strerror or type(error).__name__}{name}"
     else:
-        told = reason_for_others(error)
+        reason = reason_for_others(error)
     return ApiError(
         503,
         "unavailable",
-        f"The home or one of its databases cannot be read or written: {told}. The lists are "
-        "whole. Free some space, make the home writable, then try again: `doctor` looks at it.",
+        f"The home or one of its databases cannot be read or written: {reason}. The lists are "
+        "whole. Free some space, make the home writable, then try again; `doctor` checks both.",
     )

@@ -1,8 +1,8 @@
 """The audit of the live files as they lie, for a process that must stay small.
 
-pandas and pandera are 60 MB that a console has no other use for, so that the audit is asked of
-`status`, in a process of its own, and only when something that it goes by has changed. Until it
-has answered, nothing is claimed.
+pandas and pandera are 60 MB that a console has no other use for. So `status` does the audit, in a
+separate process, and only when something that it depends on has changed. Until it has answered,
+the audit counts as not run.
 """
 
 import json
@@ -52,11 +52,11 @@ class FileAudits:
             left = until - time.monotonic()
             if left <= 0:
                 return {}
-            # It may have begun before the last change: then it is asked once more.
+            # It may have begun before the last change; then another one follows.
             thread.join(left)
 
     def _marks_now(self) -> Any:
-        """Return what changes whenever an audit may come out differently."""
+        """Return a value that changes whenever the outcome of an audit may change."""
         paths = [self._home.settings_file, self._home.backups]
         for key in INDICES:
             paths += [self._home.live_file(key), self._home.generation_file(key)]
@@ -70,7 +70,7 @@ class FileAudits:
             logger.exception("the live files could not be audited")
         with self._lock:
             self._thread = None
-            if found is not None:  # else asked again at the next look
+            if found is not None:  # else the next request tries again
                 self._audits, self._marks = found, marks
 
     def _ask(self) -> dict[str, Validation]:

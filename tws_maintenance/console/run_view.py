@@ -1,4 +1,4 @@
-"""One run as its page and the API show it: Dagster's steps and checks, its report's verdict."""
+"""One run as its page and the API show it: Dagster's steps and checks, its report's status."""
 
 import re
 from dataclasses import asdict
@@ -51,7 +51,7 @@ def report_of_run(backend: Backend, run_id: str) -> ReportJson | None:
 
 
 def _line_of_report(backend: Backend, run_id: str, report_id: str) -> RunLine:
-    """Return what a report says of a run that Dagster no longer has."""
+    """Return a run that Dagster no longer has, from its report."""
     entry = backend.shelf.entry(report_id)
     return RunLine(
         run_id=run_id,

@@ -1,7 +1,7 @@
 """What pages and API share: the home, Dagster's instance, the reports, and their state.
 
-Knows no Flask. Settings are read again for every request, so that a corrected maintenance.toml
-needs no restart; what is expensive (reports, Dagster's instance) is kept.
+This module does not use Flask. Every request reads the settings again, so that a corrected
+maintenance.toml needs no restart; reports and Dagster's instance, which are expensive, are kept.
 """
 
 import logging
@@ -66,7 +66,7 @@ class Backend:
         threading.Thread(target=self._warm, daemon=True).start()
 
     def close(self) -> None:
-        """Let go of Dagster's storage; runs go on."""
+        """Close Dagster's storage; runs go on."""
         self.instance.dispose()
 
     @property
@@ -75,7 +75,7 @@ class Backend:
         return load_settings(self.home)
 
     def run_url(self, run_id: str | None) -> str | None:
-        """Return where Dagster's own page of a run is."""
+        """Return the address of a run's page in Dagster."""
         return f"{self.dagster_url}/runs/{run_id}" if run_id else None
 
     def status(self, at: datetime | None = None, *, wait_seconds: float = 0.0) -> answers.Status:
@@ -171,7 +171,7 @@ class Backend:
         return {"validation": _validation_of(audited), "run_id": audited.run_id}
 
     def _proposal(self, task: str, settings: Settings, at: datetime) -> answers.Proposal | None:
-        """Return the newest proposal of a list with its state, None where there is none."""
+        """Return the newest proposal of a list with its state, None before the first."""
         state = self.proposals.newest_state(index_of_task(task), settings, at)
         if state is None or state.proposal is None:
             return None
@@ -224,7 +224,7 @@ class Backend:
             HomeError: the home is gone, such as with the disk that it lay on.
         """
         if not self.home.root.is_dir():
-            raise HomeError(f"{self.home.root} is no folder any more. Nothing was started.")
+            raise HomeError(f"The home {self.home.root} is missing. Nothing was started.")
         settings = self.settings
         if MARKET_EVENTS in spec.tasks:
             try:
@@ -249,7 +249,7 @@ class Backend:
         ready = self.readiness(report)
         if not set(wanted) & set(ready.tasks_to_apply):
             lists = [one for one in ready.lists if one.task in wanted]
-            reasons = "; ".join(f"{one.task}: {one.why}" for one in lists)
+            reasons = "; ".join(f"{one.task}: {one.why.removesuffix('.')}" for one in lists)
             raise ApiError(
                 409,
                 str(lists[0].state.value) if lists else "nothing_staged",
@@ -263,7 +263,7 @@ class Backend:
         """Return the id of the backup that a restore would take.
 
         Raises:
-            ApiError: 404 where there is none of that id, 409 where it is damaged.
+            ApiError: 404 where no backup has that id, 409 where it is damaged.
         """
         try:
             named = None if backup == "newest" else backup
@@ -280,7 +280,7 @@ class Backend:
             self.status()
             self.launcher.warm()
             self.shelf.warm()
-        except Exception:  # a thread of its own: whatever it is, a request meets it again
+        except Exception:  # a thread of its own: the first request meets the same error
             logger.warning("the console could not be warmed up", exc_info=True)
 
 

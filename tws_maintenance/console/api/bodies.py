@@ -39,7 +39,7 @@ from tws_maintenance.runs.run_spec import RunSpec
 MAX_WAIT_SECONDS = 120
 DEFAULT_WAIT_SECONDS = 30
 REPORT_ID_PATTERN = r"^maintenance_[0-9]{8}_[0-9]{6}(_[0-9]{1,4})?$"
-# Also of the older form, whose reports are listed and shown.
+# Also reports of an older form, which are listed and shown.
 ANY_REPORT_ID_PATTERN = r"^maintenance_[A-Za-z0-9_.-]{1,100}$"
 RUN_ID_PATTERN = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 BACKUP_PATTERN = r"^(newest|[0-9]{8}_[0-9]{6}(_[0-9]{1,4})?)$"
@@ -60,7 +60,7 @@ PromotableTask = Literal[*CONSTITUENT_TASKS]  # type: ignore[valid-type]
 
 
 def _canonical(value: Any) -> Any:
-    """Say of another text what is wrong with it, or how it is written; the pattern would not."""
+    """Refuse any other text with a message better than the pattern's."""
     if isinstance(value, str) and not re.fullmatch(SYMBOL_PATTERN.strip("^$"), value):
         try:
             symbol = read_symbol(value)
@@ -110,7 +110,7 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-# What only market events take must not be ignored without a word.
+# Fields that only market events use must not be ignored silently.
 _EVENTS_FIELDS_NEED_EVENTS: JsonDict = {
     "if": {"anyOf": [{"required": ["symbols"]}, {"required": ["days"]}]},
     "then": {
@@ -222,13 +222,13 @@ class RefreshBody(_Body):
 
 
 class WatchlistBody(_Body):
-    """One symbol to watch, or to watch no longer."""
+    """A symbol to add to the watchlist, or to remove from it."""
 
     symbol: Symbol
 
 
 def _plain_date(value: Any) -> Any:
-    """Read 2027-01-31 and no other way to write a date, of which pydantic knows several."""
+    """Read a date such as 2027-01-31, and refuse the other notations that pydantic accepts."""
     if isinstance(value, str):
         if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
             raise ValueError("must be a date such as 2027-01-31")
@@ -246,7 +246,7 @@ Day = Annotated[
 
 
 class ClosureBody(_Body):
-    """A closure that the operator knows of before the packages do."""
+    """A closure that was announced and that the calendar packages do not know yet."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -263,7 +263,7 @@ class ClosureBody(_Body):
         str | None,
         Field(
             pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$",
-            description="Of an early close: when it closes, by the venue's own clock.",
+            description="The time of an early close, by the venue's own clock.",
         ),
     ] = None
     title: Annotated[
@@ -276,7 +276,7 @@ class ClosureBody(_Body):
             min_length=1,
             max_length=MAX_REASON,
             pattern=FILLED_LINE,
-            description="Where it is known from; kept with the name of who adds it.",
+            description="The source of the announcement; kept with the operator's name.",
         ),
     ]
 
@@ -290,7 +290,7 @@ class ClosureBody(_Body):
 
 
 class ClosureRemovalBody(_Body):
-    """A closure of the operator's that is to be counted no longer."""
+    """A closure to remove, which an operator added."""
 
     venue: VenueCode
     date: Day
@@ -308,7 +308,7 @@ _Number = BeforeValidator(_whole_number)
 
 
 class ReportsQuery(BaseModel):
-    """Which page of which reports."""
+    """A page of the reports, and a filter."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -321,7 +321,7 @@ class ReportsQuery(BaseModel):
 
 
 class UpcomingQuery(BaseModel):
-    """Which events to come."""
+    """A filter of the events to come."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -333,7 +333,7 @@ class UpcomingQuery(BaseModel):
 
 
 class SyncLogQuery(BaseModel):
-    """Which part of the log of syncs."""
+    """A page of the log of syncs."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -342,7 +342,7 @@ class SyncLogQuery(BaseModel):
 
 
 class FormatQuery(BaseModel):
-    """In which form a report is wanted."""
+    """The format of a report."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -1,6 +1,6 @@
-"""`/api/market-events` and `/api/watchlist`: of the standalone console only.
+"""`/api/market-events` and `/api/watchlist`, in the standalone console only.
 
-Mounted in TWS Robot they would stand in the way of the robot's own.
+Mounted in TWS Robot they would hide the robot's own addresses.
 """
 
 from flask import Blueprint, Response

@@ -1,8 +1,7 @@
 """The description of the API, as OpenAPI 3.1, derived from the models that read and write it.
 
 What belongs here: addresses, words, and which answers an address gives. The shapes are those of
-`bodies` and `answers`. Served at `/api/openapi.json`; a test lets schemathesis look for what is
-not true.
+`bodies` and `answers`. Served at `/api/openapi.json`; a test lets schemathesis check it.
 """
 
 from functools import cache
@@ -45,8 +44,8 @@ _ERRORS = {
     "400": "Something in the request is wrong; `message` and `detail` name it.",
     "401": "The console demands its password.",
     "403": "The CSRF token is missing, wrong or too old.",
-    "404": "There is nothing of that name.",
-    "409": "A run of the same task is in progress, or this does not fit what is there (any more).",
+    "404": "Nothing has that name.",
+    "409": "A run of the same task is in progress, or the request does not fit the current state.",
     "413": "The request is too large.",
     "415": "The body is not application/json.",
     "429": "Too many failed attempts to log in.",
@@ -123,7 +122,9 @@ def _maintenance() -> JsonObject:
             "post": _post("Publish what a dry run staged.", bodies.PromoteBody, run, refused)
         },
         "/restore": {
-            "post": _post("Show or do a way back to a backup.", bodies.RestoreBody, run, refused)
+            "post": _post(
+                "Preview or do the restore of a backup.", bodies.RestoreBody, run, refused
+            )
         },
         "/runs/{run_id}": {"get": _get("One run, step by step.", answers.Run, path=_RUN_ID)},
         "/reports": {
@@ -147,9 +148,11 @@ def _maintenance() -> JsonObject:
 
 def _events() -> JsonObject:
     run, refused = _started(), ("404",)
-    changed = {"200": _json("The watchlist as it is now.", answers.WatchlistChanged)}
+    changed = {"200": _json("The watchlist after the change.", answers.WatchlistChanged)}
     watch = bodies.WatchlistBody
-    closures = {"200": _json("The closures to come as they are now.", answers.ClosuresChanged)}
+    closures = {
+        "200": _json("The closures from today on, after the change.", answers.ClosuresChanged)
+    }
     removal = bodies.ClosureRemovalBody
     return {
         "/market-events/refresh": {
@@ -165,14 +168,14 @@ def _events() -> JsonObject:
             "get": _get("The events as a calendar.", None, text="text/calendar")
         },
         "/market-events/closures": {
-            "get": _get("What the operator knows before the packages do.", answers.Closures),
+            "get": _get("The closures that operators added.", answers.Closures),
             "post": _post("Add a closure that was announced.", bodies.ClosureBody, closures),
             "delete": _post("Remove such a closure.", removal, closures, refused),
         },
         "/watchlist": {
             "get": _get("What is watched.", answers.Watchlist),
             "post": _post("Watch a symbol.", watch, changed),
-            "delete": _post("Watch a symbol no longer.", watch, changed, refused),
+            "delete": _post("Stop watching a symbol.", watch, changed, refused),
         },
     }
 

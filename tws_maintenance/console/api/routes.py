@@ -26,7 +26,7 @@ from tws_maintenance.reports.store import is_ours, read_report, report_path
 from tws_maintenance.robot.cache_guard import EXTENSION
 
 PREFIX = "/api/maintenance"
-# A badge is looked at by machines: better late than without the audit of a file that changed.
+# Machines read the badge: better late than without the audit of a file that changed.
 AUDIT_SECONDS = 20.0
 DAMAGED_BYTES_SHOWN = 20_000
 Model = TypeVar("Model", bound=BaseModel)

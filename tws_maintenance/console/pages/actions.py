@@ -1,4 +1,4 @@
-"""What the buttons do: each starts a run and leads to its page, whatever becomes of it."""
+"""What the buttons do: each starts a run and leads to the page of that run."""
 
 import re
 from typing import Any
@@ -17,12 +17,12 @@ from tws_maintenance.market_events.watchlist import local_codes, read_full_symbo
 from tws_maintenance.runs.run_spec import RunSpec
 
 SEE_OTHER = 303
-# Python refuses to read a number of thousands of digits, with an error of its own.
+# Python refuses to read a number of thousands of digits, with its own error.
 NUMBER = re.compile("[0-9]{1,9}")
 
 
 def add_actions(blueprint: Blueprint, backend: Backend) -> None:
-    """Add what the forms of the pages post to."""
+    """Add the addresses that the forms post to."""
 
     @blueprint.post("/maintenance/run")
     def start() -> Any:
@@ -68,20 +68,18 @@ def _wanted_run(backend: Backend) -> bodies.RunBody:
         values["symbols"] = _symbols(backend, form.get("symbols", ""))
     body = bodies.read_values(bodies.RunBody, values)
     if not body.dry_run and body.wanted != (MARKET_EVENTS,):
-        raise ApiError(400, "invalid_body", "Lists are applied by promoting a dry run only.")
+        raise ApiError(400, "invalid_body", "Lists are applied only by promoting a dry run.")
     _demand_reason(body)
     return body
 
 
 def _demand_reason(body: bodies.RunBody | bodies.RestoreBody) -> None:
     if body.allow_large_change and not body.reason:
-        raise ApiError(
-            400, "reason_missing", "A large change is allowed with a reason only. Say why."
-        )
+        raise ApiError(400, "reason_missing", "A large change needs a reason. Say why it is right.")
 
 
 def _refuse_superseded(backend: Backend, body: bodies.PromoteBody) -> None:
-    """Refuse a page from before a newer dry run that says otherwise: nobody looks at it now."""
+    """Refuse a page that is older than a newer dry run with another result."""
     apply = to_apply(backend, body.report_id, utc_now())
     for one in apply.lists if apply else []:
         if one.superseded_by and one.result["task"] in (body.tasks or ()):
@@ -94,12 +92,12 @@ def _started(backend: Backend, spec: RunSpec) -> Any:
 
 
 def _number(text: str) -> int | str:
-    """Return a whole number; other text as it is, for the model to refuse by its name."""
+    """Return a whole number; any other text as it is, for the model to refuse."""
     return int(text) if NUMBER.fullmatch(text.strip()) else text
 
 
 def _symbols(backend: Backend, text: str) -> list[str]:
-    """Return the symbols that were typed, in their canonical form; blanks and commas part them."""
+    """Return the typed symbols in canonical form; blanks and commas separate them."""
     codes = local_codes(backend.home)
     try:
         return [read_full_symbol(one, codes) for one in text.replace(",", " ").split()]

@@ -1,4 +1,4 @@
-"""The pages of what is kept: backups, membership over time, events to come, the watchlist."""
+"""The pages of backups, membership over time, events to come and the watchlist."""
 
 from datetime import date
 from typing import Any

@@ -75,7 +75,7 @@ def page(name: str, **values: object) -> str:
 
 
 def curve(counts: Sequence[tuple[str, int]], today: date, name: str) -> Curve | None:
-    """Return the curve of (day, count); None without a day, or with one that is none."""
+    """Return the curve of (day, count), None without a day or with text that is no date."""
     try:
         days = [date.fromisoformat(day) for day, _ in counts]
     except ValueError:  # a history that was edited; its own page shows what it holds
@@ -112,7 +112,7 @@ def ago(text: str | None) -> str:
         return "never"
     at = _instant(text)
     if at is None:
-        return "whenever that is"
+        return "at an unknown time"
     seconds = (utc_now() - at).total_seconds()
     if seconds < 0:
         return f"in {_span(-seconds)}"
@@ -138,7 +138,7 @@ def moment(text: str | datetime | None) -> str:
 
 
 def _instant(text: str) -> datetime | None:
-    """Return an instant, None for what somebody wrote by hand and that is none."""
+    """Return an instant, None for text that is not one, such as a hand-written date."""
     try:
         return parse_utc(text)
     except (ValueError, OverflowError):
@@ -182,7 +182,7 @@ def from_markdown(text: str) -> Markup:
         if token.attrs.pop("style", None) == "text-align:right":
             token.attrs["class"] = "n"
     rendered = markdown.renderer.render(tokens, markdown.options, {})
-    return Markup(rendered)  # noqa: S704 - html is off: the renderer escapes whatever it is given
+    return Markup(rendered)  # noqa: S704 - html is off: the renderer escapes whatever it gets
 
 
 def groups_of(changes: JsonObject) -> dict[str, list[str]]:
@@ -236,7 +236,7 @@ def proposal_words(proposal: Proposal) -> str:
 
 
 def concerns(busy: set[str], names: Sequence[str]) -> bool:
-    """Tell whether one of the tasks or groups `names` is among the tasks that are at work."""
+    """Return whether a run works on one of the tasks or groups `names`; `busy` are its tasks."""
     return any(task in busy for name in names for task in TASK_GROUPS.get(name, (name,)))
 
 

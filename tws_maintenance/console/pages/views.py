@@ -1,7 +1,7 @@
 """`/maintenance`: the pages. Forms start runs; a small script keeps what is shown up to date.
 
-Every page works without the script but for the live progress and the dialog, whose contents have
-an address of their own. What runs is read from Dagster, so that it does not matter who started it.
+Without the script a page lacks only the live progress and the dialog, whose contents have their own
+address. Runs in progress come from Dagster, so it does not matter who started them.
 """
 
 from datetime import datetime
@@ -83,11 +83,11 @@ def _curve(backend: Backend, key: str, at: datetime) -> Any:
 def _agenda(backend: Backend, at: datetime) -> Any:
     settings = backend.settings
     if settings.events_service == EventsService.ROBOT:
-        return None  # asked where they are looked at, not whenever this page looks for news
+        return None  # the page of the events asks the robot; this one refreshes too often
     try:
         return read_agenda(backend.home, settings, at)
     except StoreError:
-        return None  # the status has it among its doubts
+        return None  # the status reports it among its doubts
 
 
 def _add_runs(blueprint: Blueprint, backend: Backend) -> None:

@@ -8,6 +8,8 @@ import logging
 import threading
 from datetime import datetime
 
+from pydantic import ValidationError
+
 from tws_maintenance.audit.results import ValidationStatus
 from tws_maintenance.config.freshness import is_stale
 from tws_maintenance.config.home import Home
@@ -20,6 +22,8 @@ from tws_maintenance.console.file_audits import NOT_RUN, FileAudits
 from tws_maintenance.console.launcher import Launcher, run_facts
 from tws_maintenance.constituents.backups import read_backup
 from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
+from tws_maintenance.constituents.proposal import Proposal
+from tws_maintenance.constituents.proposal_state import ProposalState
 from tws_maintenance.core.clock import utc_now, utc_text
 from tws_maintenance.core.errors import BackupDamaged, BackupMissing, HomeError, UsageError
 from tws_maintenance.market_events.clocks import clocks
@@ -171,24 +175,14 @@ class Backend:
         return {"validation": _validation_of(audited), "run_id": audited.run_id}
 
     def _proposal(self, task: str, settings: Settings, at: datetime) -> answers.Proposal | None:
-        """Return the newest proposal of a list with its state, None before the first."""
+        """Return the newest proposal of a list, None where there is no readable one."""
         state = self.proposals.newest_state(index_of_task(task), settings, at)
         if state is None or state.proposal is None:
             return None
-        changes = state.proposal.changes
-        return answers.Proposal(
-            proposal_id=state.proposal_id,
-            report_id=state.proposal.report_id,
-            state=state.state.value,
-            why=state.why,
-            created_at=state.proposal.created_at,
-            before_count=state.proposal.before_count,
-            after_count=state.proposal.after_count,
-            added=len(changes.added) - len(changes.renamed),
-            removed=len(changes.removed) - len(changes.renamed),
-            renamed=len(changes.renamed),
-            updated=len(changes.updated),
-        )
+        try:
+            return _proposal_line(state, state.proposal)
+        except ValidationError:  # an edited proposal.json must not keep the status from answering
+            return None
 
     def running(self) -> list[answers.RunLine]:
         """Return the runs in progress, whoever started them, oldest first."""
@@ -282,6 +276,23 @@ class Backend:
             self.shelf.warm()
         except Exception:  # a thread of its own: the first request meets the same error
             logger.warning("the console could not be warmed up", exc_info=True)
+
+
+def _proposal_line(state: ProposalState, proposal: Proposal) -> answers.Proposal:
+    changes = proposal.changes
+    return answers.Proposal(
+        proposal_id=state.proposal_id,
+        report_id=proposal.report_id,
+        state=state.state.value,
+        why=state.why,
+        created_at=proposal.created_at,
+        before_count=proposal.before_count,
+        after_count=proposal.after_count,
+        added=len(changes.added) - len(changes.renamed),
+        removed=len(changes.removed) - len(changes.renamed),
+        renamed=len(changes.renamed),
+        updated=len(changes.updated),
+    )
 
 
 def _refusal(one: ListReadiness) -> answers.ProposalRefusal:

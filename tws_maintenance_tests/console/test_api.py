@@ -147,6 +147,17 @@ def test_a_file_that_somebody_changed_broke_or_lost_is_told(console: Console) ->
     assert console.list_of(STI)["file_problem"] is None
 
 
+def test_an_edited_proposal_is_not_shown_and_the_rest_is(console: Console) -> None:
+    console.run(STI)
+    shown = console.list_of(STI)["proposal"]
+    path = console.home.proposal(shown["proposal_id"]) / "proposal.json"
+    whole = path.read_text()
+    path.write_text(json.dumps(json.loads(whole) | {"after_count": "many"}))
+    assert console.list_of(STI)["proposal"] is None
+    path.write_text(whole)
+    assert console.list_of(STI)["proposal"] == shown
+
+
 def test_what_the_command_line_did_is_told_as_well(console: Console) -> None:
     done = Program(console.home)("run", "--apply", "--task", HSI, "--json")
     report = json.loads(done.stdout)

@@ -69,7 +69,7 @@ def read_receipt(home: Home, proposal_id: str) -> Receipt:
             for c in value["checks"]
         )
         return Receipt(**value | {"checks": checks})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ProposalUnaudited(
             f"Proposal {proposal_id} has no readable receipt, so no audit has passed it "
             f"({type(error).__name__}). Run a dry run again and promote that one."

@@ -18,8 +18,7 @@ from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.file_audits import NOT_RUN, FileAudits
 from tws_maintenance.console.launcher import Launcher, run_line
 from tws_maintenance.constituents.backups import read_backup
-from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
-from tws_maintenance.core.clock import utc_now, utc_text
+from tws_maintenance.core.clock import CLOCK_TOLERANCE, utc_now, utc_text
 from tws_maintenance.core.errors import BackupDamaged, BackupMissing, HomeError, UsageError
 from tws_maintenance.market_events.clocks import clocks
 from tws_maintenance.market_events.providers.closures import read_closures

@@ -3,12 +3,11 @@
 from typing import Any
 
 from tws_maintenance.config.indices import METADATA_VALIDATION
-from tws_maintenance.constituents.proposal_state import NOTHING_TO_CHANGE
+from tws_maintenance.constituents.proposal_state import NOTHING_TO_CHANGE, State
 from tws_maintenance.reports.store import BACKUP_SOURCE
 from tws_maintenance.reports.summary import ReportSummary
 
-# A list is stale when it was not refreshed; a proposal, when the file is another by now.
-STATES = {"stale": "outdated: the file changed since", "too_old": "expired"}
+STATES = {State.OUTDATED: "outdated: the file changed since", State.TOO_OLD: "expired"}
 
 
 def kind_of(report: dict[str, Any] | ReportSummary) -> str:
@@ -33,6 +32,6 @@ def proposal_words(proposal: dict[str, Any]) -> str:
     kinds = ("added", "removed", "renamed", "updated")
     counts = [f"{proposal[kind]} {kind}" for kind in kinds if proposal[kind]]
     is_live = proposal["why"] == NOTHING_TO_CHANGE
-    if proposal["state"] == "waiting" and (is_live or not counts):
+    if proposal["state"] == State.WAITING and (is_live or not counts):
         return "nothing differs"
     return ", ".join([STATES.get(proposal["state"], proposal["state"]), *counts])

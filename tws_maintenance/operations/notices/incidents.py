@@ -12,7 +12,7 @@ from typing import Any
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import CONSTITUENT_TASKS, MARKET_EVENTS, TASKS
 from tws_maintenance.config.settings import Settings
-from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
+from tws_maintenance.core.clock import CLOCK_TOLERANCE
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.market_events.last_sync import MOVED_FOR

@@ -118,17 +118,16 @@ def readiness(home: Home, settings: Settings, report: dict[str, Any], at: dateti
     return Readiness(report.get("dry_run") is True, tuple(lists))
 
 
-def is_refreshed_since(
-    shelf: ReportCatalog, task: str, staged_at: str | None, at: datetime
-) -> bool:
+def is_refreshed_since(shelf: ReportCatalog, task: str, staged_at: Any, at: datetime) -> bool:
     """Return whether a list was refreshed after it was staged at the UTC text `staged_at`.
 
     A proposal without a change is never used up: applied, it is what lies there already.
     """
     refreshed = shelf.last_refreshed((task,), at + CLOCK_TOLERANCE).get(task)
-    if refreshed is None or staged_at is None:
-        return False
-    return parse_utc(refreshed.finished_at) > parse_utc(staged_at)
+    try:
+        return refreshed is not None and parse_utc(refreshed.finished_at) > parse_utc(staged_at)
+    except (ValueError, TypeError):
+        return False  # the report was edited and names no instant
 
 
 class ProposalShelf:

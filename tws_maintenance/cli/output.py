@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from tws_maintenance.config.home import Home, find_home
+from tws_maintenance.core.text import some_of
 from tws_maintenance.market_events.model import provider_title
 from tws_maintenance.reports.corroboration import source_lines
 from tws_maintenance.reports.event_words import apply_events_command, event_name, robots_own_of
@@ -226,9 +227,8 @@ def change_lines(changes: dict[str, Any], *, every: bool = False) -> Iterator[tu
 
 
 def _some(texts: list[str], limit: int) -> str:
-    more = len(texts) - limit
-    shown = ", ".join(texts[:limit])
-    return f"{shown} and {more} more, all in the report" if more > 0 else shown
+    shown = some_of(texts, limit)
+    return f"{shown}, all in the report" if len(texts) > limit else shown
 
 
 def _colour(word: str) -> str | None:

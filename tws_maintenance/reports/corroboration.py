@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from tws_maintenance.core.text import some_of
+
 NAMED = 12
 
 
@@ -41,6 +43,4 @@ def _old(one: dict[str, Any]) -> str:
 
 
 def _names(members: list[dict[str, str]]) -> str:
-    more = len(members) - NAMED
-    named = ", ".join(one["symbol"] for one in members[:NAMED])
-    return f"{named} and {more} more" if more > 0 else named
+    return some_of([one["symbol"] for one in members], NAMED)

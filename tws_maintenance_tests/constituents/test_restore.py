@@ -6,7 +6,7 @@ from tws_maintenance.audit.receipt import Override, Receipt
 from tws_maintenance.audit.results import Outcome
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import load_settings
-from tws_maintenance.constituents.audit_proposal import audit
+from tws_maintenance.constituents.audit import audit
 from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.constituents.rules import COUNT_CHANGE
 from tws_maintenance.constituents.stage import stage_backup

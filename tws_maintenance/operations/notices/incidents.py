@@ -15,6 +15,7 @@ from tws_maintenance.config.settings import Settings
 from tws_maintenance.core.clock import CLOCK_TOLERANCE
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import UsageError
+from tws_maintenance.core.text import some_of
 from tws_maintenance.market_events.last_sync import MOVED_FOR
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.markdown import task_name, verdict
@@ -195,8 +196,7 @@ def _changes(report: dict[str, Any], one: ListReadiness) -> str:
     if changes["updated"]:
         parts.append(f"{len(changes['updated'])} fields")
     symbols = [*result["added"], *result["removed"]]
-    more = len(symbols) - SYMBOLS_NAMED
-    names = ", ".join(symbols[:SYMBOLS_NAMED]) + (f" and {more} more" if more > 0 else "")
+    names = some_of(symbols, SYMBOLS_NAMED)
     return f"{task_name(one.task)}: {' '.join(parts)} {names}".rstrip()
 
 

@@ -57,7 +57,9 @@ def judge_rows(rule: Rule, cases: pd.DataFrame, frame: pd.DataFrame, rows: Rows)
     if cases.empty:
         told = f"all {len(frame)} {rows.kind}: {rule.says}"
         return RuleResult(rule.name, Outcome.PASSED, told)
-    cells = [rows.cell(case, frame) for case in cases.to_dict("records")]
+    # pandera lists them in no order that a reader would follow.
+    in_order = cases.sort_values("index", kind="stable")
+    cells = [rows.cell(case, frame) for case in in_order.to_dict("records")]
     named = some_of([rows.named(one) for one in cells], NAMED_CELLS, "; ")
     return RuleResult(
         rule.name,

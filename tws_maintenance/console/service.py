@@ -18,8 +18,15 @@ from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.file_audits import NOT_RUN, FileAudits
 from tws_maintenance.console.launcher import Launcher, run_line
 from tws_maintenance.constituents.backups import read_backup
+from tws_maintenance.constituents.eligibility import Verdict
 from tws_maintenance.core.clock import CLOCK_TOLERANCE, utc_now, utc_text
-from tws_maintenance.core.errors import BackupDamaged, BackupMissing, HomeError, UsageError
+from tws_maintenance.core.errors import (
+    BackupDamaged,
+    BackupMissing,
+    HomeError,
+    LockHeld,
+    UsageError,
+)
 from tws_maintenance.market_events.clocks import clocks
 from tws_maintenance.market_events.providers.closures import read_closures
 from tws_maintenance.market_events.scope import resolve
@@ -27,7 +34,7 @@ from tws_maintenance.pipeline import run_history as observe
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.run_history import RunView
 from tws_maintenance.reports.catalog import ReportCatalog
-from tws_maintenance.reports.readiness import ProposalShelf, Readiness, readiness
+from tws_maintenance.reports.readiness import ListReadiness, ProposalShelf, Readiness, readiness
 from tws_maintenance.reports.results import promotable_tasks
 from tws_maintenance.reports.schema import is_whole
 from tws_maintenance.reports.status import overview
@@ -224,10 +231,10 @@ class Backend:
         ready = self.readiness(report)
         if not set(wanted) & set(ready.tasks_to_apply):
             lists = [one for one in ready.lists if one.task in wanted]
-            told = "; ".join(f"{one.task}: {one.why}" for one in lists)
+            told = "; ".join(f"{one.task}: {one.why.removesuffix('.')}" for one in lists)
             raise ApiError(
                 409,
-                str(lists[0].state.value) if lists else "nothing_staged",
+                _code_of(lists[0]) if lists else "nothing_staged",
                 f"Nothing of {report_id} can be promoted now. {told}. Nothing was started. Run a "
                 "dry run, look at it, and apply that.",
                 {"proposals": [_ready_line(one) for one in lists]},
@@ -259,7 +266,13 @@ class Backend:
             logger.warning("the console could not be warmed up", exc_info=True)
 
 
-def _ready_line(one: Any) -> dict[str, Any]:
+def _code_of(one: ListReadiness) -> str:
+    """Return the code of the answer for a list that cannot be applied."""
+    is_waiting = one.found.verdict is Verdict.IN_PROMOTION
+    return LockHeld.code if is_waiting else one.state.value
+
+
+def _ready_line(one: ListReadiness) -> dict[str, Any]:
     return {"task": one.task, "state": one.state.value, "why": one.why}
 
 

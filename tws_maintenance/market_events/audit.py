@@ -190,7 +190,7 @@ _ROWS = Rows("events", _cell, lambda one: f"{one['of']} on {one['value']}")
 def _of_rows(rule: Rule, found: pd.DataFrame, frame: pd.DataFrame) -> RuleResult:
     cases = found[found["check"].astype(str).str.startswith(rule.name)]
     # A check of whole rows fails in every column of one.
-    return judge_rows(rule, cases.drop_duplicates("index").sort_values("index"), frame, _ROWS)
+    return judge_rows(rule, cases.drop_duplicates("index"), frame, _ROWS)
 
 
 def _answered(answers: list[dict[str, Any]]) -> RuleResult:

@@ -9,6 +9,7 @@ from tws_maintenance.config.indices import (
     TASKS,
     index_of_task,
 )
+from tws_maintenance.core.errors import ProposalOutdated
 from tws_maintenance.reports.corroboration import source_lines
 from tws_maintenance.reports.event_words import (
     apply_events_command,
@@ -261,7 +262,9 @@ def status_of(result: dict[str, Any]) -> str:
     if result["status"] == "success" and "changes" in result and not result["dry_run"]:
         return "replaced" if result["changed"] else "nothing to change"
     if result.get("refusal"):
-        return f"refused ({result['refusal'].replace('_', ' ')})"
+        code = result["refusal"]
+        word = "outdated" if code == ProposalOutdated.code else code.replace("_", " ")
+        return f"refused ({word})"
     return status
 
 

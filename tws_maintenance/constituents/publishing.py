@@ -223,6 +223,7 @@ def read_intent(home: Home, proposal_id: str) -> Intent | None:
         intent = Intent(**json.loads(path.read_text(encoding="utf-8")))
         if intent.state not in STATES:
             raise ValueError(f"no such state: {intent.state!r}")
+        Generation(**intent.generation)  # settling goes by it
         return intent
     except FileNotFoundError:
         return None

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tws_maintenance.constituents.generation import Generation
 from tws_maintenance.constituents.publishing import Intent, write_intent
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
@@ -139,7 +140,9 @@ def test_a_proposal_that_others_overtook_is_stale(console: Console) -> None:
     path.write_bytes(b"symbol,security\nX,Y\n")
     assert refused(console, dry["report_id"]) == (409, "stale")
     proposal_id = result_of(dry, STI)["proposal_id"]
-    begun = Intent("intended", NEVER, "run", dry["finished_at"], None, "", None, {})
+    at = dry["finished_at"]
+    stamp = Generation("stamp", NEVER, proposal_id, at, "", "a page")
+    begun = Intent("intended", NEVER, "run", at, None, "", None, vars(stamp))
     write_intent(console.home, proposal_id, begun)
     assert refused(console, dry["report_id"]) == (409, "lock_held")
     (console.home.proposal(proposal_id) / "promotion.json").unlink()

@@ -23,6 +23,7 @@ from tws_maintenance.constituents.eligibility import (
     look,
     read_evidence,
 )
+from tws_maintenance.constituents.generation import Generation
 from tws_maintenance.constituents.proposal import RECORD, Proposal
 from tws_maintenance.constituents.proposal_state import STATES, why
 from tws_maintenance.constituents.publishing import RECORD as PROMOTION
@@ -116,7 +117,8 @@ READABLE = Proposal(
 PASSED = Receipt(
     ID, REPORT, sha256(STAGED), ValidationStatus.PASSED, utc_text(AT), False, "", {}, ()
 )
-INTENT = Intent("intended", "maintenance_9", "run", utc_text(AT), None, "", None, {})
+STAMP = Generation("stamp", "maintenance_9", ID, utc_text(AT), sha256(STAGED), "a page")
+INTENT = Intent("intended", "maintenance_9", "run", utc_text(AT), None, "", None, vars(STAMP))
 
 
 PROPOSAL: dict[str, Proposal | ProposalMissing] = {
@@ -248,11 +250,14 @@ def test_what_is_damaged_in_any_way_is_an_answer_and_no_crash(
     assert found.verdict is verdict
 
 
-def test_a_state_that_no_promotion_writes_leaves_open_whether_it_was_promoted(home: Home) -> None:
+@pytest.mark.parametrize("edited", [{"state": "perhaps"}, {"generation": {}}, {"generation": 1}])
+def test_a_record_that_no_promotion_writes_leaves_open_whether_it_was_promoted(
+    home: Home, edited: dict[str, object]
+) -> None:
     write_live(home, STI, companies("sti"))
     proposal = ready(home, STI, with_strangers(STI, 1))
     path = home.proposal(proposal.proposal_id) / PROMOTION
-    path.write_text(json.dumps(vars(INTENT) | {"state": "perhaps"}))
+    path.write_text(json.dumps(vars(INTENT) | edited))
     found = look(home, STI, proposal.proposal_id, load_settings(home), STAGED_AT)
     assert found.verdict is Verdict.UNRECORDED
 

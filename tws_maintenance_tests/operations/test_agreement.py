@@ -12,6 +12,7 @@ from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.constituents.eligibility import Verdict
+from tws_maintenance.constituents.generation import Generation
 from tws_maintenance.constituents.promotion import Promotion, promote
 from tws_maintenance.constituents.proposal import RECORD, STAGED
 from tws_maintenance.constituents.proposal_state import STATES, state_of
@@ -54,8 +55,8 @@ class Staged:
     def intend(self) -> None:
         sums = "0" * 64
         told = ("maintenance_20261121_003500", "run", utc_text(SATURDAY), sums, sums, None)
-        stamp = {"proposal_id": self.proposal_id, "generation": "none"}
-        write_intent(self.home, self.proposal_id, Intent("intended", *told, stamp))
+        stamp = Generation("stamp", told[0], self.proposal_id, told[2], sums, "a page")
+        write_intent(self.home, self.proposal_id, Intent("intended", *told, vars(stamp)))
 
     def report_another(self) -> None:
         path = self.home.reports / f"{self.report_id.removeprefix('maintenance_')}.json"

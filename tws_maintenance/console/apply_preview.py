@@ -17,14 +17,14 @@ from tws_maintenance.config.indices import (
     index_of_task,
 )
 from tws_maintenance.console.service import Backend
+from tws_maintenance.constituents.eligibility import Verdict
 from tws_maintenance.constituents.generation import read_generation
-from tws_maintenance.constituents.proposal import read_proposal
-from tws_maintenance.constituents.proposal_state import ProposalState, State
+from tws_maintenance.constituents.proposal_state import ProposalState
 from tws_maintenance.market_events.providers.calendars import NO_CLOSURES, may_be_open
 from tws_maintenance.market_events.providers.closures import read_closures
 from tws_maintenance.reports.event_words import failed_providers
 from tws_maintenance.reports.markdown import task_name
-from tws_maintenance.reports.readiness import ListReadiness, Readiness
+from tws_maintenance.reports.readiness import ListReadiness, Readiness, is_refreshed_since
 from tws_maintenance.reports.schema import ListResult, Report
 from tws_maintenance.reports.store import BACKUP_SOURCE
 from tws_maintenance.reports.summary import ReportSummary
@@ -150,7 +150,7 @@ def waiting_elsewhere(backend: Backend, shown: ToApply | None, at: datetime) -> 
     found = []
     for index in INDICES.values():
         state = _newest_waiting(backend, index, at)
-        if state is None or state.is_live or state.proposal is None:
+        if state is None or state.found.is_live or state.proposal is None:
             continue
         report_id, changes = state.proposal.report_id, state.proposal.changes
         if report_id != shown_id and (changes.added or changes.removed or changes.updated):
@@ -171,15 +171,18 @@ def to_apply(backend: Backend, report_id: str, at: datetime) -> ToApply | None:
         return None
     ready = backend.readiness(report, at)
     by_task = {one.task: one for one in ready.lists}
-    refreshed = backend.shelf.last_refreshed(tuple(by_task))
     lists = []
     for result in report.lists:
         if result.task not in CONSTITUENT_TASKS:
             continue
-        one, last = by_task.get(result.task), refreshed.get(result.task)
-        is_newer = last is not None and last.finished_at > str(result.finished_at)
+        task, staged_at = result.task, result.finished_at
+        one = by_task.get(task)
         newer = _newer_dry_run(backend, one, at)
-        outcome = _outcome(one, is_refreshed_since=is_newer, is_superseded=bool(newer))
+        outcome = _outcome(
+            one,
+            is_done=is_refreshed_since(backend.shelf, task, staged_at, at),
+            is_superseded=bool(newer),
+        )
         lists.append(ListToApply(result, one, outcome, newer))
     if not lists:
         return None
@@ -196,32 +199,32 @@ def _newer_dry_run(backend: Backend, one: ListReadiness | None, at: datetime) ->
     newest = _newest_waiting(backend, index_of_task(one.task), at)
     if newest is None or newest.proposal is None or newest.proposal_id == one.proposal_id:
         return ""
-    own = read_proposal(backend.home, one.proposal_id)
-    is_newer = newest.proposal.created_at > own.created_at
-    return newest.proposal.report_id if is_newer and newest.proposal.sha256 != own.sha256 else ""
+    own = one.found.proposal
+    if own is None or newest.proposal.sha256 == own.sha256:
+        return ""
+    return newest.proposal.report_id if newest.proposal.created_at > own.created_at else ""
 
 
 def _newest_waiting(backend: Backend, index: Index, at: datetime) -> ProposalState | None:
     """Return the newest proposal of `index` if it waits and does not preview a backup."""
     state = backend.proposals.newest_state(index, backend.settings, at)
-    if state is None or state.state is not State.WAITING or state.proposal is None:
+    if state is None or not state.found.may_be_applied or state.proposal is None:
         return None
     return state if state.proposal.from_backup is None else None
 
 
-def _outcome(
-    one: ListReadiness | None, *, is_refreshed_since: bool, is_superseded: bool
-) -> Outcome:
+def _outcome(one: ListReadiness | None, *, is_done: bool, is_superseded: bool) -> Outcome:
     if one is None or is_superseded:
         return Outcome.REFUSE
-    if one.state is State.PROMOTED and one.is_live:
-        return Outcome.DONE
-    if not one.can_apply:
-        return Outcome.REFUSE
-    if not one.is_live:
-        return Outcome.REPLACE
-    # Confirming a restore would make an older list look fresh.
-    return Outcome.DONE if is_refreshed_since or one.is_restore else Outcome.CONFIRM
+    match one.found.verdict:
+        case Verdict.ELIGIBLE:
+            return Outcome.REPLACE
+        case Verdict.UNCHANGED:
+            # Confirming a restore would make an older list look fresh.
+            return Outcome.DONE if is_done or one.is_restore else Outcome.CONFIRM
+        case Verdict.PROMOTED if one.is_live:
+            return Outcome.DONE
+    return Outcome.REFUSE
 
 
 def _stages_lists(entry: ReportSummary) -> bool:

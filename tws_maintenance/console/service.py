@@ -21,11 +21,17 @@ from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.file_audits import NOT_RUN, FileAudits
 from tws_maintenance.console.launcher import Launcher, run_facts
 from tws_maintenance.constituents.backups import read_backup
-from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
+from tws_maintenance.constituents.eligibility import Verdict
 from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.constituents.proposal_state import ProposalState
-from tws_maintenance.core.clock import utc_now, utc_text
-from tws_maintenance.core.errors import BackupDamaged, BackupMissing, HomeError, UsageError
+from tws_maintenance.core.clock import CLOCK_TOLERANCE, utc_now, utc_text
+from tws_maintenance.core.errors import (
+    BackupDamaged,
+    BackupMissing,
+    HomeError,
+    LockHeld,
+    UsageError,
+)
 from tws_maintenance.market_events.clocks import clocks
 from tws_maintenance.market_events.providers.closures import read_closures
 from tws_maintenance.market_events.scope import resolve
@@ -33,12 +39,7 @@ from tws_maintenance.pipeline import run_history as observe
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.run_history import RunView
 from tws_maintenance.reports.catalog import ReportCatalog
-from tws_maintenance.reports.readiness import (
-    ListReadiness,
-    ProposalShelf,
-    Readiness,
-    readiness,
-)
+from tws_maintenance.reports.readiness import ListReadiness, ProposalShelf, Readiness, readiness
 from tws_maintenance.reports.results import promotable_tasks
 from tws_maintenance.reports.schema import Report, TaskResult
 from tws_maintenance.reports.status import overview
@@ -242,7 +243,7 @@ class Backend:
             reasons = "; ".join(f"{one.task}: {one.why.removesuffix('.')}" for one in lists)
             raise ApiError(
                 409,
-                str(lists[0].state.value) if lists else "nothing_staged",
+                _code_of(lists[0]) if lists else "nothing_staged",
                 f"Nothing of {report_id} can be promoted now. {reasons}. Nothing was started. Run "
                 "a dry run, look at it, and apply that.",
                 answers.ProposalRefusals(proposals=[_refusal(one) for one in lists]),
@@ -289,6 +290,12 @@ def _proposal_line(state: ProposalState, proposal: Proposal) -> answers.Proposal
         renamed=len(changes.renamed),
         updated=len(changes.updated),
     )
+
+
+def _code_of(one: ListReadiness) -> str:
+    """Return the code of the answer for a list that cannot be applied."""
+    is_waiting = one.found.verdict is Verdict.IN_PROMOTION
+    return LockHeld.code if is_waiting else one.state.value
 
 
 def _refusal(one: ListReadiness) -> answers.ProposalRefusal:

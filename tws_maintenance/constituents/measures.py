@@ -7,14 +7,15 @@ from typing import Any
 
 import pandas as pd
 
+from tws_maintenance.audit.evaluate import Measure
 from tws_maintenance.config.settings import IndexSettings
 from tws_maintenance.constituents import rules
 from tws_maintenance.constituents.csv_file import LiveFile
 from tws_maintenance.constituents.diff import company_key
-from tws_maintenance.constituents.evaluate import Measure
 from tws_maintenance.constituents.generation import Generation
 from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.core.clock import parse_utc
+from tws_maintenance.core.text import some_of
 from tws_maintenance.sources.text import described
 
 NAMED = 8
@@ -210,8 +211,7 @@ def _second_text(one: dict[str, Any], limits: IndexSettings) -> str:
     if not here and not there:
         return f"{title}{of} lists the same members"
     told = [
-        f"{what}: {', '.join(_member(each) for each in members[:NAMED_MEMBERS])}"
-        + (f" and {len(members) - NAMED_MEMBERS} more" if len(members) > NAMED_MEMBERS else "")
+        f"{what}: {some_of([_member(each) for each in members], NAMED_MEMBERS)}"
         for what, members in (("only in this list", here), (f"only in {title}", there))
         if members
     ]

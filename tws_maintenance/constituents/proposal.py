@@ -121,7 +121,7 @@ def read_proposal(home: Home, proposal_id: str) -> Proposal:
     path = home.proposal(proposal_id) / RECORD
     try:
         return Proposal.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ProposalMissing(
             f"There is no readable proposal {proposal_id} in data/staging ({error}). "
             "Run a dry run and promote what it stages."

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from tws_maintenance.core.text import some_of
 from tws_maintenance.reports.schema import Comparison, ListResult, Member
 
 NAMED = 12
@@ -38,6 +39,4 @@ def _old(one: Comparison) -> str:
 
 
 def _names(members: list[Member]) -> str:
-    more = len(members) - NAMED
-    named = ", ".join(one.symbol for one in members[:NAMED])
-    return f"{named} and {more} more" if more > 0 else named
+    return some_of([one.symbol for one in members], NAMED)

@@ -9,6 +9,7 @@ from tws_maintenance.config.indices import (
     index_of_task,
 )
 from tws_maintenance.constituents.diff import Changes, Member
+from tws_maintenance.core.errors import ProposalOutdated
 from tws_maintenance.reports.corroboration import source_lines
 from tws_maintenance.reports.event_words import (
     apply_events_command,
@@ -271,8 +272,10 @@ def status_of(result: TaskResult) -> str:
     status = result.status.replace("_", " ")
     if result.status == "success" and isinstance(result, ListResult) and not result.dry_run:
         return "replaced" if result.changed else "nothing to change"
-    if result.refusal:
-        return f"refused ({result.refusal.replace('_', ' ')})"
+    if code := result.refusal:
+        return (
+            f"refused ({'outdated' if code == ProposalOutdated.code else code.replace('_', ' ')})"
+        )
     return status
 
 

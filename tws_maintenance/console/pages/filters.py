@@ -17,7 +17,7 @@ from tws_maintenance.config.indices import MARKET_EVENTS, METADATA_VALIDATION, T
 from tws_maintenance.console.actor import operator_name
 from tws_maintenance.console.api.answers import Proposal, Step
 from tws_maintenance.constituents.diff import Changes
-from tws_maintenance.constituents.proposal_state import NOTHING_TO_CHANGE
+from tws_maintenance.constituents.proposal_state import NOTHING_TO_CHANGE, State
 from tws_maintenance.core.clock import parse_utc, utc_now
 from tws_maintenance.market_events.watchlist import why_unreadable
 from tws_maintenance.reports.corroboration import source_lines
@@ -34,8 +34,7 @@ from tws_maintenance.reports.schema import Report
 from tws_maintenance.reports.store import BACKUP_SOURCE
 from tws_maintenance.reports.summary import ReportSummary
 
-# A list is stale when it was not refreshed; a proposal, when the file is another by now.
-PROPOSAL_STATES = {"stale": "outdated: the file changed since", "too_old": "expired"}
+PROPOSAL_STATES = {State.OUTDATED: "outdated: the file changed since", State.TOO_OLD: "expired"}
 CURVE_WIDTH = 160
 CURVE_HEIGHT = 36
 _EDGE = 3
@@ -231,7 +230,7 @@ def proposal_words(proposal: Proposal) -> str:
     is_live = proposal.why == NOTHING_TO_CHANGE
     if proposal.state == "waiting" and (is_live or not changes):
         return "nothing differs"
-    return ", ".join([PROPOSAL_STATES.get(proposal.state, proposal.state), *changes])
+    return ", ".join([PROPOSAL_STATES.get(State(proposal.state), proposal.state), *changes])
 
 
 def concerns(busy: set[str], names: Sequence[str]) -> bool:

@@ -12,13 +12,16 @@ from tws_maintenance.pipeline import launching
 from tws_maintenance.reports.markdown import task_name
 
 if TYPE_CHECKING:
+    from tws_maintenance.config.settings import Settings
     from tws_maintenance.runs.run_spec import RunSpec
 
 STAGED_EVENTS = f"staged__{MARKET_EVENTS}"
 VERBS = {"staged": "fetching and staging", "audit": "auditing", "validate": "validating"}
 
 
-def launch(home: Home, spec: "RunSpec", *, verbose: bool = False) -> dict[str, Any]:
+def launch(
+    home: Home, settings: "Settings", spec: "RunSpec", *, verbose: bool = False
+) -> dict[str, Any]:
     """Execute a run in this process and return its report.
 
     Raises:
@@ -26,7 +29,7 @@ def launch(home: Home, spec: "RunSpec", *, verbose: bool = False) -> dict[str, A
         UsageError: a symbol is none, or there are too many; nothing was started.
     """
     log_level = "INFO" if verbose else "CRITICAL"
-    executed = launching.launch(home, spec, on_step=_progress, log_level=log_level)
+    executed = launching.launch(home, settings, spec, on_step=_progress, log_level=log_level)
     return _report_of(home, executed.report_id, executed.problem)
 
 

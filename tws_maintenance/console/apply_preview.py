@@ -11,10 +11,9 @@ from enum import StrEnum
 from typing import Any
 
 from tws_maintenance.config.indices import (
-    CONSTITUENT_TASKS,
-    INDICES,
     MARKET_EVENTS,
     Index,
+    Maintained,
     index_of_task,
 )
 from tws_maintenance.console.service import Backend
@@ -148,7 +147,7 @@ def waiting_elsewhere(backend: Backend, shown: ToApply | None, at: datetime) -> 
     """Return the lists whose newest proposal could be applied, and is not in what is shown."""
     shown_id = shown.report["report_id"] if shown else None
     found = []
-    for index in INDICES.values():
+    for index in backend.settings.maintained:
         state = _newest_waiting(backend, index, at)
         if state is None or state.is_live or state.proposal is None:
             continue
@@ -160,7 +159,8 @@ def waiting_elsewhere(backend: Backend, shown: ToApply | None, at: datetime) -> 
 
 def newest_dry_run(backend: Backend, at: datetime) -> ToApply | None:
     """Return the newest dry run that worked on lists, None where there is none."""
-    entry = backend.shelf.newest(_stages_lists)
+    maintained = backend.settings.maintained
+    entry = backend.shelf.newest(lambda one: _stages_lists(one, maintained))
     return to_apply(backend, entry.report_id, at) if entry else None
 
 
@@ -172,9 +172,9 @@ def to_apply(backend: Backend, report_id: str, at: datetime) -> ToApply | None:
     ready = backend.readiness(report, at)
     by_task = {one.task: one for one in ready.lists}
     refreshed = backend.shelf.last_refreshed(tuple(by_task))
-    lists = []
+    lists, known = [], backend.settings.maintained.constituent_tasks
     for result in results_of(report):
-        if result.get("task") not in CONSTITUENT_TASKS:
+        if result.get("task") not in known:
             continue
         one, last = by_task.get(result["task"]), refreshed.get(result["task"])
         is_newer = last is not None and last.finished_at > str(result["finished_at"])
@@ -224,10 +224,10 @@ def _outcome(
     return Outcome.DONE if is_refreshed_since or one.is_restore else Outcome.CONFIRM
 
 
-def _stages_lists(entry: ReportSummary) -> bool:
+def _stages_lists(entry: ReportSummary, maintained: Maintained) -> bool:
     """Tell a dry run of lists; a look at a backup is none, and has a page of its own."""
     return entry.dry_run is True and any(
-        line.task in CONSTITUENT_TASKS
+        line.task in maintained.constituent_tasks
         and line.was_tried
         and not str(line.source).startswith(BACKUP_SOURCE)
         for line in entry.results

@@ -10,9 +10,10 @@ import subprocess
 import threading
 import uuid
 from dataclasses import replace
-from functools import cached_property
 
 from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import Maintained
+from tws_maintenance.config.settings import Settings
 from tws_maintenance.console.errors import Busy
 from tws_maintenance.core.errors import TwsMaintenanceError
 from tws_maintenance.core.locks import hold
@@ -25,6 +26,7 @@ from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.run_history import RunView
 from tws_maintenance.pipeline.run_process import give_up, hand_over, start_process
 from tws_maintenance.reports.record import EntryPoint
+from tws_maintenance.runs.maintenance import head_start
 from tws_maintenance.runs.run_spec import RunSpec
 
 LOCK_SECONDS = 10.0
@@ -40,18 +42,24 @@ class Launcher:
         self._home = home
         self._instance = instance
         self._ends: dict[str, threading.Event] = {}
+        self._made: tuple[Maintained, Definitions] | None = None
         self._waiting = threading.BoundedSemaphore(WAITING_ALLOWED)
 
-    @cached_property
-    def _definitions(self) -> Definitions:
-        return build_definitions()
+    def _definitions(self, settings: Settings) -> Definitions:
+        """Return the definitions of what the home maintains now, made when that changes."""
+        maintained = settings.maintained
+        if self._made is None or self._made[0] != maintained:
+            self._made = maintained, build_definitions(head_start(self._home, settings))
+        return self._made[1]
 
-    def warm(self) -> None:
+    def warm(self, settings: Settings) -> None:
         """Build what the first start of a run needs."""
-        self._definitions.resolve_all_job_defs()
+        self._definitions(settings).resolve_all_job_defs()
 
-    def start(self, spec: RunSpec) -> str:
+    def start(self, spec: RunSpec, settings: Settings) -> str:
         """Start a process, create the run of `spec` for it and return its id.
+
+        `settings` are the home's as they are now.
 
         Raises:
             Busy: a run of one of its tasks is in progress.
@@ -68,7 +76,7 @@ class Launcher:
                 create_run(
                     self._home,
                     self._instance,
-                    self._definitions,
+                    self._definitions(settings),
                     wanted,
                     run_id=run_id,
                     process=process.pid,

@@ -14,6 +14,7 @@ from tws_maintenance.config.freshness import is_stale
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS, index_of_task
 from tws_maintenance.config.settings import Settings, load_settings
+from tws_maintenance.config.venues import Venue
 from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.file_audits import NOT_RUN, FileAudits
 from tws_maintenance.console.launcher import Launcher, run_line
@@ -55,7 +56,7 @@ class Backend:
         self.proposals = ProposalShelf(home)
         self.file_audits = FileAudits(home)
         self.portfolio = PortfolioCache()
-        self._clocks: tuple[datetime, list[dict[str, Any]]] | None = None
+        self._clocks: tuple[datetime, tuple[Venue, ...], list[dict[str, Any]]] | None = None
         self.launcher.close_dead()
         threading.Thread(target=self._warm, daemon=True).start()
 
@@ -93,7 +94,7 @@ class Backend:
         for one in (value["market_events"], value["latest_report"]):
             if one is not None:
                 one["run_url"] = self.run_url(one["run_id"])
-        value |= {"venues": self._venues(at), "running": self.running()}
+        value |= {"venues": self._venues(settings, at), "running": self.running()}
         return value | ({"robot": self._robot(settings)} if settings.robot.url else {})
 
     def _robot(self, settings: Settings) -> dict[str, Any]:
@@ -107,14 +108,15 @@ class Backend:
             "strategies": len(found.strategies) if found and is_known else None,
         }
 
-    def _venues(self, at: datetime) -> list[dict[str, Any]]:
+    def _venues(self, settings: Settings, at: datetime) -> list[dict[str, Any]]:
         """Return the venues' clocks; they show minutes, so that they are read once a minute."""
         minute = at.replace(second=0, microsecond=0)
-        kept = self._clocks
-        if kept is None or kept[0] != minute:
-            closures = read_closures(self.home, self.settings)
-            kept = self._clocks = (minute, [one.to_dict() for one in clocks(at, closures)])
-        return kept[1]
+        kept, venues = self._clocks, settings.maintained.venues
+        if kept is None or kept[:2] != (minute, venues):
+            closures = read_closures(self.home, settings)
+            found = [one.to_dict() for one in clocks(venues, at, closures)]
+            kept = self._clocks = (minute, venues, found)
+        return kept[2]
 
     def forget_clocks(self) -> None:
         """Let the venues' clocks be read anew: the operator knows of another closure."""
@@ -207,7 +209,7 @@ class Backend:
                 resolve(self.home, settings, spec.symbols, many_symbols=spec.many_symbols)
             except UsageError as error:
                 raise ApiError(400, "invalid_symbols", str(error)) from error
-        return self.launcher.start(spec)
+        return self.launcher.start(spec, settings)
 
     def promotion(self, report_id: str, tasks: tuple[str, ...] | None) -> tuple[str, ...]:
         """Return the tasks that promoting a dry run would publish.
@@ -219,7 +221,9 @@ class Backend:
         if report is None:
             raise ApiError(404, "not_found", f"There is no readable report {report_id}.")
         try:
-            wanted = promotable_tasks(self.home, report_id, tuple(tasks or ()))
+            wanted = promotable_tasks(
+                self.home, self.settings.maintained, report_id, tuple(tasks or ())
+            )
         except UsageError as error:
             raise ApiError(409, "nothing_staged", str(error)) from error
         ready = self.readiness(report)
@@ -254,7 +258,7 @@ class Backend:
         """Read what the first requests would otherwise wait for; they tell what is wrong."""
         try:
             self.status()
-            self.launcher.warm()
+            self.launcher.warm(self.settings)
             self.shelf.warm()
         except Exception:  # a thread of its own: whatever it is, a request meets it again
             logger.warning("the console could not be warmed up", exc_info=True)

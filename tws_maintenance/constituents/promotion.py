@@ -14,7 +14,7 @@ from tws_maintenance.audit.receipt import Receipt, read_receipt
 from tws_maintenance.audit.results import Outcome
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, Index
+from tws_maintenance.config.indices import DECLARED, Index
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.constituents.proposal import STAGED, Proposal, proposal_ids, read_proposal
 from tws_maintenance.constituents.publishing import (
@@ -120,7 +120,7 @@ def _trusted(
 def _refuse_used(home: Home, proposal: Proposal) -> None:
     done = read_intent(home, proposal.proposal_id)
     if done and done.state == PROMOTED:
-        same = _live_bytes(home, INDICES[proposal.index])
+        same = _live_bytes(home, DECLARED[proposal.index])
         now = (
             "The live file is still exactly that; there is nothing to do."
             if same is not None and sha256(same) == proposal.sha256
@@ -252,7 +252,7 @@ def awaited_files(home: Home) -> frozenset[str]:
     """Return the names of the temporary files from which killed promotions are yet to be known."""
     return frozenset(
         intent.prepared
-        for index in INDICES.values()
+        for index in DECLARED.values()
         for _, intent in _intents(home, index)
         if intent.state == INTENDED and intent.prepared
     )

@@ -8,7 +8,7 @@ from typing import Any
 from tws_maintenance.audit.receipt import read_receipt
 from tws_maintenance.audit.results import Outcome
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, MARKET_EVENTS
+from tws_maintenance.config.indices import DECLARED, MARKET_EVENTS
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.constituents.promotion import age_of, is_too_old
 from tws_maintenance.constituents.proposal import Proposal, proposal_ids, read_proposal
@@ -59,7 +59,9 @@ def newest_states(home: Home, settings: Settings, at: datetime) -> list[Proposal
     Those of market events are not promoted, so they have no such state.
     """
     found = [
-        state_of(home, one, settings, at) for i in INDICES.values() for one in proposal_ids(home, i)
+        state_of(home, one, settings, at)
+        for index in DECLARED.values()
+        for one in proposal_ids(home, index)
     ]
     known = {one.proposal_id for one in found}
     found += [
@@ -112,7 +114,7 @@ def _judge(  # noqa: PLR0911 - one line a state
         limit = settings.proposals.max_age_hours
         return State.TOO_OLD, f"{age.total_seconds() / 3600:.0f} h old, more than {limit:g} h"
     try:
-        live: str | None = sha256(home.live_file(INDICES[proposal.index].key).read_bytes())
+        live: str | None = sha256(home.live_file(DECLARED[proposal.index].key).read_bytes())
     except OSError:
         live = None
     if live not in (proposal.live_sha256, proposal.sha256):

@@ -17,7 +17,7 @@ from tws_maintenance.audit.results import Outcome
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import WIKIPEDIA, Index
-from tws_maintenance.config.settings import IndexSettings, load_settings
+from tws_maintenance.config.settings import IndexSettings
 from tws_maintenance.constituents import rules
 from tws_maintenance.constituents.audit_proposal import audit
 from tws_maintenance.constituents.csv_file import parse_live
@@ -80,12 +80,18 @@ class _Unknown(Exception):
     """It cannot be replayed, and why."""
 
 
-def replay(home: Home, index: Index, report: dict[str, Any], result: dict[str, Any]) -> Replayed:
-    """Parse and audit again what `report` fetched of `index`, and compare it with its `result`."""
+def replay(
+    home: Home, index: Index, limits: IndexSettings, report: dict[str, Any], result: dict[str, Any]
+) -> Replayed:
+    """Parse and audit again what `report` fetched of `index`, and compare it with its `result`.
+
+    `limits` are those of now, for what was fetched under limits that are not on record.
+    """
     report_id = str(report["report_id"])
     then = _verdict(result)
     try:
-        found = _then(home, index, report_id, result, parse_utc(str(report["started_at"])))
+        started_at = parse_utc(str(report["started_at"]))
+        found = _then(home, index, limits, report_id, result, started_at)
     except _Unknown as error:
         return Replayed(report_id, index.task, then, UNKNOWN, None, (str(error),))
     with tempfile.TemporaryDirectory() as folder:
@@ -110,7 +116,12 @@ def _verdict(result: dict[str, Any]) -> str:
 
 
 def _then(
-    home: Home, index: Index, report_id: str, result: dict[str, Any], started_at: datetime
+    home: Home,
+    index: Index,
+    limits: IndexSettings,
+    report_id: str,
+    result: dict[str, Any],
+    started_at: datetime,
 ) -> _Then:
     proposal_id = f"{report_id}_{index.key}"
     try:
@@ -120,7 +131,6 @@ def _then(
             raise _Unknown("what it staged was removed or is damaged") from None
         gathered = _gathered(home, index, proposal_id, _told_sources(home, proposal_id, result))
         # Its limits are not on record: those of now, which are those of then unless changed.
-        limits = load_settings(home).of(index)
         return _Then(gathered, started_at, _now(home, index), limits, Override())
     try:
         receipt = read_receipt(home, proposal_id)

@@ -83,8 +83,9 @@ def execute(
     Raises:
         HomeError: Dagster's storage fails; the next command finishes a report that was reserved.
     """
-    definitions = build_definitions(begun or head_start(home, load_settings(home)))
-    with _storage_faults_told(), open_instance(home) as instance:
+    begun = begun or head_start(home, load_settings(home))
+    definitions = build_definitions(begun)
+    with _storage_faults_told(), open_instance(home, begun.settings) as instance:
         reconcile(home, instance)
         created = instance.get_run_by_id(run_id) if run_id else None
         if created is not None and created.is_finished:
@@ -123,7 +124,8 @@ def _job(definitions: dg.Definitions, spec: RunSpec) -> dg.JobDefinition:
     else:
         job = definitions.resolve_job_def(name)
     assets, checks = selection_of(spec.tasks, dry_run=spec.dry_run, promotes=promotes)
-    return job.get_subset(asset_selection=assets, asset_check_selection=checks)
+    known = definitions.resolve_asset_graph().asset_check_keys
+    return job.get_subset(asset_selection=assets, asset_check_selection=checks & known)
 
 
 def _run_config(spec: RunSpec, log_level: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Settling a task's result once nothing more is added to it."""
 
 from tws_maintenance.audit.results import ValidationStatus
-from tws_maintenance.config.indices import INDICES, METADATA_VALIDATION
+from tws_maintenance.config.indices import DECLARED, METADATA_VALIDATION
 from tws_maintenance.reports.events import settle_providers
 from tws_maintenance.reports.record import TaskResult, TaskStatus
 
@@ -48,8 +48,8 @@ def _settle_status(result: TaskResult, *, is_interrupted: bool) -> None:
 def _gather_files(result: TaskResult) -> None:
     """Put the files of a validation in their declared order, and their findings with them."""
     files = result.details["files"]
-    result.details["files"] = {key: files[key] for key in INDICES if key in files}
+    result.details["files"] = {key: files[key] for key in DECLARED if key in files}
     for key, one in result.details["files"].items():
-        found, name = one["validation"], INDICES[key].name
+        found, name = one["validation"], DECLARED[key].name
         result.validation_errors += [f"{name}: {text}" for text in found["errors"]]
         result.validation_warnings += [f"{name}: {text}" for text in found["warnings"]]

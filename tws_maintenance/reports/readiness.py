@@ -11,7 +11,7 @@ from typing import Any
 from tws_maintenance.audit.receipt import read_receipt
 from tws_maintenance.audit.results import Outcome
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, Index
+from tws_maintenance.config.indices import DECLARED, Index
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.constituents.proposal import Proposal, is_staged, newest_first
 from tws_maintenance.constituents.proposal_state import ProposalState, State, state_of
@@ -86,7 +86,7 @@ def readiness(home: Home, settings: Settings, report: dict[str, Any], at: dateti
     }
     lists = (
         _list_readiness(home, settings, index, named[index.task], at)
-        for index in INDICES.values()
+        for index in settings.maintained
         if index.task in named
     )
     return Readiness(report.get("dry_run") is True, tuple(lists))
@@ -108,7 +108,7 @@ class ProposalShelf:
 
 
 def _ids_by_index(names: list[str]) -> dict[str, list[str]]:
-    return {key: newest_first(names, index) for key, index in INDICES.items()}
+    return {key: newest_first(names, index) for key, index in DECLARED.items()}
 
 
 def _list_readiness(

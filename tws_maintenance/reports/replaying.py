@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import CONSTITUENT_TASKS, index_of_task
+from tws_maintenance.config.indices import index_of_task
+from tws_maintenance.config.settings import Settings
 from tws_maintenance.constituents.replay import Replayed, is_replayable, replay
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.reports.schema import is_whole
@@ -11,14 +12,14 @@ from tws_maintenance.reports.store import newest_reports, read_report, results_o
 
 
 def replay_reports(
-    home: Home, report_id: str | None, tasks: tuple[str, ...] = ()
+    home: Home, settings: Settings, report_id: str | None, tasks: tuple[str, ...] = ()
 ) -> Iterator[Replayed]:
     """Yield what became of each list that a report fetched; of every report where none is named.
 
     Raises:
         UsageError: there is no such report, it is damaged, or it fetched no list.
     """
-    wanted = tasks or CONSTITUENT_TASKS
+    wanted = tasks or settings.maintained.constituent_tasks
     if report_id is None:
         reports = [one for one in newest_reports(home) if is_whole(one)]
     else:
@@ -31,7 +32,8 @@ def replay_reports(
         for result in results_of(report):
             if result.get("task") in wanted and is_replayable(str(report["report_id"]), result):
                 count += 1
-                yield replay(home, index_of_task(result["task"]), report, result)
+                index = index_of_task(result["task"])
+                yield replay(home, index, settings.of(index), report, result)
     if report_id is not None and not count:
         raise UsageError(
             f"The report {report_id} fetched no list{' of these tasks' if tasks else ''}: a "

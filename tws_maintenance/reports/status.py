@@ -7,13 +7,7 @@ from tws_maintenance.audit.results import Outcome
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.freshness import is_older, is_stale
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import (
-    CONSTITUENT_TASKS,
-    INDICES,
-    MARKET_EVENTS,
-    Index,
-    index_of_task,
-)
+from tws_maintenance.config.indices import MARKET_EVENTS, Index, index_of_task
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.constituents.csv_file import read_live
 from tws_maintenance.constituents.drift import find_drift
@@ -53,11 +47,12 @@ def status(home: Home, settings: Settings, at: datetime) -> dict[str, Any]:
 def overview(home: Home, settings: Settings, at: datetime, shelf: ReportCatalog) -> dict[str, Any]:
     """Return {constituents[], market_events, latest_report}, from the files and the reports."""
     # What a wrong clock dated in the future would be fresh until then.
-    refreshed = shelf.last_refreshed((*CONSTITUENT_TASKS, MARKET_EVENTS), at + CLOCK_TOLERANCE)
+    tasks = settings.maintained.groups["all"]
+    refreshed = shelf.last_refreshed(tasks, at + CLOCK_TOLERANCE)
     return {
         "constituents": [
             _index_status(home, settings, index, shelf, refreshed.get(index.task), at)
-            for index in INDICES.values()
+            for index in settings.maintained
         ],
         "market_events": _events_status(home, settings, shelf, refreshed.get(MARKET_EVENTS), at),
         "latest_report": _latest(home, shelf),

@@ -20,9 +20,9 @@ from tws_maintenance.audit.receipt import read_receipt
 from tws_maintenance.audit.results import ValidationStatus
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import (
+    ALL_TASKS,
     MARKET_EVENTS,
     METADATA_VALIDATION,
-    TASKS,
     Index,
     index_of_task,
 )
@@ -128,7 +128,7 @@ def report_unstarted(
             dry_run=head["dry_run"],
             details=new_details(task),
         ).to_dict()
-        for task in TASKS
+        for task in ALL_TASKS
         if task in tasks
     ]
     report = compose(

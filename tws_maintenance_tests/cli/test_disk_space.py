@@ -48,7 +48,7 @@ class Attempt:
 def applied(home: Home, settings: Settings, run_id: str) -> Attempt:
     """Apply the STI's list, as far as it goes."""
     request = RunRequest((STI.task,), False, run_id, EntryPoint.CLI, "operator")
-    run = MaintenanceRun(home, settings, request, head_start(home, settings))
+    run = MaintenanceRun(request, head_start(home, settings))
     problem: TwsMaintenanceError | None = None
     try:
         run.open()

@@ -6,7 +6,7 @@ a field that is added here and not there is found by the test that calls every a
 
 from typing import Any
 
-from tws_maintenance.config.indices import TASKS
+from tws_maintenance.config.indices import ALL_TASKS
 
 Schema = dict[str, Any]
 TEXT: Schema = {"type": "string"}
@@ -50,7 +50,7 @@ def _reference(name: str) -> Schema:
 
 
 INSTANT: Schema = {"type": "string", "format": "date-time"}
-TASK = _one_of(*TASKS)
+TASK = _one_of(*ALL_TASKS)
 RUN_STATUS = _one_of("completed", "partial_failure", "failed", "interrupted")
 VALIDATION = _object(status=_one_of("passed", "failed", "not_run"), warnings=TEXTS, errors=TEXTS)
 RUN_LINE = {

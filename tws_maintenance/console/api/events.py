@@ -34,15 +34,16 @@ def build_events_blueprint(backend: Backend) -> Blueprint:
 def _add_events(events: Blueprint, backend: Backend) -> None:
     @events.post("/market-events/refresh")
     def refresh() -> tuple[Response, int]:
-        body = body_as(bodies.RefreshBody)
+        body = body_as(backend, bodies.RefreshBody)
         return answer_for(backend, backend.start(refresh_spec(body)), body.wait)
 
     @events.get("/market-events/upcoming")
     def upcoming() -> Response:
-        query = query_as(bodies.UpcomingQuery)
+        settings = backend.settings
+        query = query_as(bodies.UpcomingQuery, settings.maintained)
         agenda = read_agenda(
             backend.home,
-            backend.settings,
+            settings,
             utc_now(),
             days=query.days,
             event_type=EventType(query.type) if query.type else None,
@@ -96,12 +97,12 @@ def _add_closures(events: Blueprint, backend: Backend) -> None:
 
     @events.post("/market-events/closures")
     def closure_add() -> Response:
-        added = add_closure(backend, body_as(bodies.ClosureBody))
+        added = add_closure(backend, body_as(backend, bodies.ClosureBody))
         return jsonify({"added": closures.to_dict(added), **_closures(backend)})
 
     @events.delete("/market-events/closures")
     def closure_remove() -> Response:
-        removed = remove_closure(backend, body_as(bodies.ClosureRemovalBody))
+        removed = remove_closure(backend, body_as(backend, bodies.ClosureRemovalBody))
         return jsonify({"removed": closures.to_dict(removed), **_closures(backend)})
 
 
@@ -121,21 +122,21 @@ def _add_watchlist(events: Blueprint, backend: Backend) -> None:
 
     @events.post("/watchlist")
     def add() -> Response:
-        symbol = body_as(bodies.WatchlistBody).symbol
-        added = watchlist.add(backend.home, [symbol], utc_now())
+        symbol = body_as(backend, bodies.WatchlistBody).symbol
+        added = watchlist.add(backend.home, backend.settings.maintained, [symbol], utc_now())
         return jsonify({"added": added, **_watched(backend)})
 
     @events.delete("/watchlist")
     def remove() -> Response:
-        symbol = body_as(bodies.WatchlistBody).symbol
+        symbol = body_as(backend, bodies.WatchlistBody).symbol
         try:
-            removed = watchlist.remove(backend.home, [symbol])
+            removed = watchlist.remove(backend.home, backend.settings.maintained, [symbol])
         except UsageError as error:
             raise ApiError(404, "not_found", str(error)) from error
         return jsonify({"removed": removed, **_watched(backend)})
 
 
 def _watched(backend: Backend) -> dict[str, object]:
-    found = watchlist.read_watchlist(backend.home)
+    found = watchlist.read_watchlist(backend.home, backend.settings.maintained)
     entries = [{"symbol": one.symbol, "added_at": one.added_at or None} for one in found.entries]
     return {"watchlist": entries, "count": len(entries), "unreadable": list(found.unreadable)}

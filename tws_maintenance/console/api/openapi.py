@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from tws_maintenance.config.indices import Maintained
 from tws_maintenance.console.api import answers, bodies
 
 REFERENCE = "#/components/schemas/{model}"
@@ -31,9 +32,14 @@ _REPORT_ID = {"name": "report_id", "pattern": bodies.ANY_REPORT_ID_PATTERN}
 
 
 @cache
-def describe() -> dict[str, Any]:
-    """Return the OpenAPI description of every address under /api, and /metrics."""
+def describe(home: Maintained) -> dict[str, Any]:
+    """Return the OpenAPI description of every address under /api, and /metrics, for a home."""
     schemas: dict[str, Any] = dict(answers.SCHEMAS)
+    value: dict[str, Any] = bodies.described(_described(schemas), home)
+    return value
+
+
+def _described(schemas: dict[str, Any]) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {

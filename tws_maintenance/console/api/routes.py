@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from flask import Blueprint, Response, current_app, jsonify, request, url_for
 from pydantic import BaseModel
 
-from tws_maintenance.config.indices import INDICES
+from tws_maintenance.config.indices import Maintained
 from tws_maintenance.console.api import bodies
 from tws_maintenance.console.api.run_specs import promote_spec, restore_spec, run_spec
 from tws_maintenance.console.errors import ApiError
@@ -31,8 +31,8 @@ DAMAGED_BYTES_SHOWN = 20_000
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def body_as(model: type[Model]) -> Model:
-    """Return the JSON body of the request.
+def body_as(backend: Backend, model: type[Model]) -> Model:
+    """Return the JSON body of the request, by what the home maintains now.
 
     Raises:
         ApiError: 415 where it is not JSON by its own word, 400 where it is wrong.
@@ -41,12 +41,15 @@ def body_as(model: type[Model]) -> Model:
         raise ApiError(
             415, "unsupported_media_type", "Send JSON, as Content-Type application/json."
         )
-    return bodies.read_body(model, request.get_data())
+    return bodies.read_body(model, request.get_data(), backend.settings.maintained)
 
 
-def query_as(model: type[Model]) -> Model:
-    """Return the parameters of the request's address. Raises ApiError 400 where one is wrong."""
-    return bodies.read_query(model, request.args.to_dict(flat=False))
+def query_as(model: type[Model], home: Maintained | None = None) -> Model:
+    """Return the parameters of the request's address. Raises ApiError 400 where one is wrong.
+
+    `home` is what the home maintains, for a model that goes by it.
+    """
+    return bodies.read_query(model, request.args.to_dict(flat=False), home)
 
 
 def add_api(blueprint: Blueprint, backend: Backend) -> None:
@@ -81,7 +84,7 @@ def _add_reading(blueprint: Blueprint, backend: Backend) -> None:
     def api_caches() -> Response:
         query_as(bodies.NoQuery)
         generations = []
-        for index in INDICES.values():
+        for index in backend.settings.maintained:
             found = read_generation(backend.home, index)
             generations.append(
                 {
@@ -202,15 +205,15 @@ def _text_of(backend: Backend, report_id: str) -> str:
 def _add_starting(blueprint: Blueprint, backend: Backend) -> None:
     @blueprint.post(f"{PREFIX}/run")
     def api_start() -> tuple[Response, int]:
-        body = body_as(bodies.RunBody)
-        return answer_for(backend, backend.start(run_spec(body)), body.wait)
+        body = body_as(backend, bodies.RunBody)
+        return answer_for(backend, backend.start(run_spec(backend, body)), body.wait)
 
     @blueprint.post(f"{PREFIX}/promote")
     def api_promote() -> tuple[Response, int]:
-        body = body_as(bodies.PromoteBody)
+        body = body_as(backend, bodies.PromoteBody)
         return answer_for(backend, backend.start(promote_spec(backend, body)), body.wait)
 
     @blueprint.post(f"{PREFIX}/restore")
     def api_restore() -> tuple[Response, int]:
-        body = body_as(bodies.RestoreBody)
+        body = body_as(backend, bodies.RestoreBody)
         return answer_for(backend, backend.start(restore_spec(backend, body)), body.wait)

@@ -7,10 +7,10 @@ from tws_maintenance.console.service import Backend
 from tws_maintenance.runs.run_spec import RunSpec
 
 
-def run_spec(body: bodies.RunBody) -> RunSpec:
+def run_spec(backend: Backend, body: bodies.RunBody) -> RunSpec:
     """Return the run that fetches, audits, and applies where that is asked for."""
     return RunSpec(
-        body.wanted,
+        backend.settings.maintained.expanded(body.tasks),
         dry_run=body.dry_run,
         allow_large_change=body.allow_large_change,
         reason=body.reason,

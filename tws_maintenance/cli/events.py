@@ -173,8 +173,8 @@ def add_command(
 
     The market clocks count it at once, and no sync removes it.
     """
+    from tws_maintenance.config.environment import operating_system_user
     from tws_maintenance.core.clock import utc_now
-    from tws_maintenance.core.system_user import operating_system_user
     from tws_maintenance.market_events.providers import closures
 
     closures.check_time(type_name, closes, "--closes HH:MM")
@@ -201,8 +201,8 @@ def add_command(
 @pass_home
 def remove_command(home: Home, code: str, day: date, reason: str, as_json: bool) -> None:
     """Remove a closure that an operator added; what the packages know stays."""
+    from tws_maintenance.config.environment import operating_system_user
     from tws_maintenance.core.clock import utc_now
-    from tws_maintenance.core.system_user import operating_system_user
     from tws_maintenance.market_events.providers import closures
 
     settings, actor, at = settings_of(home), operating_system_user(), utc_now()

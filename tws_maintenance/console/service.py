@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 from tws_maintenance.audit.results import ValidationStatus
-from tws_maintenance.config.freshness import is_stale
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS, index_of_task
 from tws_maintenance.config.settings import Settings, load_settings
@@ -20,7 +19,7 @@ from tws_maintenance.console.file_audits import NOT_RUN, FileAudits
 from tws_maintenance.console.launcher import Launcher, run_line
 from tws_maintenance.constituents.backups import read_backup
 from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
-from tws_maintenance.core.clock import utc_now, utc_text
+from tws_maintenance.core.clock import is_older, utc_now, utc_text
 from tws_maintenance.core.errors import BackupDamaged, BackupMissing, HomeError, UsageError
 from tws_maintenance.market_events.clocks import clocks
 from tws_maintenance.market_events.providers.closures import read_closures
@@ -137,7 +136,7 @@ class Backend:
             if one["restored_at"] is None:
                 one["source"] = newest.result["source"]
                 limits = settings.of(index_of_task(one["task"]))
-                one["stale"] = is_stale(finished_at, limits, at)
+                one["stale"] = is_older(finished_at, limits.max_age_days, at)
 
     def _add_audit(self, one: dict[str, Any], audited: observe.Audited | None) -> None:
         """Let an audit that Dagster recorded win where it is newer than any report."""

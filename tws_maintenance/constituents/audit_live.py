@@ -11,7 +11,6 @@ import pandas as pd
 
 from tws_maintenance.audit.receipt import read_receipt
 from tws_maintenance.audit.results import Outcome, RuleResult, ValidationStatus, told
-from tws_maintenance.config.freshness import age_days
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
 from tws_maintenance.config.settings import IndexSettings
@@ -22,6 +21,7 @@ from tws_maintenance.constituents.drift import find_drift
 from tws_maintenance.constituents.evaluate import Measure, judge
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.measures import count_change, row_count
+from tws_maintenance.core.clock import age_days
 from tws_maintenance.core.errors import LiveFileError, ProposalUnaudited
 
 

@@ -12,7 +12,6 @@ from functools import cached_property
 
 from tws_maintenance.audit.receipt import read_receipt
 from tws_maintenance.audit.results import Outcome
-from tws_maintenance.config.freshness import age_days
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS, Index
 from tws_maintenance.config.settings import Settings
@@ -20,7 +19,7 @@ from tws_maintenance.config.venues import Venue
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
 from tws_maintenance.constituents.proposal import Proposal, read_proposal
-from tws_maintenance.core.clock import parse_utc
+from tws_maintenance.core.clock import age_days, parse_utc
 from tws_maintenance.core.errors import ProposalMissing, ProposalUnaudited, UsageError
 from tws_maintenance.market_events.clocks import VenueState, clock
 from tws_maintenance.market_events.providers.calendars import NO_CLOSURES, Closures

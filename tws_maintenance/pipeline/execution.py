@@ -13,10 +13,10 @@ import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
 
+from tws_maintenance.config.environment import operating_system_user
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.core.errors import HomeError
-from tws_maintenance.core.system_user import operating_system_user
 from tws_maintenance.pipeline.asset_keys import task_of_step
 from tws_maintenance.pipeline.database_faults import database_errors, reason_of
 from tws_maintenance.pipeline.definitions import build_definitions

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tws_maintenance.config.environment import operating_system_user
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS
 from tws_maintenance.constituents.audit_worker import Auditor
 from tws_maintenance.core.errors import HomeError, TwsMaintenanceError
-from tws_maintenance.core.system_user import operating_system_user
 from tws_maintenance.market_events.providers.worker import EventsWorker
 from tws_maintenance.runs.run_spec import Executed, RunSpec
 

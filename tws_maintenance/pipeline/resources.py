@@ -11,11 +11,11 @@ from typing import Any
 
 import dagster as dg
 
+from tws_maintenance.config.environment import operating_system_user
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import DEFAULT_DAYS
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.core.errors import SettingsError, TwsMaintenanceError, UsageError
-from tws_maintenance.core.system_user import operating_system_user
 from tws_maintenance.pipeline import asset_keys as names
 from tws_maintenance.pipeline import interrupts
 from tws_maintenance.pipeline.config import CONFIG, misuse_of

@@ -5,7 +5,6 @@ from typing import Any
 
 from tws_maintenance.audit.results import Outcome
 from tws_maintenance.config.events_service import EventsService
-from tws_maintenance.config.freshness import is_older, is_stale
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS, Index, index_of_task
 from tws_maintenance.config.settings import Settings
@@ -14,6 +13,7 @@ from tws_maintenance.constituents.drift import find_drift
 from tws_maintenance.constituents.generation import Generation, read_generation
 from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
 from tws_maintenance.constituents.rules import FRESH, NOT_EDITED
+from tws_maintenance.core.clock import is_older
 from tws_maintenance.core.errors import LiveFileError, StoreError, UsageError
 from tws_maintenance.market_events.last_sync import LOGS_READ, doubts, moved_lately
 from tws_maintenance.market_events.store.event_store import EventStore, SyncLog
@@ -114,7 +114,8 @@ def _index_status(
         "source": restored.source if restored else source,
         "validation": _validation(home, index, last[0].report_id) if last else dict(_NOT_RUN),
         # What was brought back is an older list, however lately its source was asked.
-        "stale": restored is not None or is_stale(refreshed_at, settings.of(index), at),
+        "stale": restored is not None
+        or is_older(refreshed_at, settings.of(index).max_age_days, at),
         "restored_at": restored.promoted_at if restored else None,
         "drift": drift,
         "file_problem": problem,

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from tws_maintenance.audit.receipt import Override, Receipt, read_receipt
 from tws_maintenance.audit.results import Outcome
-from tws_maintenance.config.freshness import is_stale
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS, METADATA_VALIDATION, Index
 from tws_maintenance.config.settings import Settings
@@ -27,7 +26,7 @@ from tws_maintenance.constituents.promotion import (
 )
 from tws_maintenance.constituents.proposal import Proposal, last_copy, proposal_ids, read_proposal
 from tws_maintenance.constituents.stage import stage, stage_backup
-from tws_maintenance.core.clock import utc_now
+from tws_maintenance.core.clock import is_older, utc_now
 from tws_maintenance.core.errors import (
     ProposalMissing,
     ProposalUnaudited,
@@ -279,7 +278,7 @@ class MaintenanceRun(EventSteps):
                 "row_count": audit.row_count,
                 "sha256": audit.sha256,
                 "last_refreshed_at": refreshed_at,
-                "stale": is_stale(refreshed_at, limits, at),
+                "stale": is_older(refreshed_at, limits.max_age_days, at),
                 "validation": {
                     "status": audit.status.value,
                     "warnings": audit.messages(Outcome.WARNED),

@@ -164,7 +164,7 @@ def test_switched_off_again_what_they_left_is_still_read(
     both("run", "--apply", "--task", NASDAQ, "--allow-large-change", "--reason", "it was emptied")
     monkeypatch.delenv(SWITCH.format("NASDAQ100"))
     shown = {
-        ("reports", "list"): "NASDAQ-100",
+        ("reports", "list"): "maintenance_",
         ("reports", "show"): "NASDAQ-100",
         ("reports", "verify"): "",
         ("proposals", "list"): "NASDAQ-100",
@@ -175,7 +175,8 @@ def test_switched_off_again_what_they_left_is_still_read(
         done = both(*arguments)
         assert done.exit_code == 0, (arguments, done.output)
         assert text in done.output
-    assert NASDAQ not in both("status", "--json").stdout
+    status = json.loads(both("status", "--json").stdout)["constituents"]
+    assert NASDAQ not in {one["task"] for one in status}
     promoted = both("promote", reports_of(home)[0]["report_id"])
     assert promoted.exit_code == 2
     assert "staged nothing of any list" in promoted.stderr

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from tws_maintenance.config.environment import operating_system_user
 from tws_maintenance.config.home import HOME_VARIABLE, Home
 from tws_maintenance.config.indices import INDICES, MARKET_EVENTS
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.core.errors import HomeError, UsageError
-from tws_maintenance.core.system_user import operating_system_user
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.pipeline.definitions import build_definitions

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from tws_maintenance.config.indices import INDICES
+from tws_maintenance.config.indices import DECLARED
 from tws_maintenance.config.venues import XHKG, XNYS, XSES, XTKS, Venue
 from tws_maintenance.core.errors import UsageError
 
@@ -70,7 +70,7 @@ def read_symbol(text: str, venues: Collection[Venue]) -> str:
     symbol = text.strip().upper()
     code = _HONG_KONG_CODE.fullmatch(symbol)
     if code:
-        symbol = INDICES["hsi"].symbol_rule.symbol_of(code[1])
+        symbol = DECLARED["hsi"].symbol_rule.symbol_of(code[1])
     elif share := _SHARE_CLASS.fullmatch(symbol):
         symbol = f"{share[1]}-{share[2]}"
     if venue_of(symbol) not in venues:

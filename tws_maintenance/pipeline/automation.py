@@ -34,6 +34,7 @@ ANY_DAY = date(2000, 1, 1)
 AFTER_CLOSE = timedelta(hours=2)
 OFFPEAK_SECONDS = 900
 RECONCILE_SECONDS = 120
+RELOAD = "Reload the code location in the Dagster UI (Deployment), or start Dagster again."
 
 
 def build_schedules(loaded: Maintained, jobs: "Iterable[AnyJob]") -> list[dg.ScheduleDefinition]:
@@ -127,11 +128,12 @@ def scheduled_tick(
 
     A daemon that was down makes up for the last time that it missed, at whatever hour that is.
     """
-    venues_of_home, closures = _venues_and_closures(home)
-    venues = [index_of_task(task).venue for task in tasks if task != MARKET_EVENTS]
-    reasons = [
-        reason for venue in venues or venues_of_home if (reason := opened(venue, at, closures))
-    ]
+    home_maintains, closures = _maintained_and_closures(home)
+    indices = [index_of_task(task) for task in tasks if task != MARKET_EVENTS]
+    if off := [index.name for index in indices if index not in home_maintains]:
+        return dg.SkipReason(f"The settings have switched {', '.join(off)} off. {RELOAD}")
+    venues = [index.venue for index in indices] or home_maintains.venues
+    reasons = [reason for venue in venues if (reason := opened(venue, at, closures))]
     if reasons:
         return dg.SkipReason(f"Due {due_at:%Y-%m-%d %H:%M %Z}, but {reasons[0]}.")
     busy = busy_tasks(home, instance)
@@ -142,16 +144,16 @@ def scheduled_tick(
     return _request(home, tasks, dry_run=dry_run, reason="scheduled", run_key=f"{due_at:%Y-%m-%d}")
 
 
-def _venues_and_closures(home: Home) -> tuple[tuple[Venue, ...], Closures]:
-    """Return the venues of the home, and the operator's closures.
+def _maintained_and_closures(home: Home) -> tuple[Maintained, Closures]:
+    """Return what the home maintains, and the operator's closures.
 
-    By settings with a mistake, which the run reports, those of every home, and no closure.
+    By settings with a mistake, which the run reports, what every home does, and no closure.
     """
     try:
         settings = load_settings(home)
     except SettingsError:
-        return maintained().venues, NO_CLOSURES
-    return settings.maintained.venues, read_closures(home, settings)
+        return maintained(), NO_CLOSURES
+    return settings.maintained, read_closures(home, settings)
 
 
 def _offpeak_sensor(loaded: Maintained, jobs: "list[AnyJob]") -> dg.SensorDefinition:
@@ -196,7 +198,7 @@ def _refuse_another(loaded: Maintained, wanted: Maintained) -> None:
     if switched:
         raise SettingsError(
             f"The settings have switched {', '.join(switched)} since this code location was "
-            "loaded. Reload it in the Dagster UI (Deployment), or start Dagster again."
+            f"loaded. {RELOAD}"
         )
 
 

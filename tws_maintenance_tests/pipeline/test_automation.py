@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, MARKET_EVENTS
+from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, maintained
 from tws_maintenance.config.settings import AutomationSettings, NoticeSettings, RetentionSettings
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import SettingsError
@@ -238,6 +238,22 @@ def test_the_sensor_promotes_by_the_setting_exactly_what_passed(
     # What was promoted is not asked for again.
     again = offpeak_tick(entered, instance, _closed_in_singapore(utc_now()), MAINTAINED)
     assert "promote_proposals" not in [one.job_name for one in again.run_requests or ()]
+
+
+def test_an_index_that_was_switched_since_the_code_location_was_loaded_is_reported(
+    instance: dg.DagsterInstance, entered: Home
+) -> None:
+    configure(entered, "[indices.nasdaq100]\nenabled = true\n")
+    with pytest.raises(SettingsError, match=r"switched NASDAQ-100 on since .* Reload the code"):
+        offpeak_tick(entered, instance, SATURDAY, MAINTAINED)
+    configure(entered, "")
+    both = maintained(["nikkei225", "nasdaq100"])
+    with pytest.raises(SettingsError, match="switched NASDAQ-100 off, Nikkei 225 off since"):
+        offpeak_tick(entered, instance, SATURDAY, both)
+    tasks = ("nikkei225_constituents",)
+    skipped = scheduled_tick(entered, instance, tasks, due_at=SATURDAY, at=SATURDAY)
+    assert isinstance(skipped, dg.SkipReason)
+    assert str(skipped.skip_message).startswith("The settings have switched Nikkei 225 off. Reload")
 
 
 def _closed_in_singapore(at: datetime) -> datetime:

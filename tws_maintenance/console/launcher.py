@@ -19,14 +19,14 @@ from tws_maintenance.core.errors import TwsMaintenanceError
 from tws_maintenance.core.locks import hold
 from tws_maintenance.pipeline import run_history as observe
 from tws_maintenance.pipeline.database_faults import database_errors
-from tws_maintenance.pipeline.definitions import Definitions, build_definitions
+from tws_maintenance.pipeline.definitions import Definitions, definitions_of
 from tws_maintenance.pipeline.execution import create_run
 from tws_maintenance.pipeline.instance import Instance
 from tws_maintenance.pipeline.reconcile import reconcile
+from tws_maintenance.pipeline.resources import Loaded
 from tws_maintenance.pipeline.run_history import RunView
 from tws_maintenance.pipeline.run_process import give_up, hand_over, start_process
 from tws_maintenance.reports.record import EntryPoint
-from tws_maintenance.runs.maintenance import head_start
 from tws_maintenance.runs.run_spec import RunSpec
 
 LOCK_SECONDS = 10.0
@@ -49,7 +49,7 @@ class Launcher:
         """Return the definitions of what the home maintains now, made when that changes."""
         maintained = settings.maintained
         if self._made is None or self._made[0] != maintained:
-            self._made = maintained, build_definitions(head_start(self._home, settings))
+            self._made = maintained, definitions_of(Loaded(self._home, settings))
         return self._made[1]
 
     def warm(self, settings: Settings) -> None:

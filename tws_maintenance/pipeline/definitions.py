@@ -28,11 +28,17 @@ def build_definitions(
     `is_reconciled` tells that what killed runs left has just been finished, so that the first run
     of this process need not do it again.
     """
-    home = begun.home if begun else find_home()
-    settings, problem = (begun.settings, None) if begun else _read(home)
-    maintained = settings.maintained
-    jobs, cleaning = build_jobs(maintained), build_cleaning_job(home)
-    loaded = Loaded(home, settings, problem, is_reconciled=is_reconciled or begun is not None)
+    if begun is not None:
+        return definitions_of(Loaded(begun.home, begun.settings, is_reconciled=True), begun)
+    home = find_home()
+    settings, problem = _read(home)
+    return definitions_of(Loaded(home, settings, problem, is_reconciled))
+
+
+def definitions_of(loaded: Loaded, begun: HeadStart | None = None) -> dg.Definitions:
+    """Return the definitions of what a home maintains by settings that somebody has read."""
+    settings, maintained = loaded.settings, loaded.settings.maintained
+    jobs, cleaning = build_jobs(maintained), build_cleaning_job(loaded.home)
     return dg.Definitions(
         assets=[
             *(

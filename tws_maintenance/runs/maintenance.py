@@ -1,7 +1,7 @@
 """One run's steps: stage, audit, promote or validate, each recorded in its task's result.
 
 Nothing here knows Dagster; the assets and checks of `tws_maintenance.pipeline` call it, and so may
-any other driver: `open`, the steps, `close`.
+any other driver: `recovery.recover` first, then `open`, the steps, `close`.
 """
 
 import contextlib

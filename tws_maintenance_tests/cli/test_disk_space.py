@@ -17,6 +17,7 @@ from tws_maintenance.reports.record import EntryPoint
 from tws_maintenance.reports.verification import verify_chain
 from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
 from tws_maintenance.runs.recorder import RunRequest, StepFailed
+from tws_maintenance.runs.recovery import recover
 from tws_maintenance_tests.constituents.bench import temporary_files
 from tws_maintenance_tests.disks import Disk, mounted
 from tws_maintenance_tests.support import Program, reports_of, result_of, write_live
@@ -51,6 +52,8 @@ def applied(home: Home, settings: Settings, run_id: str) -> Attempt:
     run = MaintenanceRun(request, head_start(home, settings))
     problem: TwsMaintenanceError | None = None
     try:
+        with contextlib.suppress(OSError):  # as the pipeline does before a run begins
+            recover(home)
         run.open()
         run.stage(STI)
         run.audit(STI)

@@ -1,5 +1,6 @@
 """A disk that is full or read-only: refused or rolled back, said aloud, and well again after."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path

@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from tws_maintenance.cli.main import cli
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import CONSTITUENT_TASKS, DEFAULT_DAYS, INDICES
+from tws_maintenance.config.indices import DEFAULT_DAYS, INDICES
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
@@ -27,6 +27,7 @@ from tws_maintenance.pipeline.execution import execute
 from tws_maintenance.runs.event_steps import question_of
 from tws_maintenance.runs.maintenance import head_start
 from tws_maintenance.runs.request import RunSpec
+from tws_maintenance_tests.defaults import CONSTITUENT_TASKS
 from tws_maintenance_tests.support import environment_of, quiet_environment
 
 _configure = instance._configure

@@ -106,6 +106,11 @@ def test_a_room_imports_only_from_the_rooms_below_it() -> None:
     assert upwards == set()
 
 
+def test_what_to_maintain_is_asked_of_the_settings_of_a_home() -> None:
+    # The demo has pages of its own for those that every home maintains.
+    assert importers_of("tws_maintenance.config.indices.INDICES") == {"demo/journey.py"}
+
+
 def test_three_modules_stand_at_the_top() -> None:
     assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", *COATS}
 

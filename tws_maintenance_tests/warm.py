@@ -347,7 +347,6 @@ def _become(request: Request) -> None:
     time.tzset()
     random.seed()
     _follow_python_path()
-    _exec_where_needed(request.arguments)
 
 
 def _follow_python_path() -> None:
@@ -360,23 +359,6 @@ def _follow_python_path() -> None:
         if custom.exists():
             runpy.run_path(str(custom), run_name="sitecustomize")
             break
-
-
-def _exec_where_needed(arguments: list[str]) -> None:
-    """Start Python anew where a home switches indices on: they are made during the import."""
-    home = os.environ.get("TWS_MAINTENANCE_HOME") or "."
-    words = iter(arguments)
-    for word in words:
-        if word == "--home":
-            home = next(words, home)
-        elif word.startswith("--home="):
-            home = word.removeprefix("--home=")
-    switched = any(name.upper().endswith("__ENABLED") for name in os.environ)
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        text = (Path(home).expanduser() / "maintenance.toml").read_text(encoding="utf-8")
-        switched = switched or "enabled" in text
-    if switched:
-        os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - our own list
 
 
 def _run(arguments: list[str]) -> int:

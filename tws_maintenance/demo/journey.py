@@ -131,6 +131,8 @@ def _run(home: Home, server: PageServer, *arguments: str) -> int:
         "TWS_MAINTENANCE_HTTP__YAHOO_URL": server.origin,
     }
     environment.pop("DAGSTER_HOME", None)
+    for name in [one for one in environment if one.upper().endswith("__ENABLED")]:
+        del environment[name]  # there is no page of an optional index
     sys.stdout.flush()
     command = [sys.executable, "-m", "tws_maintenance", *arguments]
     code = subprocess.run(command, env=environment, cwd=home.root, check=False).returncode

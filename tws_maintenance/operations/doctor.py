@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, MAX_DAYS, VENUES, WIKIPEDIA
+from tws_maintenance.config.indices import MAX_DAYS, WIKIPEDIA
 from tws_maintenance.config.settings import HttpSettings, Settings, load_settings
 from tws_maintenance.core.clock import utc_now, utc_text
 from tws_maintenance.core.errors import SettingsError, SourceError, StoreError
@@ -73,7 +73,7 @@ def diagnose(home: Home, *, offline: bool) -> list[Finding]:
             )
         )
     findings += [*_version_control(home), *_events(home, settings, offline=offline)]
-    findings += _calendars()
+    findings += _calendars(settings)
     if not offline:
         findings += [*_sources(settings)]
         if settings.events_service == EventsService.EMBEDDED:
@@ -137,7 +137,7 @@ def _versions() -> Iterator[Finding]:
 
 def _sources(settings: Settings) -> Iterator[Finding]:
     """Ask each source of each index at its first address."""
-    for index in INDICES.values():
+    for index in settings.maintained:
         limits = settings.of(index)
         for name in dict.fromkeys((*limits.membership, *(limits.corroboration or ()))):
             spec = index.addresses(name)[0]
@@ -172,9 +172,9 @@ def _events(home: Home, settings: Settings, *, offline: bool) -> Iterator[Findin
     yield Finding("ok", "symbols", told) if scope.symbols else Finding("note", "symbols", none)
 
 
-def _calendars() -> Iterator[Finding]:
+def _calendars(settings: Settings) -> Iterator[Finding]:
     """Tell of which venue's holidays a year ahead one package only knows."""
-    for venue in VENUES:
+    for venue in settings.maintained.venues:
         today = Window(utc_now(), MAX_DAYS).today(venue.timezone)
         last = Window(utc_now(), MAX_DAYS).last(venue.timezone)
         try:
@@ -222,7 +222,13 @@ def _version_control(home: Home) -> Iterator[Finding]:
 
 
 def _providers(settings: Settings) -> Iterator[Finding]:
-    question = Question((KNOWN_SYMBOL,), Window(utc_now(), 1), settings.http, settings.events)
+    question = Question(
+        (KNOWN_SYMBOL,),
+        settings.maintained.venues,
+        Window(utc_now(), 1),
+        settings.http,
+        settings.events,
+    )
     worker = EventsWorker()
     try:
         worker.start(question)

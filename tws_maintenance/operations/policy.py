@@ -11,14 +11,13 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from tws_maintenance.audit.results import Outcome
-from tws_maintenance.config.freshness import age_days
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, VENUES, Index
+from tws_maintenance.config.indices import MARKET_EVENTS, Index
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.config.venues import Venue
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.proposal import Proposal
-from tws_maintenance.core.clock import CLOCK_TOLERANCE, parse_utc
+from tws_maintenance.core.clock import CLOCK_TOLERANCE, age_days, parse_utc
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.market_events.clocks import VenueState, clock
 from tws_maintenance.market_events.providers.calendars import NO_CLOSURES, Closures
@@ -74,7 +73,7 @@ class Situation:
 
 def decide(now: Situation) -> list[Decision]:
     """Return a decision for every list and for the events, in the order of the tasks."""
-    return [*(_of_list(now, index) for index in INDICES.values()), _of_events(now)]
+    return [*(_of_list(now, index) for index in now.settings.maintained), _of_events(now)]
 
 
 def decide_promotions(now: Situation) -> list[Decision]:
@@ -85,7 +84,7 @@ def decide_promotions(now: Situation) -> list[Decision]:
     """
     if not now.settings.automation.auto_apply:
         return []
-    found = ((index, _newest(now, index)) for index in INDICES.values())
+    found = ((index, _newest(now, index)) for index in now.settings.maintained)
     return [_of_promotion(now, index, *newest) for index, newest in found if newest]
 
 
@@ -121,7 +120,8 @@ def _of_events(now: Situation) -> Decision:
     age = _age(now, MARKET_EVENTS, now.settings.events.max_age_days)
     reason = ""
     if age.is_old:
-        reasons = (reason for venue in VENUES if (reason := opened(venue, now.at, now.closures)))
+        venues = now.settings.maintained.venues
+        reasons = (reason for venue in venues if (reason := opened(venue, now.at, now.closures)))
         reason = next(reasons, "") or _looked_at(now) or _held_back(now, MARKET_EVENTS)
     return _decision(MARKET_EVENTS, age, reason)
 

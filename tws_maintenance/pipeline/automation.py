@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from tws_maintenance.config.home import Home, find_home
-from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, VENUES
+from tws_maintenance.config.indices import MARKET_EVENTS, Maintained, index_of_task, maintained
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.config.venues import XNYS, Venue
 from tws_maintenance.core.clock import utc_now
@@ -34,25 +34,35 @@ ANY_DAY = date(2000, 1, 1)
 AFTER_CLOSE = timedelta(hours=2)
 OFFPEAK_SECONDS = 900
 RECONCILE_SECONDS = 120
+RELOAD = "Reload the code location in the Dagster UI (Deployment), or start Dagster again."
 
 
-def build_schedules(jobs: "Iterable[AnyJob]") -> list[dg.ScheduleDefinition]:
+def build_schedules(loaded: Maintained, jobs: "Iterable[AnyJob]") -> list[dg.ScheduleDefinition]:
     """Return a daily dry run a venue, after its close, and a daily refresh of the events."""
     by_name = {job.name: job for job in jobs}
     return [
-        *(_venue_schedule(venue, by_name["dry_run_constituents"]) for venue in VENUES),
+        *(
+            _venue_schedule(loaded, venue, by_name["dry_run_constituents"])
+            for venue in loaded.venues
+        ),
         _events_schedule(by_name["refresh_market_events"]),
     ]
 
 
-def build_sensors(jobs: "Iterable[AnyJob]") -> list[dg.SensorDefinition]:
-    """Return the sensors that start runs, and the one that closes those that died."""
+def build_sensors(loaded: Maintained, jobs: "Iterable[AnyJob]") -> list[dg.SensorDefinition]:
+    """Return the sensors that start runs, and the one that closes those that died.
+
+    `loaded` is what the code location has assets of.
+    """
     wanted = ("dry_run_all", "dry_run_constituents", PROMOTE)
-    return [_offpeak_sensor([job for job in jobs if job.name in wanted]), _reconcile_sensor()]
+    return [
+        _offpeak_sensor(loaded, [job for job in jobs if job.name in wanted]),
+        _reconcile_sensor(),
+    ]
 
 
-def _venue_schedule(venue: Venue, job: "AnyJob") -> dg.ScheduleDefinition:
-    tasks = tuple(index.task for index in INDICES.values() if index.venue is venue)
+def _venue_schedule(loaded: Maintained, venue: Venue, job: "AnyJob") -> dg.ScheduleDefinition:
+    tasks = tuple(index.task for index in loaded if index.venue is venue)
 
     @dg.schedule(
         name=f"{venue.code.lower()}_dry_run_schedule",
@@ -118,8 +128,11 @@ def scheduled_tick(
 
     A daemon that was down makes up for the last time that it missed, at whatever hour that is.
     """
-    venues = [index.venue for index in INDICES.values() if index.task in tasks] or VENUES
-    closures = _closures(home)
+    home_maintains, closures = _maintained_and_closures(home)
+    indices = [index_of_task(task) for task in tasks if task != MARKET_EVENTS]
+    if off := [index.name for index in indices if index not in home_maintains]:
+        return dg.SkipReason(f"The settings have switched {', '.join(off)} off. {RELOAD}")
+    venues = [index.venue for index in indices] or home_maintains.venues
     reasons = [reason for venue in venues if (reason := opened(venue, at, closures))]
     if reasons:
         return dg.SkipReason(f"Due {due_at:%Y-%m-%d %H:%M %Z}, but {reasons[0]}.")
@@ -131,15 +144,19 @@ def scheduled_tick(
     return _request(home, tasks, dry_run=dry_run, reason="scheduled", run_key=f"{due_at:%Y-%m-%d}")
 
 
-def _closures(home: Home) -> Closures:
-    """Return the operator's closures; none by settings with a mistake, which the run reports."""
+def _maintained_and_closures(home: Home) -> tuple[Maintained, Closures]:
+    """Return what the home maintains, and the operator's closures.
+
+    By settings with a mistake, which the run reports, what every home does, and no closure.
+    """
     try:
-        return read_closures(home, load_settings(home))
+        settings = load_settings(home)
     except SettingsError:
-        return NO_CLOSURES
+        return maintained(), NO_CLOSURES
+    return settings.maintained, read_closures(home, settings)
 
 
-def _offpeak_sensor(jobs: "list[AnyJob]") -> dg.SensorDefinition:
+def _offpeak_sensor(loaded: Maintained, jobs: "list[AnyJob]") -> dg.SensorDefinition:
     @dg.sensor(
         name="offpeak_refresh_sensor",
         jobs=jobs,
@@ -150,24 +167,39 @@ def _offpeak_sensor(jobs: "list[AnyJob]") -> dg.SensorDefinition:
         ),
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        return offpeak_tick(find_home(), context.instance, utc_now())
+        return offpeak_tick(find_home(), context.instance, utc_now(), loaded)
 
     return sensor
 
 
-def offpeak_tick(home: Home, instance: dg.DagsterInstance, at: datetime) -> dg.SensorResult:
+def offpeak_tick(
+    home: Home, instance: dg.DagsterInstance, at: datetime, loaded: Maintained
+) -> dg.SensorResult:
     """Return what to start at this instant, or why nothing is.
 
     Raises:
-        SettingsError: the settings of the home hold a mistake; the tick fails with it.
+        SettingsError: the settings of the home hold a mistake, or maintain something else than the
+            code location was `loaded` with; the tick fails with it.
     """
     now = situation_of(home, instance, at)
+    _refuse_another(loaded, now.settings.maintained)
     decisions, promotions = decide(now), decide_promotions(now)
     requests = [*_dry_runs(home, decisions), *_promotions(home, promotions)]
     told = [f"{task_name(one.task)}: {one.why}" for one in (*decisions, *promotions)]
     if requests:
         return dg.SensorResult(run_requests=requests)
     return dg.SensorResult(skip_reason=". ".join(told) + ".")
+
+
+def _refuse_another(loaded: Maintained, wanted: Maintained) -> None:
+    """Raise SettingsError where an index was switched on or off since the assets were made."""
+    switched = [f"{one.name} on" for one in wanted if one not in loaded]
+    switched += [f"{one.name} off" for one in loaded if one not in wanted]
+    if switched:
+        raise SettingsError(
+            f"The settings have switched {', '.join(switched)} since this code location was "
+            f"loaded. {RELOAD}"
+        )
 
 
 def _dry_runs(home: Home, decisions: list[Decision]) -> Iterator[dg.RunRequest]:

@@ -3,7 +3,7 @@
 from tws_maintenance.audit.receipt import Receipt
 from tws_maintenance.audit.results import Outcome, ValidationStatus
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import CONSTITUENT_TASKS, MARKET_EVENTS, Index
+from tws_maintenance.config.indices import MARKET_EVENTS, Index, Maintained
 from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.constituents.source_selection import agreements, as_of_text
@@ -114,7 +114,9 @@ def describe_sources(result: ListResult, gathered: Gathered) -> None:
     ]
 
 
-def promotable_tasks(home: Home, report_id: str, chosen: tuple[str, ...] = ()) -> tuple[str, ...]:
+def promotable_tasks(
+    home: Home, maintained: Maintained, report_id: str, chosen: tuple[str, ...] = ()
+) -> tuple[str, ...]:
     """Return the tasks of a report that staged something, or those `chosen` of them.
 
     Raises:
@@ -126,7 +128,8 @@ def promotable_tasks(home: Home, report_id: str, chosen: tuple[str, ...] = ()) -
     except (OSError, ValueError) as error:
         raise UsageError(f"The report {report_id} is damaged: {error}. Run a dry run.") from error
     staged = [one.task for one in (*report.lists, report.events) if one and one.proposal_id]
-    tasks = tuple(t for t in CONSTITUENT_TASKS if t in staged and (not chosen or t in chosen))
+    wanted = set(staged) & set(chosen or staged)
+    tasks = tuple(task for task in maintained.constituent_tasks if task in wanted)
     missing = [task for task in chosen if task not in tasks]
     if not tasks and staged == [MARKET_EVENTS]:
         raise UsageError(

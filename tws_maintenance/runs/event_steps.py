@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tws_maintenance.audit.receipt import Override, Receipt
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import MARKET_EVENTS
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import ProposalMissing, StoreError
@@ -36,32 +37,45 @@ class EventSteps(RunRecorder):
     """A run's record, with the steps that fill in its market events."""
 
     def __init__(
-        self, home: Home, settings: Settings, request: PlannedRun, worker: EventsWorker
+        self,
+        home: Home,
+        settings: Settings,
+        request: PlannedRun,
+        worker: EventsWorker,
+        scope: Scope | None,
     ) -> None:
         super().__init__(home, request)
         self.settings = settings
         self._worker = worker
         self._reading = PortfolioReading(settings.robot)
-        self._scope: Scope | None = None
+        self._scope = scope
         self._synced: Synced | None = None
         self._robot: RobotEvents | None = None
 
-    def begin_events(self) -> None:
-        """Find out whose events are wanted and begin to ask the providers.
+    def scope(self) -> Scope:
+        """Return whose events are wanted and whom changes concern, found out once a run.
 
         Raises:
             UsageError: a symbol was asked for that is none, or too many were.
         """
-        request = self.request
-        is_of_robot = self.settings.events_service == EventsService.ROBOT
-        self._scope = scope = resolve(
-            self.home,
-            self.settings,
-            request.symbols,
-            many_symbols=request.many_symbols or is_of_robot,  # it fetches for itself
-            portfolio=self._reading.portfolio(),
-        )
-        if is_of_robot:
+        if self._scope is None:
+            is_of_robot = self.settings.events_service == EventsService.ROBOT
+            self._scope = resolve(
+                self.home,
+                self.settings,
+                self.request.symbols,
+                # The limit is on what we fetch: the robot fetches for itself.
+                many_symbols=(
+                    self.request.many_symbols or is_of_robot or not self.wants(MARKET_EVENTS)
+                ),
+                portfolio=self._reading.portfolio(),
+            )
+        return self._scope
+
+    def begin_events(self) -> None:
+        """Begin to ask the providers. Raises as `scope` does."""
+        request, scope = self.request, self.scope()
+        if self.settings.events_service == EventsService.ROBOT:
             from tws_maintenance.runs.robot_steps import RobotEvents
 
             window = Window(utc_now(), request.days)
@@ -179,4 +193,5 @@ def _with_scope(answer: Answer, scope: Scope) -> Answer:
 
 def question_of(scope: Scope, settings: Settings, days: int) -> Question:
     """Return what the providers are asked about `scope`, from now on."""
-    return Question(scope.symbols, Window(utc_now(), days), settings.http, settings.events)
+    venues, window = settings.maintained.venues, Window(utc_now(), days)
+    return Question(scope.symbols, venues, window, settings.http, settings.events)

@@ -13,11 +13,11 @@ import icalendar
 import pytest
 from click.testing import Result
 
+from tws_maintenance.config.environment import operating_system_user
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import Settings, load_settings
 from tws_maintenance.config.venues import SATURDAY, XNYS
 from tws_maintenance.core.clock import utc_now
-from tws_maintenance.core.system_user import operating_system_user
 from tws_maintenance.market_events.model import PROVIDERS, Confidence, Event, EventType
 from tws_maintenance.market_events.providers.calendars import days_of, is_closed_day
 from tws_maintenance.market_events.store.event_store import EventStore, SyncLog

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from icalendar import Calendar
 
+from tws_maintenance.config.environment import operating_system_user
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.config.venues import SATURDAY, XNYS
 from tws_maintenance.core.clock import utc_now, utc_text
-from tws_maintenance.core.system_user import operating_system_user
 from tws_maintenance.demo.events import as_json, calendar_events
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.market_events.model import EventType, Held, Unconfirmed

@@ -25,6 +25,7 @@ KILLED_IN_BETWEEN = """
 import os, signal, sys
 from tws_maintenance.console import launcher
 from tws_maintenance.config.home import find_home
+from tws_maintenance.config.settings import load_settings
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.runs.request import RunSpec
 
@@ -32,7 +33,8 @@ launcher.hand_over = lambda process, spec: (
     print(process.pid, flush=True), os.kill(os.getpid(), signal.SIGKILL)
 )
 home = find_home()
-launcher.Launcher(home, open_instance(home)).start(RunSpec((sys.argv[1],), dry_run=True))
+spec, settings = RunSpec((sys.argv[1],), dry_run=True), load_settings(home)
+launcher.Launcher(home, open_instance(home)).start(spec, settings)
 """
 
 

@@ -7,7 +7,6 @@ from functools import cache
 
 import pytest
 
-from tws_maintenance.config.indices import VENUES
 from tws_maintenance.config.venues import XHKG, XNYS, XSES, Venue
 from tws_maintenance.core.errors import SourceError
 from tws_maintenance.market_events.model import Confidence, Event, EventType, Window
@@ -22,6 +21,7 @@ from tws_maintenance.market_events.providers.calendars import (
     known_until,
     may_be_open,
 )
+from tws_maintenance_tests.defaults import VENUES
 
 # As an error, what pandas warns of inside exchange_calendars would cost the comparison.
 pytestmark = pytest.mark.filterwarnings("error")

@@ -34,15 +34,16 @@ def build_events_blueprint(backend: Backend) -> Blueprint:
 def _add_events(events: Blueprint, backend: Backend) -> None:
     @events.post("/market-events/refresh")
     def refresh() -> tuple[Response, int]:
-        body = body_as(bodies.RefreshBody)
+        body = body_as(backend, bodies.RefreshBody)
         return answer_for(backend, backend.start(body.spec(actor())), body.wait)
 
     @events.get("/market-events/upcoming")
     def upcoming() -> Response:
-        query = query_as(bodies.UpcomingQuery)
+        settings = backend.settings
+        query = query_as(bodies.UpcomingQuery, settings.maintained)
         agenda = read_agenda(
             backend.home,
-            backend.settings,
+            settings,
             utc_now(),
             days=query.days,
             event_type=EventType(query.type) if query.type else None,
@@ -97,12 +98,12 @@ def _add_closures(events: Blueprint, backend: Backend) -> None:
 
     @events.post("/market-events/closures")
     def closure_add() -> Response:
-        added = add_closure(backend, body_as(bodies.ClosureBody))
+        added = add_closure(backend, body_as(backend, bodies.ClosureBody))
         return reply(answers.ClosuresChanged(added=_closure(added), **dict(_closures(backend))))
 
     @events.delete("/market-events/closures")
     def closure_remove() -> Response:
-        removed = remove_closure(backend, body_as(bodies.ClosureRemovalBody))
+        removed = remove_closure(backend, body_as(backend, bodies.ClosureRemovalBody))
         return reply(answers.ClosuresChanged(removed=_closure(removed), **dict(_closures(backend))))
 
 
@@ -128,22 +129,22 @@ def _add_watchlist(events: Blueprint, backend: Backend) -> None:
 
     @events.post("/watchlist")
     def add() -> Response:
-        symbol = body_as(bodies.WatchlistBody).symbol
-        added = watchlist.add(backend.home, [symbol], utc_now())
+        symbol = body_as(backend, bodies.WatchlistBody).symbol
+        added = watchlist.add(backend.home, backend.settings.maintained, [symbol], utc_now())
         return reply(answers.WatchlistChanged(added=added, **dict(_watched(backend))))
 
     @events.delete("/watchlist")
     def remove() -> Response:
-        symbol = body_as(bodies.WatchlistBody).symbol
+        symbol = body_as(backend, bodies.WatchlistBody).symbol
         try:
-            removed = watchlist.remove(backend.home, [symbol])
+            removed = watchlist.remove(backend.home, backend.settings.maintained, [symbol])
         except UsageError as error:
             raise ApiError(404, "not_found", str(error)) from error
         return reply(answers.WatchlistChanged(removed=removed, **dict(_watched(backend))))
 
 
 def _watched(backend: Backend) -> answers.Watchlist:
-    found = watchlist.read_watchlist(backend.home)
+    found = watchlist.read_watchlist(backend.home, backend.settings.maintained)
     return answers.Watchlist(
         watchlist=[
             answers.WatchedSymbol(symbol=one.symbol, added_at=one.added_at or None)

@@ -5,7 +5,7 @@ the packages know it with a later release. It lies among the events with the sou
 which no sync reads or changes. It never opens a venue.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -14,9 +14,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import VENUES
 from tws_maintenance.config.settings import Settings
-from tws_maintenance.config.venues import SATURDAY, Venue
+from tws_maintenance.config.venues import SATURDAY, VENUES, Venue
 from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.errors import SourceError, StoreError, UsageError
 from tws_maintenance.market_events.model import (
@@ -96,12 +95,12 @@ def check_time(type_name: str, closes: time | str | None, named: str) -> None:
         raise UsageError(f"A holiday is closed all day: leave its time out ({named}).")
 
 
-def venue_named(code: str) -> Venue:
-    """Return the venue with that code. Raises UsageError for any other."""
-    for venue in VENUES:
+def venue_named(code: str, venues: Collection[Venue]) -> Venue:
+    """Return the one of `venues` with that code. Raises UsageError for any other."""
+    for venue in venues:
         if venue.code == code:
             return venue
-    known = ", ".join(f"{venue.code} ({venue.name})" for venue in VENUES)
+    known = ", ".join(f"{venue.code} ({venue.name})" for venue in venues)
     raise UsageError(f"{code!r} is not a known venue. Expected one of {known}.")
 
 
@@ -278,7 +277,7 @@ def _of_day(event: Event, known: Iterable[Event]) -> Event | None:
     for one in known:
         if one.subject == event.subject and one.event_date == event.event_date:
             return one
-    venue = next((one for one in VENUES if one.code == event.subject), None)
+    venue = VENUES.get(event.subject)
     if venue is None:
         return None
     try:

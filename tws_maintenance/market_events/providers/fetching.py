@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from tws_maintenance.config.indices import VENUES
 from tws_maintenance.config.settings import EventSettings, HttpSettings
+from tws_maintenance.config.venues import VENUES, Venue
 from tws_maintenance.core.errors import SourceError, TwsMaintenanceError
 from tws_maintenance.market_events.model import (
     CALENDARS,
@@ -31,9 +31,10 @@ YAHOO_CLIENT = "tws_maintenance.market_events.providers.yahoo_client"
 
 @dataclass(frozen=True)
 class Question:
-    """What the providers are asked: the events of `symbols`, and of the markets, in `window`."""
+    """What the providers are asked: the events of `symbols`, and of `venues`, in `window`."""
 
     symbols: tuple[str, ...]
+    venues: tuple[Venue, ...]
     window: Window
     http: HttpSettings
     events: EventSettings
@@ -42,6 +43,7 @@ class Question:
         """Return it as plain values."""
         return {
             "symbols": list(self.symbols),
+            "venues": [venue.code for venue in self.venues],
             "window": self.window.to_dict(),
             "http": self.http.model_dump(mode="json"),
             "events": self.events.model_dump(mode="json"),
@@ -52,6 +54,7 @@ class Question:
         """Read what `to_dict` wrote."""
         return cls(
             symbols=tuple(value["symbols"]),
+            venues=tuple(VENUES[code] for code in value["venues"]),
             window=Window.from_dict(value["window"]),
             http=HttpSettings(**value["http"]),
             events=EventSettings(**value["events"]),
@@ -163,7 +166,7 @@ def _ask_calendars(question: Question, until: float) -> Answer:  # noqa: ARG001 
     covers: dict[str, date] = {}
     warnings: list[str] = []
     errors: list[str] = []
-    for venue in VENUES:
+    for venue in question.venues:
         try:
             told = calendars.answer(venue, question.window)
         except SourceError as error:

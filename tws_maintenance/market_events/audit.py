@@ -21,11 +21,12 @@ from tws_maintenance.market_events import rules
 from tws_maintenance.market_events.model import (
     FEDERAL_RESERVE,
     PROVIDERS,
+    AnswerJson,
     EventType,
     SymbolOutcome,
     Window,
 )
-from tws_maintenance.market_events.proposal import read_staged
+from tws_maintenance.market_events.proposal import StagedJson, read_staged
 
 SCHEDULED_MEETINGS = 8
 SATURDAY = 5
@@ -86,7 +87,7 @@ def _of_robot(check: RuleResult) -> RuleResult:
     )
 
 
-def judge(staged: dict[str, Any]) -> tuple[RuleResult, ...]:
+def judge(staged: StagedJson) -> tuple[RuleResult, ...]:
     """Return the result of each rule about what events.json holds, in their order."""
     records = [
         {**{name: event.get(name) for name in _COLUMNS}, "provider": answer["provider"]}
@@ -207,7 +208,7 @@ def _cells(rule: Rule, found: pd.DataFrame, frame: pd.DataFrame) -> RuleResult:
     return RuleResult(rule.name, Outcome.FAILED, told, cells)
 
 
-def _answered(answers: list[dict[str, Any]]) -> RuleResult:
+def _answered(answers: list[AnswerJson]) -> RuleResult:
     """A provider that knows none of the symbols it was asked for has answered all the same."""
     unknown = SymbolOutcome.UNKNOWN_SYMBOL.value
     good = [
@@ -220,7 +221,7 @@ def _answered(answers: list[dict[str, Any]]) -> RuleResult:
     return RuleResult(rules.ANSWERED.name, outcome, f"answered: {told}", measured=float(len(good)))
 
 
-def _fomc(answers: list[dict[str, Any]], window: Window) -> RuleResult:
+def _fomc(answers: list[AnswerJson], window: Window) -> RuleResult:
     """A page that could not be read is its provider's failure, and leaves this unjudged."""
     answer = next((one for one in answers if one["provider"] == FEDERAL_RESERVE.name), None)
     if answer is None or not answer["covers"]:

@@ -8,7 +8,7 @@ and this runs in a process that stays small.
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import TypedDict
 from zoneinfo import ZoneInfo
 
 from tws_maintenance.config.indices import VENUES
@@ -37,6 +37,17 @@ class VenueState(StrEnum):
     UNKNOWN = "unknown"
 
 
+class VenueClockJson(TypedDict):
+    """A venue's clock as JSON; the local time is such as "Fri 16:05"."""
+
+    venue: str
+    name: str
+    state: str
+    until: str | None
+    timezone: str
+    local_time: str
+
+
 @dataclass(frozen=True)
 class VenueClock:
     """What a venue is doing at an instant, until when (UTC), and its own time.
@@ -52,8 +63,8 @@ class VenueClock:
     until: datetime | None
     local_time: datetime
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON; the local time is such as "Fri 16:05"."""
+    def to_dict(self) -> VenueClockJson:
+        """Return it for JSON."""
         return {
             "venue": self.venue,
             "name": self.name,

@@ -123,8 +123,8 @@ def _asked(home: Home, settings: "Settings", spec: RunSpec) -> "Question | None"
     """Return what the providers are to be asked; what is wrong with the symbols is told at once."""
     if MARKET_EVENTS not in spec.tasks:
         return None
+    from tws_maintenance.market_events.embedded_keeper import question_of
     from tws_maintenance.market_events.scope import resolve
-    from tws_maintenance.runs.event_steps import question_of
 
     scope = resolve(home, settings, spec.symbols, many_symbols=spec.many_symbols)
     return question_of(scope, settings, spec.days)

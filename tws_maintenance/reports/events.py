@@ -1,29 +1,15 @@
-"""Filling in the result of market events from what the providers answered and the store holds."""
+"""Filling in the result of market events from what a sync found or did, whoever keeps them."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
 
-from tws_maintenance.market_events.model import (
-    PROVIDERS,
-    YAHOO,
-    Diff,
-    EventStatus,
-    Pair,
-    SymbolOutcome,
-    provider_title,
-)
+from tws_maintenance.market_events.model import Diff, NamedEvent, provider_title
 from tws_maintenance.market_events.scope import Scope
-from tws_maintenance.market_events.surprises import sentences
+from tws_maintenance.market_events.sync_result import SyncResult
 from tws_maintenance.reports.record import TaskResult, TaskStatus
-
-if TYPE_CHECKING:
-    # Brings SQLAlchemy, which a run need not wait for before it begins to fetch.
-    from tws_maintenance.market_events.sync import Outcome, Synced
 
 # What a provider's status means for the task: whether it answered, and whether it failed.
 _ANSWERED = frozenset({"success", "partial_failure"})
 _FAILED = frozenset({"failed", "partial_failure"})
-_FIELDS = ("title", "event_date", "end_date", "event_time", "confidence")
 
 
 def describe_scope(result: TaskResult, scope: Scope) -> None:
@@ -39,32 +25,33 @@ def describe_scope(result: TaskResult, scope: Scope) -> None:
     }
 
 
-def describe_sync(result: TaskResult, synced: "Synced") -> None:
-    """Fill in what a sync found or did; called again after the apply, it replaces the preview."""
-    outcomes = synced.outcomes
-    result.source = ", ".join(PROVIDERS[one.answer.provider].title for one in outcomes)
+def describe_sync(result: TaskResult, synced: SyncResult, before: SyncResult | None = None) -> None:
+    """Fill in what a sync found or did; after the apply it replaces the preview `before`."""
+    passed = set(before.passing) if before else set()
+    result.warnings = [text for text in result.warnings if text not in passed]
+    for text in (*synced.warnings, *synced.passing):
+        if text not in result.warnings:
+            result.warnings.append(text)
+    result.errors += [text for text in synced.errors if text not in result.errors]
+    result.source = synced.source
     result.before_count, result.after_count = synced.before_count, synced.after_count
-    result.added = _symbols(event.symbol for one in outcomes for event in one.diff.new)
-    result.removed = _symbols(old.event.symbol for one in outcomes for old in one.diff.stale)
-    for one in outcomes:
-        told = [f"{PROVIDERS[one.answer.provider].title}: {text}" for text in one.answer.warnings]
-        result.warnings += [text for text in told if text not in result.warnings]
-        told = [*sentences(one.diff, one.moves), *_back_from_the_cancelled(one.diff)]
-        result.warnings += [text for text in told if text not in result.warnings]
-        for symbol, (outcome, text) in one.answer.symbols.items():
-            if symbol in result.details["symbols"]:
-                result.details["symbols"][symbol] |= _told(outcome, text)
+    result.added = _symbols(event.symbol for event in synced.diff.new)
+    result.removed = _symbols(old.event.symbol for old in synced.diff.stale)
+    for symbol, told in synced.symbols.items():
+        if symbol in result.details["symbols"]:
+            result.details["symbols"][symbol] |= told
     result.details |= {
-        "providers": [_provider(one) for one in outcomes],
+        "providers": list(synced.providers),
         "window": synced.window.to_dict(),
-        "diff": _diff([one.diff for one in outcomes]),
-        "changed_fields": [
-            line for one in outcomes for pair in one.diff.changed for line in _lines(pair)
-        ],
-        "moved": [move.to_dict() for one in outcomes for move in one.moves],
+        "diff": _diff(synced.diff),
+        "changed_fields": list(synced.changed_fields),
+        "moved": [move.to_dict() for move in synced.moves],
+        "service": synced.service.value,
         "proposal_id": synced.proposal_id,
         "proposal_sha256": synced.proposal_sha256,
     }
+    if synced.robots_own is not None:
+        result.details["robots_own"] = synced.robots_own
 
 
 def settle_providers(result: TaskResult) -> None:
@@ -82,67 +69,14 @@ def settle_providers(result: TaskResult) -> None:
     ]
 
 
-def _back_from_the_cancelled(diff: Diff) -> Iterator[str]:
-    """Yield what stays cancelled although its source lists it."""
-    for pair in diff.unchanged:
-        if pair.before.status == EventStatus.CANCELLED and not pair.after.is_cancelled:
-            named = f"{pair.after.title} on {pair.after.event_date}"
-            yield f"{named} is stored as cancelled and stays so, and its source lists it again"
-
-
-def _told(outcome: SymbolOutcome, text: str) -> dict[str, str]:
-    return {"outcome": outcome.value} | ({"text": text} if text else {})
-
-
-def _provider(one: "Outcome") -> dict[str, Any]:
-    answer, diff = one.answer, one.diff
-    value: dict[str, Any] = {
-        "provider": answer.provider,
-        "event_type": ",".join(PROVIDERS[answer.provider].event_types),
-        "status": one.status,
-        "fetched": len(answer.events),
-        "new": len(diff.new),
-        "changed": len(diff.changed),
-        "unchanged": len(diff.unchanged),
-        "stale": len(diff.stale),
-        "errors": len(one.errors),
-        "error_message": "; ".join(one.errors) or None,
-        "duration_seconds": answer.duration_seconds,
-        "source": answer.source,
-    }
-    if answer.symbols or answer.provider == YAHOO.name:
-        value["symbols"] = {symbol: _told(*said) for symbol, said in answer.symbols.items()}
-    return value
-
-
-def _diff(diffs: list[Diff]) -> dict[str, Any]:
+def _diff(diff: Diff) -> dict[str, list[NamedEvent]]:
     return {
-        "new": [event.named() for diff in diffs for event in diff.new],
-        "changed": [pair.after.named() for diff in diffs for pair in diff.changed],
-        "stale": [one.event.named() for diff in diffs for one in diff.stale],
-        "unchanged": [pair.after.named() for diff in diffs for pair in diff.unchanged],
+        "new": [event.named() for event in diff.new],
+        "changed": [pair.after.named() for pair in diff.changed],
+        "stale": [one.event.named() for one in diff.stale],
+        "unchanged": [pair.after.named() for pair in diff.unchanged],
     }
 
 
-def _lines(pair: Pair) -> list[dict[str, Any]]:
-    """Return what changed of an event, a field each; one that is back says so."""
-    before, after = pair.before.event.to_dict(), pair.after.to_dict()
-    changed = [(name, before[name], after[name]) for name in _FIELDS if before[name] != after[name]]
-    if pair.before.status == "stale":
-        changed.append(("status", "stale", "updated"))
-    if pair.after.is_cancelled:
-        changed.append(("status", pair.before.status.value, "cancelled"))
-    return [
-        {
-            "event_type": after["event_type"],
-            "symbol": after["symbol"],
-            "field": name,
-            "before": was,
-            "after": now,
-        }
-        for name, was, now in changed
-    ]
-
-
-def _symbols(found: Any) -> list[str]:
+def _symbols(found: Iterable[str | None]) -> list[str]:
     return sorted({symbol for symbol in found if symbol is not None})

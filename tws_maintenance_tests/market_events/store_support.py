@@ -12,9 +12,14 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import NullPool, create_engine
 
-from tws_maintenance.market_events.model import Confidence, Event, EventType, StoredEvent
+from tws_maintenance.market_events.model import (
+    Confidence,
+    Event,
+    EventType,
+    StoredEvent,
+    SyncLog,
+)
 from tws_maintenance.market_events.store.event_store import EventStore
-from tws_maintenance.market_events.store.tables import SyncLog
 from tws_maintenance_tests.postgres import SQLITE, EventDatabase
 
 AT = datetime(2026, 11, 22, 19, 0, 0, 125000, tzinfo=UTC)

@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tws_maintenance.market_events.last_sync import doubts, last_sync, moved_lately
-from tws_maintenance.market_events.model import PROVIDERS, EventType
-from tws_maintenance.market_events.store.tables import SyncLog
+from tws_maintenance.market_events.model import PROVIDERS, EventType, SyncLog
 
 AT = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
 ASKED = {"AAPL": "ok", "MSFT": "no_event"}

@@ -79,7 +79,7 @@ def test_killed_after_all_were_stored_it_is_as_they_said(home: Home) -> None:
     log(home, "maintenance_2", *list(PROVIDERS)[1:])
     log(home, "maintenance_2", "yahoo", error="rate limited")
     partial = settled_events(home, "maintenance_2", NOTE)
-    assert (partial.status, partial.errors) == ("partial_failure", ["yahoo: rate limited"])
+    assert (partial.status, partial.errors) == ("partial_failure", ["Yahoo Finance: rate limited"])
 
 
 def test_a_killed_look_had_nothing_to_store(home: Home) -> None:

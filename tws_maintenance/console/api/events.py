@@ -5,21 +5,19 @@ Mounted in TWS Robot they would stand in the way of the robot's own.
 
 from flask import Blueprint, Response, jsonify
 
-from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.console.api import bodies
 from tws_maintenance.console.api.routes import answer_for, body_as, query_as
 from tws_maintenance.console.api.run_specs import refresh_spec
 from tws_maintenance.console.closures import add_closure, remove_closure
 from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.service import Backend
-from tws_maintenance.core.clock import utc_now, utc_text
+from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.market_events import watchlist
 from tws_maintenance.market_events.agenda import read_agenda, read_calendar
+from tws_maintenance.market_events.keeper import keeper_of
 from tws_maintenance.market_events.model import EventType
 from tws_maintenance.market_events.providers import closures
-from tws_maintenance.market_events.store.event_store import EventStore
-from tws_maintenance.market_events.store.tables import SyncLog
 
 
 def build_events_blueprint(backend: Backend) -> Blueprint:
@@ -53,39 +51,15 @@ def _add_events(events: Blueprint, backend: Backend) -> None:
     @events.get("/market-events/sync-log")
     def sync_log() -> Response:
         query = query_as(bodies.SyncLogQuery)
-        settings = backend.settings
-        if settings.events_service == EventsService.ROBOT:
-            from tws_maintenance.market_events.robot_agenda import read_log
-
-            found = read_log(settings)[query.offset : query.offset + query.limit]
-            return jsonify({"logs": found, "count": len(found)})
-        with EventStore(backend.home, settings) as store:
-            logs = store.sync_logs(limit=query.limit, offset=query.offset)
-        return jsonify({"logs": [_log(one) for one in logs], "count": len(logs)})
+        keeper = keeper_of(backend.home, backend.settings)
+        logs = keeper.logs(limit=query.limit, offset=query.offset)
+        return jsonify({"logs": [one.to_dict() for one in logs], "count": len(logs)})
 
     @events.get("/market-events/calendar.ics")
     def calendar() -> Response:
         query_as(bodies.NoQuery)
         content, _ = read_calendar(backend.home, backend.settings, utc_now())
         return Response(content, content_type="text/calendar; charset=utf-8")
-
-
-def _log(log: SyncLog) -> dict[str, object]:
-    return {
-        "provider": log.provider,
-        "event_type": log.event_type,
-        "status": log.status,
-        "fetched_count": log.fetched_count,
-        "upserted_count": log.upserted_count,
-        "stale_count": log.stale_count,
-        "error_count": log.error_count,
-        "error_message": log.error_message,
-        "sync_started_at": utc_text(log.sync_started_at),
-        "sync_finished_at": utc_text(log.sync_finished_at),
-        "window_start_utc": utc_text(log.window_start_utc),
-        "window_end_utc": utc_text(log.window_end_utc),
-        "detail": log.detail,
-    }
 
 
 def _add_closures(events: Blueprint, backend: Backend) -> None:

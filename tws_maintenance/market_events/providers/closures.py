@@ -252,7 +252,7 @@ def _verdict(one: StoredEvent, told: Event | None) -> Iterator[str]:
                 f"exchange's announcement; if it is off: {remove_command(one)}"
             )
         return
-    who = " and ".join(told.detail.get("sources") or [FIRST])
+    who = " and ".join(_sources(told) or [FIRST])
     has = "have" if " and " in who else "has"
     if _says_the_same(event, told):
         yield f"{named}: confirmed, {who} {has} '{told.title}'. It may go: {remove_command(one)}"
@@ -269,7 +269,7 @@ def _says_the_same(event: Event, told: Event) -> bool:
     """Tell whether the packages say it too; a half day without a time of its own is one."""
     if event.event_type is not told.event_type:
         return False
-    has_its_own_time = SECOND in (told.detail.get("sources") or ())
+    has_its_own_time = SECOND in _sources(told)
     return not has_its_own_time or event.event_time == told.event_time
 
 
@@ -298,6 +298,12 @@ def known_now(stored: Iterable[StoredEvent]) -> list[Event]:
         for one in stored
         if one.source == CALENDARS.name and one.status in UPCOMING_STATUSES
     ]
+
+
+def _sources(told: Event) -> list[str]:
+    """Return which packages said it."""
+    found = told.detail.get("sources")
+    return [str(one) for one in found] if isinstance(found, list | tuple) else []
 
 
 def _packages() -> dict[str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TypedDict
 
 from tws_maintenance.config.indices import VENUES
 from tws_maintenance.config.settings import EventSettings, HttpSettings
@@ -21,12 +21,23 @@ from tws_maintenance.market_events.model import (
     YAHOO,
     Answer,
     Event,
+    Json,
     Window,
+    WindowJson,
 )
 
 # What a provider may take beyond the deadline: parsing, and what no socket timeout covers.
 GRACE_SECONDS = 4.0
 YAHOO_CLIENT = "tws_maintenance.market_events.providers.yahoo_client"
+
+
+class QuestionJson(TypedDict):
+    """A question as the process that asks the providers is given it."""
+
+    symbols: list[str]
+    window: WindowJson
+    http: Json
+    events: Json
 
 
 @dataclass(frozen=True)
@@ -38,7 +49,7 @@ class Question:
     http: HttpSettings
     events: EventSettings
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> QuestionJson:
         """Return it as plain values."""
         return {
             "symbols": list(self.symbols),
@@ -48,13 +59,13 @@ class Question:
         }
 
     @classmethod
-    def from_dict(cls, value: dict[str, Any]) -> "Question":
+    def from_dict(cls, value: QuestionJson) -> "Question":
         """Read what `to_dict` wrote."""
         return cls(
             symbols=tuple(value["symbols"]),
             window=Window.from_dict(value["window"]),
-            http=HttpSettings(**value["http"]),
-            events=EventSettings(**value["events"]),
+            http=HttpSettings.model_validate(value["http"]),
+            events=EventSettings.model_validate(value["events"]),
         )
 
 

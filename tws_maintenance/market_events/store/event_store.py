@@ -15,12 +15,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.core.errors import StoreError
-from tws_maintenance.market_events.model import StoredEvent
+from tws_maintenance.market_events.model import StoredEvent, SyncLog
 from tws_maintenance.market_events.store import faults
 from tws_maintenance.market_events.store.database import open_database
 from tws_maintenance.market_events.store.rows import read_events, read_logs
 from tws_maintenance.market_events.store.schema import END_DATE_SINCE, HEAD, migrate, revision_of
-from tws_maintenance.market_events.store.tables import METADATA, SyncLog
+from tws_maintenance.market_events.store.tables import METADATA
 from tws_maintenance.market_events.store.trial import try_tables
 from tws_maintenance.market_events.store.writer import Writer
 

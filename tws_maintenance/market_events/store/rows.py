@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import ColumnElement, Connection, Select, func, null, select
 
@@ -14,10 +14,13 @@ from tws_maintenance.market_events.model import (
     Event,
     EventStatus,
     EventType,
+    Json,
+    LogDetail,
     StoredEvent,
+    SyncLog,
 )
 from tws_maintenance.market_events.store import faults
-from tws_maintenance.market_events.store.tables import EVENTS, SYNC_LOGS, SyncLog
+from tws_maintenance.market_events.store.tables import EVENTS, SYNC_LOGS
 
 # From 0 to 100; what the robot sorts by.
 IMPORTANCE = {
@@ -29,14 +32,16 @@ IMPORTANCE = {
 }
 # Beside what the source said, in the same column: the robot's table has no other place for it.
 SEQUENCE = "calendar_sequence"
+# What a row holds, by its columns.
+Row = dict[str, object]
 _T = TypeVar("_T")
 _DAMAGES = (ValueError, TypeError, KeyError)
 
 
-def event_columns(event: Event, sequence: int = 0) -> dict[str, Any]:
+def event_columns(event: Event, sequence: int = 0) -> Row:
     """Return what a row holds of what the source said, and the sequence where it changed."""
     raw = _json_text(event.raw)
-    detail = event.detail | ({SEQUENCE: sequence} if sequence else {})
+    detail = {**event.detail, **({SEQUENCE: sequence} if sequence else {})}
     return {
         "event_type": event.event_type.value,
         "symbol": event.symbol,
@@ -58,7 +63,7 @@ def event_columns(event: Event, sequence: int = 0) -> dict[str, Any]:
     }
 
 
-def log_columns(log: SyncLog) -> dict[str, Any]:
+def log_columns(log: SyncLog) -> Row:
     """Return the row of a log."""
     columns = asdict(log)
     detail = _json_text(columns.pop("detail"))
@@ -127,7 +132,7 @@ def _read(
 def _stored_event(row: Mapping[str, Any]) -> StoredEvent:
     status = EventStatus(row["status"])
     detail = _json_object(row["detail_json"])
-    sequence = int(detail.pop(SEQUENCE, 0))
+    sequence = int(str(detail.pop(SEQUENCE, 0)))
     event = Event(
         event_type=EventType(row["event_type"]),
         subject=row["source_event_id"],
@@ -163,14 +168,16 @@ def _stored_event(row: Mapping[str, Any]) -> StoredEvent:
 
 def _sync_log(row: Mapping[str, Any]) -> SyncLog:
     known = {one.name: row[one.name] for one in fields(SyncLog) if one.name != "detail"}
-    return SyncLog(**known, detail=_json_object(row["detail_json"]))
+    # As this program wrote it; each key is looked at before it is used.
+    detail = cast("LogDetail", _json_object(row["detail_json"]))
+    return SyncLog(**known, detail=detail)
 
 
-def _json_text(value: dict[str, Any]) -> str:
+def _json_text(value: Mapping[str, object]) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def _json_object(text: str) -> dict[str, Any]:
+def _json_object(text: str) -> Json:
     value = json.loads(text)
     if not isinstance(value, dict):
         raise TypeError(f"expected a JSON object, found {type(value).__name__}")

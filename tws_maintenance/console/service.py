@@ -21,7 +21,8 @@ from tws_maintenance.constituents.backups import read_backup
 from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
 from tws_maintenance.core.clock import utc_now, utc_text
 from tws_maintenance.core.errors import BackupDamaged, BackupMissing, HomeError, UsageError
-from tws_maintenance.market_events.clocks import VenueClockJson, clocks
+from tws_maintenance.market_events.clocks import clocks
+from tws_maintenance.market_events.model import Json
 from tws_maintenance.market_events.providers.closures import read_closures
 from tws_maintenance.market_events.scope import resolve
 from tws_maintenance.pipeline import run_history as observe
@@ -55,7 +56,7 @@ class Backend:
         self.proposals = ProposalShelf(home)
         self.file_audits = FileAudits(home)
         self.portfolio = PortfolioCache()
-        self._clocks: tuple[datetime, list[VenueClockJson]] | None = None
+        self._clocks: tuple[datetime, list[Json]] | None = None
         self.launcher.close_dead()
         threading.Thread(target=self._warm, daemon=True).start()
 
@@ -107,7 +108,7 @@ class Backend:
             "strategies": len(found.strategies) if found and is_known else None,
         }
 
-    def _venues(self, at: datetime) -> list[VenueClockJson]:
+    def _venues(self, at: datetime) -> list[Json]:
         """Return the venues' clocks; they show minutes, so that they are read once a minute."""
         minute = at.replace(second=0, microsecond=0)
         kept = self._clocks

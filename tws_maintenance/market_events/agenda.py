@@ -3,25 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NotRequired, TypedDict
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import DEFAULT_DAYS, MAX_DAYS
+from tws_maintenance.config.indices import DEFAULT_DAYS
 from tws_maintenance.config.settings import Settings
-from tws_maintenance.market_events.keeper import READ_BACK, Wanted, keeper_of
-from tws_maintenance.market_events.last_sync import LastSync
-from tws_maintenance.market_events.model import OPERATOR, EventType, NamedEvent, StoredEvent
+from tws_maintenance.market_events.keeper import Wanted, keeper_of
+from tws_maintenance.market_events.last_sync import LastSync, last_sync
+from tws_maintenance.market_events.model import OPERATOR, EventType, Json, NamedEvent, StoredEvent
 from tws_maintenance.market_events.providers import closures
-from tws_maintenance.market_events.upcoming import Upcoming, UpcomingJson, upcoming
-
-
-class AgendaJson(TypedDict):
-    """What comes, as the console's API and `events list --json` have it."""
-
-    events: list[UpcomingJson]
-    count: int
-    last_sync: LastSync | None
-    robots_own: NotRequired[list[NamedEvent]]
+from tws_maintenance.market_events.upcoming import Upcoming
 
 
 @dataclass(frozen=True)
@@ -40,13 +30,11 @@ class Agenda:
     verdicts: list[str] = field(default_factory=list)
     robots_own: list[NamedEvent] | None = None
 
-    def to_dict(self) -> AgendaJson:
-        """Return it as JSON, with `robots_own` where the robot keeps the events."""
-        events = [one.to_dict() for one in self.events]
-        told: AgendaJson = {"events": events, "count": len(events), "last_sync": self.last_sync}
-        if self.robots_own is not None:
-            told["robots_own"] = self.robots_own
-        return told
+    def to_dict(self) -> Json:
+        """Return {events, count, last_sync}, and `robots_own` where the robot keeps the events."""
+        found = [one.to_dict() for one in self.events]
+        own = {} if self.robots_own is None else {"robots_own": self.robots_own}
+        return {"events": found, "count": len(found), "last_sync": self.last_sync, **own}
 
 
 def read_agenda(
@@ -64,12 +52,11 @@ def read_agenda(
         StoreError: the database cannot be read or is not ours, or the robot cannot be asked.
     """
     wanted = Wanted(days, event_type, symbol)
-    kept = keeper_of(home, settings).contents(at, days, READ_BACK)
-    found = upcoming(kept.stored, at, days=days, event_type=event_type, symbol=symbol)
-    listed = {one.event.symbol for one in found if one.event.symbol}
+    kept = keeper_of(home, settings).contents(at, wanted)
+    found = wanted.shown(kept.stored, at)
     verdicts = _verdicts(found, kept.stored, at)
-    warnings = [*kept.moved(wanted), *kept.doubts(wanted, listed), *kept.unread, *verdicts]
-    return Agenda(found, kept.last_sync(warnings), warnings, verdicts, kept.robots_own(wanted))
+    warnings = [*kept.moved, *kept.doubts, *kept.unread, *verdicts]
+    return Agenda(found, last_sync(kept.newest, warnings), warnings, verdicts, kept.robots_own)
 
 
 def _verdicts(found: Iterable[Upcoming], stored: Sequence[StoredEvent], at: datetime) -> list[str]:
@@ -83,7 +70,7 @@ def read_calendar(home: Home, settings: Settings, at: datetime) -> tuple[bytes, 
     Raises:
         StoreError: as `read_agenda`.
     """
-    from tws_maintenance.market_events.export import WITHDRAWN_DAYS, to_icalendar
+    from tws_maintenance.market_events.export import to_icalendar
 
-    kept = keeper_of(home, settings).contents(at, MAX_DAYS, READ_BACK + WITHDRAWN_DAYS)
-    return to_icalendar(kept.stored, at), [*kept.unread, *kept.doubts(Wanted(days=0), ())]
+    kept = keeper_of(home, settings).contents(at)
+    return to_icalendar(kept.stored, at), [*kept.unread, *kept.doubts]

@@ -21,12 +21,11 @@ from tws_maintenance.market_events import rules
 from tws_maintenance.market_events.model import (
     FEDERAL_RESERVE,
     PROVIDERS,
-    AnswerJson,
     EventType,
     SymbolOutcome,
     Window,
 )
-from tws_maintenance.market_events.proposal import StagedJson, read_staged
+from tws_maintenance.market_events.proposal import AnswerJson, StagedJson, read_staged
 
 SCHEDULED_MEETINGS = 8
 SATURDAY = 5

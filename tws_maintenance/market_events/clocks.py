@@ -8,13 +8,13 @@ and this runs in a process that stays small.
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import TypedDict
 from zoneinfo import ZoneInfo
 
 from tws_maintenance.config.indices import VENUES
 from tws_maintenance.config.venues import SATURDAY, Venue
 from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.errors import SourceError
+from tws_maintenance.market_events.model import Json
 from tws_maintenance.market_events.providers.calendars import (
     NO_CLOSURES,
     Closures,
@@ -37,17 +37,6 @@ class VenueState(StrEnum):
     UNKNOWN = "unknown"
 
 
-class VenueClockJson(TypedDict):
-    """A venue's clock as JSON; the local time is such as "Fri 16:05"."""
-
-    venue: str
-    name: str
-    state: str
-    until: str | None
-    timezone: str
-    local_time: str
-
-
 @dataclass(frozen=True)
 class VenueClock:
     """What a venue is doing at an instant, until when (UTC), and its own time.
@@ -63,8 +52,8 @@ class VenueClock:
     until: datetime | None
     local_time: datetime
 
-    def to_dict(self) -> VenueClockJson:
-        """Return it for JSON."""
+    def to_dict(self) -> Json:
+        """Return it for JSON; the local time is such as "Fri 16:05"."""
         return {
             "venue": self.venue,
             "name": self.name,

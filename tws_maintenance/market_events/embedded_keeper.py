@@ -1,8 +1,8 @@
 """Our own store as the keeper of events: the providers are asked, and what they answer is kept."""
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tws_maintenance.audit.receipt import Receipt
@@ -10,12 +10,16 @@ from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.core.clock import utc_now
-from tws_maintenance.market_events.keeper import SyncOrder, Wanted
+from tws_maintenance.market_events.keeper import (
+    READ_BACK,
+    WITHDRAWN_DAYS,
+    Contents,
+    SyncOrder,
+    Wanted,
+)
 from tws_maintenance.market_events.last_sync import (
     LOGS_READ,
-    LastSync,
     doubts,
-    last_sync,
     moved_lately,
     newest_logs,
 )
@@ -23,8 +27,6 @@ from tws_maintenance.market_events.model import (
     CALENDARS,
     YAHOO,
     Answer,
-    NamedEvent,
-    StoredEvent,
     SyncLog,
     Window,
 )
@@ -47,19 +49,28 @@ class EmbeddedKeeper:
         self._home = home
         self._settings = settings
 
-    def contents(
-        self,
-        at: datetime,
-        days: int,  # noqa: ARG002 - whatever comes is stored
-        back: timedelta,
-    ) -> "EmbeddedContents":
-        """Return what is stored from `back` before `at` on. Raises StoreError."""
+    def contents(self, at: datetime, wanted: Wanted | None = None) -> Contents:
+        """Return what is stored, as `keeper.EventsKeeper` has it. Raises StoreError."""
         from tws_maintenance.market_events.store.event_store import EventStore
 
+        back = READ_BACK if wanted else READ_BACK + WITHDRAWN_DAYS
         with EventStore(self._home, self._settings) as store:
             stored = store.read(not_before=(at - back).date())
             logs = store.sync_logs(limit=LOGS_READ)
-        return EmbeddedContents(stored, logs, at, self._settings.events.max_age_days)
+        kind, symbol = (wanted.event_type, wanted.symbol) if wanted else (None, None)
+        days = wanted.days if wanted else 0
+        shown = wanted.shown(stored, at) if wanted else []
+        told = doubts(
+            logs,
+            at,
+            days=days,
+            max_age_days=self._settings.events.max_age_days,
+            event_type=kind,
+            symbol=symbol,
+            listed={one.event.symbol for one in shown if one.event.symbol},
+        )
+        newest = list(newest_logs(logs).values())
+        return Contents(stored, told, newest, moved=moved_lately(logs, at, kind, symbol))
 
     def logs(self, limit: int, offset: int = 0) -> list[SyncLog]:
         """Return the store's log of syncs, newest first. Raises StoreError."""
@@ -132,41 +143,6 @@ class EmbeddedSync:
                 tell=lambda done: tell(done.result()),
             )
         return receipt
-
-
-@dataclass(frozen=True)
-class EmbeddedContents:
-    """What is stored at one instant, as `keeper.Contents`."""
-
-    stored: Sequence[StoredEvent]
-    logs: Sequence[SyncLog]
-    at: datetime
-    max_age_days: float
-    unread: Sequence[str] = ()
-
-    def moved(self, wanted: Wanted) -> list[str]:
-        """Return which near events moved or are no longer listed, by the log."""
-        return moved_lately(self.logs, self.at, wanted.event_type, wanted.symbol)
-
-    def doubts(self, wanted: Wanted, listed: Collection[str]) -> list[str]:
-        """Return why the list may be outdated or incomplete, by the log."""
-        return doubts(
-            self.logs,
-            self.at,
-            days=wanted.days,
-            max_age_days=self.max_age_days,
-            event_type=wanted.event_type,
-            symbol=wanted.symbol,
-            listed=listed,
-        )
-
-    def last_sync(self, warnings: Sequence[str]) -> LastSync | None:
-        """Return when each provider was last asked; None where there was no sync yet."""
-        return last_sync(list(newest_logs(self.logs).values()), warnings)
-
-    def robots_own(self, wanted: Wanted) -> list[NamedEvent] | None:  # noqa: ARG002
-        """Return None: the robot keeps nothing."""
-        return None
 
 
 def question_of(scope: Scope, settings: Settings, days: int) -> Question:

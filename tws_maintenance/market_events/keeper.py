@@ -4,8 +4,8 @@ What belongs here: what agenda, runs and console ask of either. What does not: h
 which is `embedded_keeper`'s and `robot_keeper`'s.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -14,14 +14,17 @@ from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import Settings
-from tws_maintenance.market_events.last_sync import LastSync
 from tws_maintenance.market_events.model import EventType, NamedEvent, StoredEvent, SyncLog
 from tws_maintenance.market_events.providers.worker import EventsWorker
 from tws_maintenance.market_events.scope import Scope
 from tws_maintenance.market_events.sync_result import SyncResult
+from tws_maintenance.market_events.upcoming import Upcoming, upcoming
 
 # Zones reach a day around UTC: what is over everywhere by then is not read.
 READ_BACK = timedelta(days=2)
+# A program that has the event learns from the calendar that it is off; one that is merely gone from
+# the file stays in many of them. A subscriber that asks less often than this is none.
+WITHDRAWN_DAYS = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,10 @@ class Wanted:
     days: int
     event_type: EventType | None = None
     symbol: str | None = None
+
+    def shown(self, stored: Iterable[StoredEvent], at: datetime) -> list[Upcoming]:
+        """Return those of the stored events, as seen at `at`."""
+        return upcoming(stored, at, days=self.days, event_type=self.event_type, symbol=self.symbol)
 
 
 @dataclass(frozen=True)
@@ -42,28 +49,22 @@ class SyncOrder:
     override: Override = NO_OVERRIDE
 
 
-class Contents(Protocol):
-    """What a keeper has at one instant; `unread` says what could not be read of it."""
+@dataclass(frozen=True)
+class Contents:
+    """What a keeper has at one instant, operators' closures among it.
 
-    @property
-    def stored(self) -> Sequence[StoredEvent]:
-        """The events, operators' closures among them."""
+    `moved` says which near events moved or are no longer listed, `doubts` why the list may be
+    outdated or incomplete, `unread` what could not be read, a sentence each. `newest` are the
+    newest logs, one a provider. `robots_own` are the events of types that only the robot keeps,
+    None where it keeps none.
+    """
 
-    @property
-    def unread(self) -> Sequence[str]:
-        """What could not be read, a sentence each."""
-
-    def moved(self, wanted: Wanted) -> list[str]:
-        """Return which near events moved or are no longer listed, a sentence each."""
-
-    def doubts(self, wanted: Wanted, listed: Collection[str]) -> list[str]:
-        """Return why the list may be outdated or incomplete; `listed` are its symbols."""
-
-    def last_sync(self, warnings: Sequence[str]) -> LastSync | None:
-        """Return when each provider was last asked; None where there was no sync yet."""
-
-    def robots_own(self, wanted: Wanted) -> list[NamedEvent] | None:
-        """Return the events of types that only the robot keeps; None where it keeps none."""
+    stored: list[StoredEvent]
+    doubts: list[str]
+    newest: list[SyncLog]
+    moved: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    robots_own: list[NamedEvent] | None = None
 
 
 class EventsSync(Protocol):
@@ -84,8 +85,11 @@ class EventsKeeper(Protocol):
 
     limits_symbols: bool
 
-    def contents(self, at: datetime, days: int, back: timedelta) -> Contents:
-        """Return what there is from `back` before `at` on, up to `days` after; StoreError."""
+    def contents(self, at: datetime, wanted: Wanted | None = None) -> Contents:
+        """Return what there is at `at`, to be listed as `wanted`, or all of it; StoreError.
+
+        All of it is for a calendar: what is withdrawn stays in it for `WITHDRAWN_DAYS`.
+        """
 
     def logs(self, limit: int, offset: int = 0) -> list[SyncLog]:
         """Return the log of syncs, newest first; StoreError."""

@@ -1,13 +1,17 @@
 """An event, what a provider answered, and the window that is looked at."""
 
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from typing import NotRequired, TypedDict
+from functools import cache
+from typing import TYPE_CHECKING, TypedDict
 from zoneinfo import ZoneInfo
 
 from tws_maintenance.core.clock import parse_utc, utc_text
+
+if TYPE_CHECKING:
+    # Takes a tenth of a second, which a command that shows no answer need not wait for.
+    from pydantic import TypeAdapter
 
 
 class EventType(StrEnum):
@@ -53,51 +57,12 @@ class NamedEvent(TypedDict):
     title: str
 
 
-class EventJson(TypedDict):
-    """An event as it stands in events.json; `is_known` where the store has it already."""
-
-    event_type: str
-    subject: str
-    title: str
-    event_date: str
-    market_timezone: str
-    confidence: str
-    symbol: str | None
-    end_date: str | None
-    event_time: str | None
-    start_at_utc: str | None
-    end_at_utc: str | None
-    is_cancelled: bool
-    description: str
-    source_url: str
-    detail: Json
-    raw: Json
-    is_known: NotRequired[bool]
-
-
 class WindowJson(TypedDict):
     """A window as a report and events.json have it."""
 
     start_at_utc: str
     end_at_utc: str
     days: int
-
-
-class AnswerJson(TypedDict):
-    """An answer as it stands in events.json, where the raw texts are files of their own."""
-
-    provider: str
-    source: str
-    events: list[EventJson]
-    covers: dict[str, str]
-    errors: list[str]
-    warnings: list[str]
-    symbols: dict[str, list[str]]
-    duration_seconds: float
-    counts: dict[str, int]
-    unasked: list[str]
-    silent: dict[str, list[str]]
-    raw: dict[str, str]
 
 
 class Confidence(StrEnum):
@@ -168,6 +133,16 @@ class Event:
             self.calendar_status(status),
         )
 
+    def to_dict(self) -> Json:
+        """Return it as it stands in events.json."""
+        value: Json = _events().dump_python(self, mode="json")
+        return value
+
+    @classmethod
+    def from_dict(cls, value: object) -> "Event":
+        """Read what `to_dict` wrote; ValueError for anything else."""
+        return _events().validate_python(value)
+
     def named(self) -> NamedEvent:
         """Return it as a report names it."""
         return {
@@ -176,51 +151,6 @@ class Event:
             "date": self.event_date.isoformat(),
             "title": self.title,
         }
-
-    def to_dict(self) -> EventJson:
-        """Return it as it stands in events.json."""
-        return {
-            "event_type": self.event_type.value,
-            "subject": self.subject,
-            "title": self.title,
-            "event_date": self.event_date.isoformat(),
-            "market_timezone": self.market_timezone,
-            "confidence": self.confidence.value,
-            "symbol": self.symbol,
-            "end_date": self.end_date.isoformat() if self.end_date else None,
-            "event_time": self.event_time.isoformat() if self.event_time else None,
-            "start_at_utc": instant_text(self.start_at_utc),
-            "end_at_utc": instant_text(self.end_at_utc),
-            "is_cancelled": self.is_cancelled,
-            "description": self.description,
-            "source_url": self.source_url,
-            "detail": deepcopy(self.detail),
-            "raw": deepcopy(self.raw),
-        }
-
-    @classmethod
-    def from_dict(cls, value: EventJson) -> "Event":
-        """Read what `to_dict` wrote; ValueError, KeyError or TypeError for anything else."""
-        end, clock = value["end_date"], value["event_time"]
-        start_at, end_at = value["start_at_utc"], value["end_at_utc"]
-        return cls(
-            event_type=EventType(value["event_type"]),
-            subject=value["subject"],
-            title=value["title"],
-            event_date=date.fromisoformat(value["event_date"]),
-            market_timezone=value["market_timezone"],
-            confidence=Confidence(value["confidence"]),
-            symbol=value["symbol"],
-            end_date=date.fromisoformat(end) if end else None,
-            event_time=time.fromisoformat(clock) if clock else None,
-            start_at_utc=parse_utc(start_at) if start_at else None,
-            end_at_utc=parse_utc(end_at) if end_at else None,
-            is_cancelled=value["is_cancelled"],
-            description=value["description"],
-            source_url=value["source_url"],
-            detail=value["detail"],
-            raw=value["raw"],
-        )
 
 
 @dataclass(frozen=True)
@@ -413,45 +343,29 @@ class Answer:
     silent: dict[str, tuple[EventType, ...]] = field(default_factory=dict)
     raw: dict[str, str] = field(default_factory=dict, repr=False)
 
-    def to_dict(self) -> AnswerJson:
-        """Return it as plain values."""
-        return {
-            "provider": self.provider,
-            "source": self.source,
-            "events": [event.to_dict() for event in self.events],
-            "covers": {subject: until.isoformat() for subject, until in self.covers.items()},
-            "errors": list(self.errors),
-            "warnings": list(self.warnings),
-            "symbols": {symbol: [one.value, text] for symbol, (one, text) in self.symbols.items()},
-            "duration_seconds": self.duration_seconds,
-            "counts": self.counts,
-            "unasked": list(self.unasked),
-            "silent": {subject: list(types) for subject, types in self.silent.items()},
-            "raw": self.raw,
-        }
+    def to_dict(self) -> Json:
+        """Return it as plain values, of which events.json is made."""
+        value: Json = _answers().dump_python(self, mode="json")
+        return value
 
     @classmethod
-    def from_dict(cls, value: AnswerJson) -> "Answer":
-        """Read what `to_dict` wrote; ValueError, KeyError or TypeError for anything else."""
-        return cls(
-            provider=value["provider"],
-            source=value["source"],
-            events=tuple(Event.from_dict(one) for one in value["events"]),
-            covers={k: date.fromisoformat(v) for k, v in value["covers"].items()},
-            errors=tuple(value["errors"]),
-            warnings=tuple(value["warnings"]),
-            symbols={
-                symbol: (SymbolOutcome(one), text)
-                for symbol, (one, text) in value["symbols"].items()
-            },
-            duration_seconds=value["duration_seconds"],
-            counts=value["counts"],
-            unasked=tuple(value["unasked"]),
-            silent={
-                subject: tuple(map(EventType, types)) for subject, types in value["silent"].items()
-            },
-            raw=value["raw"],
-        )
+    def from_dict(cls, value: object) -> "Answer":
+        """Read what `to_dict` wrote; ValueError for anything else."""
+        return _answers().validate_python(value)
+
+
+@cache
+def _events() -> "TypeAdapter[Event]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Event)
+
+
+@cache
+def _answers() -> "TypeAdapter[Answer]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Answer)
 
 
 class MoveJson(TypedDict):
@@ -476,24 +390,6 @@ class LogDetail(TypedDict, total=False):
     symbols: dict[str, str]
     unasked: list[str]
     moved: list[MoveJson]
-
-
-class SyncLogJson(TypedDict):
-    """A log as the console's API has it."""
-
-    provider: str
-    event_type: str
-    status: str
-    fetched_count: int
-    upserted_count: int
-    stale_count: int
-    error_count: int
-    error_message: str | None
-    sync_started_at: str | None
-    sync_finished_at: str | None
-    window_start_utc: str | None
-    window_end_utc: str | None
-    detail: LogDetail
 
 
 @dataclass(frozen=True)
@@ -525,7 +421,7 @@ class SyncLog:
             raise ValueError(f"the turn of {self.provider} has no end")
         return self.sync_finished_at
 
-    def to_dict(self) -> SyncLogJson:
+    def to_dict(self) -> Json:
         """Return it as the console's API has it."""
         return {
             "provider": self.provider,

@@ -6,8 +6,9 @@ that the audit has not judged. Where the robot keeps the events it holds what th
 
 import json
 from collections.abc import Container
-from dataclasses import asdict, dataclass, field
-from typing import NotRequired, TypedDict
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
+from typing import Any, NotRequired, TypedDict, cast
 
 from tws_maintenance.audit.receipt import NO_OVERRIDE, Override, Receipt, read_receipt
 from tws_maintenance.audit.run_context import RunContext
@@ -17,7 +18,7 @@ from tws_maintenance.config.indices import MARKET_EVENTS
 from tws_maintenance.core.atomic import to_json, write_json, write_whole
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import ProposalMissing, ProposalUnaudited
-from tws_maintenance.market_events.model import Answer, AnswerJson, EventJson, Window, WindowJson
+from tws_maintenance.market_events.model import Answer, Event, EventType, Json, Window, WindowJson
 
 RECORD = "proposal.json"
 STAGED = "events.json"
@@ -39,20 +40,23 @@ class EventsProposal:
     warnings: tuple[str, ...] = field(default=())
 
 
-class OverrideJson(TypedDict):
-    """An `Override` as events.json has it."""
+class AnswerJson(TypedDict):
+    """What the audit looks at of an answer; whatever an event holds is to be judged."""
 
-    allow_large_change: bool
-    reason: str
+    provider: str
+    events: list[Json]
+    covers: dict[str, str]
+    symbols: dict[str, tuple[str, str]]
+    counts: dict[str, int]
 
 
 class StagedJson(TypedDict):
-    """What events.json says, undigested: of the form that staging writes, and not yet judged."""
+    """What the audit looks at of events.json."""
 
     service: NotRequired[str]
     window: WindowJson
     relevant: list[str]
-    override: NotRequired[OverrideJson]
+    override: NotRequired[dict[str, Any]]
     fail_stale: NotRequired[float]
     answers: list[AnswerJson]
 
@@ -74,8 +78,8 @@ class StagedEvents:
     service: EventsService = EventsService.EMBEDDED
 
 
-# What tells an event from others: type, subject, day.
-Key = tuple[str, str, str]
+# What tells an event from others.
+Key = tuple[EventType, str, date]
 
 
 def write_staged(
@@ -125,9 +129,9 @@ def read_proposal(home: Home, proposal_id: str) -> EventsProposal:
         ) from error
 
 
-def key_of(event: EventJson) -> Key:
+def key_of(event: Event) -> Key:
     """Return what tells an event from others."""
-    return (event["event_type"], event["subject"], event["event_date"])
+    return event.event_type, event.subject, event.event_date
 
 
 def read_staged(home: Home, proposal_id: str) -> tuple[StagedJson, str]:
@@ -179,26 +183,22 @@ def audited(home: Home, proposal_id: str, expected: str) -> tuple[StagedEvents, 
     return _digested(value, proposal_id), receipt
 
 
-def _as_json(staged: StagedEvents, known: Container[Key]) -> StagedJson:
+def _as_json(staged: StagedEvents, known: Container[Key]) -> Json:
     answers = []
     for answer in staged.answers:
-        told: AnswerJson = {**answer.to_dict(), "raw": {}}
-        for event in told["events"]:
-            event["is_known"] = key_of(event) in known
+        told = cast("AnswerJson", replace(answer, raw={}).to_dict())
+        for event, value in zip(answer.events, told["events"], strict=True):
+            value["is_known"] = key_of(event) in known
         answers.append(told)
-    value: StagedJson = {
+    is_ours = staged.service is EventsService.EMBEDDED
+    limits = {"override": asdict(staged.override), "fail_stale": staged.fail_stale}
+    return {
         "service": staged.service.value,
         "window": staged.window.to_dict(),
         "relevant": sorted(staged.relevant),
         "answers": answers,
+        **(limits if is_ours else {}),
     }
-    if staged.service is EventsService.EMBEDDED:
-        value["override"] = {
-            "allow_large_change": staged.override.allow_large_change,
-            "reason": staged.override.reason,
-        }
-        value["fail_stale"] = staged.fail_stale
-    return value
 
 
 def _digested(value: StagedJson, proposal_id: str) -> StagedEvents:
@@ -207,7 +207,7 @@ def _digested(value: StagedJson, proposal_id: str) -> StagedEvents:
             Window.from_dict(value["window"]),
             frozenset(value["relevant"]),
             tuple(Answer.from_dict(one) for one in value["answers"]),
-            Override(**value["override"]) if "override" in value else NO_OVERRIDE,
+            Override(**value.get("override", {})),
             float(value.get("fail_stale", FAIL_STALE)),
             EventsService(value.get("service", EventsService.EMBEDDED)),
         )

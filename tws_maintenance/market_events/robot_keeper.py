@@ -5,22 +5,22 @@ What it stores it stores by itself: there is nothing of it that we could hold ba
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from tws_maintenance.audit.receipt import Receipt
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import MAX_DAYS
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.core.atomic import to_json
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import RobotError, StoreError
 from tws_maintenance.market_events import robot_service as service
-from tws_maintenance.market_events.keeper import READ_BACK, SyncOrder, Wanted
-from tws_maintenance.market_events.last_sync import LastSync, last_sync
+from tws_maintenance.market_events.keeper import READ_BACK, Contents, SyncOrder, Wanted
 from tws_maintenance.market_events.model import (
     CALENDARS,
     FEDERAL_RESERVE,
@@ -95,19 +95,20 @@ class RobotKeeper:
         self._home = home
         self._settings = settings
 
-    def contents(self, at: datetime, days: int, back: timedelta) -> "RobotContents":  # noqa: ARG002
-        """Return what the robot has for today and `days` more, and the operator's closures.
+    def contents(self, at: datetime, wanted: Wanted | None = None) -> Contents:
+        """Return what the robot has, and the operator's closures, as `keeper.EventsKeeper` has it.
 
         Raises:
             StoreError: it could not be asked.
         """
+        days = wanted.days if wanted else MAX_DAYS
         try:
             found = service.look(RobotClient(self._settings.robot), Window(at, days))
         except RobotError as error:
             raise StoreError(f"The robot's events cannot be read: {error}") from error
+        kept = contents_of(found, at, self._settings.events.max_age_days, wanted)
         own, unread = self._closures(at)
-        limit = self._settings.events.max_age_days
-        return RobotContents(found, at, limit, [*events_of(found), *own], unread)
+        return replace(kept, stored=[*kept.stored, *own], unread=unread)
 
     def _closures(self, at: datetime) -> tuple[list[StoredEvent], list[str]]:
         """Return the closures that operators added, and why there may be more."""
@@ -237,39 +238,22 @@ class RobotSync:
         )
 
 
-@dataclass(frozen=True)
-class RobotContents:
-    """What the robot has at one instant, as `keeper.Contents`."""
-
-    look: Look
-    at: datetime
-    max_age_days: float
-    stored: Sequence[StoredEvent]
-    unread: Sequence[str]
-
-    def moved(self, wanted: Wanted) -> list[str]:  # noqa: ARG002
-        """Return nothing: the robot does not say which near events moved."""
-        return []
-
-    def doubts(self, wanted: Wanted, listed: Collection[str]) -> list[str]:  # noqa: ARG002
-        """Return why the robot's list may be outdated or incomplete, a sentence each."""
-        return list(doubts_of(self.look, self.at, self.max_age_days))
-
-    def last_sync(self, warnings: Sequence[str]) -> LastSync | None:
-        """Return when each of its providers was last refreshed; None where there was none yet.
-
-        Its log does not vouch for the days that a provider was asked about.
-        """
-        ended = [one for one in by_provider(self.look.lines) if one.sync_finished_at]
-        return last_sync([replace(as_log(one), window_end_utc=None) for one in ended], warnings)
-
-    def robots_own(self, wanted: Wanted) -> list[NamedEvent] | None:
-        """Return its events of types that this program does not keep, by day."""
-        own = [one for one in self.look.active.values() if not is_ours(one)]
-        own.sort(key=lambda one: (one.event_date, one.event_id))
-        named = [name_of(one) for one in own]
-        is_asked = wanted.event_type is None
-        return [one for one in named if is_asked and wanted.symbol in (None, one["symbol"])]
+def contents_of(
+    found: Look, at: datetime, max_age_days: float, wanted: Wanted | None = None
+) -> Contents:
+    """Return what the robot has at one instant; which near events moved it does not say."""
+    ended = [one for one in by_provider(found.lines) if one.sync_finished_at]
+    own = [one for one in found.active.values() if not is_ours(one)]
+    named = [name_of(one) for one in sorted(own, key=lambda one: (one.event_date, one.event_id))]
+    symbol = wanted.symbol if wanted else None
+    is_listed = wanted is None or wanted.event_type is None
+    return Contents(
+        events_of(found),
+        list(doubts_of(found, at, max_age_days)),
+        # Its log does not vouch for the days that a provider was asked about.
+        [replace(as_log(one), window_end_utc=None) for one in ended],
+        robots_own=[one for one in named if is_listed and symbol in (None, one["symbol"])],
+    )
 
 
 def name_of(event: UpcomingEvent) -> NamedEvent:
@@ -392,7 +376,7 @@ def write_look(
     """Stage what the robot has, for the audit to judge; nothing of it is ever applied by us."""
     answers = as_answers(found)
     staged = StagedEvents(found.window, frozenset(), answers, service=EventsService.ROBOT)
-    known = {key_of(one.to_dict()) for answer in answers for one in answer.events}
+    known = {key_of(one) for answer in answers for one in answer.events}
     return write_staged(
         home, context, staged, known, before_count=before_count, after_count=len(found.ours)
     )

@@ -58,9 +58,6 @@ from tws_maintenance.market_events.sync_result import (
     together,
 )
 
-# What changed of an event is said of these.
-FIELDS = ("title", "event_date", "end_date", "event_time", "confidence")
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -154,15 +151,23 @@ def _warnings(one: Outcome) -> Iterator[str]:
 def _changes(pair: Pair) -> list[FieldChange]:
     """Return what changed of an event, a field each; one that is back says so."""
     status = pair.before.status.value
-    was: Mapping[str, object] = pair.before.event.to_dict()
-    now: Mapping[str, object] = pair.after.to_dict()
-    told = {name: was[name] for name in FIELDS}
-    found = field_changes(pair.after, told, now)
+    found = field_changes(pair.after, _shown(pair.before.event), _shown(pair.after))
     if pair.before.status is EventStatus.STALE:
         found += field_changes(pair.after, {"status": status}, {"status": "updated"})
     if pair.after.is_cancelled:
         found += field_changes(pair.after, {"status": status}, {"status": "cancelled"})
     return found
+
+
+def _shown(event: Event) -> dict[str, object]:
+    """Return the fields whose change a report names."""
+    return {
+        "title": event.title,
+        "event_date": event.event_date.isoformat(),
+        "end_date": event.end_date.isoformat() if event.end_date else None,
+        "event_time": event.event_time.isoformat() if event.event_time else None,
+        "confidence": event.confidence.value,
+    }
 
 
 def stage(
@@ -188,9 +193,7 @@ def stage(
     asked = StagedEvents(window, frozenset(relevant), tuple(answers), override, fail_stale)
     outcomes = [_judged(one, _of(stored, one), asked) for one in answers]
     known = {
-        key_of(pair.after.to_dict())
-        for one in outcomes
-        for pair in (*one.diff.changed, *one.diff.unchanged)
+        key_of(pair.after) for one in outcomes for pair in (*one.diff.changed, *one.diff.unchanged)
     }
     staged = replace(asked, answers=tuple(one.answer for one in outcomes))
     before = count_upcoming(stored, window)

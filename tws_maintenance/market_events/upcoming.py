@@ -7,7 +7,6 @@ end of its day in New York, a span of days until its last.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TypedDict
 
 from tws_maintenance.config.indices import DEFAULT_DAYS
 from tws_maintenance.market_events.model import (
@@ -33,28 +32,6 @@ _MEDIUM_DAYS = 7
 def is_cancelled(stored: StoredEvent) -> bool:
     """Tell whether an event will not take place."""
     return stored.event.is_cancelled or stored.status == EventStatus.CANCELLED
-
-
-class UpcomingJson(TypedDict):
-    """An event as the console's API has it, in the robot's words."""
-
-    event_id: str
-    event_type: str
-    symbol: str | None
-    title: str
-    event_date: str
-    end_date: str | None
-    event_time: str | None
-    start_at_utc: str | None
-    market_timezone: str
-    source: str
-    confidence: str
-    status: str
-    unconfirmed_since: str | None
-    severity: str
-    days_away: int
-    is_portfolio_relevant: bool
-    detail: Json
 
 
 @dataclass(frozen=True)
@@ -96,7 +73,7 @@ class Upcoming:
         """Return the day under which it is told: its own, or today for a span that has begun."""
         return Window(at, 0).today(self.event.market_timezone) + timedelta(days=self.days_away)
 
-    def to_dict(self) -> UpcomingJson:
+    def to_dict(self) -> Json:
         """Return it in the robot's words."""
         event, since = self.event, self.unconfirmed_since
         return {

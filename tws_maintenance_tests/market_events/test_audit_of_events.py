@@ -50,7 +50,7 @@ def staged(**counts: int) -> dict[str, Any]:
     )
     closed = Event(EventType.MARKET_HOLIDAY, "XNYS", "closed", date(2026, 11, 26), NEW_YORK)
     calendars = Answer("exchange_calendars", "packages", (closed,), {"XNYS": FAR})
-    answers = [one.to_dict() for one in (yahoo, fed, calendars)]
+    answers: list[dict[str, Any]] = [one.to_dict() for one in (yahoo, fed, calendars)]
     for answer in answers:
         for event in answer["events"]:
             event["is_known"] = False

@@ -16,12 +16,13 @@ from tws_maintenance.config.settings import RobotSettings, Settings
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.market_events import robot_service as service
 from tws_maintenance.market_events.audit import audit
-from tws_maintenance.market_events.keeper import SyncOrder, Wanted
+from tws_maintenance.market_events.keeper import SyncOrder
+from tws_maintenance.market_events.last_sync import last_sync
 from tws_maintenance.market_events.model import Window
 from tws_maintenance.market_events.providers.worker import EventsWorker
 from tws_maintenance.market_events.robot_keeper import (
-    RobotContents,
     RobotSync,
+    contents_of,
     events_of,
     write_look,
 )
@@ -124,10 +125,10 @@ def test_they_are_what_comes(found: Look) -> None:
         ("NYSE/Nasdaq Closed: New Year's Day", 34, "None"),
         ("NYSE/Nasdaq Closed: Martin Luther King Jr. Day", 51, "None"),
     ]
-    kept = RobotContents(found, RECORDED_AT, 3, events_of(found), ())
-    doubts = kept.doubts(Wanted(RECORDED_DAYS), ())
+    kept = contents_of(found, RECORDED_AT, 3)
+    doubts = kept.doubts
     assert ["nothing fetched" in text for text in doubts] == [True]
-    synced = kept.last_sync(doubts)
+    synced = last_sync(kept.newest, doubts)
     assert synced is not None
     assert synced["finished_at"] == "2026-11-28T13:19:38.501Z"
     assert sorted(one["provider"] for one in synced["providers"]) == sorted(

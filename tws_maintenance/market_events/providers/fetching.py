@@ -135,7 +135,7 @@ def _ask_yahoo(question: Question, until: float) -> Answer:
     if not question.symbols:
         told = "no symbols to ask about: hold a position, add one to the watchlist, or use --symbol"
         return Answer(provider=YAHOO.name, source=question.http.yahoo_url, warnings=(told,))
-    from tws_maintenance.market_events.providers.sessions import judge_days
+    from tws_maintenance.market_events.providers.yahoo import judge_days
     from tws_maintenance.market_events.providers.yahoo_client import YahooClient
 
     answer = YahooClient(question.http, question.events, until=until).ask(question.symbols)

@@ -5,7 +5,7 @@ A list of events that is silent about a failed or old sync reads as "nothing els
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import NotRequired, TypedDict
+from typing import TypedDict
 
 from tws_maintenance.core.clock import utc_text
 from tws_maintenance.market_events.model import (
@@ -44,21 +44,11 @@ def newest_logs(logs: Iterable[SyncLog]) -> dict[str, SyncLog]:
     return {name: newest[name] for name in PROVIDERS if name in newest}
 
 
-class ProviderSync(TypedDict):
-    """When a provider was last asked, and up to when; the robot's log does not vouch for that."""
-
-    provider: str
-    status: str
-    finished_at: str
-    window_end_at_utc: NotRequired[str]
-    error_message: str | None
-
-
 class LastSync(TypedDict):
     """The last sync, with why the list may be outdated or incomplete."""
 
     finished_at: str
-    providers: list[ProviderSync]
+    providers: list[dict[str, str | None]]
     warnings: list[str]
 
 
@@ -73,16 +63,16 @@ def last_sync(newest: Sequence[SyncLog], warnings: Sequence[str]) -> LastSync | 
     }
 
 
-def _provider_sync(log: SyncLog) -> ProviderSync:
-    told: ProviderSync = {
+def _provider_sync(log: SyncLog) -> dict[str, str | None]:
+    end = log.window_end_utc
+    return {
         "provider": log.provider,
         "status": log.status,
         "finished_at": utc_text(log.ended_at),
+        # The robot's log does not vouch for the days that a provider was asked about.
+        **({"window_end_at_utc": utc_text(end)} if end else {}),
         "error_message": log.error_message,
     }
-    if log.window_end_utc:
-        told["window_end_at_utc"] = utc_text(log.window_end_utc)
-    return told
 
 
 def moved_lately(

@@ -131,7 +131,7 @@ def test_they_are_what_comes(found: Look) -> None:
     synced = last_sync(kept.newest, doubts)
     assert synced is not None
     assert synced["finished_at"] == "2026-11-28T13:19:38.501Z"
-    assert sorted(one["provider"] for one in synced["providers"]) == sorted(
+    assert sorted(str(one["provider"]) for one in synced["providers"]) == sorted(
         [FED, HOLIDAYS, *ENRICHMENT]
     )
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from tws_maintenance.config.home import Home
@@ -193,7 +192,7 @@ def as_days(stored: Iterable[StoredEvent]) -> Closures:
     return found
 
 
-def to_dict(one: StoredEvent) -> dict[str, Any]:
+def to_dict(one: StoredEvent) -> dict[str, str | None]:
     """Return {venue, type, date, closes, title, reason, actor, added_at} of a stored closure."""
     event, detail = one.event, one.event.detail
     closes = event.event_time

@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from datetime import date
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Connection, Select, func, null, select
+from sqlalchemy import Connection, Select, func, select
 
 from tws_maintenance.market_events.model import (
     Confidence,
@@ -74,7 +74,6 @@ def read_events(
     connection: Connection,
     place: str,
     *,
-    has_end_date: bool = True,
     source: str | None = None,
     not_before: date | None = None,
 ) -> list[StoredEvent]:
@@ -82,14 +81,12 @@ def read_events(
 
     `not_before` keeps those whose last day is on or after it.
     """
-    end_date: ColumnElement[Any] = EVENTS.c.end_date if has_end_date else null()
-    others = [column for column in EVENTS.c if column is not EVENTS.c.end_date]
-    statement = select(*others, end_date.label("end_date"))
-    statement = statement.order_by(EVENTS.c.event_date, EVENTS.c.event_id)
+    statement = select(EVENTS).order_by(EVENTS.c.event_date, EVENTS.c.event_id)
     if source is not None:
         statement = statement.where(EVENTS.c.source == source)
     if not_before is not None:
-        statement = statement.where(func.coalesce(end_date, EVENTS.c.event_date) >= not_before)
+        last_date = func.coalesce(EVENTS.c.end_date, EVENTS.c.event_date)
+        statement = statement.where(last_date >= not_before)
     return [
         _read(place, f"{EVENTS.name}, event {row['event_id']},", _stored_event, row)
         for row in _fetch(connection, place, statement, EVENTS.name)

@@ -81,7 +81,7 @@ EVENTS = Table(
     Column("fetched_at", UtcDateTime, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
-    Column("end_date", Date),  # last, as the migration that added it left it
+    Column("end_date", Date),
     UniqueConstraint("event_id", name="uq_market_events_event_id"),
     UniqueConstraint(
         "event_type", "symbol", "event_date", name="uq_market_events_type_symbol_date"

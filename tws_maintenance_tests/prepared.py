@@ -19,12 +19,12 @@ from tws_maintenance.config.indices import DEFAULT_DAYS, INDICES
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
+from tws_maintenance.market_events.embedded_keeper import question_of
 from tws_maintenance.market_events.providers.fetching import ask_all
 from tws_maintenance.market_events.providers.worker import _warm_up
 from tws_maintenance.market_events.scope import resolve
 from tws_maintenance.pipeline import instance
 from tws_maintenance.pipeline.execution import execute
-from tws_maintenance.runs.event_steps import question_of
 from tws_maintenance.runs.maintenance import head_start
 from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.defaults import CONSTITUENT_TASKS

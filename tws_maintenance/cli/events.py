@@ -1,6 +1,6 @@
 """`events`: what comes, and the same as a calendar."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tws_maintenance.cli.output import print_json
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import DEFAULT_DAYS, MAX_DAYS
 from tws_maintenance.config.venues import VENUES
-from tws_maintenance.market_events.model import OPERATOR, Confidence, Event, EventType
+from tws_maintenance.market_events.model import OPERATOR, Confidence, Event, EventType, NamedEvent
 from tws_maintenance.market_events.upcoming import Upcoming
 from tws_maintenance.reports.event_words import type_words
 from tws_maintenance.reports.markdown import counted
@@ -230,7 +230,7 @@ def _print(found: list[Upcoming], at: datetime) -> None:
         click.echo()
 
 
-def _print_robots_own(own: list[dict[str, str | None]]) -> None:
+def _print_robots_own(own: Sequence[NamedEvent]) -> None:
     if not own:
         return
     count = counted(len(own), "event")

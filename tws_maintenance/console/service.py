@@ -137,7 +137,9 @@ class Backend:
         kept, venues = self._clocks, settings.maintained.venues
         if kept is None or kept[:2] != (minute, venues):
             closures = read_closures(self.home, settings)
-            found = [answers.Venue(**one.to_dict()) for one in clocks(venues, at, closures)]
+            found = [
+                answers.Venue.model_validate(one.to_dict()) for one in clocks(venues, at, closures)
+            ]
             kept = self._clocks = (minute, venues, found)
         return kept[2]
 

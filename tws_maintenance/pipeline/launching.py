@@ -52,7 +52,7 @@ def launch(
         _asking(wanted=MARKET_EVENTS in spec.tasks) as worker,
         _auditing(wanted=bool(indices) and not spec.report_id) as auditor,
     ):
-        from tws_maintenance.runs.event_steps import question_of
+        from tws_maintenance.market_events.embedded_keeper import question_of
         from tws_maintenance.runs.maintenance import head_start
 
         scope = _scope(home, settings, spec)

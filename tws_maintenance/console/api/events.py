@@ -5,21 +5,19 @@ Mounted in TWS Robot they would hide the robot's own addresses.
 
 from flask import Blueprint, Response
 
-from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.console.actor import actor
 from tws_maintenance.console.api import answers, bodies
 from tws_maintenance.console.api.routes import answer_for, body_as, query_as, reply
 from tws_maintenance.console.closures import add_closure, remove_closure
 from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.service import Backend
-from tws_maintenance.core.clock import utc_now, utc_text
+from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.market_events import watchlist
 from tws_maintenance.market_events.agenda import read_agenda, read_calendar
+from tws_maintenance.market_events.keeper import keeper_of
 from tws_maintenance.market_events.model import EventType, StoredEvent
 from tws_maintenance.market_events.providers import closures
-from tws_maintenance.market_events.store.event_store import EventStore
-from tws_maintenance.market_events.store.tables import SyncLog
 
 
 def build_events_blueprint(backend: Backend) -> Blueprint:
@@ -49,20 +47,14 @@ def _add_events(events: Blueprint, backend: Backend) -> None:
             event_type=EventType(query.type) if query.type else None,
             symbol=query.symbol,
         )
-        return reply(answers.Upcoming(**agenda.to_dict()))
+        return reply(answers.Upcoming.model_validate(agenda.to_dict()))
 
     @events.get("/market-events/sync-log")
     def sync_log() -> Response:
         query = query_as(bodies.SyncLogQuery)
-        settings = backend.settings
-        if settings.events_service == EventsService.ROBOT:
-            from tws_maintenance.market_events.robot_agenda import read_log
-
-            found = read_log(settings)[query.offset : query.offset + query.limit]
-            logs = [answers.Sync(**one) for one in found]
-            return reply(answers.SyncLog(logs=logs, count=len(logs)))
-        with EventStore(backend.home, settings) as store:
-            logs = [_sync(one) for one in store.sync_logs(limit=query.limit, offset=query.offset)]
+        keeper = keeper_of(backend.home, backend.settings)
+        found = keeper.logs(limit=query.limit, offset=query.offset)
+        logs = [answers.Sync.model_validate(one.to_dict()) for one in found]
         return reply(answers.SyncLog(logs=logs, count=len(logs)))
 
     @events.get("/market-events/calendar.ics")
@@ -70,24 +62,6 @@ def _add_events(events: Blueprint, backend: Backend) -> None:
         query_as(bodies.NoQuery)
         content, _ = read_calendar(backend.home, backend.settings, utc_now())
         return Response(content, content_type="text/calendar; charset=utf-8")
-
-
-def _sync(log: SyncLog) -> answers.Sync:
-    return answers.Sync(
-        provider=log.provider,
-        event_type=log.event_type,
-        status=log.status,
-        fetched_count=log.fetched_count,
-        upserted_count=log.upserted_count,
-        stale_count=log.stale_count,
-        error_count=log.error_count,
-        error_message=log.error_message,
-        sync_started_at=utc_text(log.sync_started_at),
-        sync_finished_at=utc_text(log.sync_finished_at),
-        window_start_utc=utc_text(log.window_start_utc),
-        window_end_utc=utc_text(log.window_end_utc),
-        detail=log.detail,
-    )
 
 
 def _add_closures(events: Blueprint, backend: Backend) -> None:
@@ -118,7 +92,7 @@ def _closures(backend: Backend) -> answers.Closures:
 
 
 def _closure(stored: StoredEvent) -> answers.Closure:
-    return answers.Closure(**closures.to_dict(stored))
+    return answers.Closure.model_validate(closures.to_dict(stored))
 
 
 def _add_watchlist(events: Blueprint, backend: Backend) -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from tws_maintenance.config.home import Home
@@ -192,7 +191,7 @@ def as_days(stored: Iterable[StoredEvent]) -> Closures:
     return found
 
 
-def to_dict(one: StoredEvent) -> dict[str, Any]:
+def to_dict(one: StoredEvent) -> dict[str, str | None]:
     """Return {venue, type, date, closes, title, reason, actor, added_at} of a stored closure."""
     event, detail = one.event, one.event.detail
     closes = event.event_time
@@ -251,7 +250,7 @@ def _verdict(one: StoredEvent, told: Event | None) -> Iterator[str]:
                 f"exchange's announcement; if it is off: {remove_command(one)}"
             )
         return
-    who = " and ".join(told.detail.get("sources") or [FIRST])
+    who = " and ".join(_sources(told) or [FIRST])
     has = "have" if " and " in who else "has"
     if _says_the_same(event, told):
         yield f"{named}: confirmed, {who} {has} '{told.title}'. It may go: {remove_command(one)}"
@@ -268,7 +267,7 @@ def _says_the_same(event: Event, told: Event) -> bool:
     """Tell whether the packages say it too; a half day without a time of its own is one."""
     if event.event_type is not told.event_type:
         return False
-    has_its_own_time = SECOND in (told.detail.get("sources") or ())
+    has_its_own_time = SECOND in _sources(told)
     return not has_its_own_time or event.event_time == told.event_time
 
 
@@ -297,6 +296,12 @@ def known_now(stored: Iterable[StoredEvent]) -> list[Event]:
         for one in stored
         if one.source == CALENDARS.name and one.status in UPCOMING_STATUSES
     ]
+
+
+def _sources(told: Event) -> list[str]:
+    """Return which packages said it."""
+    found = told.detail.get("sources")
+    return [str(one) for one in found] if isinstance(found, list | tuple) else []
 
 
 def _packages() -> dict[str, str]:

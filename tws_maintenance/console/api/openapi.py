@@ -97,7 +97,7 @@ def _described() -> JsonObject:
 def _schemas() -> JsonObject:
     # As validated, not as serialised: the latter would demand the keys that may be left out.
     models = [(model, "validation") for model in (*_ANSWERS, *_BODIES)]
-    models.append((Report, "serialization"))
+    models.append((Report, "validation"))
     _, found = models_json_schema(models, ref_template=REFERENCE)  # type: ignore[arg-type]
     damaged = _reference(answers.DamagedReport)
     return {

@@ -2,7 +2,7 @@
 
 A dry run does not make a list fresh, so that being old alone would start one for ever: a proposal
 that waits, a run at work and an attempt that is too young are reasons not to. Nothing is started
-here; schedules and sensors, of `tws_maintenance.pipeline.automation`, ask.
+here; `pipeline.schedules` and `pipeline.sensors` ask.
 """
 
 from collections.abc import Iterator, Mapping

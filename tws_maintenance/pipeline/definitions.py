@@ -7,12 +7,12 @@ from tws_maintenance.config.settings import Settings, load_settings
 from tws_maintenance.core.errors import SettingsError
 from tws_maintenance.pipeline.asset_checks import build_checks
 from tws_maintenance.pipeline.assets import build_assets
-from tws_maintenance.pipeline.automation import build_schedules, build_sensors
 from tws_maintenance.pipeline.cleaning import build_cleaning_job, build_cleaning_schedule
 from tws_maintenance.pipeline.event_assets import build_event_assets, build_event_checks
 from tws_maintenance.pipeline.jobs import build_jobs
-from tws_maintenance.pipeline.notifying import build_notice_sensors
 from tws_maintenance.pipeline.resources import Loaded, build_report_resource
+from tws_maintenance.pipeline.schedules import build_schedules
+from tws_maintenance.pipeline.sensors import build_sensors
 from tws_maintenance.runs.maintenance import HeadStart
 
 # For who reaches Dagster through the pipeline alone.
@@ -54,7 +54,7 @@ def definitions_of(loaded: Loaded, begun: HeadStart | None = None) -> dg.Definit
         ],
         jobs=[*jobs, cleaning],
         schedules=[*build_schedules(maintained, jobs), build_cleaning_schedule(cleaning)],
-        sensors=[*build_sensors(maintained, jobs), *build_notice_sensors()],
+        sensors=build_sensors(maintained, jobs),
         resources={"report": build_report_resource(loaded, begun)},
         # The steps take milliseconds: a process each would cost four times the whole run.
         executor=dg.in_process_executor,

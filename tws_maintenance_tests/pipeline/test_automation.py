@@ -15,9 +15,10 @@ from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import SettingsError
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.pipeline.automation import offpeak_tick, scheduled_tick
 from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.instance import open_instance
+from tws_maintenance.pipeline.schedules import scheduled_tick
+from tws_maintenance.pipeline.sensors import offpeak_tick
 from tws_maintenance.pipeline.tick_context import busy_tasks
 from tws_maintenance_tests.constituents.bench import configure
 from tws_maintenance_tests.defaults import MAINTAINED, VENUES

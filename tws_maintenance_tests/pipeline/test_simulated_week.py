@@ -15,7 +15,7 @@ import pytest
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES, MARKET_EVENTS
 from tws_maintenance.demo.pages import Company, companies
-from tws_maintenance.pipeline.automation import offpeak_tick
+from tws_maintenance.pipeline.sensors import offpeak_tick
 from tws_maintenance_tests.constituents.bench import configure, with_one
 from tws_maintenance_tests.defaults import MAINTAINED
 from tws_maintenance_tests.unattended import KEYS, applied, dry_run, ended, refreshed, synced

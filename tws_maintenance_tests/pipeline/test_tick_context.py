@@ -10,10 +10,11 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES, MARKET_EVENTS
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.pipeline.asset_keys import EVENTS, live_key
-from tws_maintenance.pipeline.automation import offpeak_tick, scheduled_tick
 from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.execution import create_run
 from tws_maintenance.pipeline.instance import open_instance
+from tws_maintenance.pipeline.schedules import scheduled_tick
+from tws_maintenance.pipeline.sensors import offpeak_tick
 from tws_maintenance.pipeline.tick_context import busy_tasks
 from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.constituents.bench import configure

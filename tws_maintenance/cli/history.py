@@ -81,7 +81,9 @@ def _print_members(
         print_json({"task": task, "on": day.isoformat(), "members": members})
         return
     if members is None:
-        click.echo(f"Who was a member on {day} is not known: no promotion of before is on record.")
+        click.echo(
+            f"Who was a member on {day} is not known: recording started with the first promotion."
+        )
         return
     columns = [("symbol", False), ("company", False), ("since", False)]
     rows = [[m["symbol"], m["security"], m["from_date"] or "before the history"] for m in members]

@@ -243,7 +243,7 @@ def _fallen_back(index: Index, attempt: Attempt, limits: IndexSettings, fault: s
     lost = ""
     if attempt.spec.name != limits.membership[0]:
         first = index.addresses(limits.membership[0])[0].title
-        lost = f" {first} did not decide: who is a member is {attempt.spec.title}'s word."
+        lost = f" {first} was not used; membership comes from {attempt.spec.title}."
     return f"{fault.rstrip('.')}. The list was read from {attempt.url}.{lost}"
 
 

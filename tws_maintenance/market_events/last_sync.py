@@ -133,7 +133,7 @@ def doubts(
     # A sync as old as allowed looks that much less far ahead: no reason to warn.
     if ends and at + timedelta(days=days) > min(ends) + max_age:
         found.append(
-            f"The last sync looked as far as {min(ends).date()}: of later days not all is known. "
+            f"The last sync covered events up to {min(ends).date()}; later events may be missing. "
             f"Look further with --days {days} at the next sync."
         )
     return found

@@ -98,7 +98,7 @@ def opened(venue: Venue, at: datetime, closures: Closures = NO_CLOSURES) -> str:
     if found.state == VenueState.CLOSED:
         return ""
     if found.state == VenueState.UNKNOWN:
-        return f"it is not known whether {venue.name} is open, which counts as open"
+        return f"could not tell whether {venue.name} is open; treated as open"
     until = f" until {found.until:%H:%M} UTC" if found.until else ""
     state = "at lunch" if found.state == VenueState.LUNCH else "open"
     return f"{venue.name} is {state}{until}"
@@ -246,7 +246,7 @@ def _of_promotion(
 def _doubts(
     now: Situation, index: Index, entry: ReportSummary, ready: ListReadiness
 ) -> Iterator[str]:
-    """Yield why a reader is wanted, or another moment."""
+    """Yield why a manual review is needed, or another moment."""
     proposal, receipt = ready.found.proposal, ready.found.receipt
     assert proposal is not None, "what may be applied has a record"
     assert receipt is not None, "what may be applied has a receipt"
@@ -267,7 +267,7 @@ def _doubts(
     published = read_generation(now.home, index)
     if published is not None and published.source.startswith(BACKUP_SOURCE):
         # Whoever went back would find undone what they did.
-        yield f"{published.report_id} restored a backup, so the next change wants a reader"
+        yield f"{published.report_id} restored a backup, so the next change needs a manual review"
     instants = (now.at, now.at + BEFORE_OPENING)
     found = (opened(index.venue, at, now.closures) for at in instants)
     closing = next(filter(None, found), "")

@@ -70,7 +70,7 @@ def describe_impact(result: ListResult, changes: Changes, scope: Scope) -> None:
     unread = [*scope.ignored, *scope.problems]
     if concerned and unread:
         result.warnings.append(
-            f"Whom these changes concern is not known in full. {' '.join(unread)}"
+            f"Could not determine everyone affected by these changes. {' '.join(unread)}"
         )
     elif not scope.is_portfolio_known:
         result.warnings += scope.problems

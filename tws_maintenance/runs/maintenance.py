@@ -159,8 +159,8 @@ class MaintenanceRun(EventSteps):
             proposal = self._staged.get(index.key) or self._inherited(index)
             if proposal is None:
                 raise ProposalMissing(
-                    f"This run staged nothing of {index.name}, and its checks judge what their own "
-                    f"run stages. Materialize staged/{index.task}; its checks come along."
+                    f"This run staged no {index.name} list to check. Materialize "
+                    f"staged/{index.task}; its checks run with it."
                 )
             receipt = self._audited(index, proposal)
             describe_audit(result, receipt)

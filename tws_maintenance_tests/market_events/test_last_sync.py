@@ -172,7 +172,7 @@ def test_a_list_that_looks_further_than_the_sync_says_so() -> None:
     assert told(fetched, days=28) == []
     assert told(fetched, days=30) == [
         (
-            "The last sync looked as far as 2026-12-18: of later days not all is known. Look "
+            "The last sync covered events up to 2026-12-18; later events may be missing. Look "
             "further with --days 30 at the next sync."
         )
     ]

@@ -71,7 +71,7 @@ def test_a_fresh_list_is_left_alone_and_an_old_one_is_not(home: Home) -> None:
         (
             datetime(2060, 6, 16, 2, tzinfo=UTC),
             STI.task,
-            "it is not known whether Singapore is open, which counts as open",
+            "could not tell whether Singapore is open; treated as open",
         ),
     ],
 )

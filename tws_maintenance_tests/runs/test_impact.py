@@ -32,7 +32,7 @@ PORTFOLIO = """
     momentum = ["Z3Z.SI", "AAPL"]
     "mean reversion" = ["B01.SI"]
 """
-UNKNOWN = "Whom these changes concern is not known in full. "
+UNKNOWN = "Could not determine everyone affected by these changes. "
 
 
 def changing_list(home: Home) -> None:

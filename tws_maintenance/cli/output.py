@@ -11,7 +11,6 @@ import click
 from tws_maintenance.config.home import Home, find_home
 from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.market_events.model import provider_title
-from tws_maintenance.reports.corroboration import source_lines
 from tws_maintenance.reports.event_words import (
     apply_events_command,
     changes_of,
@@ -39,6 +38,7 @@ from tws_maintenance.reports.schema import (
     ValidationResult,
 )
 from tws_maintenance.reports.store import BACKUP_SOURCE
+from tws_maintenance.reports.votes import source_lines
 
 NAMES_SHOWN = 12
 EVENTS_SHOWN = 40

@@ -17,12 +17,12 @@ import click
 from tws_maintenance.config.home import HOME_VARIABLE, Home
 from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, Index
 from tws_maintenance.constituents.csv_file import to_csv
-from tws_maintenance.constituents.normalise import normalise
+from tws_maintenance.constituents.normalise import listings, normalise
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.events import as_json, calendar_events
-from tws_maintenance.demo.official import es3, hang_seng, spy
+from tws_maintenance.demo.official import es3, hang_seng, ishares, spy, tracker
 from tws_maintenance.demo.pages import Company, companies, page
-from tws_maintenance.demo.server import PageServer
+from tws_maintenance.demo.server import SOURCE_URLS, PageServer
 from tws_maintenance.reports.store import report_ids
 from tws_maintenance.sources.model import SourceRow, SourceTable
 
@@ -92,9 +92,12 @@ def _official() -> dict[str, bytes]:
     """Return the lists of yesterday as their makers publish them."""
     day = utc_now().date() - timedelta(days=1)
     return {
-        "sp500_official": spy(companies("sp500"), day),
-        "sti_official": es3(companies("sti"), day),
-        "hsi_official": hang_seng(companies("hsi"), day),
+        "sp500_spy": spy(companies("sp500"), day),
+        "sp500_ivv": ishares(companies("sp500"), day),
+        "sti_es3": es3(companies("sti"), day),
+        "hsi_hang_seng": hang_seng(companies("hsi"), day),
+        "hsi_tracker2800": tracker(companies("hsi"), day),
+        "hsi_ishares3115": ishares(companies("hsi"), day),
     }
 
 
@@ -113,7 +116,7 @@ def _write_older_list(home: Home, index: Index) -> None:
         dropped=(),
         rows_read=len(older),
     )
-    rows = normalise(table, index, None)
+    rows = normalise(listings(table, index), index, None)
     home.data.mkdir(parents=True, exist_ok=True)
     home.live_file(index.key).write_bytes(to_csv(rows.columns, list(rows.rows)))
 
@@ -124,11 +127,7 @@ def _run(home: Home, server: PageServer, *arguments: str) -> int:
     environment = {
         **os.environ,
         HOME_VARIABLE: str(home.root),
-        "TWS_MAINTENANCE_HTTP__WIKIPEDIA_URL": server.origin,
-        "TWS_MAINTENANCE_HTTP__HANG_SENG_URL": server.origin,
-        "TWS_MAINTENANCE_HTTP__SSGA_URL": server.origin,
-        "TWS_MAINTENANCE_HTTP__FEDERAL_RESERVE_URL": server.origin,
-        "TWS_MAINTENANCE_HTTP__YAHOO_URL": server.origin,
+        **{f"TWS_MAINTENANCE_HTTP__{name}": server.origin for name in SOURCE_URLS},
     }
     environment.pop("DAGSTER_HOME", None)
     sys.stdout.flush()

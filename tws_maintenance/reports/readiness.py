@@ -15,6 +15,7 @@ from tws_maintenance.config.settings import Settings
 from tws_maintenance.constituents.proposal import Proposal, is_staged, newest_first
 from tws_maintenance.constituents.proposal_state import ProposalState, State, state_of
 from tws_maintenance.constituents.rules import RULES
+from tws_maintenance.constituents.votes_told import UNCONFIRMED
 from tws_maintenance.core.clock import parse_utc, utc_text
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import ProposalUnaudited
@@ -121,18 +122,27 @@ def _list_readiness(
     why = _why(found, expires_at, at, is_live=is_live)
     if failed:
         why = f"Its audit failed: {found.why}"
+    kept_for = _kept_for(proposal) if found.state is State.WAITING else ""
     return ListReadiness(
         task=index.task,
         proposal_id=proposal_id,
         state=found.state,
-        why=NOT_REPORTED if found.state is State.WAITING and not is_reported else why,
-        can_apply=found.state is State.WAITING and is_reported,
+        why=NOT_REPORTED if found.state is State.WAITING and not is_reported else kept_for or why,
+        can_apply=found.state is State.WAITING and is_reported and not kept_for,
         is_live=is_live,
         is_restore=proposal.from_backup is not None,
         yields_to_override=bool(failed) and YIELDING.issuperset(failed),
         failed_rules=failed,
         expires_at=expires_at,
     )
+
+
+def _kept_for(proposal: Proposal) -> str:
+    """Return why the list stays as it is, "" where its members were decided."""
+    vote = proposal.membership
+    if vote.get("rule") != UNCONFIRMED or proposal.before_count is None:
+        return ""
+    return f"Not confirmed, so there is nothing to apply: {vote['reason']}"
 
 
 def _state_of(

@@ -31,7 +31,7 @@ class Told:
     def publish(self, members: list[Company], *options: str) -> str:
         """Apply a list that both sources have and return the report's id."""
         self.server.pages["hsi"] = page("hsi", members)
-        self.server.pages["hsi_official"] = hang_seng(members, utc_now().date())
+        self.server.pages["hsi_hang_seng"] = hang_seng(members, utc_now().date())
         done = self.command("run", "--task", TASK, "--apply", *options)
         assert done.exit_code == 0, done.output
         return str(reports_of(self.home)[-1]["report_id"])
@@ -96,7 +96,7 @@ def test_who_was_there_before_is_said_to_have_been(told: Told) -> None:
 
 def test_a_promotion_names_the_dry_run_that_staged(told: Told) -> None:
     told.server.pages["hsi"] = page("hsi", [*MEMBERS, NEW])
-    told.server.pages["hsi_official"] = hang_seng([*MEMBERS, NEW], utc_now().date())
+    told.server.pages["hsi_hang_seng"] = hang_seng([*MEMBERS, NEW], utc_now().date())
     assert told.command("run", "--task", TASK).exit_code == 0
     dry = reports_of(told.home)[-1]["report_id"]
     assert told.command("promote", dry).exit_code == 0

@@ -11,7 +11,7 @@ import pytest
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.constituents.csv_file import to_csv
-from tws_maintenance.constituents.normalise import normalise
+from tws_maintenance.constituents.normalise import listings, normalise
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.sources import wikipedia
@@ -54,7 +54,7 @@ def write_older_list(home: Home, key: str) -> None:
     rows = wikipedia.parse(raw, index).rows[3:]
     left = SourceRow(999, GONE[key], "Yesterday Mill plc", rows[0].sector, rows[0].sub_industry)
     table = SourceTable(rows=(*rows, left), dropped=(), rows_read=len(rows) + 1)
-    older = normalise(table, index, None)
+    older = normalise(listings(table, index), index, None)
     home.data.mkdir(exist_ok=True)
     home.live_file(key).write_bytes(to_csv(older.columns, list(older.rows)))
 

@@ -117,7 +117,7 @@ def test_a_refusal_is_replayed_by_the_limits_of_the_home(
     home.settings_file.write_text("[indices.hsi]\nmax_source_age_days = 3\n")
     del server.pages["hsi"]
     day = utc_now().date() - timedelta(days=5)
-    server.pages["hsi_official"] = hang_seng(companies("hsi"), day)
+    server.pages["hsi_hang_seng"] = hang_seng(companies("hsi"), day)
     assert command("run", "--task", "hsi_constituents").exit_code != 0
     code, (one,) = replayed(command, str(reports_of(home)[-1]["report_id"]))
     assert (code, one["then"], one["now"], one["same"]) == (0, "refused", "refused", True)
@@ -152,7 +152,7 @@ def test_with_an_official_list_both_are_read_again(
         monkeypatch.delenv(f"TWS_MAINTENANCE_INDICES__HSI__{name}")
     members = companies("hsi")
     write_live(home, INDICES["hsi"], members)
-    server.pages["hsi_official"] = hang_seng(members[1:], utc_now().date())
+    server.pages["hsi_hang_seng"] = hang_seng(members[1:], utc_now().date())
     command("run", "--task", "hsi_constituents")
     (report,) = reports_of(home)
     code, (one,) = replayed(command, report["report_id"])

@@ -88,6 +88,7 @@ CONSTITUENTS = _object(
     source=_maybe(TEXT),
     validation=VALIDATION,
     stale=TRUTH,
+    unconfirmed=_maybe(TEXT),
     restored_at=_maybe(INSTANT),
     drift=_maybe(TEXT),
     file_problem=_maybe(TEXT),

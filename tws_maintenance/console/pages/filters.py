@@ -20,7 +20,6 @@ from tws_maintenance.console.pages.wording import kind_of, proposal_words
 from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.core.clock import parse_utc, utc_now
 from tws_maintenance.market_events.watchlist import why_unreadable
-from tws_maintenance.reports.corroboration import source_lines
 from tws_maintenance.reports.event_words import robots_own_of, type_words
 from tws_maintenance.reports.markdown import (
     counted,
@@ -31,6 +30,7 @@ from tws_maintenance.reports.markdown import (
     verdict,
 )
 from tws_maintenance.reports.schema import Report
+from tws_maintenance.reports.votes import source_lines
 
 CURVE_WIDTH = 160
 CURVE_HEIGHT = 36

@@ -170,7 +170,7 @@ def _fork(job: Job) -> int:
 
 
 def _serve(jobs: list[Job]) -> None:
-    importlib.import_module("tws_maintenance.constituents.audit_proposal")
+    importlib.import_module("tws_maintenance.constituents.audit")
     if any(job.dagster for job in jobs):
         importlib.import_module("tws_maintenance.pipeline.execution")
     codes = [_fork(job) for job in jobs]

@@ -13,7 +13,7 @@ from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, index_of_task
 from tws_maintenance.config.settings import load_settings
-from tws_maintenance.constituents.audit_proposal import audit
+from tws_maintenance.constituents.audit import audit
 from tws_maintenance.constituents.promotion import promote
 from tws_maintenance.constituents.proposal import read_proposal
 from tws_maintenance.constituents.stage import stage

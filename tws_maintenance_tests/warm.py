@@ -51,7 +51,7 @@ FOLLOWED = frozenset(
 )
 MODULES = (
     "tws_maintenance.cli.main",
-    "tws_maintenance.constituents.audit_proposal",
+    "tws_maintenance.constituents.audit",
     "tws_maintenance.constituents.audit_worker",
     "tws_maintenance.console.app",
     "tws_maintenance.console.serve",

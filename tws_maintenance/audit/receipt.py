@@ -4,9 +4,11 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tws_maintenance.audit.results import Outcome, RuleResult, ValidationStatus, told
+from tws_maintenance.audit.results import Outcome, RuleResult, ValidationStatus, status_of, told
+from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.core.atomic import write_json
+from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.errors import ProposalUnaudited
 
 RECORD = "receipt.json"
@@ -47,6 +49,28 @@ class Receipt:
         return told(self.checks, outcome)
 
 
+def receipt_of(
+    proposal_id: str,
+    digest: str,
+    checks: tuple[RuleResult, ...],
+    override: Override,
+    limits: dict[str, Any],
+    mark: RunContext,
+) -> Receipt:
+    """Return the receipt for the bytes with the sha256 `digest`, as the run `mark` judged them."""
+    return Receipt(
+        proposal_id=proposal_id,
+        report_id=mark.report_id,
+        sha256=digest,
+        status=status_of(checks),
+        audited_at=utc_text(mark.at),
+        allow_large_change=override.allow_large_change,
+        reason=override.reason,
+        limits=limits,
+        checks=checks,
+    )
+
+
 def write_receipt(home: Home, receipt: Receipt) -> None:
     """Write the receipt into the folder of its proposal, whole."""
     write_json(
@@ -69,7 +93,7 @@ def read_receipt(home: Home, proposal_id: str) -> Receipt:
             for c in value["checks"]
         )
         return Receipt(**value | {"checks": checks})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ProposalUnaudited(
             f"Proposal {proposal_id} has no readable receipt, so no audit has passed it "
             f"({type(error).__name__}). Run a dry run again and promote that one."

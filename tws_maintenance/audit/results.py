@@ -28,12 +28,13 @@ class ValidationStatus(StrEnum):
 class Rule:
     """One rule: `says` is what it demands, in words that end a message.
 
-    `warns_only` never stops what it judges.
+    `warns_only` never stops what it judges; `yields` gives way to an operator's explicit override.
     """
 
     name: str
     says: str
     warns_only: bool = False
+    yields: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,12 @@ class RuleResult:
     def to_dict(self) -> dict[str, Any]:
         """Return it as it stands in a receipt."""
         return asdict(self) | {"cells": list(self.cells)}
+
+
+def status_of(checks: Iterable[RuleResult]) -> ValidationStatus:
+    """Return the verdict over all rules: passed unless one failed."""
+    failed = any(check.outcome is Outcome.FAILED for check in checks)
+    return ValidationStatus.FAILED if failed else ValidationStatus.PASSED
 
 
 def told(checks: Iterable[RuleResult], outcome: Outcome, but: Container[str] = ()) -> list[str]:

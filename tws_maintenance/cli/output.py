@@ -10,6 +10,7 @@ import click
 
 from tws_maintenance.config.home import Home, find_home
 from tws_maintenance.constituents.diff import Changes
+from tws_maintenance.core.text import some_of
 from tws_maintenance.market_events.model import provider_title
 from tws_maintenance.reports.event_words import (
     apply_events_command,
@@ -249,9 +250,8 @@ def change_lines(changes: Changes, *, every: bool = False) -> Iterator[tuple[str
 
 
 def _some(texts: list[str], limit: int) -> str:
-    more = len(texts) - limit
-    shown = ", ".join(texts[:limit])
-    return f"{shown} and {more} more, all in the report" if more > 0 else shown
+    shown = some_of(texts, limit)
+    return f"{shown}, all in the report" if len(texts) > limit else shown
 
 
 def _colour(word: str) -> str | None:

@@ -26,12 +26,12 @@ def proposals() -> None:
 def list_proposals(home: Home, limit: int, waiting: bool, as_json: bool) -> None:
     """List the newest proposals with their state."""
     from tws_maintenance.config.settings import load_settings
-    from tws_maintenance.constituents.proposal_state import State, newest_states
+    from tws_maintenance.constituents.proposal_state import newest_states
     from tws_maintenance.core.clock import utc_now
 
     found = newest_states(home, load_settings(home), utc_now())
     if waiting:
-        found = [one for one in found if one.state == State.WAITING]
+        found = [one for one in found if one.found.may_be_applied]
     if as_json:
         print_json({"proposals": [one.to_dict() for one in found[:limit]], "total": len(found)})
         return
@@ -56,7 +56,7 @@ def _row(one: "ProposalState") -> list[str]:
             str(len(changes.removed)),
         ]
     name = next((i.name for i in INDICES.values() if one.proposal_id.endswith(i.key)), "?")
-    return [one.proposal_id, name, one.state.value.replace("_", " "), *counts, one.why[:70]]
+    return [one.proposal_id, name, one.state.word, *counts, one.why[:70]]
 
 
 @proposals.command("show")
@@ -73,7 +73,7 @@ def show_proposal(home: Home, proposal_id: str, as_json: bool) -> None:
     if as_json:
         print_json(found.to_dict())
         return
-    click.secho(f"{proposal_id}: {found.state.value.replace('_', ' ')}", bold=True)
+    click.secho(f"{proposal_id}: {found.state.word}", bold=True)
     click.echo(f"  {found.why}")
     if found.proposal is None:
         return

@@ -74,15 +74,16 @@ def show_report(home: Home, ctx: click.Context, report_id: str, as_json: bool) -
         report_id = found[0]
     try:
         report = read_report(home, report_id)
-        text = render(report)
-    except (ValueError, KeyError, TypeError) as error:
-        click.echo(f"The report {report_id} is damaged ({error}). Its bytes:", err=True)
+    except ValueError as error:
+        is_ours = report_path(home, report_id).stem[:1].isdigit()
+        what = "is damaged" if is_ours else "is of an older form"
+        click.echo(f"The report {report_id} {what} ({error}). Its bytes:", err=True)
         click.echo(report_path(home, report_id).read_bytes())
         ctx.exit(1)
     if as_json:
-        print_json(report)
+        print_json(report.to_dict())
     else:
-        click.echo(text, nl=False)
+        click.echo(render(report), nl=False)
 
 
 @reports.command("verify")

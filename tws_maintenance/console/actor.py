@@ -1,6 +1,6 @@
-"""Who is at the console: the name of the login, else the user of the operating system.
+"""The operator's name: that of the login, else the user of the operating system.
 
-A host application that the blueprint is mounted in says who its user is.
+A host application that mounts the blueprint names its own user.
 """
 
 from collections.abc import Callable
@@ -16,13 +16,13 @@ LOGIN = "tws_maintenance.login"
 
 
 def actor() -> str:
-    """Return the name that reports give to whoever made this request."""
+    """Return the name of the operator of this request, as reports show it."""
     named: Callable[[], str] | None = current_app.extensions.get(EXTENSION)
     return named() if named is not None else operator_name() or _user_of_host()
 
 
 def operator_name() -> str | None:
-    """Return who is logged in by our own login, None where there is no such login."""
+    """Return the name given at the console's own login, None without such a login."""
     if LOGIN not in current_app.extensions:
         return None
     user: Any = current_user
@@ -30,7 +30,7 @@ def operator_name() -> str | None:
 
 
 def _user_of_host() -> str:
-    """Return who is logged in by the host's Flask-Login, else the user of the system."""
+    """Return the user of the host's Flask-Login, else the user of the operating system."""
     if getattr(current_app, "login_manager", None) is None or LOGIN in current_app.extensions:
         return operating_system_user()
     user: Any = current_user

@@ -23,7 +23,7 @@ def create_app(home: Home, settings: ConsoleSettings | None = None) -> Flask:
     """Return the console of `home`.
 
     Raises:
-        SettingsError: it would be reachable from elsewhere without a password.
+        SettingsError: other machines could reach it without a password.
         HomeError: Dagster's storage in the home cannot be opened.
     """
     settings = settings or load_settings(home).console
@@ -57,17 +57,17 @@ def create_app(home: Home, settings: ConsoleSettings | None = None) -> Flask:
     return app
 
 
-def _config(settings: ConsoleSettings) -> dict[str, Any]:
+def _config(settings: ConsoleSettings) -> dict[str, object]:
     return {
-        # New at every start: nothing secret is written down. Open pages are told to reload.
+        # New at every start: nothing secret is written down. Open pages ask for a reload.
         "SECRET_KEY": secrets.token_bytes(32),
-        # Cookies know no ports: two consoles of one machine would log each other out.
+        # Cookies ignore ports: two consoles on one machine would log each other out.
         "SESSION_COOKIE_NAME": f"tws_maintenance_{settings.port}",
-        # We set none; Flask-Login would remove another application's at the end of a login.
+        # Without a name of its own, Flask-Login would remove another application's at a logout.
         "REMEMBER_COOKIE_NAME": f"tws_maintenance_{settings.port}_remember",
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Strict",
-        # A proxy is there for its https.
+        # A proxy is there for https.
         "SESSION_COOKIE_SECURE": settings.trusted_proxy is not None,
         "MAX_CONTENT_LENGTH": security.MAX_REQUEST_BYTES,
         "MAX_FORM_MEMORY_SIZE": security.MAX_REQUEST_BYTES,

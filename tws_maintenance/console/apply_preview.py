@@ -1,7 +1,7 @@
-"""What the operator is shown before an apply: of one dry run, list by list, with every warning.
+"""The preview of an apply: one dry run, list by list, with every warning.
 
-What is shown is what is promoted: the report's own proposals, named by their report. Nothing is
-fetched in between.
+The preview shows exactly what is promoted: the proposals of the report. Nothing is fetched in
+between.
 """
 
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ from tws_maintenance.config.indices import (
     index_of_task,
 )
 from tws_maintenance.console.service import Backend
+from tws_maintenance.constituents.eligibility import Verdict
 from tws_maintenance.constituents.generation import read_generation
-from tws_maintenance.constituents.proposal import read_proposal
-from tws_maintenance.constituents.proposal_state import ProposalState, State
+from tws_maintenance.constituents.proposal_state import ProposalState
 from tws_maintenance.market_events.providers.calendars import NO_CLOSURES, may_be_open
 from tws_maintenance.market_events.providers.closures import read_closures
 from tws_maintenance.reports.event_words import failed_providers
 from tws_maintenance.reports.markdown import task_name
-from tws_maintenance.reports.readiness import ListReadiness, Readiness
+from tws_maintenance.reports.readiness import ListReadiness, Readiness, is_refreshed_since
 from tws_maintenance.reports.schema import ListResult, Report
 from tws_maintenance.reports.store import BACKUP_SOURCE
 from tws_maintenance.reports.summary import ReportSummary
@@ -33,7 +33,7 @@ from tws_maintenance.reports.summary import ReportSummary
 class Outcome(StrEnum):
     """What applying does to a list.
 
-    A list that the live file equals already is confirmed: its date of refresh is what changes.
+    Where the live file equals the list already, only its date of refresh changes: CONFIRM.
     """
 
     REPLACE = "replace"
@@ -47,7 +47,7 @@ class ListToApply:
     """One list of a dry run with its result, and what applying would do to it.
 
     `ready` is None where nothing was staged: its source failed, or it was never tried.
-    `superseded_by` is a newer dry run that says otherwise.
+    `superseded_by` is a newer dry run with another result.
     """
 
     result: ListResult
@@ -57,7 +57,7 @@ class ListToApply:
 
     @property
     def name(self) -> str:
-        """What people call the list."""
+        """The name of the list for people."""
         return task_name(self.result.task)
 
     @property
@@ -71,13 +71,13 @@ class ListToApply:
         if self.outcome != Outcome.REFUSE:
             return []
         if self.superseded_by:
-            return [f"A newer dry run says otherwise: {self.superseded_by}. Look at that one."]
-        told = self.result.every_error
-        return told or [self.ready.why if self.ready else "Nothing was staged."]
+            return [f"A newer dry run has another result: {self.superseded_by}. Look at that one."]
+        errors = self.result.every_error
+        return errors or [self.ready.why if self.ready else "Nothing was staged."]
 
     @property
     def warnings(self) -> list[str]:
-        """What to read before."""
+        """The warnings to read before applying."""
         return self.result.every_warning
 
 
@@ -116,7 +116,7 @@ class ToApply:
         return all(one.outcome == Outcome.DONE for one in self.lists)
 
     def named(self, outcome: str) -> str:
-        """Return the lists of one outcome by name, "" where there are none."""
+        """Return the names of the lists with that outcome, "" where there is no such list."""
         return ", ".join(one.name for one in self.lists if one.outcome == outcome)
 
     @property
@@ -126,8 +126,8 @@ class ToApply:
             return ""
         if self.is_done:
             return "This dry run was applied."
-        told = (f"{one.name}: {one.problems[0]}" for one in self.lists if one.problems)
-        return " ".join(told)
+        reasons = (f"{one.name}: {one.problems[0]}" for one in self.lists if one.problems)
+        return " ".join(reasons)
 
     @property
     def expires_at(self) -> str | None:
@@ -138,19 +138,19 @@ class ToApply:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A list that waits in another dry run than the one that is shown."""
+    """A list that waits in another dry run than the shown one."""
 
     name: str
     report_id: str
 
 
 def waiting_elsewhere(backend: Backend, shown: ToApply | None, at: datetime) -> list[Elsewhere]:
-    """Return the lists whose newest proposal could be applied, and is not in what is shown."""
+    """Return the lists whose newest proposal could be applied and is in another dry run."""
     shown_id = shown.report.report_id if shown else None
     found = []
     for index in INDICES.values():
         state = _newest_waiting(backend, index, at)
-        if state is None or state.is_live or state.proposal is None:
+        if state is None or state.found.is_live or state.proposal is None:
             continue
         report_id, changes = state.proposal.report_id, state.proposal.changes
         if report_id != shown_id and (changes.added or changes.removed or changes.updated):
@@ -159,27 +159,30 @@ def waiting_elsewhere(backend: Backend, shown: ToApply | None, at: datetime) -> 
 
 
 def newest_dry_run(backend: Backend, at: datetime) -> ToApply | None:
-    """Return the newest dry run that worked on lists, None where there is none."""
+    """Return the newest dry run that worked on lists, None before the first."""
     entry = backend.shelf.newest(_stages_lists)
     return to_apply(backend, entry.report_id, at) if entry else None
 
 
 def to_apply(backend: Backend, report_id: str, at: datetime) -> ToApply | None:
-    """Return what applying the dry run `report_id` would do, None where it is no readable one."""
+    """Return what applying the dry run `report_id` would do, None unless it is readable."""
     report = backend.report(report_id)
     if report is None or not report.dry_run:
         return None
     ready = backend.readiness(report, at)
     by_task = {one.task: one for one in ready.lists}
-    refreshed = backend.shelf.last_refreshed(tuple(by_task))
     lists = []
     for result in report.lists:
         if result.task not in CONSTITUENT_TASKS:
             continue
-        one, last = by_task.get(result.task), refreshed.get(result.task)
-        is_newer = last is not None and last.finished_at > str(result.finished_at)
+        task, staged_at = result.task, result.finished_at
+        one = by_task.get(task)
         newer = _newer_dry_run(backend, one, at)
-        outcome = _outcome(one, is_refreshed_since=is_newer, is_superseded=bool(newer))
+        outcome = _outcome(
+            one,
+            is_done=is_refreshed_since(backend.shelf, task, staged_at, at),
+            is_superseded=bool(newer),
+        )
         lists.append(ListToApply(result, one, outcome, newer))
     if not lists:
         return None
@@ -189,43 +192,43 @@ def to_apply(backend: Backend, report_id: str, at: datetime) -> ToApply | None:
 def _newer_dry_run(backend: Backend, one: ListReadiness | None, at: datetime) -> str:
     """Return the report of a newer dry run of the same list that passed, with other bytes.
 
-    A source that erred and was put right would otherwise still be published, from an old page.
+    Otherwise an old page could publish a list whose source was corrected since.
     """
     if one is None or not one.can_apply:
         return ""
     newest = _newest_waiting(backend, index_of_task(one.task), at)
     if newest is None or newest.proposal is None or newest.proposal_id == one.proposal_id:
         return ""
-    own = read_proposal(backend.home, one.proposal_id)
-    is_newer = newest.proposal.created_at > own.created_at
-    return newest.proposal.report_id if is_newer and newest.proposal.sha256 != own.sha256 else ""
+    own = one.found.proposal
+    if own is None or newest.proposal.sha256 == own.sha256:
+        return ""
+    return newest.proposal.report_id if newest.proposal.created_at > own.created_at else ""
 
 
 def _newest_waiting(backend: Backend, index: Index, at: datetime) -> ProposalState | None:
-    """Return the newest proposal of `index` where it waits and is no look at a backup."""
+    """Return the newest proposal of `index` if it waits and does not preview a backup."""
     state = backend.proposals.newest_state(index, backend.settings, at)
-    if state is None or state.state is not State.WAITING or state.proposal is None:
+    if state is None or not state.found.may_be_applied or state.proposal is None:
         return None
     return state if state.proposal.from_backup is None else None
 
 
-def _outcome(
-    one: ListReadiness | None, *, is_refreshed_since: bool, is_superseded: bool
-) -> Outcome:
+def _outcome(one: ListReadiness | None, *, is_done: bool, is_superseded: bool) -> Outcome:
     if one is None or is_superseded:
         return Outcome.REFUSE
-    if one.state is State.PROMOTED and one.is_live:
-        return Outcome.DONE
-    if not one.can_apply:
-        return Outcome.REFUSE
-    if not one.is_live:
-        return Outcome.REPLACE
-    # Confirming a restore would make an older list look fresh.
-    return Outcome.DONE if is_refreshed_since or one.is_restore else Outcome.CONFIRM
+    match one.found.verdict:
+        case Verdict.ELIGIBLE:
+            return Outcome.REPLACE
+        case Verdict.UNCHANGED:
+            # Confirming a restore would make an older list look fresh.
+            return Outcome.DONE if is_done or one.is_restore else Outcome.CONFIRM
+        case Verdict.PROMOTED if one.is_live:
+            return Outcome.DONE
+    return Outcome.REFUSE
 
 
 def _stages_lists(entry: ReportSummary) -> bool:
-    """Tell a dry run of lists; a look at a backup is none, and has a page of its own."""
+    """Return whether a report is a dry run of lists; the preview of a backup has its own page."""
     return entry.dry_run is True and any(
         line.task in CONSTITUENT_TASKS
         and line.was_tried
@@ -241,20 +244,20 @@ def _cautions(backend: Backend, report: Report, ready: Readiness, at: datetime) 
     for venue in sorted(venues, key=lambda one: one.code):
         if may_be_open(venue, at, closures):
             yield (
-                f"{venue.name} ({venue.code}) may be open now: a robot that is trading sees the "
-                "list change under it. Off-peak is better."
+                f"{venue.name} ({venue.code}) may be open now: a trading robot would see its list "
+                "change. Off-peak is better."
             )
     for one in ready.lists:
         index = index_of_task(one.task)
         published = read_generation(backend.home, index)
         if published and not backend.home.live_file(index.key).exists():
             yield (
-                f"The file of {index.name} that {published.report_id} promoted is gone, so that "
-                "nothing is compared with it, and no limit on changes applies."
+                f"The file of {index.name} that {published.report_id} promoted is missing, so the "
+                "list is compared with nothing, and no limit on changes applies."
             )
     if report.overrides.get("allow_large_change"):
         reason = report.reason or "no reason was given"
-        yield f"A change of more than the failure limit was allowed for this dry run: {reason}"
+        yield f"This dry run was allowed a change above the failure limit: {reason}"
     last = backend.last_result(MARKET_EVENTS)
     if last is not None and last.status in {"failed", "partial_failure"}:
         named = ", ".join(failed_providers(last)) or "all providers"

@@ -1,8 +1,8 @@
 """The blueprint of the console: `/maintenance` and `/api/maintenance`, and nothing else.
 
-It can be mounted in another Flask application, which then brings its own login and its own
-CSRF protection; without the latter it refuses to be mounted, and whatever the host leaves
-unchecked is checked here.
+It can be mounted in another Flask application, which then brings its own login and its own CSRF
+protection. It refuses to be mounted without the latter, and checks every change that the host
+leaves unchecked.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def build_blueprint(backend: Backend) -> Blueprint:
-    """Return the blueprint that shows and maintains the home of `backend`."""
+    """Return the blueprint with the pages and the API of `backend`'s home."""
     blueprint = Blueprint(
         "maintenance",
         __name__,
@@ -53,9 +53,9 @@ def _add_other_spelling(blueprint: Blueprint) -> None:
 
 
 def _demand_login() -> Any:
-    """Let in whom the host lets in: its login is asked for, wherever it has one.
+    """Demand the host's login, where it has one.
 
-    A host marks its own pages one by one; ours must not be the ones that it forgot.
+    A host protects its own pages one by one, and could forget the console's.
     """
     manager: Any = getattr(current_app, "login_manager", None)
     is_ours = manager is None or LOGIN in current_app.extensions
@@ -67,7 +67,7 @@ def _demand_login() -> Any:
 
 
 def _check_token() -> None:
-    """Check the token of a change that the host let through unchecked, by whatever setting."""
+    """Check the token of a change that the host did not check."""
     if request.method in SAFE or g.get("csrf_valid"):
         return
     current_app.extensions["csrf"].protect()

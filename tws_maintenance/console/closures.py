@@ -13,7 +13,7 @@ from tws_maintenance.market_events.providers import closures
 
 
 def add_closure(backend: Backend, body: bodies.ClosureBody) -> StoredEvent:
-    """Store a closure in the name of whoever asks, and return it.
+    """Store a closure in the operator's name, and return it.
 
     Raises:
         ApiError: 409 where it does not fit the venue's calendar, or is stored already.
@@ -38,10 +38,10 @@ def add_closure(backend: Backend, body: bodies.ClosureBody) -> StoredEvent:
 
 
 def remove_closure(backend: Backend, body: bodies.ClosureRemovalBody) -> StoredEvent:
-    """Count a closure no longer, in the name of whoever asks, and return it as it was.
+    """Remove a closure in the operator's name, and return it as it was.
 
     Raises:
-        ApiError: 404 where no operator added one for that day.
+        ApiError: 404 where no operator added a closure for that day.
         StoreError: the store cannot be changed.
     """
     try:

@@ -1,4 +1,4 @@
-"""Every error in one form: JSON for programs, a page for people, never a stack trace."""
+"""Every error in one shape: JSON for programs, a page for people, never a stack trace."""
 
 import logging
 from typing import Any
@@ -12,7 +12,7 @@ from tws_maintenance.core.errors import TwsMaintenanceError
 from tws_maintenance.pipeline.database_faults import database_errors
 
 logger = logging.getLogger(__name__)
-# Where no endpoint was found: of the standalone console only, a host answers its own.
+# Where no endpoint was found, in the standalone console only; a host answers its own.
 PAGES = ("/maintenance", "/login")
 CODES = {
     400: "bad_request",
@@ -27,11 +27,11 @@ CODES = {
     501: "not_implemented",
 }
 
-TOLD = {429: "Too many failed attempts to log in came from here. Wait, then try again."}
+MESSAGES = {429: "Too many failed attempts to log in came from here. Wait, then try again."}
 
 
 def add_errors(target: Flask | Blueprint) -> None:
-    """Let `target` answer its errors: the whole application, or one blueprint in another's."""
+    """Handle the errors of `target`: the whole application, or one blueprint in a host's."""
 
     @target.errorhandler(ApiError)
     def problem(error: ApiError) -> Response:
@@ -65,10 +65,10 @@ def _answer_http(error: HTTPException) -> Any:
         return error
     if isinstance(error, InternalServerError):
         # Flask has logged it, with its stack; the client needs to know only that it happened.
-        told = "The console met a fault of its own; its log says more."
-        return _answer(ApiError(500, "internal_error", told))
-    told = TOLD.get(code) or error.description or error.name
-    answer = _answer(ApiError(code, CODES.get(code, "error"), told))
+        message = "The console failed unexpectedly; its log shows why."
+        return _answer(ApiError(500, "internal_error", message))
+    message = MESSAGES.get(code) or error.description or error.name
+    answer = _answer(ApiError(code, CODES.get(code, "error"), message))
     # Such as Allow for 405, Retry-After for 429.
     for name, value in error.get_headers():
         if name not in {"Content-Type", "Content-Length"}:
@@ -77,7 +77,7 @@ def _answer_http(error: HTTPException) -> Any:
 
 
 def _csrf(error: CSRFError) -> ApiError:
-    """Return what to tell whose token is missing, old, or of a console that was restarted."""
+    """Return the answer to a token that is missing, old, or from before a restart."""
     return ApiError(
         403,
         "csrf_failed",
@@ -87,7 +87,7 @@ def _csrf(error: CSRFError) -> ApiError:
 
 
 def _is_for_people() -> bool:
-    """Tell a page from the API by its endpoint, since a host may mount us below another path."""
+    """Return whether a page was asked for, by its endpoint: a host may mount us anywhere."""
     endpoint = request.endpoint or ""
     if endpoint.startswith(("maintenance.", "login.")):
         return not endpoint.startswith("maintenance.api_")
@@ -100,7 +100,7 @@ def _answer(problem: ApiError) -> Response:
         page = render_template("tws_maintenance/problem.html", problem=problem)
         response = Response(page, problem.status)
     else:
-        response = jsonify(problem.to_dict())
+        response = jsonify(problem.answer().to_json())
         response.status_code = problem.status
     if problem.status == 401:  # noqa: PLR2004
         response.headers["WWW-Authenticate"] = 'Basic realm="tws_maintenance"'

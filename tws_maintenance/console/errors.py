@@ -1,8 +1,8 @@
-"""What the console answers when it cannot do what was asked: one exception, one JSON shape."""
+"""The console's refusals: one exception, one JSON shape."""
 
 from pathlib import Path
-from typing import Any
 
+from tws_maintenance.console.api.answers import Detail, Error, Fault, RunFacts, RunInProgress
 from tws_maintenance.core.errors import LockHeld, SettingsError, TwsMaintenanceError, UsageError
 from tws_maintenance.pipeline.database_faults import reason_for_others
 
@@ -10,55 +10,55 @@ from tws_maintenance.pipeline.database_faults import reason_for_others
 class ApiError(Exception):
     """An answer of the 4xx family: `code` for programs, `message` for people, `detail` for both.
 
-    `status` is the HTTP status; `detail` holds plain values that are safe to show.
+    `status` is the HTTP status; `detail` holds only what is safe to show.
     """
 
-    def __init__(self, status: int, code: str, message: str, detail: Any = None) -> None:
+    def __init__(self, status: int, code: str, message: str, detail: Detail = None) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.detail = detail
 
-    def to_dict(self) -> dict[str, Any]:
+    def answer(self) -> Error:
         """Return the one error shape of the API."""
-        return {"error": {"code": self.code, "message": self.message, "detail": self.detail}}
+        return Error(error=Fault(code=self.code, message=self.message, detail=self.detail))
 
 
 class Busy(ApiError):
     """A run that works on the same task is in progress; `detail` names it."""
 
-    def __init__(self, running: dict[str, Any], tasks: list[str]) -> None:
+    def __init__(self, running: RunFacts, tasks: list[str]) -> None:
         super().__init__(
             409,
             "run_in_progress",
-            f"Run {running['run_id']} is at work on {', '.join(tasks)} (started by "
-            f"{running['actor']}, {running['entry_point']}). Nothing was started. Wait for it to "
+            f"Run {running.run_id} is at work on {', '.join(tasks)} (started by "
+            f"{running.actor}, {running.entry_point}). Nothing was started. Wait for it to "
             "end, then try again.",
-            {"running": running},
+            RunInProgress(running=running),
         )
 
 
 def problem_of(error: TwsMaintenanceError) -> ApiError:
-    """Return what to answer for an error of the domain; its message is meant for the operator."""
+    """Return the answer for an error of the domain, whose message is meant for the operator."""
     if isinstance(error, UsageError) and not isinstance(error, SettingsError):
         return ApiError(400, "invalid_request", str(error))
     if isinstance(error, LockHeld):
         return ApiError(409, error.code, str(error))
-    # The home, its settings or its database: nothing that the client could ask otherwise.
+    # The home, its settings or its database: no other request would fare better.
     return ApiError(503, "unavailable", str(error))
 
 
 def storage_problem(error: Exception) -> ApiError:
-    """Return what to answer for a fault of the disk or of a database, in its own words."""
+    """Return the answer for a fault of the disk or of a database, with its own reason."""
     if isinstance(error, OSError):
         name = f" ({Path(str(error.filename)).name})" if error.filename else ""
-        told = f"{error.strerror or type(error).__name__}{name}"
+        reason = f"{error.strerror or type(error).__name__}{name}"
     else:
-        told = reason_for_others(error)
+        reason = reason_for_others(error)
     return ApiError(
         503,
         "unavailable",
-        f"The home or one of its databases cannot be read or written: {told}. The lists are "
-        "whole. Free some space, make the home writable, then try again: `doctor` looks at it.",
+        f"The home or one of its databases cannot be read or written: {reason}. The lists are "
+        "whole. Free some space, make the home writable, then try again; `doctor` checks both.",
     )

@@ -1,8 +1,8 @@
 """The audit of the live files as they lie, for a process that must stay small.
 
-pandas and pandera are 60 MB that a console has no other use for, so that the audit is asked of
-`status`, in a process of its own, and only when something that it goes by has changed. Until it
-has answered, nothing is claimed.
+pandas and pandera are 60 MB that a console has no other use for. So `status` does the audit, in a
+separate process, and only when something that it depends on has changed. Until it has answered,
+the audit counts as not run.
 """
 
 import json
@@ -16,10 +16,11 @@ from typing import Any
 from tws_maintenance.config.environment import child_environment
 from tws_maintenance.config.home import HOME_VARIABLE, Home
 from tws_maintenance.config.indices import INDICES
+from tws_maintenance.console.api.answers import Validation
 from tws_maintenance.reports.catalog import mark_of
 
 SECONDS = 60.0
-NOT_RUN: dict[str, Any] = {"status": "not_run", "warnings": [], "errors": []}
+NOT_RUN = Validation(status="not_run", warnings=[], errors=[])
 logger = logging.getLogger(__name__)
 
 
@@ -30,13 +31,13 @@ class FileAudits:
         self._home = home
         self._lock = threading.Lock()
         self._marks: Any = None
-        self._audits: dict[str, dict[str, Any]] = {}
+        self._audits: dict[str, Validation] = {}
         self._thread: threading.Thread | None = None
 
-    def audits(self, *, wait_seconds: float = 0.0) -> dict[str, dict[str, Any]]:
-        """Return {task: {status, warnings[], errors[]}}; `not_run` where it is being found out.
+    def audits(self, *, wait_seconds: float = 0.0) -> dict[str, Validation]:
+        """Return the audits by task; a task is missing while its audit runs.
 
-        Waits for it at most `wait_seconds`.
+        Waits for them at most `wait_seconds`.
         """
         until = time.monotonic() + wait_seconds
         while True:
@@ -51,11 +52,11 @@ class FileAudits:
             left = until - time.monotonic()
             if left <= 0:
                 return {}
-            # It may have begun before the last change: then it is asked once more.
+            # It may have begun before the last change; then another one follows.
             thread.join(left)
 
     def _marks_now(self) -> Any:
-        """Return what changes whenever an audit may come out differently."""
+        """Return a value that changes whenever the outcome of an audit may change."""
         paths = [self._home.settings_file, self._home.backups]
         for key in INDICES:
             paths += [self._home.live_file(key), self._home.generation_file(key)]
@@ -69,10 +70,10 @@ class FileAudits:
             logger.exception("the live files could not be audited")
         with self._lock:
             self._thread = None
-            if found is not None:  # else asked again at the next look
+            if found is not None:  # else the next request tries again
                 self._audits, self._marks = found, marks
 
-    def _ask(self) -> dict[str, dict[str, Any]]:
+    def _ask(self) -> dict[str, Validation]:
         command = [sys.executable, "-m", "tws_maintenance", "status", "--json"]
         environment = {**child_environment(), HOME_VARIABLE: str(self._home.root)}
         done = subprocess.run(
@@ -83,4 +84,5 @@ class FileAudits:
             timeout=SECONDS,
             check=True,
         )
-        return {one["task"]: one["file_audit"] for one in json.loads(done.stdout)["constituents"]}
+        lists = json.loads(done.stdout)["constituents"]
+        return {one["task"]: Validation.read(one["file_audit"]) for one in lists}

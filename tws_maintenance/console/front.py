@@ -1,7 +1,7 @@
-"""What stands between the socket and Flask: what a proxy says, and refusals of the server's own.
+"""What stands between the socket and Flask: a proxy's headers, and the server's own refusals.
 
-What belongs here: requests that never become one of Flask's, answered in the shape that ours have,
-and the headers by which a reverse proxy says who asks, where. What does not: serving.
+What belongs here: answers to requests that never reach Flask, in the API's shape, and the headers
+in which a reverse proxy names the client and the path. What does not: serving.
 """
 
 import json
@@ -34,21 +34,21 @@ BELIEVED = {"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"}
 PREFIX = "HTTP_X_FORWARDED_PREFIX"
 # Links and redirects begin with it: `//elsewhere` or `/..` would lead away.
 _PATH = re.compile(r"(/(?!\.\.?(/|$))[A-Za-z0-9._~-]+)+")
-# A client that is still sending when it is refused reads no answer from a closed connection.
+# A client that still sends when it is refused cannot read an answer from a closed connection.
 LINGER_BYTES = 64 << 20
-TOLD = {
-    400: "This is no request that can be read",
-    413: "The request is larger than anything that can be asked here",
-    431: "The headers of the request are larger than a request needs",
+MESSAGES = {
+    400: "The request cannot be read",
+    413: "The request is larger than this console accepts",
+    431: "The headers of the request are too large",
     501: "This transfer coding is not understood; send the body plainly or chunked",
 }
 
 
 class Behind:
-    """The application as `trusted_proxy` shows it to others; what anyone else says is dropped.
+    """The application behind `trusted_proxy`; the same headers from anyone else are dropped.
 
-    `X-Forwarded-Prefix` is the path below which the proxy serves the console, and which it takes
-    away before it asks: every address that the console writes begins with it.
+    `X-Forwarded-Prefix` is the path below which the proxy serves the console. The proxy strips it
+    from requests, and every address that the console writes begins with it.
     """
 
     def __init__(self, app: "WSGIApplication", trusted_proxy: str | None) -> None:
@@ -77,7 +77,7 @@ class Behind:
 def _prefix(value: str) -> str:
     """Return the path that a proxy names, without a slash at its end; "" for the root.
 
-    Of several, the last one is of the proxy that asks.
+    Of several paths, the last one is from the proxy that sent the request.
     """
     path = value.rsplit(",", maxsplit=1)[-1].strip().rstrip("/")
     if path and not _PATH.fullmatch(path):
@@ -86,19 +86,19 @@ def _prefix(value: str) -> str:
 
 
 class _SessionBelow(SecureCookieSessionInterface):
-    """Keeps the cookie below the path at which the console is served."""
+    """Limits the cookie to the path at which the console is served."""
 
     def get_cookie_path(self, app: Flask) -> str:  # noqa: ARG002 - Flask's own signature
         return request.script_root or "/"
 
 
 def keep_below_its_path(app: Flask) -> None:
-    """Let no cookie of `app` reach what else a proxy serves under the same name."""
+    """Keep the cookies of `app` from other applications that a proxy serves on the same host."""
     app.session_interface = _SessionBelow()
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
-    """A connection whose refusals have our shape, and reach whoever is still sending."""
+    """A connection whose refusals have the API's shape and reach a client that still sends."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self.is_refused = False
@@ -106,15 +106,15 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         super().__init__(*args, **options)
 
     def readable(self) -> bool:
-        """Tell whether more may be read."""
+        """Return whether more may be read."""
         return self._lingered >= 0 or bool(super().readable())
 
     def writable(self) -> bool:
-        """Tell whether something waits to be written, or to be closed."""
+        """Return whether something waits to be written or closed."""
         return bool(self.will_close if self._lingered >= 0 else super().writable())
 
     def handle_read(self) -> None:
-        """Read; after a refusal only to see the client end."""
+        """Read; after a refusal only until the client stops sending."""
         if self._lingered < 0:
             super().handle_read()
             return
@@ -127,7 +127,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             super().handle_close()
 
     def handle_close(self) -> None:
-        """Close, after a refusal only once the client has had the time to read it."""
+        """Close; after a refusal only once the client had time to read it."""
         if self.is_refused and self._lingered < 0 and self.connected:
             self._lingered = 0
             self.will_close = False
@@ -140,12 +140,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
 
 
 class _Refusal(ErrorTask):  # type: ignore[misc]
-    """Answers what waitress refuses to read."""
+    """The answer to a request that waitress refuses to read."""
 
     def execute(self) -> None:
         """Write the answer."""
         error = self.request.error
-        body = refusal(error.code, f"{TOLD.get(error.code, error.reason)}: {error.body}")
+        body = refusal(error.code, f"{MESSAGES.get(error.code, error.reason)}: {error.body}")
         self.status = f"{error.code} {error.reason}"
         self.response_headers.extend(_headers(body))
         self.channel.is_refused = True
@@ -160,7 +160,7 @@ Channel.error_task_class = _Refusal
 def refusal(status: int, message: str) -> bytes:
     """Return the one error shape of the API as JSON."""
     problem = ApiError(status, CODES.get(status, "error"), f"{message}. Nothing was started.")
-    return f"{json.dumps(problem.to_dict())}\n".encode()
+    return f"{json.dumps(problem.answer().to_json())}\n".encode()
 
 
 def _headers(body: bytes) -> list[tuple[str, str]]:

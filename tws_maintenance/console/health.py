@@ -14,7 +14,7 @@ from tws_maintenance.console.service import Backend
 from tws_maintenance.core.clock import parse_utc, utc_now
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-# As numbers, so that an alert can say "below 1".
+# Numbers, so that an alert can compare with "below 1".
 LAST_STATUS = {"success": 1.0, "partial_failure": 0.5, "failed": 0.0}
 _HELP = {
     "age_seconds": "Seconds since the last successful apply; absent before the first.",
@@ -30,7 +30,7 @@ _HELP = {
 
 
 def build_health_blueprint(backend: Backend) -> Blueprint:
-    """Return what monitoring asks for."""
+    """Return the blueprint of `/metrics`."""
     health = Blueprint("health", __name__)
 
     @health.get("/metrics")
@@ -53,13 +53,10 @@ def _lines(backend: Backend) -> Iterator[str]:
 
 def _samples(backend: Backend) -> Iterator[tuple[str, dict[str, float | None]]]:
     status = backend.status()
-    for one in status["constituents"]:
-        yield one["task"], _sample(backend, one["task"], one["last_refreshed_at"], one["row_count"])
-    events = status["market_events"]
-    yield (
-        MARKET_EVENTS,
-        _sample(backend, MARKET_EVENTS, events["last_refreshed_at"], events["fetched"]),
-    )
+    for one in status.constituents:
+        yield one.task, _sample(backend, one.task, one.last_refreshed_at, one.row_count)
+    events = status.market_events
+    yield MARKET_EVENTS, _sample(backend, MARKET_EVENTS, events.last_refreshed_at, events.fetched)
 
 
 def _sample(

@@ -1,8 +1,8 @@
 """Starting runs from the console: start a process, create its run, wait for it if wanted.
 
 The run is created in Dagster before its process may begin, so its id is known at once, and two
-that are wanted at the same time see each other. The process outlives the console; what it did is
-read back from Dagster and from its report, never from memory here.
+simultaneous requests see each other's run. The process outlives the console; what it did is read
+back from Dagster and from its report, never from memory here.
 """
 
 import logging
@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from tws_maintenance.config.home import Home
+from tws_maintenance.console.api.answers import RunFacts
 from tws_maintenance.console.errors import Busy
 from tws_maintenance.core.errors import TwsMaintenanceError
 from tws_maintenance.core.locks import hold
@@ -28,7 +29,7 @@ from tws_maintenance.reports.schema import EntryPoint
 from tws_maintenance.runs.request import RunSpec
 
 LOCK_SECONDS = 10.0
-# Requests that may wait at the same time; further ones are answered at once.
+# How many requests may wait at the same time; further ones are answered at once.
 WAITING_ALLOWED = 6
 logger = logging.getLogger(__name__)
 
@@ -55,8 +56,8 @@ class Launcher:
 
         Raises:
             Busy: a run of one of its tasks is in progress.
-            LockHeld: another console is starting runs, and does not come to an end.
-            OSError: the process could not be started, or the run not be created. Nothing runs.
+            LockHeld: another console is starting runs, and does not finish.
+            OSError: the process or its run could not be created. Nothing runs.
         """
         wanted = replace(spec, entry_point=EntryPoint.CONSOLE)
         run_id = str(uuid.uuid4())
@@ -90,9 +91,9 @@ class Launcher:
         return views
 
     def close_dead(self) -> None:
-        """Close and report the runs that died; where that fails they stay as they are, for now.
+        """Close and report the runs that died, or log why that is not possible yet.
 
-        A full disk keeps a report from being written, and must not keep a page from being shown.
+        A full disk prevents a report, and must not prevent a page.
         """
         passing: tuple[type[Exception], ...] = (OSError, TwsMaintenanceError, *database_errors())
         try:
@@ -101,15 +102,15 @@ class Launcher:
             logger.warning("runs that died could not be closed yet: %s", error)
 
     def refuse_if_busy(self, tasks: tuple[str, ...]) -> None:
-        """Refuse to start what another run is at work on.
+        """Refuse tasks that another run is at work on.
 
         Raises:
-            Busy: it names the run.
+            Busy: a run works on one of them; it names the run.
         """
         for view in self.running():
             shared = [task for task in tasks if task in view.tasks]
             if shared:
-                raise Busy(run_line(view), shared)
+                raise Busy(run_facts(view), shared)
 
     def wait(self, run_id: str, seconds: float) -> None:
         """Wait for the end of a run that this console started, at most `seconds`."""
@@ -122,7 +123,7 @@ class Launcher:
             self._waiting.release()
 
     def _follow(self, run_id: str, process: subprocess.Popen[bytes]) -> None:
-        """Let whoever waits for the run know of its end."""
+        """Wake up the requests that wait for a run when its process ends."""
         self._ends[run_id] = threading.Event()
         try:
             threading.Thread(target=self._reap, args=(run_id, process), daemon=True).start()
@@ -131,7 +132,7 @@ class Launcher:
             raise
 
     def _reap(self, run_id: str, process: subprocess.Popen[bytes]) -> None:
-        """Wait for the process; one that died without a word leaves a run to be closed."""
+        """Wait for the process to end, and close its run where it died without closing it."""
         code = process.wait()
         try:
             if code != 0:
@@ -141,17 +142,17 @@ class Launcher:
             self._ends.pop(run_id).set()
 
 
-def run_line(view: RunView) -> dict[str, object]:
-    """Return a run in progress as `running[]` shows it."""
-    return {
-        "run_id": view.run_id,
-        "report_id": view.report_id,
-        "state": view.state,
-        "tasks": list(view.tasks),
-        "dry_run": view.dry_run,
-        "job": view.job,
-        "entry_point": view.entry_point,
-        "actor": view.actor,
-        "created_at": view.created_at,
-        "started_at": view.started_at,
-    }
+def run_facts(view: RunView) -> RunFacts:
+    """Return a run in Dagster as the API describes it."""
+    return RunFacts(
+        run_id=view.run_id,
+        report_id=view.report_id,
+        state=view.state,
+        tasks=list(view.tasks),
+        dry_run=view.dry_run,
+        job=view.job,
+        entry_point=view.entry_point,
+        actor=view.actor,
+        created_at=view.created_at,
+        started_at=view.started_at,
+    )

@@ -1,8 +1,8 @@
-"""One password for the whole console, asked for wherever others could reach it.
+"""One password for the whole console, demanded wherever others could reach it.
 
-Flask-Login keeps who is in, Flask-Limiter slows down guessing; the password itself is known as a
-hash only. Programs such as Prometheus may send it as HTTP Basic. Who logs in also says a name, so
-that reports tell two operators apart.
+Flask-Login remembers who is logged in, Flask-Limiter slows down guessing, and only a hash of the
+password is kept. Programs such as Prometheus may send it as HTTP Basic. Operators also give a name
+at the login, so that reports can name them.
 """
 
 import hmac
@@ -28,18 +28,18 @@ from tws_maintenance.console.errors import ApiError
 FAILURES_ALLOWED = "10 per minute; 60 per hour"
 MAX_NAME = 60
 DEFAULT_NAME = "operator"
-# As `request.full_path` writes them: what a browser would read otherwise is in none of them.
+# As `request.full_path` writes them, without characters that a browser would read differently.
 OUR_PAGES = re.compile(r"/maintenance(/[A-Za-z0-9_.,~/-]*)?(\?[A-Za-z0-9_.,~%&=+/:-]*)?")
 OVERVIEW = "/maintenance"
 OPEN_ENDPOINTS = frozenset({"login.show", "login.enter", "maintenance.static"})
 
 
-# More than operators have browsers; beyond it, who came first logs in again.
+# More than operators have browsers; beyond it, the oldest login ends.
 LOGINS_KEPT = 100
 
 
 class _Operator(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
-    """Who is in: under a name, and by a key that this process alone knows."""
+    """A logged-in operator: a name, and a key that only this process knows."""
 
     def __init__(self, name: str, key: str = "") -> None:
         self.id = key
@@ -47,7 +47,7 @@ class _Operator(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
 
 
 class _Logins:
-    """Who has logged in and not left; a cookie with a key that is not here opens nothing."""
+    """The logins that have not ended; a cookie with any other key opens nothing."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -75,7 +75,7 @@ def demand_password(app: Flask, password: str) -> None:
     hashed = generate_password_hash(password)
     # A cookie from before a change of the password must not open anything.
     app.secret_key = hmac.digest(_key(app), hashed.encode(), "sha256")
-    # Its own variable of the templates would look at HTTP Basic for every page that tells an error.
+    # Its own variable of the templates would look at HTTP Basic for every error page.
     manager = LoginManager(app, add_context_processor=False)
     logins = _Logins()
 
@@ -103,7 +103,7 @@ def _key(app: Flask) -> bytes:
 
 
 def _limit(app: Flask) -> None:
-    """Count failed attempts alone, whatever address they are made at."""
+    """Limit failed attempts, and only those, at whatever address they are made."""
     limiter = Limiter(
         _caller,
         app=app,
@@ -122,26 +122,26 @@ def _limit(app: Flask) -> None:
 
 
 def _caller() -> str:
-    """Return whose attempts are counted: who has one address of IPv6 has a whole /64 of them."""
-    told = get_remote_address()
+    """Return whose attempts are counted; of IPv6 the /64, since one client has all of it."""
+    caller = get_remote_address()
     try:
-        address = ipaddress.ip_address(told)
+        address = ipaddress.ip_address(caller)
     except ValueError:
-        return told
+        return caller
     if isinstance(address, ipaddress.IPv4Address):
-        return told
+        return caller
     mapped = address.ipv4_mapped
     return str(mapped or ipaddress.IPv6Network((int(address), 64), strict=False))
 
 
 def _is_failed_attempt(response: Response) -> bool:
-    """Tell a wrong password from an answer to who sent none."""
+    """Return whether this answers a wrong password; a request without one is no attempt."""
     sent = "Authorization" in request.headers or request.endpoint == "login.enter"
     return sent and response.status_code == HTTPStatus.UNAUTHORIZED
 
 
 def _is_in() -> bool:
-    """Tell whether a login of before is shown: somebody's guesses must not lock its owner out."""
+    """Return whether the request has a login; guesses by others must not lock its owner out."""
     return "Authorization" not in request.headers and bool(current_user.is_authenticated)
 
 
@@ -191,9 +191,9 @@ def _blueprint(is_right: Callable[[str], bool], logins: _Logins) -> Blueprint:
 
 
 def _next(values: Any) -> str:
-    """Return where to go after the login: a page of ours, never another site.
+    """Return the page to go to after the login, never another site.
 
-    Below the path at which the console is served.
+    It is relative to the path at which the console is served.
     """
     wanted = str(values.get("next", ""))
     return wanted if OUR_PAGES.fullmatch(wanted) else OVERVIEW

@@ -13,9 +13,9 @@ from tws_maintenance.console.service import Backend
 def mount_console(app: Flask, home: str | Path | None = None) -> Backend:
     """Serve `/maintenance` and `/api/maintenance` from `app`, behind its own login and CSRF check.
 
-    Nothing is registered under `/api/market-events` or any other address. The home is the one that
-    TWS_MAINTENANCE_HOME names, else the current folder's, unless `home` is given. Brings Dagster
-    into the process of `app`: about 100 MB; a link to a console of its own costs nothing.
+    Nothing is registered under `/api/market-events` or any other address. Without `home` it is the
+    one that TWS_MAINTENANCE_HOME names, else the current folder's. Dagster is loaded into the
+    process of `app`, about 100 MB; a link to a separate console costs nothing.
 
     Raises:
         RuntimeError: `app` has no CSRF protection (flask_wtf.CSRFProtect).

@@ -1,19 +1,19 @@
-"""One run as its page and the API show it: Dagster's steps and checks, its report's verdict."""
+"""One run as its page and the API show it: Dagster's steps and checks, its report's status."""
 
 import re
 from dataclasses import asdict
-from typing import Any
 
 from tws_maintenance.console.api import bodies
+from tws_maintenance.console.api.answers import Check, Run, RunLine, Step
 from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.service import Backend
 from tws_maintenance.pipeline import run_history as observe
-from tws_maintenance.pipeline.run_history import RunView
+from tws_maintenance.pipeline.run_history import RunState, RunView
 from tws_maintenance.reports.schema import Report
 
 
-def describe_run(backend: Backend, run_id: str) -> dict[str, Any]:
-    """Return a run with its steps and checks; once it has ended, as its report tells it.
+def describe_run(backend: Backend, run_id: str) -> Run:
+    """Return a run with its steps and checks; once it has ended, its report gives its state.
 
     Raises:
         ApiError: 404, there is no such run of this home.
@@ -31,19 +31,18 @@ def describe_run(backend: Backend, run_id: str) -> dict[str, Any]:
     line = backend.line(view) if view else _line_of_report(backend, run_id, str(report_id))
     is_over = view is None or not view.is_in_progress
     report = backend.report(report_id) if is_over and report_id else None
-    return {
-        **line,
-        "report_id": report_id,
-        "state": _state(view, report),
-        "steps": [asdict(step) for step in steps],
-        "checks": [asdict(check) for check in checks],
-        "finished_at": view.finished_at if view else report and report.finished_at,
-        "status": report and report.status.value,
-    }
+    known = dict(line) | {"report_id": report_id, "state": _state(view, report)}
+    return Run(
+        **known,
+        steps=[Step(**asdict(step)) for step in steps],
+        checks=[Check(**asdict(check)) for check in checks],
+        finished_at=view.finished_at if view else (report.finished_at if report else None),
+        status=report.status.value if report else None,
+    )
 
 
 def report_of_run(backend: Backend, run_id: str) -> Report | None:
-    """Return the report of a run that has ended, None where it has none, or a damaged one."""
+    """Return the report of a run that has ended, None where it has no whole one."""
     view = observe.run_view(backend.home, backend.instance, run_id)
     if view is not None and view.is_in_progress:
         return None
@@ -51,26 +50,26 @@ def report_of_run(backend: Backend, run_id: str) -> Report | None:
     return backend.report(report_id) if report_id else None
 
 
-def _line_of_report(backend: Backend, run_id: str, report_id: str) -> dict[str, Any]:
-    """Return what a report says of a run that Dagster no longer has."""
+def _line_of_report(backend: Backend, run_id: str, report_id: str) -> RunLine:
+    """Return a run that Dagster no longer has, from its report."""
     entry = backend.shelf.entry(report_id)
-    return {
-        "run_id": run_id,
-        "report_id": report_id,
-        "state": "finished",
-        "tasks": [line.task for line in entry.results],
-        "dry_run": bool(entry.dry_run),
-        "job": None,
-        "entry_point": entry.entry_point,
-        "actor": entry.actor,
-        "created_at": entry.started_at,
-        "started_at": entry.started_at,
-        "run_url": None,
-    }
+    return RunLine(
+        run_id=run_id,
+        report_id=report_id,
+        state="finished",
+        tasks=[line.task for line in entry.results],
+        dry_run=bool(entry.dry_run),
+        job=None,
+        entry_point=entry.entry_point,
+        actor=entry.actor,
+        created_at=entry.started_at,
+        started_at=entry.started_at,
+        run_url=None,
+    )
 
 
-def _state(view: RunView | None, report: Report | None) -> str:
-    """Return queued, running, finished, failed or interrupted.
+def _state(view: RunView | None, report: Report | None) -> RunState:
+    """Return the state of a run.
 
     The report decides once there is one: checks of live files do not turn a run red in Dagster,
     and a run that was killed is a failed one to it.

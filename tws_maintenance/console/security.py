@@ -1,8 +1,8 @@
 """What keeps others out of the page: host names, headers, size, and the token of every change.
 
-Cross-site requests are stopped by Flask-WTF's token, pages of other names that point to this
-address (DNS rebinding) by the check of the Host header, and scripts by the policy below: the page
-has one script and one style sheet, both its own files.
+Flask-WTF's token stops cross-site requests. The check of the Host header stops other sites' names
+that point to this address (DNS rebinding). The policy below stops foreign scripts: a page has one
+script and one style sheet, both the console's own files.
 """
 
 import ipaddress
@@ -35,7 +35,7 @@ _HOST = re.compile(r"(\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether an address to bind to is reached from this machine alone."""
+    """Return whether an address to bind to is reachable only from this machine."""
     if host in LOOPBACK_HOSTS:
         return True
     try:
@@ -45,7 +45,7 @@ def is_loopback(host: str) -> bool:
 
 
 def with_headers(response: Response) -> Response:
-    """Add the headers that tell the browser what this page may do."""
+    """Add the headers that limit what a page may do in the browser."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if request.endpoint is None or not request.endpoint.endswith("static"):
@@ -54,16 +54,16 @@ def with_headers(response: Response) -> Response:
 
 
 def limit_request() -> None:
-    """Let no request to us be larger than the largest form; Flask answers 413 beyond."""
+    """Limit requests to the size of the largest form; Flask answers larger ones with 413."""
     request.max_content_length = MAX_REQUEST_BYTES
     request.max_form_memory_size = MAX_REQUEST_BYTES
-    # A host's check of the token has looked at the body before, under the host's own limit.
+    # A host's check of the token has read the body already, under the host's own limit.
     if (request.content_length or 0) > MAX_REQUEST_BYTES:
         raise RequestEntityTooLarge
 
 
 def check_hosts(app: Flask, settings: ConsoleSettings) -> None:
-    """Answer only under names that are this console's."""
+    """Refuse requests under a host name that is not this console's."""
     names = [*LOOPBACK_HOSTS, settings.host, *settings.allowed_hosts]
     listens_elsewhere = not is_loopback(settings.host)
     if listens_elsewhere:
@@ -85,7 +85,7 @@ def check_hosts(app: Flask, settings: ConsoleSettings) -> None:
 
 
 def _name_in(header: str) -> str:
-    """Return the name or address of a Host header, without port and brackets; "" for no such."""
+    """Return the name or address in a Host header, without port and brackets, "" if malformed."""
     found = _HOST.fullmatch(header)
     return (found["address"] or found["name"]).lower() if found else ""
 

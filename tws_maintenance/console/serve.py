@@ -16,10 +16,10 @@ from tws_maintenance.console.front import Behind, Channel
 from tws_maintenance.console.security import MAX_REQUEST_BYTES
 from tws_maintenance.core.errors import HomeError
 
-# More than may wait for runs at the same time (`launcher.WAITING_ALLOWED`), so that the page is
+# More than the requests that may wait for runs (`launcher.WAITING_ALLOWED`), so that pages are
 # always answered.
 THREADS = 12
-# What is larger is refused before it is read; up to here the application says which limit it is.
+# Larger bodies are refused unread; up to here the application names the limit in its refusal.
 READ_BYTES = 32 * MAX_REQUEST_BYTES
 
 
@@ -48,11 +48,11 @@ def serve(home: Home, settings: ConsoleSettings, on_ready: Callable[[str], None]
 
 
 class Ending:
-    """Whether a signal asked this process to end; among waitress's channels, one that looks.
+    """A channel of waitress that ends the process once a signal has asked for it.
 
-    A signal is an exception wherever it falls, and one that falls into a callback of the garbage
-    collector is printed and lost: the console served on. Waitress asks all channels whether they
-    are readable before it waits, at least once a second, and there it is raised again.
+    A signal raises an exception wherever the process is. In a callback of the garbage collector it
+    was printed and lost, and the console served on. Waitress asks all channels whether they are
+    readable before it waits, at least once a second, and there the exception is raised again.
     """
 
     accepting = False
@@ -80,14 +80,14 @@ class Ending:
 
 
 ENDING = Ending()
-# No file has this number, and none that is neither readable nor writable is looked at.
+# No file has this number; waitress ignores a channel that is neither readable nor writable.
 NO_FILE = -1
 
 
 def exit_at_signals() -> None:
-    """Let what ends this process also leave what it is in the middle of.
+    """End this process at a signal, also in the middle of a request.
 
-    SIGHUP is a terminal that was closed; under `nohup` it stays without effect.
+    SIGHUP means that the terminal was closed; under `nohup` it has no effect.
     """
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
@@ -98,7 +98,7 @@ def exit_at_signals() -> None:
 def listen(app: Flask, host: str, port: int, trusted_proxy: str | None = None) -> Any:
     """Return a server of `app` that listens, and serves when it is run.
 
-    What `trusted_proxy`, an address, says of who asks is believed.
+    The headers in which `trusted_proxy`, an address, names the client are believed.
 
     Raises:
         OSError: it cannot listen there.
@@ -121,6 +121,6 @@ def listen(app: Flask, host: str, port: int, trusted_proxy: str | None = None) -
 
 
 def address_of(settings: ConsoleSettings) -> str:
-    """Return where the page is."""
+    """Return the address of the page."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"http://{host}:{settings.port}/maintenance"

@@ -1,26 +1,37 @@
-"""What pages and API share: the home, Dagster's instance, the reports, and the state of it all.
+"""What pages and API share: the home, Dagster's instance, the reports, and their state.
 
-Knows no Flask. Settings are read again for every request, so that a corrected maintenance.toml
-needs no restart; what is expensive (reports, Dagster's instance) is kept.
+This module does not use Flask. Every request reads the settings again, so that a corrected
+maintenance.toml needs no restart; reports and Dagster's instance, which are expensive, are kept.
 """
 
 import logging
 import threading
 from datetime import datetime
-from typing import Any
+
+from pydantic import ValidationError
 
 from tws_maintenance.audit.results import ValidationStatus
 from tws_maintenance.config.freshness import is_stale
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS, index_of_task
 from tws_maintenance.config.settings import Settings, load_settings
+from tws_maintenance.console.api import answers
+from tws_maintenance.console.api.report_json import JsonObject
 from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.file_audits import NOT_RUN, FileAudits
-from tws_maintenance.console.launcher import Launcher, run_line
+from tws_maintenance.console.launcher import Launcher, run_facts
 from tws_maintenance.constituents.backups import read_backup
-from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
-from tws_maintenance.core.clock import utc_now, utc_text
-from tws_maintenance.core.errors import BackupDamaged, BackupMissing, HomeError, UsageError
+from tws_maintenance.constituents.eligibility import Verdict
+from tws_maintenance.constituents.proposal import Proposal
+from tws_maintenance.constituents.proposal_state import ProposalState
+from tws_maintenance.core.clock import CLOCK_TOLERANCE, utc_now, utc_text
+from tws_maintenance.core.errors import (
+    BackupDamaged,
+    BackupMissing,
+    HomeError,
+    LockHeld,
+    UsageError,
+)
 from tws_maintenance.market_events.clocks import clocks
 from tws_maintenance.market_events.providers.closures import read_closures
 from tws_maintenance.market_events.scope import resolve
@@ -28,7 +39,7 @@ from tws_maintenance.pipeline import run_history as observe
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.run_history import RunView
 from tws_maintenance.reports.catalog import ReportCatalog
-from tws_maintenance.reports.readiness import ProposalShelf, Readiness, readiness
+from tws_maintenance.reports.readiness import ListReadiness, ProposalShelf, Readiness, readiness
 from tws_maintenance.reports.results import promotable_tasks
 from tws_maintenance.reports.schema import Report, TaskResult
 from tws_maintenance.reports.status import overview
@@ -55,12 +66,12 @@ class Backend:
         self.proposals = ProposalShelf(home)
         self.file_audits = FileAudits(home)
         self.portfolio = PortfolioCache()
-        self._clocks: tuple[datetime, list[dict[str, Any]]] | None = None
+        self._clocks: tuple[datetime, list[answers.Venue]] | None = None
         self.launcher.close_dead()
         threading.Thread(target=self._warm, daemon=True).start()
 
     def close(self) -> None:
-        """Let go of Dagster's storage; runs go on."""
+        """Close Dagster's storage; runs go on."""
         self.instance.dispose()
 
     @property
@@ -69,117 +80,125 @@ class Backend:
         return load_settings(self.home)
 
     def run_url(self, run_id: str | None) -> str | None:
-        """Return where Dagster's own page of a run is."""
+        """Return the address of a run's page in Dagster."""
         return f"{self.dagster_url}/runs/{run_id}" if run_id else None
 
-    def status(self, at: datetime | None = None, *, wait_seconds: float = 0.0) -> dict[str, Any]:
-        """Return {constituents[], market_events, latest_report, venues[], running[]}.
+    def status(self, at: datetime | None = None, *, wait_seconds: float = 0.0) -> answers.Status:
+        """Return what is fresh, what waits and what runs.
 
-        And `robot`, where there is one. From the reports and files, unless Dagster knows of
-        something newer: a run that is at work just now, or whose report was lost. The audit of a
-        live file that has just changed is waited for so long.
+        It comes from the reports and files, unless Dagster knows something newer: of a run that
+        is still at work, or whose report was lost. Waits at most `wait_seconds` for the audit of a
+        live file that has just changed.
         """
         at, settings = at or utc_now(), self.settings
         value = overview(self.home, settings, at, self.shelf)
         refreshed = observe.refreshes(self.instance)
         audits = observe.audits(self.instance)
         files = self.file_audits.audits(wait_seconds=wait_seconds)
+        lists = []
         for one in value["constituents"]:
-            self._add_refresh(one, refreshed.get(one["task"]), settings, at)
-            self._add_audit(one, audits.get(one["task"]))
-            one["file_audit"] = files.get(one["task"], NOT_RUN)
-            one["proposal"] = self._proposal(one["task"], settings, at)
-            one["run_url"] = self.run_url(one["run_id"])
-        for one in (value["market_events"], value["latest_report"]):
-            if one is not None:
-                one["run_url"] = self.run_url(one["run_id"])
-        value |= {"venues": self._venues(at), "running": self.running()}
-        return value | ({"robot": self._robot(settings)} if settings.robot.url else {})
+            task = one["task"]
+            known = one | {"validation": answers.Validation.read(one["validation"])}
+            known |= self._newer_refresh(one, refreshed.get(task), settings, at)
+            known |= self._newer_audit(one, audits.get(task))
+            more: JsonObject = {
+                "file_audit": files.get(task, NOT_RUN),
+                "proposal": self._proposal(task, settings, at),
+                "run_url": self.run_url(known["run_id"]),
+            }
+            lists.append(answers.ListStatus(**known, **more))
+        events, latest = value["market_events"], value["latest_report"]
+        return answers.Status(
+            constituents=lists,
+            market_events=answers.EventsStatus(**self._linked(events)),
+            latest_report=answers.LatestReport(**self._linked(latest)) if latest else None,
+            venues=self._venues(at),
+            running=self.running(),
+            **({"robot": self._robot(settings)} if settings.robot.url else {}),
+        )
 
-    def _robot(self, settings: Settings) -> dict[str, Any]:
-        """Return what is known of the robot just now; it is never waited for."""
+    def _linked(self, value: JsonObject) -> JsonObject:
+        return value | {"run_url": self.run_url(value["run_id"])}
+
+    def _robot(self, settings: Settings) -> answers.Robot:
+        """Return the robot as it last answered; nothing waits for a newer answer."""
         found = self.portfolio.newest(settings.robot)
         is_known = found is not None and not found.problem
-        return {
-            "url": settings.robot.url,
-            "problem": found.problem or None if found else None,
-            "positions": len(found.positions) if found and is_known else None,
-            "strategies": len(found.strategies) if found and is_known else None,
-        }
+        return answers.Robot(
+            url=str(settings.robot.url),
+            problem=found.problem or None if found else None,
+            positions=len(found.positions) if found and is_known else None,
+            strategies=len(found.strategies) if found and is_known else None,
+        )
 
-    def _venues(self, at: datetime) -> list[dict[str, Any]]:
-        """Return the venues' clocks; they show minutes, so that they are read once a minute."""
+    def _venues(self, at: datetime) -> list[answers.Venue]:
+        """Return the venues' clocks, read once a minute, because minutes are what they show."""
         minute = at.replace(second=0, microsecond=0)
         kept = self._clocks
         if kept is None or kept[0] != minute:
             closures = read_closures(self.home, self.settings)
-            kept = self._clocks = (minute, [one.to_dict() for one in clocks(at, closures)])
+            venues = [answers.Venue(**one.to_dict()) for one in clocks(at, closures)]
+            kept = self._clocks = (minute, venues)
         return kept[1]
 
     def forget_clocks(self) -> None:
-        """Let the venues' clocks be read anew: the operator knows of another closure."""
+        """Read the venues' clocks anew next time, because the operators' closures changed."""
         self._clocks = None
 
-    def _add_refresh(
+    def _newer_refresh(
         self,
-        one: dict[str, Any],
+        one: JsonObject,
         newest: observe.Materialized | None,
         settings: Settings,
         at: datetime,
-    ) -> None:
-        """Let a refresh that Dagster recorded win where it is newer than any report."""
+    ) -> JsonObject:
+        """Return what a refresh that Dagster recorded changes, {} unless it is the newest."""
         finished_at = str(newest.result.finished_at) if newest else ""
         is_sound = finished_at <= utc_text(at + CLOCK_TOLERANCE)
-        if newest and is_sound and finished_at > (one["last_refreshed_at"] or ""):
-            one["last_refreshed_at"] = finished_at
-            if one["restored_at"] is None:
-                one["source"] = newest.result.source
-                limits = settings.of(index_of_task(one["task"]))
-                one["stale"] = is_stale(finished_at, limits, at)
+        if newest is None or not is_sound or finished_at <= (one["last_refreshed_at"] or ""):
+            return {}
+        if one["restored_at"] is not None:
+            return {"last_refreshed_at": finished_at}
+        limits = settings.of(index_of_task(one["task"]))
+        return {
+            "last_refreshed_at": finished_at,
+            "source": newest.result.source,
+            "stale": is_stale(finished_at, limits, at),
+        }
 
-    def _add_audit(self, one: dict[str, Any], audited: observe.Audited | None) -> None:
-        """Let an audit that Dagster recorded win where it is newer than any report."""
+    def _newer_audit(self, one: JsonObject, audited: observe.Audited | None) -> JsonObject:
+        """Return what an audit that Dagster recorded changes, {} unless it is the newest."""
         if audited is None or audited.run_id == one["run_id"]:
-            return
+            return {}
         last = self.shelf.last_result(one["task"])
-        if last is None or (last[1].finished_at or "") < audited.finished_at:
-            one["validation"] = _validation_of(audited)
-            one["run_id"] = audited.run_id
+        if last is not None and (last[1].finished_at or "") >= audited.finished_at:
+            return {}
+        return {"validation": _validation_of(audited), "run_id": audited.run_id}
 
-    def _proposal(self, task: str, settings: Settings, at: datetime) -> dict[str, Any] | None:
-        """Return the newest proposal of a list with its state, None where there is none."""
+    def _proposal(self, task: str, settings: Settings, at: datetime) -> answers.Proposal | None:
+        """Return the newest proposal of a list, None where there is no readable one."""
         state = self.proposals.newest_state(index_of_task(task), settings, at)
         if state is None or state.proposal is None:
             return None
-        changes = state.proposal.changes
-        return {
-            "proposal_id": state.proposal_id,
-            "report_id": state.proposal.report_id,
-            "state": state.state.value,
-            "why": state.why,
-            "created_at": state.proposal.created_at,
-            "before_count": state.proposal.before_count,
-            "after_count": state.proposal.after_count,
-            "added": len(changes.added) - len(changes.renamed),
-            "removed": len(changes.removed) - len(changes.renamed),
-            "renamed": len(changes.renamed),
-            "updated": len(changes.updated),
-        }
+        try:
+            return _proposal_line(state, state.proposal)
+        except ValidationError:  # an edited proposal.json must not keep the status from answering
+            return None
 
-    def running(self) -> list[dict[str, Any]]:
+    def running(self) -> list[answers.RunLine]:
         """Return the runs in progress, whoever started them, oldest first."""
         return [self.line(view) for view in self.launcher.running()]
 
-    def line(self, view: RunView) -> dict[str, Any]:
+    def line(self, view: RunView) -> answers.RunLine:
         """Return a run as `running[]` shows it."""
-        return {**run_line(view), "run_url": self.run_url(view.run_id)}
+        return answers.RunLine(**dict(run_facts(view)), run_url=self.run_url(view.run_id))
 
     def report(self, report_id: str) -> Report | None:
         """Return a report, None where there is no whole one of that id."""
         return find_report(self.home, report_id)
 
     def last_result(self, task: str) -> TaskResult | None:
-        """Return the newest result that says something of a task, None where there is none."""
+        """Return the newest result of a task that was tried, None without one."""
         last = self.shelf.last_result(task)
         report = self.report(last[0].report_id) if last else None
         return report.of(task) if report else None
@@ -192,11 +211,11 @@ class Backend:
         """Start a run and return its id.
 
         Raises:
-            ApiError: 400 for symbols that are none or too many, 409 where a run is in progress.
+            ApiError: 400 for a malformed symbol or too many, 409 where a run is in progress.
             HomeError: the home is gone, such as with the disk that it lay on.
         """
         if not self.home.root.is_dir():
-            raise HomeError(f"{self.home.root} is no folder any more. Nothing was started.")
+            raise HomeError(f"The home {self.home.root} is missing. Nothing was started.")
         settings = self.settings
         if MARKET_EVENTS in spec.tasks:
             try:
@@ -221,13 +240,13 @@ class Backend:
         ready = self.readiness(report)
         if not set(wanted) & set(ready.tasks_to_apply):
             lists = [one for one in ready.lists if one.task in wanted]
-            told = "; ".join(f"{one.task}: {one.why}" for one in lists)
+            reasons = "; ".join(f"{one.task}: {one.why.removesuffix('.')}" for one in lists)
             raise ApiError(
                 409,
-                str(lists[0].state.value) if lists else "nothing_staged",
-                f"Nothing of {report_id} can be promoted now. {told}. Nothing was started. Run a "
-                "dry run, look at it, and apply that.",
-                {"proposals": [_ready_line(one) for one in lists]},
+                _code_of(lists[0]) if lists else "nothing_staged",
+                f"Nothing of {report_id} can be promoted now. {reasons}. Nothing was started. Run "
+                "a dry run, look at it, and apply that.",
+                answers.ProposalRefusals(proposals=[_refusal(one) for one in lists]),
             )
         return wanted
 
@@ -235,7 +254,7 @@ class Backend:
         """Return the id of the backup that a restore would take.
 
         Raises:
-            ApiError: 404 where there is none of that id, 409 where it is damaged.
+            ApiError: 404 where no backup has that id, 409 where it is damaged.
         """
         try:
             named = None if backup == "newest" else backup
@@ -247,23 +266,46 @@ class Backend:
         return chosen
 
     def _warm(self) -> None:
-        """Read what the first requests would otherwise wait for; they tell what is wrong."""
+        """Read what the first requests would otherwise wait for; they report what is wrong."""
         try:
             self.status()
             self.launcher.warm()
             self.shelf.warm()
-        except Exception:  # a thread of its own: whatever it is, a request meets it again
+        except Exception:  # a thread of its own: the first request meets the same error
             logger.warning("the console could not be warmed up", exc_info=True)
 
 
-def _ready_line(one: Any) -> dict[str, Any]:
-    return {"task": one.task, "state": one.state.value, "why": one.why}
+def _proposal_line(state: ProposalState, proposal: Proposal) -> answers.Proposal:
+    changes = proposal.changes
+    return answers.Proposal(
+        proposal_id=state.proposal_id,
+        report_id=proposal.report_id,
+        state=state.state.value,
+        why=state.why,
+        created_at=proposal.created_at,
+        before_count=proposal.before_count,
+        after_count=proposal.after_count,
+        added=len(changes.added) - len(changes.renamed),
+        removed=len(changes.removed) - len(changes.renamed),
+        renamed=len(changes.renamed),
+        updated=len(changes.updated),
+    )
 
 
-def _validation_of(audited: observe.Audited) -> dict[str, Any]:
-    told = {
-        outcome: [f"{c.name}: {c.message}" for c in audited.checks if c.outcome == outcome]
+def _code_of(one: ListReadiness) -> str:
+    """Return the code of the answer for a list that cannot be applied."""
+    is_waiting = one.found.verdict is Verdict.IN_PROMOTION
+    return LockHeld.code if is_waiting else one.state.value
+
+
+def _refusal(one: ListReadiness) -> answers.ProposalRefusal:
+    return answers.ProposalRefusal(task=one.task, state=one.state.value, why=one.why)
+
+
+def _validation_of(audited: observe.Audited) -> answers.Validation:
+    warnings, errors = (
+        [f"{check.name}: {check.message}" for check in audited.checks if check.outcome == outcome]
         for outcome in ("warned", "failed")
-    }
-    status = ValidationStatus.FAILED if told["failed"] else ValidationStatus.PASSED
-    return {"status": status.value, "warnings": told["warned"], "errors": told["failed"]}
+    )
+    status = ValidationStatus.FAILED if errors else ValidationStatus.PASSED
+    return answers.Validation(status=status.value, warnings=warnings, errors=errors)

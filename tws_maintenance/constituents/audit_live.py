@@ -9,17 +9,18 @@ from datetime import datetime
 
 import pandas as pd
 
+from tws_maintenance.audit.evaluate import Measure
 from tws_maintenance.audit.receipt import read_receipt
-from tws_maintenance.audit.results import Outcome, RuleResult, ValidationStatus, told
+from tws_maintenance.audit.results import Outcome, RuleResult, ValidationStatus, status_of, told
 from tws_maintenance.config.freshness import age_days
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
 from tws_maintenance.config.settings import IndexSettings
 from tws_maintenance.constituents import rules
+from tws_maintenance.constituents.audit import judge
 from tws_maintenance.constituents.backups import newest_backup
 from tws_maintenance.constituents.csv_file import LiveFile, parse_live, read_live
 from tws_maintenance.constituents.drift import find_drift
-from tws_maintenance.constituents.evaluate import Measure, judge
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.measures import count_change, row_counts
 from tws_maintenance.core.errors import LiveFileError, ProposalUnaudited
@@ -39,8 +40,7 @@ class LiveAudit:
     @property
     def status(self) -> ValidationStatus:
         """The verdict over all rules."""
-        failed = any(check.outcome == Outcome.FAILED for check in self.checks)
-        return ValidationStatus.FAILED if failed else ValidationStatus.PASSED
+        return status_of(self.checks)
 
     def messages(self, outcome: Outcome, but: Container[str] = ()) -> list[str]:
         """Return what the rules with that outcome say; one `problem` stands for them all."""

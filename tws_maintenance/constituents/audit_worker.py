@@ -54,7 +54,7 @@ class Auditor:
                 passed.
         """
         if not self._helper.is_started:
-            from tws_maintenance.constituents.audit_proposal import audit
+            from tws_maintenance.constituents.audit import audit
 
             return audit(home, index, proposal, limits, override, mark)
         request: dict[str, Any] = {
@@ -76,7 +76,7 @@ class Auditor:
 def answer(asked: dict[str, Any]) -> dict[str, Any]:
     """Audit one proposal and return {problem}, "" where there is a receipt."""
     from tws_maintenance.config.settings import IndexSettings
-    from tws_maintenance.constituents.audit_proposal import audit
+    from tws_maintenance.constituents.audit import audit
 
     home = Home(Path(asked["home"]))
     mark = asked["mark"]
@@ -96,4 +96,4 @@ def answer(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    serve_standard_streams(answer, needs="tws_maintenance.constituents.audit_proposal")
+    serve_standard_streams(answer, needs="tws_maintenance.constituents.audit")

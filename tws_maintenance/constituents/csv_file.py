@@ -1,13 +1,11 @@
 """The live file of an index: reading it as text, and writing rows in its one form."""
 
-import csv
-import io
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
+from tws_maintenance.core.csv_text import NotCsv, read_lines, to_bytes
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import LiveFileError
 
@@ -60,13 +58,9 @@ def parse_live(content: bytes, name: str) -> LiveFile:
     if not content.strip():
         raise LiveFileError(_advice(name, "is empty"))
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise LiveFileError(_advice(name, f"is not UTF-8 (at byte {error.start})")) from error
-    try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except csv.Error as error:
-        raise LiveFileError(_advice(name, f"is not a CSV file ({error})")) from error
+        lines = read_lines(content)
+    except NotCsv as error:
+        raise LiveFileError(_advice(name, str(error))) from error
     columns = tuple(cell.strip() for cell in lines[0])
     if "symbol" not in columns:
         found = ", ".join(columns)[:80]
@@ -91,14 +85,7 @@ def to_csv(columns: tuple[str, ...], rows: list[Row]) -> bytes:
     """Return the one form of a live file: sorted by symbol, UTF-8, line feeds, few quotes."""
     in_order = sorted(rows, key=lambda row: (row["symbol"], row["security"]))
     lines = [columns, *([row.get(name, "") for name in columns] for row in in_order)]
-    return "".join(map(_line, lines)).encode()
-
-
-def _line(cells: Sequence[str]) -> str:
-    # With "\n" as its line end the writer leaves a lone "\r" in a note bare: a broken line.
-    buffer = io.StringIO(newline="")
-    csv.writer(buffer, lineterminator="\r\n").writerow(cells)
-    return buffer.getvalue().removesuffix("\r\n") + "\n"
+    return to_bytes(lines)
 
 
 def _advice(name: str, fault: str) -> str:

@@ -10,6 +10,7 @@ from tws_maintenance.constituents.generation import Generation, read_generation
 from tws_maintenance.constituents.proposal import STAGED
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import LiveFileError
+from tws_maintenance.core.text import some_of
 
 NAMED = 5
 
@@ -90,5 +91,4 @@ def _told(changes: Changes) -> str:
 def _some(verb: str, names: list[str]) -> str:
     if not names:
         return ""
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{verb} {', '.join(names[:NAMED])}{more}"
+    return f"{verb} {some_of(names, NAMED)}"

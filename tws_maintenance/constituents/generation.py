@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
 
+_OPTIONAL = frozenset({"revised_at", "last_modified"})
+
 
 @dataclass(frozen=True)
 class Generation:
@@ -28,6 +30,12 @@ def read_generation(home: Home, index: Index) -> Generation | None:
     """Return the stamp of `index`; None where nothing was promoted yet or it is unreadable."""
     try:
         text = home.generation_file(index.key).read_text(encoding="utf-8")
-        return Generation(**json.loads(text))
+        found = Generation(**json.loads(text))
     except (OSError, ValueError, TypeError, RecursionError):
         return None
+    return found if all(_fits(name, value) for name, value in vars(found).items()) else None
+
+
+def _fits(name: str, value: object) -> bool:
+    """Return whether a field of a stamp, which somebody may have edited, is of its type."""
+    return isinstance(value, str) or (value is None and name in _OPTIONAL)

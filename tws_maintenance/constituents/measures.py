@@ -7,15 +7,16 @@ from email.utils import parsedate_to_datetime
 
 import pandas as pd
 
+from tws_maintenance.audit.evaluate import Measure
 from tws_maintenance.config.settings import IndexSettings
 from tws_maintenance.constituents import rules
 from tws_maintenance.constituents.csv_file import LiveFile
 from tws_maintenance.constituents.diff import company_key
-from tws_maintenance.constituents.evaluate import Measure
 from tws_maintenance.constituents.generation import Generation
 from tws_maintenance.constituents.proposal import Proposal
-from tws_maintenance.constituents.votes_told import UNCONFIRMED, undecided_text
+from tws_maintenance.constituents.votes_told import undecided_text
 from tws_maintenance.core.clock import parse_utc
+from tws_maintenance.core.text import some_of
 from tws_maintenance.sources.text import described
 
 NAMED = 8
@@ -193,7 +194,7 @@ def _confirmed(proposal: Proposal) -> Measure:
     is_changed = bool(proposal.changes.added or proposal.changes.removed)
     return Measure(
         rules.CONFIRMED,
-        1.0 if vote["rule"] == UNCONFIRMED else 0.0,
+        1.0 if proposal.is_unconfirmed else 0.0,
         str(vote["reason"]).rstrip("."),
         warn_above=0.0,
         fail_above=0.0 if is_changed else None,
@@ -204,9 +205,7 @@ def _decided(proposal: Proposal) -> Measure:
     """Name each symbol that stays as it is because too few sources agree about it."""
     undecided = proposal.membership.get("undecided", ())
     titles = {one["name"]: one["title"] for one in proposal.sources}
-    texts = [undecided_text(one, titles) for one in undecided[:NAMED_MEMBERS]]
-    more = len(undecided) - NAMED_MEMBERS
-    told = "; ".join([*texts, *([f"and {more} more"] if more > 0 else [])])
+    told = some_of([undecided_text(one, titles) for one in undecided], NAMED_MEMBERS, "; ")
     return Measure(
         rules.DECIDED,
         float(len(undecided)),

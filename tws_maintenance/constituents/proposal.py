@@ -14,6 +14,7 @@ from typing import Any
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
 from tws_maintenance.constituents.diff import Changes
+from tws_maintenance.constituents.votes_told import UNCONFIRMED
 from tws_maintenance.core.atomic import write_json, write_whole
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import ProposalMissing
@@ -86,6 +87,16 @@ class Proposal:
         """The source rows that were dropped and may have been members."""
         return self.rows_dropped[: len(self.rows_dropped) - self.rows_beside]
 
+    @property
+    def is_unconfirmed(self) -> bool:
+        """Whether too few sources were usable to decide who is a member."""
+        return self.membership.get("rule") == UNCONFIRMED
+
+    @property
+    def keeps_the_list(self) -> bool:
+        """Whether the live list was staged as it is, because nobody could confirm another."""
+        return self.is_unconfirmed and self.before_count is not None
+
     def to_dict(self) -> dict[str, Any]:
         """Return the content of proposal.json."""
         return asdict(self) | {"changes": self.changes.to_dict()}
@@ -122,7 +133,7 @@ def read_proposal(home: Home, proposal_id: str) -> Proposal:
     path = home.proposal(proposal_id) / RECORD
     try:
         return Proposal.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ProposalMissing(
             f"There is no readable proposal {proposal_id} in data/staging ({error}). "
             "Run a dry run and promote what it stages."

@@ -1,47 +1,83 @@
-"""What became of a proposal: waiting, promoted, rejected, stale or too old."""
+"""What became of a proposal, in few words: waiting, promoted, rejected, outdated or too old."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from tws_maintenance.audit.receipt import read_receipt
 from tws_maintenance.audit.results import Outcome
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, MARKET_EVENTS
+from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, Index
 from tws_maintenance.config.settings import Settings
-from tws_maintenance.constituents.promotion import age_of, is_too_old
-from tws_maintenance.constituents.proposal import Proposal, proposal_ids, read_proposal
-from tws_maintenance.constituents.publishing import PROMOTED, read_intent
-from tws_maintenance.core.digest import sha256
-from tws_maintenance.core.errors import ProposalMissing, ProposalUnaudited, UsageError
+from tws_maintenance.constituents.eligibility import (
+    Eligibility,
+    Verdict,
+    look,
+    max_age_of,
+)
+from tws_maintenance.constituents.proposal import Proposal, newest_first, proposal_ids
+from tws_maintenance.core.errors import UsageError
 
 NOTHING_TO_CHANGE = "nothing to change: the live file is this already"
 
 
 class State(StrEnum):
-    """What became of a proposal; only a waiting one can be promoted."""
+    """What became of a proposal, by the names that JSON shows; only a waiting one can be applied.
+
+    JSON says "stale" of a proposal whose live file is another one by now. People read "outdated",
+    since a list is called stale for its age.
+    """
 
     WAITING = "waiting"
     PROMOTED = "promoted"
     REJECTED = "rejected"
-    STALE = "stale"
+    OUTDATED = "stale"
     TOO_OLD = "too_old"
+
+    @property
+    def word(self) -> str:
+        """The state as people read it."""
+        return self.name.lower().replace("_", " ")
+
+
+STATES = {
+    Verdict.MISSING: State.REJECTED,
+    Verdict.UNAUDITED: State.REJECTED,
+    Verdict.ALTERED: State.REJECTED,
+    Verdict.NOT_REPORTED: State.REJECTED,
+    Verdict.REJECTED: State.REJECTED,
+    Verdict.UNRECORDED: State.REJECTED,
+    Verdict.PROMOTED: State.PROMOTED,
+    Verdict.TOO_OLD: State.TOO_OLD,
+    Verdict.UNREADABLE: State.OUTDATED,
+    Verdict.UNCHANGED: State.WAITING,
+    Verdict.IN_PROMOTION: State.WAITING,
+    Verdict.OUTDATED: State.OUTDATED,
+    Verdict.ELIGIBLE: State.WAITING,
+}
 
 
 @dataclass(frozen=True)
 class ProposalState:
-    """A proposal folder and what became of it; `proposal` is None where nothing was staged."""
+    """A proposal folder and whether what it holds may be applied."""
 
     proposal_id: str
-    state: State
-    why: str
-    proposal: Proposal | None
+    found: Eligibility
 
     @property
-    def is_live(self) -> bool:
-        """Whether it waits, and the live file is this list already."""
-        return self.why == NOTHING_TO_CHANGE
+    def state(self) -> State:
+        """What became of it."""
+        return STATES[self.found.verdict]
+
+    @property
+    def why(self) -> str:
+        """What to know of that state, in few words."""
+        return why(self.found)
+
+    @property
+    def proposal(self) -> Proposal | None:
+        """The record, None where nothing was staged or it cannot be read."""
+        return self.found.proposal
 
     def to_dict(self) -> dict[str, Any]:
         """Return it in plain values."""
@@ -58,16 +94,18 @@ def newest_states(home: Home, settings: Settings, at: datetime) -> list[Proposal
 
     Those of market events are not promoted, so they have no such state.
     """
-    found = [
-        state_of(home, one, settings, at) for i in INDICES.values() for one in proposal_ids(home, i)
-    ]
-    known = {one.proposal_id for one in found}
-    found += [
-        state_of(home, folder.name, settings, at)
+    known = {one: index for index in INDICES.values() for one in proposal_ids(home, index)}
+    leftovers = {
+        folder.name: _index_of(folder.name)
         for folder in home.staging.glob("maintenance_*")
-        if folder.is_dir() and folder.name not in known and not folder.name.endswith(MARKET_EVENTS)
-    ]
+        if folder.is_dir() and not folder.name.endswith(MARKET_EVENTS)
+    }
+    found = [state_of(home, index, one, settings, at) for one, index in (leftovers | known).items()]
     return sorted(found, key=lambda one: one.proposal_id, reverse=True)
+
+
+def _index_of(proposal_id: str) -> Index | None:
+    return next((i for i in INDICES.values() if newest_first([proposal_id], i)), None)
 
 
 def find_state(home: Home, proposal_id: str, settings: Settings, at: datetime) -> ProposalState:
@@ -82,41 +120,37 @@ def find_state(home: Home, proposal_id: str, settings: Settings, at: datetime) -
     raise UsageError(f"There is no proposal {proposal_id!r}. `proposals list` shows them.")
 
 
-def state_of(home: Home, proposal_id: str, settings: Settings, at: datetime) -> ProposalState:
-    """Return the state of a proposal, as promoting it now would find it."""
-    try:
-        proposal = read_proposal(home, proposal_id)
-    except ProposalMissing as error:
-        return ProposalState(proposal_id, State.REJECTED, f"no list was staged: {error}", None)
-    state, why = _judge(home, proposal, settings, at)
-    return ProposalState(proposal_id, state, why, proposal)
+def state_of(
+    home: Home, index: Index | None, proposal_id: str, settings: Settings, at: datetime
+) -> ProposalState:
+    """Return the state of a proposal of `index`, as promoting it now would find it.
+
+    `index` is None for a leftover whose name is of no list that is maintained.
+    """
+    if index is None:
+        reason = f"{proposal_id} is not the id of a proposal of a list that is maintained"
+        return ProposalState(
+            proposal_id, Eligibility(Verdict.MISSING, reason, max_age_of(settings))
+        )
+    return ProposalState(proposal_id, look(home, index, proposal_id, settings, at))
 
 
-def _judge(  # noqa: PLR0911 - one line a state
-    home: Home, proposal: Proposal, settings: Settings, at: datetime
-) -> tuple[State, str]:
-    try:
-        done = read_intent(home, proposal.proposal_id)
-        if done and done.state == PROMOTED:
-            return State.PROMOTED, f"by {done.report_id} at {done.at}"
-        receipt = read_receipt(home, proposal.proposal_id)
-    except ProposalUnaudited as error:
-        return State.REJECTED, str(error)
-    if not receipt.has_passed:
-        return State.REJECTED, "; ".join(receipt.messages(Outcome.FAILED))
-    try:
-        age = age_of(proposal, at)
-    except ProposalMissing as error:
-        return State.REJECTED, str(error)
-    if is_too_old(age, settings):
-        limit = settings.proposals.max_age_hours
-        return State.TOO_OLD, f"{age.total_seconds() / 3600:.0f} h old, more than {limit:g} h"
-    try:
-        live: str | None = sha256(home.live_file(INDICES[proposal.index].key).read_bytes())
-    except OSError:
-        live = None
-    if live not in (proposal.live_sha256, proposal.sha256):
-        return State.STALE, "the live file is not the one it was compared with"
-    if live == proposal.sha256:
-        return State.WAITING, NOTHING_TO_CHANGE
-    return State.WAITING, f"promote {proposal.report_id}"
+def why(found: Eligibility) -> str:  # noqa: PLR0911 - one line a verdict
+    """Return what to know of a proposal's state, in few words."""
+    match found.verdict:
+        case Verdict.ELIGIBLE if found.proposal is not None:
+            return f"promote {found.proposal.report_id}"
+        case Verdict.UNCHANGED:
+            return NOTHING_TO_CHANGE
+        case Verdict.PROMOTED if found.intent is not None:
+            return f"by {found.intent.report_id} at {found.intent.at}"
+        case Verdict.REJECTED if found.receipt is not None:
+            return "; ".join(found.receipt.messages(Outcome.FAILED))
+        case Verdict.TOO_OLD if found.age is not None:
+            hours, limit = (one.total_seconds() / 3600 for one in (found.age, found.max_age))
+            return f"{hours:.0f} h old, more than {limit:g} h"
+        case Verdict.OUTDATED:
+            return "the live file is not the one it was compared with"
+        case Verdict.MISSING if found.proposal is None:
+            return f"no list was staged: {found.reason}"
+    return found.reason

@@ -36,6 +36,7 @@ from tws_maintenance.core.errors import LiveFileError, ProposalUnaudited
 
 RECORD = "promotion.json"
 INTENDED, PROMOTED, ABANDONED = "intended", "promoted", "abandoned"
+STATES = (INTENDED, PROMOTED, ABANDONED)
 
 
 @dataclass(frozen=True)
@@ -219,10 +220,14 @@ def read_intent(home: Home, proposal_id: str) -> Intent | None:
     """
     path = home.proposal(proposal_id) / RECORD
     try:
-        return Intent(**json.loads(path.read_text(encoding="utf-8")))
+        intent = Intent(**json.loads(path.read_text(encoding="utf-8")))
+        if intent.state not in STATES:
+            raise ValueError(f"no such state: {intent.state!r}")
+        Generation(**intent.generation)  # settling goes by it
+        return intent
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ProposalUnaudited(
             f"{home.relative(path)} is damaged ({type(error).__name__}), so it cannot be told "
             "whether this proposal was promoted before. Run a dry run for a new one."

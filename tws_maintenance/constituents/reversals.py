@@ -13,6 +13,7 @@ from tws_maintenance.config.indices import Index
 from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.constituents.history import Stay, read_history
 from tws_maintenance.core.errors import HistoryError
+from tws_maintenance.core.text import some_of
 
 RECENT = timedelta(days=30)
 NAMED = 8
@@ -56,8 +57,7 @@ def reversals(
 
 
 def _told(symbols: list[str], verbs: tuple[str, str], day: str, report_id: str) -> str:
-    more = len(symbols) - NAMED
-    named = ", ".join(symbols[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    named = some_of(symbols, NAMED)
     verb = verbs[0] if len(symbols) == 1 else verbs[1]
     by = report_id or "a report that is not on record"
     return f"{named} {verb} on {day} by {by}. Look which is right."

@@ -13,11 +13,10 @@ from tws_maintenance.config.indices import Index
 class ListRule(Rule):
     """A rule about a list of members.
 
-    `yields` gives way to an explicit override; `on_live` also judges live files; `on_staged`
-    judges proposals; `gics_only` is for lists with GICS sectors.
+    `on_live` also judges live files; `on_staged` judges proposals; `gics_only` is for lists with
+    GICS sectors.
     """
 
-    yields: bool = False
     on_staged: bool = True
     on_live: bool = True
     gics_only: bool = False

@@ -20,6 +20,7 @@ from tws_maintenance.core.atomic import write_whole
 from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import LiveFileError
+from tws_maintenance.core.text import some_of
 from tws_maintenance.sources.fetching import READERS
 from tws_maintenance.sources.model import Attempt, Gathered, SourceTable
 
@@ -231,7 +232,7 @@ def _carried_warnings(index: Index, normalised: Normalised) -> list[str]:
         if symbols:
             warnings.append(
                 f"The source left {name} blank for {len(symbols)} members that had one; the "
-                f"former value was kept: {_some(symbols)}"
+                f"former value was kept: {some_of(symbols, NAMED_IN_A_WARNING)}"
             )
     return warnings
 
@@ -247,7 +248,7 @@ def _lost_notes(index: Index, live: LiveFile | None, changes: Changes) -> list[s
         if symbols:
             warnings.append(
                 f"Your column {name} holds values for members that leave the list; they stay in "
-                f"the backup only: {_some(symbols)}"
+                f"the backup only: {some_of(symbols, NAMED_IN_A_WARNING)}"
             )
     return warnings
 
@@ -268,9 +269,3 @@ def _live_notes(home: Home, index: Index, live: LiveFile | None) -> list[str]:
             "the counts before are of rows."
         )
     return notes
-
-
-def _some(symbols: list[str]) -> str:
-    more = len(symbols) - NAMED_IN_A_WARNING
-    named = ", ".join(symbols[:NAMED_IN_A_WARNING])
-    return f"{named} and {more} more" if more > 0 else named

@@ -1,6 +1,9 @@
 """Instants: always aware, always UTC, written as ISO 8601 with `Z`."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+# Clocks of several machines on one home differ by so much at most.
+CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
 def utc_now() -> datetime:

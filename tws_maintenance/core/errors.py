@@ -131,7 +131,7 @@ class ProposalTooOld(Refusal):
     code = "too_old"
 
 
-class ProposalStale(Refusal):
+class ProposalOutdated(Refusal):
     """The live file is not the one that the proposal was compared with."""
 
     code = "stale"

@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pandera.pandas as pa
 
-from tws_maintenance.audit.pandera import failures
-from tws_maintenance.audit.receipt import Override, Receipt, write_receipt
-from tws_maintenance.audit.results import Outcome, Rule, RuleResult, ValidationStatus
+from tws_maintenance.audit.evaluate import Case, Cell, Rows, failures, judge_rows
+from tws_maintenance.audit.receipt import Override, Receipt, receipt_of, write_receipt
+from tws_maintenance.audit.results import Outcome, Rule, RuleResult
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.markets import venue_of
-from tws_maintenance.core.clock import parse_utc, utc_text
+from tws_maintenance.core.clock import parse_utc
 from tws_maintenance.market_events import rules
 from tws_maintenance.market_events.model import (
     FEDERAL_RESERVE,
@@ -29,8 +29,6 @@ from tws_maintenance.market_events.proposal import read_staged
 
 SCHEDULED_MEETINGS = 8
 SATURDAY = 5
-MAX_CELLS = 20
-NAMED_CELLS = 5
 _COLUMNS = (
     "provider", "event_type", "subject", "symbol", "event_date", "end_date", "start_at_utc",
     "market_timezone", "is_known",
@@ -50,19 +48,14 @@ def audit(home: Home, proposal_id: str, mark: RunContext) -> Receipt:
     checks = judge(staged)
     if staged.get("service") == EventsService.ROBOT:
         checks = tuple(_of_robot(check) for check in checks)
-    failed = any(check.outcome == Outcome.FAILED for check in checks)
-    override = Override(**staged.get("override", {}))  # the robot's own events know none
-    receipt = Receipt(
-        proposal_id=proposal_id,
-        report_id=mark.report_id,
-        sha256=digest,
-        status=ValidationStatus.FAILED if failed else ValidationStatus.PASSED,
-        audited_at=utc_text(mark.at),
-        allow_large_change=override.allow_large_change,
-        reason=override.reason,
+    receipt = receipt_of(
+        proposal_id,
+        digest,
+        checks,
+        Override(**staged.get("override", {})),  # the robot's own events know none
         # Of a provider, and held against the store: an answer beyond it fails alone (sync.py).
-        limits={"fail_stale": staged["fail_stale"]} if "fail_stale" in staged else {},
-        checks=checks,
+        {"fail_stale": staged["fail_stale"]} if "fail_stale" in staged else {},
+        mark,
     )
     write_receipt(home, receipt)
     return receipt
@@ -100,7 +93,7 @@ def judge(staged: dict[str, Any]) -> tuple[RuleResult, ...]:
         rules.ANSWERED.name: _answered(staged["answers"]),
         rules.FOMC.name: _fomc(staged["answers"], window),
     }
-    return tuple(results.get(rule.name) or _cells(rule, found, frame) for rule in rules.RULES)
+    return tuple(results.get(rule.name) or _of_rows(rule, found, frame) for rule in rules.RULES)
 
 
 def _schema(window: Window) -> pa.DataFrameSchema:
@@ -181,30 +174,23 @@ def _instant(value: Any) -> datetime | None:
         return None
 
 
-def _cells(rule: Rule, found: pd.DataFrame, frame: pd.DataFrame) -> RuleResult:
+def _cell(case: Case, frame: pd.DataFrame) -> Cell:
+    one = frame.iloc[int(case["index"])]
+    return {
+        "row": int(case["index"]),
+        "column": "event_date",
+        "value": str(one["event_date"]),
+        "of": f"{one['event_type']} {one['subject']}",
+    }
+
+
+_ROWS = Rows("events", _cell, lambda one: f"{one['of']} on {one['value']}")
+
+
+def _of_rows(rule: Rule, found: pd.DataFrame, frame: pd.DataFrame) -> RuleResult:
     cases = found[found["check"].astype(str).str.startswith(rule.name)]
-    if cases["index"].isna().any():  # the check itself could not run
-        told = f"could not run: {cases['failure_case'].iloc[0]!s:.200}"
-        return RuleResult(rule.name, Outcome.FAILED, told)
-    rows = sorted({int(n) for n in cases["index"]})
-    if not rows:
-        return RuleResult(rule.name, Outcome.PASSED, f"all {len(frame)} events: {rule.says}")
-    offenders = [frame.iloc[n] for n in rows]
-    cells = tuple(
-        {
-            "row": n,
-            "column": "event_date",
-            "value": str(one["event_date"]),
-            "of": f"{one['event_type']} {one['subject']}",
-        }
-        for n, one in zip(rows[:MAX_CELLS], offenders, strict=False)
-    )
-    named = "; ".join(f"{c['of']} on {c['value']}" for c in cells[:NAMED_CELLS])
-    more = len(rows) - NAMED_CELLS
-    told = f"{len(rows)} of {len(frame)} events break the rule ({rule.says}): {named}"
-    if more > 0:
-        told += f"; and {more} more"
-    return RuleResult(rule.name, Outcome.FAILED, told, cells)
+    # A check of whole rows fails in every column of one.
+    return judge_rows(rule, cases.drop_duplicates("index"), frame, _ROWS)
 
 
 def _answered(answers: list[dict[str, Any]]) -> RuleResult:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tws_maintenance.core.clock import utc_text
+from tws_maintenance.core.text import some_of
 from tws_maintenance.market_events.model import (
     ANSWERED,
     PROVIDERS,
@@ -209,6 +210,4 @@ def _it(names: list[str]) -> str:
 
 
 def _some(names: list[str]) -> str:
-    more = len(names) - NAMES_SHOWN
-    shown = ", ".join(names[:NAMES_SHOWN])
-    return f"{shown} and {more} more" if more > 0 else shown
+    return some_of(names, NAMES_SHOWN)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from tws_maintenance.core.clock import utc_now, utc_text
 from tws_maintenance.core.errors import RobotError
+from tws_maintenance.core.text import some_of
 from tws_maintenance.market_events.model import EventType, Window
 from tws_maintenance.robot.answers import (
     LogLine,
@@ -343,12 +344,11 @@ def _is_within(line: LogLine, found: Look) -> bool:
 def _left_out(what: str, odd: Sequence[Unreadable], read: int) -> Iterator[str]:
     if not odd:
         return
-    named = "; ".join(f"{one.name} ({one.why})" for one in odd[:NAMED_PARTS])
-    more = f"; and {len(odd) - NAMED_PARTS} more" if len(odd) > NAMED_PARTS else ""
+    named = some_of([f"{one.name} ({one.why})" for one in odd], NAMED_PARTS, "; ")
     are = "is" if len(odd) == 1 else "are"
     yield (
         f"{len(odd)} of the robot's {read + len(odd)} {what} {are} in a form that is not known and "
-        f"{'was' if len(odd) == 1 else 'were'} left out: {named}{more}"
+        f"{'was' if len(odd) == 1 else 'were'} left out: {named}"
     )
 
 

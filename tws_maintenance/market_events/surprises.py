@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
+from tws_maintenance.core.text import some_of
 from tws_maintenance.market_events.diff import is_near, is_to_come
 from tws_maintenance.market_events.model import (
     PROVIDERS,
@@ -114,11 +115,8 @@ def too_many_vanish(diff: Diff, stored: Iterable[StoredEvent], window: Window, s
     gone = diff.vanished
     if len(gone) < MIN_STALE or len(gone) <= share * future:
         return ""
-    named = ", ".join(f"{one.event.title} on {one.event.event_date}" for one in gone[:NAMED])
-    more = len(gone) - NAMED
-    return f"{len(gone)} of {future} events to come are no longer listed: {named}" + (
-        f" and {more} more" if more > 0 else ""
-    )
+    named = some_of([f"{one.event.title} on {one.event.event_date}" for one in gone], NAMED)
+    return f"{len(gone)} of {future} events to come are no longer listed: {named}"
 
 
 def without_silence(answer: Answer, stored: Sequence[StoredEvent], window: Window) -> Answer:

@@ -3,8 +3,6 @@
 What is in the file and is none of ours (further columns, rows of no known market) stays in it.
 """
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -17,6 +15,7 @@ from tws_maintenance.config.markets import read_symbol
 from tws_maintenance.constituents.csv_file import read_live
 from tws_maintenance.core.atomic import write_whole
 from tws_maintenance.core.clock import utc_text
+from tws_maintenance.core.csv_text import NotCsv, read_lines, to_bytes
 from tws_maintenance.core.errors import LiveFileError, TwsMaintenanceError, UsageError
 from tws_maintenance.core.locks import hold
 
@@ -217,13 +216,9 @@ def _read(home: Home) -> _Table:
     except OSError as error:
         raise _fault(name, f"cannot be read ({error.strerror or error})") from error
     try:
-        text = content.decode("utf-8-sig")
-        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except UnicodeDecodeError as error:
-        raise _fault(name, f"is not UTF-8 (at byte {error.start})") from error
-    except csv.Error as error:
-        raise _fault(name, f"is not a CSV file ({error})") from error
-    return _table(name, lines)
+        return _table(name, read_lines(content))
+    except NotCsv as error:
+        raise _fault(name, str(error)) from error
 
 
 def _table(name: str, lines: Iterable[Sequence[str]]) -> _Table:
@@ -254,11 +249,4 @@ def _fault(name: str, fault: str) -> WatchlistError:
 
 def _write(home: Home, table: _Table) -> None:
     home.data.mkdir(parents=True, exist_ok=True)
-    write_whole(home.watchlist, "".join(map(_line, (table.columns, *table.rows))).encode())
-
-
-def _line(cells: Sequence[str]) -> str:
-    # With "\n" as its line end the writer leaves a lone "\r" in a note bare: a broken line.
-    buffer = io.StringIO(newline="")
-    csv.writer(buffer, lineterminator="\r\n").writerow(cells)
-    return buffer.getvalue().removesuffix("\r\n") + "\n"
+    write_whole(home.watchlist, to_bytes((table.columns, *table.rows)))

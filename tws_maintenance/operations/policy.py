@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from tws_maintenance.audit.receipt import read_receipt
 from tws_maintenance.audit.results import Outcome
 from tws_maintenance.config.freshness import age_days
 from tws_maintenance.config.home import Home
@@ -18,16 +17,15 @@ from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, VENUES, Index
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.config.venues import Venue
 from tws_maintenance.constituents.generation import read_generation
-from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
-from tws_maintenance.constituents.proposal import Proposal, read_proposal
-from tws_maintenance.core.clock import parse_utc
-from tws_maintenance.core.errors import ProposalMissing, ProposalUnaudited, UsageError
+from tws_maintenance.constituents.proposal import Proposal
+from tws_maintenance.core.clock import CLOCK_TOLERANCE, parse_utc
+from tws_maintenance.core.errors import UsageError
 from tws_maintenance.market_events.clocks import VenueState, clock
 from tws_maintenance.market_events.providers.calendars import NO_CLOSURES, Closures
 from tws_maintenance.market_events.providers.closures import read_closures
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.markdown import task_name
-from tws_maintenance.reports.readiness import ListReadiness, readiness
+from tws_maintenance.reports.readiness import ListReadiness, is_refreshed_since, readiness
 from tws_maintenance.reports.schema import ListResult, TaskStatus
 from tws_maintenance.reports.store import BACKUP_SOURCE, find_report, read_report
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
@@ -206,7 +204,9 @@ def _looked_at(now: Situation) -> str:
     line = next(one for one in entry.results if one.task == MARKET_EVENTS)
     hours = _hours_since(now, parse_utc(str(entry.started_at)))
     is_recent = hours < now.settings.proposals.max_age_hours
-    if line.status != TaskStatus.SUCCESS or not is_recent or _was_refreshed_since(now, entry, line):
+    staged_at = line.finished_at or entry.finished_at
+    is_done = is_refreshed_since(now.shelf, MARKET_EVENTS, staged_at, now.at)
+    if line.status != TaskStatus.SUCCESS or not is_recent or is_done:
         return ""
     return f"the dry run {entry.report_id} shows what refresh_market_events would store"
 
@@ -228,18 +228,10 @@ def _unfit(now: Situation, index: Index, entry: ReportSummary, ready: ListReadin
     if not ready.can_apply:
         return ready.why.removesuffix(".")
     line = next(one for one in entry.results if one.task == index.task)
-    # A proposal without a change is never used up: applied, it is what lies there.
-    return "it was applied already" if _was_refreshed_since(now, entry, line) else ""
-
-
-def _was_refreshed_since(now: Situation, entry: ReportSummary, line: ResultLine) -> bool:
-    refreshed = now.shelf.last_refreshed((line.task,), now.until).get(line.task)
-    staged_at = line.finished_at or entry.finished_at
-    return (
-        refreshed is not None
-        and staged_at is not None
-        and parse_utc(refreshed.finished_at) > parse_utc(staged_at)
+    is_done = is_refreshed_since(
+        now.shelf, line.task, line.finished_at or entry.finished_at, now.at
     )
+    return "it was applied already" if is_done else ""
 
 
 def _of_promotion(
@@ -258,12 +250,13 @@ def _doubts(
     now: Situation, index: Index, entry: ReportSummary, ready: ListReadiness
 ) -> Iterator[str]:
     """Yield why a reader is wanted, or another moment."""
+    proposal, receipt = ready.found.proposal, ready.found.receipt
+    assert proposal is not None, "what may be applied has a record"
+    assert receipt is not None, "what may be applied has a receipt"
     try:
-        proposal = read_proposal(now.home, ready.proposal_id)
-        receipt = read_receipt(now.home, ready.proposal_id)
         report = read_report(now.home, entry.report_id)
         (result,) = [one for one in report.lists if one.task == index.task]
-    except (OSError, ValueError, UsageError, ProposalMissing, ProposalUnaudited) as error:
+    except (OSError, ValueError, UsageError) as error:
         yield str(error)
         return
     warned = [check.name for check in receipt.checks if check.outcome is not Outcome.PASSED]

@@ -11,7 +11,6 @@ from typing import cast
 import dagster as dg
 
 from tws_maintenance.config.indices import Index
-from tws_maintenance.constituents.votes_told import UNCONFIRMED
 from tws_maintenance.pipeline import asset_keys as names
 from tws_maintenance.pipeline.metadata import proposal_metadata
 from tws_maintenance.runs.maintenance import MaintenanceRun
@@ -75,7 +74,7 @@ def _live_asset(index: Index, freshness: dg.FreshnessPolicy) -> dg.AssetsDefinit
         if report.wants(index.task):
             with failing_plainly():
                 done = report.promote(index)
-            if done.proposal.membership.get("rule") == UNCONFIRMED and not done.changed:
+            if done.proposal.is_unconfirmed and not done.changed:
                 return  # what nobody confirmed is no refresh
             metadata = proposal_metadata(report.home, done.proposal, report.result(index.task))
             metadata |= {

@@ -20,6 +20,7 @@ from tws_maintenance.config.home import Home, find_home
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.core.clock import utc_now
+from tws_maintenance.core.text import some_of
 from tws_maintenance.operations.retention import clean
 from tws_maintenance.pipeline import asset_keys as names
 from tws_maintenance.pipeline.asset_checks import live_check_keys, staged_check_keys
@@ -61,10 +62,8 @@ def remove_what_is_old(context: dg.OpExecutionContext) -> None:
     counts = {**_counts(asdict(done)), "runs": runs}
     context.log.info("removed: %s", ", ".join(f"{one} {name}" for name, one in counts.items()))
     if done.failures:
-        told = "; ".join(done.failures[:FAILURES_TOLD])
-        more = len(done.failures) - FAILURES_TOLD
         raise dg.Failure(
-            f"{told}; and {more} more" if more > 0 else told,
+            some_of(done.failures, FAILURES_TOLD, "; "),
             metadata={**counts, "failures": len(done.failures)},
             allow_retries=False,
         )

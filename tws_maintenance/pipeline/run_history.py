@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Literal
 
 import dagster as dg
 
@@ -27,11 +28,14 @@ from tws_maintenance.pipeline.tags import (
 from tws_maintenance.reports.schema import ListResult
 from tws_maintenance.reports.store import is_refresh
 
+RunState = Literal["queued", "running", "finished", "failed", "interrupted"]
+StepState = Literal["waiting", "running", "done", "failed", "skipped"]
+CheckOutcome = Literal["passed", "warned", "failed"]
 IN_PROGRESS = [*UNFINISHED, dg.DagsterRunStatus.QUEUED]
 _QUEUED = frozenset(
     {dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING}
 )
-_STEP_EVENTS = {
+_STEP_EVENTS: dict[dg.DagsterEventType, StepState] = {
     dg.DagsterEventType.STEP_START: "running",
     dg.DagsterEventType.STEP_SUCCESS: "done",
     dg.DagsterEventType.STEP_FAILURE: "failed",
@@ -45,7 +49,7 @@ MATERIALIZATIONS_READ = 20
 
 @dataclass(frozen=True)
 class RunView:
-    """A run as Dagster has it: `state` is queued, running, finished, failed or interrupted.
+    """A run as Dagster has it.
 
     `report_id` is known from the run's start on; times are UTC texts.
     """
@@ -53,7 +57,7 @@ class RunView:
     run_id: str
     report_id: str | None
     job: str
-    state: str
+    state: RunState
     tasks: tuple[str, ...]
     dry_run: bool
     entry_point: str
@@ -70,11 +74,11 @@ class RunView:
 
 @dataclass
 class StepView:
-    """One step of a run: `state` is waiting, running, done, failed or skipped."""
+    """One step of a run; its times are UTC texts."""
 
     step: str
     task: str
-    state: str = "waiting"
+    state: StepState = "waiting"
     started_at: str | None = None
     finished_at: str | None = None
     message: str = ""
@@ -82,11 +86,11 @@ class StepView:
 
 @dataclass(frozen=True)
 class CheckView:
-    """How one asset check came out: `outcome` is passed, warned or failed."""
+    """How one asset check came out."""
 
     task: str
     name: str
-    outcome: str
+    outcome: CheckOutcome
     message: str
     asset: str
 
@@ -227,14 +231,15 @@ def _view(instance: dg.DagsterInstance, record: dg.RunRecord) -> RunView:
     )
 
 
-def _state(status: dg.DagsterRunStatus) -> str:
+def _state(status: dg.DagsterRunStatus) -> RunState:
     if status in _QUEUED:
         return "queued"
-    return {
+    ended: dict[dg.DagsterRunStatus, RunState] = {
         dg.DagsterRunStatus.SUCCESS: "finished",
         dg.DagsterRunStatus.FAILURE: "failed",
         dg.DagsterRunStatus.CANCELED: "interrupted",
-    }.get(status, "running")
+    }
+    return ended.get(status, "running")
 
 
 def _planned(run: dg.DagsterRun, instance: dg.DagsterInstance) -> Iterator[tuple[str, str]]:
@@ -271,7 +276,7 @@ def _follow(step: StepView, event: dg.DagsterEvent, at: str) -> None:
 
 def _check(evaluation: dg.AssetCheckEvaluation) -> CheckView:
     warns = evaluation.severity == dg.AssetCheckSeverity.WARN
-    outcome = "passed" if evaluation.passed else "warned" if warns else "failed"
+    outcome: CheckOutcome = "passed" if evaluation.passed else "warned" if warns else "failed"
     asset = evaluation.asset_key
     task = asset.path[-1]
     return CheckView(

@@ -10,7 +10,7 @@ import dagster as dg
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import load_settings
-from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
+from tws_maintenance.core.clock import CLOCK_TOLERANCE
 from tws_maintenance.operations.policy import Situation
 from tws_maintenance.pipeline import asset_keys as names
 from tws_maintenance.pipeline.jobs import RESTORE

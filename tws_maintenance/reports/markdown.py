@@ -9,6 +9,7 @@ from tws_maintenance.config.indices import (
     index_of_task,
 )
 from tws_maintenance.constituents.diff import Changes, Member
+from tws_maintenance.core.errors import ProposalOutdated
 from tws_maintenance.reports.event_words import (
     apply_events_command,
     escape,
@@ -281,8 +282,10 @@ def status_of(result: TaskResult) -> str:
         return "replaced" if result.changed else "nothing to change"
     if isinstance(result, ListResult) and result.is_unconfirmed and result.status != "failed":
         return "not confirmed"
-    if result.refusal:
-        return f"refused ({result.refusal.replace('_', ' ')})"
+    if code := result.refusal:
+        return (
+            f"refused ({'outdated' if code == ProposalOutdated.code else code.replace('_', ' ')})"
+        )
     return status
 
 

@@ -1,52 +1,78 @@
 """Before a page offers to apply: what became of each list that a dry run staged, and why.
 
-What belongs here: words for the operator, and what may be offered. What does not: the decision
-itself, which is `promotion`'s at the moment of promoting and may differ by then.
+What belongs here: words for the operator, and what may be offered. What does not: the answer
+itself, which is `constituents.eligibility`'s, and may differ at the moment of promoting.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from tws_maintenance.audit.receipt import read_receipt
-from tws_maintenance.audit.results import Outcome
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES, Index
 from tws_maintenance.config.settings import Settings
-from tws_maintenance.constituents.proposal import Proposal, is_staged, newest_first
-from tws_maintenance.constituents.proposal_state import ProposalState, State, state_of
+from tws_maintenance.constituents.eligibility import Eligibility, Verdict, look
+from tws_maintenance.constituents.proposal import is_staged, newest_first
+from tws_maintenance.constituents.proposal_state import (
+    STATES,
+    ProposalState,
+    State,
+    state_of,
+    why,
+)
 from tws_maintenance.constituents.rules import RULES
-from tws_maintenance.constituents.votes_told import UNCONFIRMED
-from tws_maintenance.core.clock import parse_utc, utc_text
-from tws_maintenance.core.digest import sha256
-from tws_maintenance.core.errors import ProposalUnaudited
-from tws_maintenance.reports.catalog import Listing
+from tws_maintenance.core.clock import CLOCK_TOLERANCE, parse_utc
+from tws_maintenance.reports.catalog import Listing, ReportCatalog
 from tws_maintenance.reports.schema import ListResult, Report
 
 YIELDING = frozenset(rule.name for rule in RULES if rule.yields)
 AGAIN = "Run a dry run again."
-NOT_REPORTED = f"What is staged is not what the report shows: one was changed since. {AGAIN}"
 
 
 @dataclass(frozen=True)
 class ListReadiness:
-    """One list of a dry run: whether it can be applied, and in `why` what to know before.
-
-    `is_live` tells that the live file is this list already, byte for byte.
-    `failed_rules` are the rules its audit failed; `yields_to_override` tells that a dry run with
-    the override for a large change would pass them all. `expires_at` is a UTC text, None where
-    nothing readable was staged.
-    """
+    """One list of a dry run: whether it can be applied, and in `why` what to know before."""
 
     task: str
     proposal_id: str
-    state: State
+    found: Eligibility = field(repr=False)
     why: str
-    can_apply: bool = False
-    is_live: bool = False
-    is_restore: bool = False
-    yields_to_override: bool = False
-    failed_rules: tuple[str, ...] = ()
-    expires_at: str | None = None
+
+    @property
+    def state(self) -> State:
+        """What became of it."""
+        return STATES[self.found.verdict]
+
+    @property
+    def can_apply(self) -> bool:
+        """Whether promoting it now would succeed and confirm or change the list."""
+        proposal = self.found.proposal
+        return self.found.may_be_applied and not (proposal and proposal.keeps_the_list)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the live file is this list already, byte for byte."""
+        return self.found.is_live
+
+    @property
+    def is_restore(self) -> bool:
+        """Whether a backup was staged instead of a source."""
+        return self.found.proposal is not None and self.found.proposal.from_backup is not None
+
+    @property
+    def failed_rules(self) -> tuple[str, ...]:
+        """The rules that its audit failed."""
+        return self.found.failed_rules
+
+    @property
+    def yields_to_override(self) -> bool:
+        """Whether a dry run with the override for a large change would pass every rule."""
+        is_rejected = self.found.verdict is Verdict.REJECTED
+        return is_rejected and YIELDING.issuperset(self.failed_rules)
+
+    @property
+    def expires_at(self) -> str | None:
+        """The instant after which it is too old, as a UTC text; None without a proposal."""
+        return self.found.expires_at
 
 
 @dataclass(frozen=True)
@@ -88,6 +114,19 @@ def readiness(home: Home, settings: Settings, report: Report, at: datetime) -> R
     return Readiness(report.dry_run, tuple(lists))
 
 
+def is_refreshed_since(
+    shelf: ReportCatalog, task: str, staged_at: str | None, at: datetime
+) -> bool:
+    """Return whether a list was refreshed after it was staged at the UTC text `staged_at`.
+
+    A proposal without a change is never used up: applied, it is what lies there already.
+    """
+    refreshed = shelf.last_refreshed((task,), at + CLOCK_TOLERANCE).get(task)
+    if refreshed is None or staged_at is None:
+        return False
+    return parse_utc(refreshed.finished_at) > parse_utc(staged_at)
+
+
 class ProposalShelf:
     """The newest proposal of each index, without listing thousands of folders each time."""
 
@@ -100,7 +139,7 @@ class ProposalShelf:
         ids = self._listing.value()[index.key]
         # Not part of the listing: the record comes after its folder.
         newest = next((one for one in ids if is_staged(self._home, one)), None)
-        return None if newest is None else _state_of(self._home, index, newest, settings, at)
+        return None if newest is None else state_of(self._home, index, newest, settings, at)
 
 
 def _ids_by_index(names: list[str]) -> dict[str, list[str]]:
@@ -110,110 +149,32 @@ def _ids_by_index(names: list[str]) -> dict[str, list[str]]:
 def _list_readiness(
     home: Home, settings: Settings, index: Index, result: ListResult, at: datetime
 ) -> ListReadiness:
-    proposal_id = str(result.proposal_id)
-    found = _state_of(home, index, proposal_id, settings, at)
-    proposal = found.proposal
-    if proposal is None:
-        return ListReadiness(index.task, proposal_id, found.state, _sentence(found.why))
-    failed = _failed_rules(home, proposal_id) if found.state is State.REJECTED else ()
-    expires_at = _expires_at(proposal, settings)
-    is_reported = result.proposal_sha256 == proposal.sha256
-    is_live = _live_sha256(home, index) == proposal.sha256
-    why = _why(found, expires_at, at, is_live=is_live)
-    if failed:
-        why = f"Its audit failed: {found.why}"
-    kept_for = _kept_for(proposal) if found.state is State.WAITING else ""
-    return ListReadiness(
-        task=index.task,
-        proposal_id=proposal_id,
-        state=found.state,
-        why=NOT_REPORTED if found.state is State.WAITING and not is_reported else kept_for or why,
-        can_apply=found.state is State.WAITING and is_reported and not kept_for,
-        is_live=is_live,
-        is_restore=proposal.from_backup is not None,
-        yields_to_override=bool(failed) and YIELDING.issuperset(failed),
-        failed_rules=failed,
-        expires_at=expires_at,
-    )
+    proposal_id, reported = str(result.proposal_id), str(result.proposal_sha256)
+    found = look(home, index, proposal_id, settings, at, reported)
+    return ListReadiness(index.task, proposal_id, found, _why(found))
 
 
-def _kept_for(proposal: Proposal) -> str:
-    """Return why the list stays as it is, "" where its members were decided."""
-    vote = proposal.membership
-    if vote.get("rule") != UNCONFIRMED or proposal.before_count is None:
-        return ""
-    return f"Not confirmed, so there is nothing to apply: {vote['reason']}"
-
-
-def _state_of(
-    home: Home, index: Index, proposal_id: str, settings: Settings, at: datetime
-) -> ProposalState:
-    """Return what `state_of` says, also where the report or the record was edited."""
-
-    def rejected(why: str) -> ProposalState:
-        return ProposalState(proposal_id, State.REJECTED, f"{why}. {AGAIN}", None)
-
-    # A report names it, and a file that was edited must not lead out of the staging folder.
-    if newest_first([proposal_id], index) != [proposal_id]:
-        return rejected(f"{proposal_id[:80]!r} is not the id of a proposal of {index.name}")
-    try:
-        found = state_of(home, proposal_id, settings, at)
-    except (AttributeError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        return rejected(f"the record of {proposal_id} is damaged ({type(error).__name__})")
-    if found.proposal and not _is(found.proposal, proposal_id, index):
-        return rejected(f"the folder {proposal_id} holds another proposal")
-    return found
-
-
-def _is(proposal: Proposal, proposal_id: str, index: Index) -> bool:
-    """Tell whether a record is of the folder that it lies in."""
-    return (proposal.proposal_id, proposal.index) == (proposal_id, index.key)
-
-
-def _why(  # noqa: PLR0911 - one line a state
-    found: ProposalState, expires_at: str | None, at: datetime, *, is_live: bool
-) -> str:
-    """Return in a sentence or two what an operator is to know before, or why it is too late."""
-    assert found.proposal is not None, "of nothing there is nothing to tell"
-    match found.state:
-        case State.WAITING if is_live:
+def _why(found: Eligibility) -> str:  # noqa: PLR0911 - one line a verdict
+    """Return in a sentence or two what an operator needs to know before, or why it is too late."""
+    told = why(found)
+    if found.may_be_applied and found.proposal and found.proposal.keeps_the_list:
+        return f"Not confirmed, so nothing can be applied: {found.proposal.membership['reason']}"
+    match found.verdict:
+        case Verdict.ELIGIBLE:
+            return f"Can be applied until {found.expires_at}."
+        case Verdict.UNCHANGED:
             return "Nothing to change: the live file is this list already."
-        case State.WAITING:
-            return f"Can be applied until {expires_at}."
-        case State.PROMOTED:
-            return f"Applied already, {found.why}. Run a dry run for a new one."
-        case State.STALE:
+        case Verdict.PROMOTED:
+            return f"Applied already, {told}. Run a dry run for a new one."
+        case Verdict.OUTDATED:
             return f"The live file was changed since this dry run. {AGAIN}"
-        case State.TOO_OLD if parse_utc(found.proposal.created_at) > at:
-            return f"Dated in the future, {found.proposal.created_at}: check the clock. {AGAIN}"
-        case State.TOO_OLD:
-            return f"Expired at {expires_at}: it is {found.why}. {AGAIN}"
-        case State.REJECTED:
-            return _sentence(found.why)
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:].removesuffix(".") + "."
-
-
-def _failed_rules(home: Home, proposal_id: str) -> tuple[str, ...]:
-    try:
-        checks = read_receipt(home, proposal_id).checks
-    except ProposalUnaudited:
-        return ()
-    return tuple(check.name for check in checks if check.outcome is Outcome.FAILED)
-
-
-def _expires_at(proposal: Proposal, settings: Settings) -> str | None:
-    try:
-        age = timedelta(hours=settings.proposals.max_age_hours)
-        return utc_text(parse_utc(proposal.created_at) + age)
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def _live_sha256(home: Home, index: Index) -> str | None:
-    try:
-        return sha256(home.live_file(index.key).read_bytes())
-    except OSError:
-        return None
+        case Verdict.NOT_REPORTED:
+            return f"What is staged is not what the report shows: one was changed since. {AGAIN}"
+        case Verdict.TOO_OLD if found.proposal is not None:
+            if found.age is not None and found.age < timedelta(0):
+                created_at = found.proposal.created_at
+                return f"Dated in the future, {created_at}: check the clock. {AGAIN}"
+            return f"Expired at {found.expires_at}: it is {told}. {AGAIN}"
+        case Verdict.REJECTED:
+            return f"Its audit failed: {told}"
+    return told[:1].upper() + told[1:].removesuffix(".") + "."

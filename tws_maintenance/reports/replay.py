@@ -19,7 +19,7 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import CONSTITUENT_TASKS, Index, index_of_task
 from tws_maintenance.config.settings import IndexSettings, load_settings, with_what_is_declared
 from tws_maintenance.constituents import rules
-from tws_maintenance.constituents.audit_proposal import audit
+from tws_maintenance.constituents.audit import audit
 from tws_maintenance.constituents.csv_file import parse_live
 from tws_maintenance.constituents.diff import compare
 from tws_maintenance.constituents.proposal import RAW, STAGED, Proposal, read_proposal

@@ -20,7 +20,6 @@ from tws_maintenance.constituents.audit_worker import Auditor
 from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.promotion import (
-    CLOCK_TOLERANCE,
     Promotion,
     finish_promotion,
     promote,
@@ -28,7 +27,7 @@ from tws_maintenance.constituents.promotion import (
 )
 from tws_maintenance.constituents.proposal import Proposal, last_copy, proposal_ids, read_proposal
 from tws_maintenance.constituents.stage import stage, stage_backup
-from tws_maintenance.core.clock import utc_now
+from tws_maintenance.core.clock import CLOCK_TOLERANCE, utc_now
 from tws_maintenance.core.errors import ProposalMissing, ProposalUnaudited, TwsMaintenanceError
 from tws_maintenance.market_events.providers.calendars import may_be_open
 from tws_maintenance.market_events.providers.worker import EventsWorker

@@ -193,7 +193,7 @@ def test_a_list_edited_since_the_dry_run_is_not_replaced_and_the_operator_told_w
         ("failed", "stale")
     ]
     shown = command("proposals", "show", f"{report['report_id']}_sti")
-    assert shown.output.splitlines()[0].endswith(": stale")
+    assert shown.output.splitlines()[0].endswith(": outdated")
 
 
 def test_what_was_promoted_is_not_promoted_again(

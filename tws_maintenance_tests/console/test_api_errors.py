@@ -1,14 +1,12 @@
 """What goes wrong is told in one shape, in words, with the right status, never as a stack trace."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.console.app import create_app
-from tws_maintenance.console.errors import ApiError
 from tws_maintenance.pipeline.instance import VARIABLE
 from tws_maintenance_tests.console.support import API, STI, Console, error_of
 
@@ -221,12 +219,6 @@ def test_a_history_that_cannot_be_read_is_told_in_words(console: Console) -> Non
         assert "Traceback" not in answer.text
         assert console.get(f"/maintenance/history/{STI}?on=2026-01-01").status_code in {200, 503}
     path.unlink()
-
-
-def test_a_problem_is_one_shape_whatever_it_holds() -> None:
-    problem: dict[str, Any] = ApiError(400, "code", "message", {"more": [1]}).to_dict()
-    expected = {"error": {"code": "code", "message": "message", "detail": {"more": [1]}}}
-    assert problem == expected
 
 
 def test_a_home_that_vanishes_is_told_and_nothing_is_made_in_its_place(

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tws_maintenance.constituents.generation import Generation
+from tws_maintenance.constituents.publishing import Intent, write_intent
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance_tests.console.support import (
@@ -137,6 +139,13 @@ def test_a_proposal_that_others_overtook_is_stale(console: Console) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"symbol,security\nX,Y\n")
     assert refused(console, dry["report_id"]) == (409, "stale")
+    proposal_id = result_of(dry, STI)["proposal_id"]
+    at = dry["finished_at"]
+    stamp = Generation("stamp", NEVER, proposal_id, at, "", "a page")
+    begun = Intent("intended", NEVER, "run", at, None, "", None, vars(stamp))
+    write_intent(console.home, proposal_id, begun)
+    assert refused(console, dry["report_id"]) == (409, "lock_held")
+    (console.home.proposal(proposal_id) / "promotion.json").unlink()
     assert path.read_bytes() == b"symbol,security\nX,Y\n"
     path.unlink()
     if former is not None:
@@ -161,8 +170,7 @@ def test_what_was_changed_in_staging_is_not_published(console: Console) -> None:
     staged = console.home.staging / proposal_id / "constituents.csv"
     staged.write_bytes(staged.read_bytes().replace(b"Amber", b"Umber", 1))
     before = live_bytes(console.home)
-    report = promote(console, dry["report_id"])
-    assert (report["status"], result_of(report, STI)["refusal"]) == ("failed", "unaudited")
+    assert refused(console, dry["report_id"]) == (409, "rejected")
     assert live_bytes(console.home) == before
 
 

@@ -59,7 +59,7 @@ def test_a_file_that_is_gone_is_not_called_fresh(console: Console) -> None:
     assert card_of(console, STI).startswith("STI missing or unreadable")
 
 
-def test_a_page_from_before_a_newer_dry_run_that_says_otherwise_applies_nothing(
+def test_a_page_from_before_a_newer_dry_run_with_another_result_applies_nothing(
     console: Console, server: PageServer
 ) -> None:
     server.pages["sti"] = page("sti", companies("sti")[:-1])
@@ -69,11 +69,11 @@ def test_a_page_from_before_a_newer_dry_run_that_says_otherwise_applies_nothing(
     before = console.home.live_file("sti").read_bytes()
 
     shown = console.get(f"/maintenance/reports/{erring['report_id']}").text
-    assert f"A newer dry run says otherwise: {right['report_id']}" in shown
+    assert f"A newer dry run has another result: {right['report_id']}" in shown
     assert 'id="apply-dialog"' not in shown
     answer = console.form("/maintenance/promote", report_id=erring["report_id"], tasks=STI)
     assert answer.status_code == 409
-    assert "A newer dry run says otherwise" in answer.text
+    assert "A newer dry run has another result" in answer.text
     assert console.home.live_file("sti").read_bytes() == before
 
 
@@ -140,7 +140,7 @@ def test_a_list_without_a_file_is_shown_by_name_with_a_caution(console: Console)
     shown = console.get(f"/maintenance/apply/{report['report_id']}").text
     assert all(one.name in shown for one in companies("sti")[:8])
     assert "The file of STI that maintenance_" in shown
-    assert "is gone, so that nothing is compared with it" in shown
+    assert "is missing, so the list is compared with nothing" in shown
 
 
 def test_a_failed_fetch_is_no_failed_validation(console: Console, server: PageServer) -> None:
@@ -148,7 +148,7 @@ def test_a_failed_fetch_is_no_failed_validation(console: Console, server: PageSe
     console.run(STI)
     until(lambda: console.list_of(STI)["file_audit"]["status"] == "passed", "the audit")
     card = card_of(console, STI)
-    assert "Validation passed of the file as it lies" in card
+    assert "Validation passed of the current file" in card
     assert "Last run failed audit not run" in card
 
 

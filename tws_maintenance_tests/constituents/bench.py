@@ -11,7 +11,7 @@ from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES, Index
 from tws_maintenance.config.settings import IndexSettings, load_settings
-from tws_maintenance.constituents.audit_proposal import audit
+from tws_maintenance.constituents.audit import audit
 from tws_maintenance.constituents.promotion import Promotion, promote
 from tws_maintenance.constituents.proposal import STAGED, Proposal
 from tws_maintenance.constituents.stage import stage

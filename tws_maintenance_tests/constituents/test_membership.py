@@ -12,7 +12,7 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES, Index
 from tws_maintenance.config.settings import IndexSettings, load_settings
 from tws_maintenance.constituents import rules
-from tws_maintenance.constituents.audit_proposal import audit
+from tws_maintenance.constituents.audit import audit
 from tws_maintenance.constituents.membership import published_identifiers
 from tws_maintenance.constituents.promotion import promote
 from tws_maintenance.constituents.proposal import Proposal

@@ -98,6 +98,20 @@ def test_the_stamp_tells_what_was_published_and_changes_each_time(home: Home) ->
     assert after.promoted_at == "2026-11-22T18:31:00.000Z"
 
 
+@pytest.mark.parametrize("edited", [{"generation": 7}, {"source": None}, {"revised_at": []}])
+def test_an_edited_stamp_with_another_type_is_unreadable(
+    home: Home, edited: dict[str, object]
+) -> None:
+    names = ("generation", "report_id", "proposal_id", "promoted_at", "sha256", "source")
+    whole: dict[str, object] = dict.fromkeys(names, "text")
+    path = home.generation_file("sti")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(whole))
+    assert read_generation(home, STI) is not None
+    path.write_text(json.dumps(whole | edited))
+    assert read_generation(home, STI) is None
+
+
 def test_the_record_says_what_was_replaced_by_what_and_where_the_backup_is(home: Home) -> None:
     before, proposal_id = one_change(home)
     assert read_intent(home, proposal_id) is None

@@ -53,11 +53,11 @@ def test_what_waited_for_more_than_a_day_or_comes_from_the_future_is_too_old(
     assert state_after(home, waiting, hours=-1)[0] == State.TOO_OLD
 
 
-def test_what_was_compared_with_another_file_is_stale(home: Home, waiting: str) -> None:
+def test_what_was_compared_with_another_file_is_outdated(home: Home, waiting: str) -> None:
     write_live(home, STI, companies("sti")[:-1])
-    assert state_after(home, waiting)[0] == State.STALE
+    assert state_after(home, waiting)[0] == State.OUTDATED
     home.live_file("sti").unlink()
-    assert state_after(home, waiting)[0] == State.STALE
+    assert state_after(home, waiting)[0] == State.OUTDATED
 
 
 def test_what_was_promoted_names_the_report_that_did_it_also_when_it_is_old(home: Home) -> None:

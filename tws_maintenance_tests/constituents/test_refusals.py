@@ -15,7 +15,7 @@ from tws_maintenance.constituents.proposal import RECORD
 from tws_maintenance.core.errors import (
     LockHeld,
     ProposalMissing,
-    ProposalStale,
+    ProposalOutdated,
     ProposalTooOld,
     ProposalUnaudited,
     ProposalUsed,
@@ -172,14 +172,14 @@ def test_what_was_compared_with_another_live_file(home: Home, edited: bytes | No
     home.live_file("sti").unlink()
     if edited is not None:
         home.live_file("sti").write_bytes(edited)
-    with refusal(home, ProposalStale, "stale", "Somebody changed it since. Run a dry run again"):
+    with refusal(home, ProposalOutdated, "stale", "Somebody changed it since. Run a dry run again"):
         promoted(home, proposal)
 
 
 def test_what_was_staged_when_there_was_no_file_and_now_there_is_one(home: Home) -> None:
     proposal = ready(home, STI, companies("sti"))
     write_live(home, STI, companies("sti")[1:])
-    with refusal(home, ProposalStale, "stale", "expected no file, found "):
+    with refusal(home, ProposalOutdated, "stale", "expected no file, found "):
         promoted(home, proposal)
 
 
@@ -188,7 +188,7 @@ def test_the_second_of_two_proposals_made_from_one_live_file(home: Home) -> None
     first = ready(home, STI, with_strangers(STI, 1))
     second = ready(home, STI, with_strangers(STI, 2), minutes=1)
     promoted(home, second, minutes=2)
-    with refusal(home, ProposalStale, "stale", "is not the file that"):
+    with refusal(home, ProposalOutdated, "stale", "is not the file that"):
         promoted(home, first, minutes=3)
 
 

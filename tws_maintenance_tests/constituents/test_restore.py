@@ -6,12 +6,12 @@ from tws_maintenance.audit.receipt import Override, Receipt
 from tws_maintenance.audit.results import Outcome
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import load_settings
-from tws_maintenance.constituents.audit_proposal import audit
+from tws_maintenance.constituents.audit import audit
 from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.constituents.rules import COUNT_CHANGE
 from tws_maintenance.constituents.stage import stage_backup
 from tws_maintenance.core.digest import sha256
-from tws_maintenance.core.errors import LiveFileError, ProposalStale
+from tws_maintenance.core.errors import LiveFileError, ProposalOutdated
 from tws_maintenance.demo.pages import companies
 from tws_maintenance_tests.constituents.bench import (
     NO_OVERRIDE,
@@ -102,7 +102,7 @@ def test_a_live_file_that_changed_since_the_restore_was_shown_is_left_alone(
     home.live_file("sti").write_bytes(b"")
     proposal, _ = restaged(home)
     home.live_file("sti").write_bytes(b"somebody at work")
-    with pytest.raises(ProposalStale):
+    with pytest.raises(ProposalOutdated):
         promoted(home, proposal, minutes=9)
     assert home.live_file("sti").read_bytes() == b"somebody at work" != former
 

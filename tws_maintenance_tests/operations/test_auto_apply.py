@@ -12,7 +12,7 @@ from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.config.settings import load_settings
-from tws_maintenance.constituents.audit_proposal import audit
+from tws_maintenance.constituents.audit import audit
 from tws_maintenance.constituents.promotion import promote
 from tws_maintenance.constituents.stage import stage_backup
 from tws_maintenance.demo.pages import Company, companies

@@ -112,6 +112,7 @@ def test_a_first_list_is_not_told_member_by_member() -> None:
         ({"dry_run": True}, "## STI: success"),
         ({"status": "failed"}, "## STI: failed"),
         ({"status": "failed", "refusal": "too_old"}, "## STI: refused (too old)"),
+        ({"status": "failed", "refusal": "stale"}, "## STI: refused (outdated)"),
         ({"status": "skipped"}, "## STI: skipped"),
     ],
 )

@@ -79,16 +79,11 @@ def waiting(home: Home) -> Proposal:
 
 def test_what_passed_its_audit_can_be_applied_for_a_day(home: Home, waiting: Proposal) -> None:
     found = asked(home, reported(waiting), hours=23)
-    assert found.lists == (
-        ListReadiness(
-            task="sti_constituents",
-            proposal_id=waiting.proposal_id,
-            state=State.WAITING,
-            why=f"Can be applied until {EXPIRES_AT}.",
-            can_apply=True,
-            expires_at=EXPIRES_AT,
-        ),
-    )
+    (one,) = found.lists
+    assert (one.task, one.proposal_id) == ("sti_constituents", waiting.proposal_id)
+    assert (one.state, one.why) == (State.WAITING, f"Can be applied until {EXPIRES_AT}.")
+    assert (one.can_apply, one.expires_at) == (True, EXPIRES_AT)
+    assert (one.is_live, one.is_restore, one.failed_rules) == (False, False, ())
     assert found.can_apply
     assert (found.tasks_to_apply, found.override_tasks) == (("sti_constituents",), ())
 
@@ -138,7 +133,7 @@ def test_what_is_too_old_says_since_when(home: Home, waiting: Proposal) -> None:
 def test_what_was_compared_with_another_file_says_so(home: Home, waiting: Proposal) -> None:
     write_live(home, STI, companies("sti")[:-1])
     one = only(home, reported(waiting))
-    assert (one.state, one.can_apply) == (State.STALE, False)
+    assert (one.state, one.can_apply) == (State.OUTDATED, False)
     assert one.why == "The live file was changed since this dry run. Run a dry run again."
 
 
@@ -198,7 +193,7 @@ def test_what_is_not_what_the_report_shows_is_not_offered(home: Home, waiting: P
     told["results"][0]["proposal_sha256"] = "0" * 64
     found = asked(home, told)
     (one,) = found.lists
-    assert (one.state, found.can_apply) == (State.WAITING, False)
+    assert (one.state, found.can_apply) == (State.REJECTED, False)
     assert one.why.startswith("What is staged is not what the report shows")
 
 

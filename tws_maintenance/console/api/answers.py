@@ -1,324 +1,478 @@
-"""The shapes of what the API answers, as JSON Schema 2020-12.
+"""What the API answers: one strict model for each answer.
 
-Written out, not derived: they are a promise to other programs. Our own shapes are closed, so that
-a field that is added here and not there is found by the test that calls every address.
+The views build these models, `Answer.to_json` serialises them, and the OpenAPI description derives
+from them. The order of the fields is the order of the keys. A field with a default is written only
+where it was given. Reports are passed on as their files hold them: see `report_json`.
 """
 
-from typing import Any
+from typing import Annotated, Literal, Self
 
-from tws_maintenance.config.indices import TASKS
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
 
-Schema = dict[str, Any]
-TEXT: Schema = {"type": "string"}
-TEXTS: Schema = {"type": "array", "items": TEXT}
-COUNT: Schema = {"type": "integer", "minimum": 0}
-TRUTH: Schema = {"type": "boolean"}
-ANY: Schema = {}
-
-
-def _maybe(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def _one_of(*values: str) -> Schema:
-    return {"type": "string", "enum": list(values)}
-
-
-def _list(schema: Schema) -> Schema:
-    return {"type": "array", "items": schema}
-
-
-def _object(**properties: Schema) -> Schema:
-    return {
-        "type": "object",
-        "required": list(properties),
-        "properties": properties,
-        "additionalProperties": False,
-    }
-
-
-def _open_object(**properties: Schema) -> Schema:
-    return {**_object(**properties), "additionalProperties": True}
-
-
-def _with_optional(schema: Schema, **properties: Schema) -> Schema:
-    return {**schema, "properties": {**schema["properties"], **properties}}
-
-
-def _reference(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-INSTANT: Schema = {"type": "string", "format": "date-time"}
-TASK = _one_of(*TASKS)
-RUN_STATUS = _one_of("completed", "partial_failure", "failed", "interrupted")
-VALIDATION = _object(status=_one_of("passed", "failed", "not_run"), warnings=TEXTS, errors=TEXTS)
-RUN_LINE = {
-    "run_id": TEXT,
-    "report_id": _maybe(TEXT),
-    "state": _one_of("queued", "running", "finished", "failed", "interrupted"),
-    "tasks": _list(TASK),
-    "dry_run": TRUTH,
-    "job": _maybe(TEXT),
-    "entry_point": _maybe(TEXT),
-    "actor": _maybe(TEXT),
-    "created_at": _maybe(INSTANT),
-    "started_at": _maybe(INSTANT),
-    "run_url": _maybe(TEXT),
-}
-PROPOSAL = _object(
-    proposal_id=TEXT,
-    report_id=TEXT,
-    state=_one_of("waiting", "promoted", "rejected", "stale", "too_old"),
-    why=TEXT,
-    created_at=INSTANT,
-    before_count=_maybe(COUNT),
-    after_count=COUNT,
-    added=COUNT,
-    removed=COUNT,
-    renamed=COUNT,
-    updated=COUNT,
+from tws_maintenance.console.api.report_json import (
+    JsonObject,
+    ProviderJson,
+    RunStatus,
+    TaskName,
+    ValidationStatus,
 )
-CONSTITUENTS = _object(
-    task=TASK,
-    name=TEXT,
-    file=TEXT,
-    last_refreshed_at=_maybe(INSTANT),
-    row_count=_maybe(COUNT),
-    source=_maybe(TEXT),
-    validation=VALIDATION,
-    stale=TRUTH,
-    unconfirmed=_maybe(TEXT),
-    restored_at=_maybe(INSTANT),
-    drift=_maybe(TEXT),
-    file_problem=_maybe(TEXT),
-    file_audit=VALIDATION,
-    last_run=_maybe(
-        _object(report_id=TEXT, status=TEXT, audit=_maybe(TEXT), dry_run=_maybe(TRUTH))
-    ),
-    run_id=_maybe(TEXT),
-    run_url=_maybe(TEXT),
-    proposal=_maybe(PROPOSAL),
-)
-PROVIDER = _open_object(provider=TEXT, status=TEXT)
-MARKET_EVENTS = _object(
-    last_refreshed_at=_maybe(INSTANT),
-    fetched=COUNT,
-    upserted=COUNT,
-    stale=COUNT,
-    errors=COUNT,
-    providers=_list(PROVIDER),
-    status=_maybe(TEXT),
-    run_id=_maybe(TEXT),
-    run_url=_maybe(TEXT),
-    service=_one_of("robot", "embedded"),
-    doubts=TEXTS,
-    moved=TEXTS,
-    needs_refresh=TRUTH,
-)
-ROBOT = _object(url=TEXT, problem=_maybe(TEXT), positions=_maybe(COUNT), strategies=_maybe(COUNT))
-CACHE = _object(
-    generation=_maybe(TEXT), seen=_maybe(TEXT), invalidated_at=_maybe(INSTANT), error=_maybe(TEXT)
-)
-LATEST = _object(
-    report_id=TEXT,
-    finished_at=_maybe(INSTANT),
-    status=_maybe(TEXT),
-    warnings=TEXTS,
-    errors=TEXTS,
-    run_id=_maybe(TEXT),
-    run_url=_maybe(TEXT),
-)
-VENUE = _object(
-    venue=TEXT,
-    name=TEXT,
-    state=_one_of("open", "lunch", "closed", "unknown"),
-    until=_maybe(INSTANT),
-    timezone=TEXT,
-    local_time=TEXT,
-)
-STEP = _object(
-    step=TEXT,
-    task=TASK,
-    state=_one_of("waiting", "running", "done", "failed", "skipped"),
-    started_at=_maybe(INSTANT),
-    finished_at=_maybe(INSTANT),
-    message=TEXT,
-)
-CHECK = _object(
-    task=TASK,
-    name=TEXT,
-    outcome=_one_of("passed", "warned", "failed"),
-    message=TEXT,
-    asset=TEXT,
-)
-RESULT = _open_object(
-    task=TEXT,
-    status=_one_of("success", "failed", "skipped", "partial_failure"),
-    dry_run=TRUTH,
-    source=_maybe(TEXT),
-    started_at=_maybe(INSTANT),
-    finished_at=_maybe(INSTANT),
-    duration_seconds=_maybe({"type": "number"}),
-    before_count=_maybe(COUNT),
-    after_count=_maybe(COUNT),
-    added=TEXTS,
-    removed=TEXTS,
-    validation=VALIDATION,
-    warnings=TEXTS,
-    errors=TEXTS,
-)
-REPORT = _object(
-    report_id=TEXT,
-    run_id=TEXT,
-    entry_point=TEXT,
-    actor=TEXT,
-    reason=TEXT,
-    status=RUN_STATUS,
-    dry_run=TRUTH,
-    overrides={"type": "object"},
-    started_at=INSTANT,
-    finished_at=INSTANT,
-    duration_seconds={"type": "number"},
-    results=_list(RESULT),
-    warnings=TEXTS,
-    errors=TEXTS,
-    previous_report_sha256=_maybe(TEXT),
-)
-DAMAGED = _object(
-    report_id=TEXT, damaged={"type": "boolean", "const": True}, problem=TEXT, text=TEXT
-)
-REPORT_LINE = _object(
-    report_id=TEXT,
-    run_id=_maybe(TEXT),
-    status=_maybe(TEXT),
-    dry_run=_maybe(TRUTH),
-    finished_at=_maybe(TEXT),
-    warnings=COUNT,
-    errors=COUNT,
-    damaged=TRUTH,
-)
-GENERATION = _object(
-    index=TEXT,
-    task=TASK,
-    generation=_maybe(TEXT),
-    report_id=_maybe(TEXT),
-    promoted_at=_maybe(INSTANT),
-    sha256=_maybe(TEXT),
-)
-EVENT = _open_object(
-    event_id=TEXT,
-    event_type=TEXT,
-    symbol=_maybe(TEXT),
-    title=TEXT,
-    event_date={"type": "string", "format": "date"},
-    start_at_utc=_maybe(INSTANT),
-    status=TEXT,
-    severity=_one_of("high", "medium", "low"),
-    days_away=COUNT,
-)
-SYNC = _object(
-    provider=TEXT,
-    event_type=TEXT,
-    status=TEXT,
-    fetched_count=COUNT,
-    upserted_count=COUNT,
-    stale_count=COUNT,
-    error_count=COUNT,
-    error_message=_maybe(TEXT),
-    # Null where the robot, whose log it then is, says nothing of it or is still at work.
-    sync_started_at=_maybe(INSTANT),
-    sync_finished_at=_maybe(INSTANT),
-    window_start_utc=_maybe(INSTANT),
-    window_end_utc=_maybe(INSTANT),
-    detail={"type": "object"},
-)
-WATCHED = {
-    "watchlist": _list(_object(symbol=TEXT, added_at=_maybe(TEXT))),
-    "count": COUNT,
-    "unreadable": TEXTS,
-}
+from tws_maintenance.pipeline.run_history import CheckOutcome, RunState, StepState
 
-CLOSURE = _object(
-    venue=TEXT,
-    type=_one_of("holiday", "early_close"),
-    date={"type": "string", "format": "date"},
-    closes=_maybe(TEXT),
-    title=TEXT,
-    reason=TEXT,
-    actor=TEXT,
-    added_at=INSTANT,
-)
-CLOSURES = {"closures": _list(CLOSURE), "count": COUNT, "warnings": TEXTS}
-
-SCHEMAS: dict[str, Schema] = {
-    "Error": _object(error=_object(code=TEXT, message=TEXT, detail=ANY)),
-    "Status": _with_optional(
-        _object(
-            constituents=_list(CONSTITUENTS),
-            market_events=MARKET_EVENTS,
-            latest_report=_maybe(LATEST),
-            venues=_list(VENUE),
-            running=_list(_object(**RUN_LINE)),
-        ),
-        robot=ROBOT,
-    ),
-    "Run": _object(
-        **RUN_LINE,
-        steps=_list(STEP),
-        checks=_list(CHECK),
-        finished_at=_maybe(INSTANT),
-        status=_maybe(RUN_STATUS),
-    ),
-    "Report": REPORT,
-    "DamagedReport": DAMAGED,
-    # Of an older form, or ours.
-    "ReportOrDamaged": {
-        "anyOf": [_reference("Report"), _reference("DamagedReport"), {"type": "object"}]
-    },
-    "Started": _object(run_id=TEXT, status_url=TEXT),
-    "Reports": _object(reports=_list(REPORT_LINE), total=COUNT),
-    "Caches": _with_optional(
-        _object(generations=_list(GENERATION)),
-        caches={"type": "object", "additionalProperties": CACHE},
-        pid=COUNT,
-    ),
-    "Badge": _object(
-        schemaVersion={"type": "integer", "const": 1},
-        label=TEXT,
-        message=TEXT,
-        color=TEXT,
-        isError=TRUTH,
-    ),
-    "Upcoming": _with_optional(
-        _object(events=_list(EVENT), count=COUNT, last_sync=_maybe({"type": "object"})),
-        # Where the robot keeps the events: those of types that only it keeps.
-        robots_own=_list(
-            _object(event_type=TEXT, symbol=_maybe(TEXT), date=TEXT, title=TEXT),
-        ),
-    ),
-    "SyncLog": _object(logs=_list(SYNC), count=COUNT),
-    "Closures": _object(**CLOSURES),
-    "ClosuresChanged": _with_optional(_object(**CLOSURES), added=CLOSURE, removed=CLOSURE),
-    "Watchlist": _object(**WATCHED),
-    "WatchlistChanged": {
-        "type": "object",
-        "required": list(WATCHED),
-        "properties": {**WATCHED, "added": TEXTS, "removed": TEXTS},
-        "additionalProperties": False,
-    },
-}
+# UTC texts and dates; whoever made them has checked them.
+Instant = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+Day = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
+Count = Annotated[int, Field(ge=0)]
 
 
-def started() -> dict[str, Schema]:
-    """Return the good answers of an address that starts a run."""
-    return {
-        code: {
-            "description": text,
-            "content": {"application/json": {"schema": _reference(name)}},
-        }
-        for code, text, name in (
-            ("200", "The run has ended: its report, which tells how.", "Report"),
-            ("202", "The run goes on; follow it at `status_url`.", "Started"),
-        )
-    }
+def _without_default(schema: JsonObject) -> None:
+    """Take the default out of a field's schema: a key that is not given is not there."""
+    schema.pop("default", None)
+
+
+Omissible = Field(json_schema_extra=_without_default)
+
+
+class Answer(BaseModel):
+    """The base of every answer and of every part of one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    def to_json(self) -> JsonObject:
+        """Return the answer as plain values for JSON, its keys in the order of the fields."""
+        return self.model_dump(exclude_unset=True)
+
+
+class Validation(Answer):
+    """The outcome of an audit, with its messages."""
+
+    status: ValidationStatus
+    warnings: list[str]
+    errors: list[str]
+
+    @classmethod
+    def read(cls, value: JsonObject) -> Self:
+        """Return the `validation` of a report or a status. Raises ValueError or KeyError."""
+        return cls(status=value["status"], warnings=value["warnings"], errors=value["errors"])
+
+
+class LastRun(Answer):
+    """The last run that worked on a list; `audit` is the outcome of its audit."""
+
+    report_id: str
+    status: str
+    audit: str | None
+    dry_run: bool | None
+
+
+class Proposal(Answer):
+    """The newest proposal for a list, and whether it can be promoted."""
+
+    proposal_id: str
+    report_id: str
+    state: Literal["waiting", "promoted", "rejected", "stale", "too_old"]
+    why: str
+    created_at: Instant
+    before_count: Count | None
+    after_count: Count
+    added: Count
+    removed: Count
+    renamed: Count
+    updated: Count
+
+
+class ListStatus(Answer):
+    """One index list: its file, its last refresh and what waits for it."""
+
+    task: TaskName
+    name: str
+    file: str
+    last_refreshed_at: Instant | None
+    row_count: Count | None
+    source: str | None
+    validation: Validation
+    stale: bool
+    unconfirmed: str | None
+    restored_at: Instant | None
+    drift: str | None
+    file_problem: str | None
+    last_run: LastRun | None
+    run_id: str | None
+    file_audit: Validation
+    proposal: Proposal | None
+    run_url: str | None
+
+
+class EventsStatus(Answer):
+    """The last sync of market events, and whether a newer one is needed."""
+
+    last_refreshed_at: Instant | None
+    fetched: Count
+    upserted: Count
+    stale: Count
+    errors: Count
+    providers: list[ProviderJson]
+    status: str | None
+    run_id: str | None
+    service: Literal["robot", "embedded"]
+    doubts: list[str]
+    moved: list[str]
+    needs_refresh: bool
+    run_url: str | None
+
+
+class LatestReport(Answer):
+    """The newest report in short."""
+
+    report_id: str
+    finished_at: Instant | None
+    status: str | None
+    warnings: list[str]
+    errors: list[str]
+    run_id: str | None
+    run_url: str | None
+
+
+class Venue(Answer):
+    """An exchange by its own clock; `local_time` is such as "Fri 16:05"."""
+
+    venue: str
+    name: str
+    state: Literal["open", "lunch", "closed", "unknown"]
+    until: Instant | None
+    timezone: str
+    local_time: str
+
+
+class Robot(Answer):
+    """The trading robot as it last answered; the counts are null until it has."""
+
+    url: str
+    problem: str | None
+    positions: Count | None
+    strategies: Count | None
+
+
+class RunFacts(Answer):
+    """A run, its tasks and who started it."""
+
+    run_id: str
+    report_id: str | None
+    state: RunState
+    tasks: list[TaskName]
+    dry_run: bool
+    job: str | None
+    entry_point: str | None
+    actor: str | None
+    created_at: Instant | None
+    started_at: Instant | None
+
+
+class RunLine(RunFacts):
+    """A run with the address of its page in Dagster."""
+
+    run_url: str | None
+
+
+class Status(Answer):
+    """What is fresh, what waits and what runs; `robot` only where one is configured."""
+
+    constituents: list[ListStatus]
+    market_events: EventsStatus
+    latest_report: LatestReport | None
+    venues: list[Venue]
+    running: list[RunLine]
+    robot: Annotated[Robot | SkipJsonSchema[None], Omissible] = None
+
+
+class Step(Answer):
+    """One step of a run."""
+
+    step: str
+    task: TaskName
+    state: StepState
+    started_at: Instant | None
+    finished_at: Instant | None
+    message: str
+
+
+class Check(Answer):
+    """The outcome of one asset check."""
+
+    task: TaskName
+    name: str
+    outcome: CheckOutcome
+    message: str
+    asset: str
+
+
+class Run(RunLine):
+    """One run with its steps and checks; `status` is its report's, null until there is one."""
+
+    steps: list[Step]
+    checks: list[Check]
+    finished_at: Instant | None
+    status: RunStatus | None
+
+
+class Started(Answer):
+    """A run that goes on."""
+
+    run_id: str
+    status_url: str
+
+
+class DamagedReport(Answer):
+    """A report whose file is not a readable report: what is wrong, and the text that is left."""
+
+    report_id: str
+    damaged: Literal[True]
+    problem: str
+    text: str
+
+
+class ReportLine(Answer):
+    """A report in the list of reports; `warnings` and `errors` are counts."""
+
+    report_id: str
+    run_id: str | None
+    status: str | None
+    dry_run: bool | None
+    finished_at: str | None
+    warnings: Count
+    errors: Count
+    damaged: bool
+
+
+class Reports(Answer):
+    """A page of the reports, newest first; `total` counts all that match."""
+
+    reports: list[ReportLine]
+    total: Count
+
+
+class Generation(Answer):
+    """The last promotion of an index; null before the first."""
+
+    index: str
+    task: TaskName
+    generation: str | None
+    report_id: str | None
+    promoted_at: Instant | None
+    sha256: str | None
+
+
+class CacheState(Answer):
+    """One cache of the robot: the generation on disk and the one that the cache was emptied for."""
+
+    generation: str | None
+    seen: str | None
+    invalidated_at: Instant | None
+    error: str | None
+
+
+class Caches(Answer):
+    """The generation of each index; `caches` and `pid` only where the robot hosts the console."""
+
+    generations: list[Generation]
+    caches: Annotated[dict[str, CacheState] | SkipJsonSchema[None], Omissible] = None
+    pid: Annotated[Count | SkipJsonSchema[None], Omissible] = None
+
+
+class Badge(Answer):
+    """A badge for shields.io: https://shields.io/badges/endpoint-badge."""
+
+    schemaVersion: Literal[1]  # noqa: N815 - shields.io's own name
+    label: str
+    message: str
+    color: str
+    isError: bool  # noqa: N815
+
+
+class Event(Answer):
+    """A market event to come; `days_away` counts days in the event's own market."""
+
+    event_id: str
+    event_type: str
+    symbol: str | None
+    title: str
+    event_date: Day
+    end_date: Day | None
+    event_time: str | None
+    start_at_utc: Instant | None
+    market_timezone: str
+    source: str
+    confidence: str
+    status: str
+    unconfirmed_since: Day | None
+    severity: Literal["high", "medium", "low"]
+    days_away: Count
+    is_portfolio_relevant: bool
+    detail: JsonObject
+
+
+class ProviderSync(Answer):
+    """How a provider's newest sync ended; the robot's log gives no end of the window."""
+
+    provider: str
+    status: str
+    finished_at: Instant | None
+    window_end_at_utc: Annotated[Instant | SkipJsonSchema[None], Omissible] = None
+    error_message: str | None
+
+
+class LastSync(Answer):
+    """The newest sync, and why its events may be outdated or incomplete."""
+
+    finished_at: Instant
+    providers: list[ProviderSync]
+    warnings: list[str]
+
+
+class RobotsEvent(Answer):
+    """An event of a type that only the robot keeps."""
+
+    event_type: str
+    symbol: str | None
+    date: str
+    title: str
+
+
+class Upcoming(Answer):
+    """The events to come; `robots_own` only where the robot keeps the events."""
+
+    events: list[Event]
+    count: Count
+    last_sync: LastSync | None
+    robots_own: Annotated[list[RobotsEvent] | SkipJsonSchema[None], Omissible] = None
+
+
+class Sync(Answer):
+    """One provider in one sync; instants are null where the robot's log does not give them."""
+
+    provider: str
+    event_type: str
+    status: str
+    fetched_count: Count
+    upserted_count: Count
+    stale_count: Count
+    error_count: Count
+    error_message: str | None
+    sync_started_at: Instant | None
+    sync_finished_at: Instant | None
+    window_start_utc: Instant | None
+    window_end_utc: Instant | None
+    detail: JsonObject
+
+
+class SyncLog(Answer):
+    """A page of the log of syncs, newest first."""
+
+    logs: list[Sync]
+    count: Count
+
+
+class Closure(Answer):
+    """A closure of an exchange that an operator added."""
+
+    venue: str
+    type: Literal["holiday", "early_close"]
+    date: Day
+    closes: str | None
+    title: str
+    reason: str
+    actor: str
+    added_at: Instant
+
+
+class Closures(Answer):
+    """The operators' closures from today on; `warnings` say where the packages disagree."""
+
+    closures: list[Closure]
+    count: Count
+    warnings: list[str]
+
+
+class ClosuresChanged(Answer):
+    """The closures after a change, with the one that was added or removed."""
+
+    added: Annotated[Closure | SkipJsonSchema[None], Omissible] = None
+    removed: Annotated[Closure | SkipJsonSchema[None], Omissible] = None
+    closures: list[Closure]
+    count: Count
+    warnings: list[str]
+
+
+class WatchedSymbol(Answer):
+    """A symbol of the watchlist."""
+
+    symbol: str
+    added_at: str | None
+
+
+class Watchlist(Answer):
+    """The watchlist; `unreadable` are lines of its file that are not symbols."""
+
+    watchlist: list[WatchedSymbol]
+    count: Count
+    unreadable: list[str]
+
+
+class WatchlistChanged(Answer):
+    """The watchlist after a change, with what was added or removed."""
+
+    added: Annotated[list[str] | SkipJsonSchema[None], Omissible] = None
+    removed: Annotated[list[str] | SkipJsonSchema[None], Omissible] = None
+    watchlist: list[WatchedSymbol]
+    count: Count
+    unreadable: list[str]
+
+
+class FieldFault(Answer):
+    """One field of a request, and what is wrong with it."""
+
+    field: str
+    message: str
+
+
+class FieldFaults(Answer):
+    """The fields of a request that were refused."""
+
+    fields: list[FieldFault]
+
+
+class RunInProgress(Answer):
+    """The run that works on one of the same tasks."""
+
+    running: RunFacts
+
+
+class ProposalRefusal(Answer):
+    """Why a list of a dry run cannot be promoted."""
+
+    task: TaskName
+    state: str
+    why: str
+
+
+class ProposalRefusals(Answer):
+    """The lists of a dry run that cannot be promoted."""
+
+    proposals: list[ProposalRefusal]
+
+
+Detail = FieldFaults | RunInProgress | ProposalRefusals | None
+
+
+class Fault(Answer):
+    """Why a request was refused: `code` for programs, `message` for people, `detail` for both."""
+
+    code: str
+    message: str
+    detail: Detail
+
+
+class Error(Answer):
+    """The one shape of every refusal."""
+
+    error: Fault

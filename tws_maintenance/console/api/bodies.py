@@ -1,11 +1,12 @@
 """What the API takes: strict types, unknown fields refused, defaults that change nothing.
 
-`"false"` is not false and `[]` is not "all". The OpenAPI description is made from these models, so
-what it says of a request is what is enforced.
+`"false"` is not false and `[]` is not "all". The OpenAPI description derives from these models, so
+it says of a request what is enforced. A body that starts a run also says which run.
 """
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -17,6 +18,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic.config import JsonDict
 
 from tws_maintenance.config.indices import (
     CONSTITUENT_TASKS,
@@ -28,14 +30,16 @@ from tws_maintenance.config.indices import (
     VENUES,
 )
 from tws_maintenance.config.markets import MARKETS, read_symbol
+from tws_maintenance.console.api.answers import FieldFault, FieldFaults
 from tws_maintenance.console.errors import ApiError
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.market_events.providers.closures import MAX_REASON, MAX_TITLE, check_time
+from tws_maintenance.runs.request import RunSpec
 
 MAX_WAIT_SECONDS = 120
 DEFAULT_WAIT_SECONDS = 30
 REPORT_ID_PATTERN = r"^maintenance_[0-9]{8}_[0-9]{6}(_[0-9]{1,4})?$"
-# Also of the older form, whose reports are listed and shown.
+# Also reports of an older form, which are listed and shown.
 ANY_REPORT_ID_PATTERN = r"^maintenance_[A-Za-z0-9_.-]{1,100}$"
 RUN_ID_PATTERN = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 BACKUP_PATTERN = r"^(newest|[0-9]{8}_[0-9]{6}(_[0-9]{1,4})?)$"
@@ -56,7 +60,7 @@ PromotableTask = Literal[*CONSTITUENT_TASKS]  # type: ignore[valid-type]
 
 
 def _canonical(value: Any) -> Any:
-    """Say of another text what is wrong with it, or how it is written; the pattern would not."""
+    """Refuse any other text with a message better than the pattern's."""
     if isinstance(value, str) and not re.fullmatch(SYMBOL_PATTERN.strip("^$"), value):
         try:
             symbol = read_symbol(value)
@@ -106,8 +110,8 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-# What only market events take must not be ignored without a word.
-_EVENTS_FIELDS_NEED_EVENTS: dict[str, Any] = {
+# Fields that only market events use must not be ignored silently.
+_EVENTS_FIELDS_NEED_EVENTS: JsonDict = {
     "if": {"anyOf": [{"required": ["symbols"]}, {"required": ["days"]}]},
     "then": {
         "anyOf": [
@@ -119,7 +123,7 @@ _EVENTS_FIELDS_NEED_EVENTS: dict[str, Any] = {
 
 
 class RunBody(_Body):
-    """Start a run: a dry run of everything unless told otherwise."""
+    """Start a run: a dry run of everything unless the body says otherwise."""
 
     model_config = ConfigDict(json_schema_extra=_EVENTS_FIELDS_NEED_EVENTS)
 
@@ -149,6 +153,18 @@ class RunBody(_Body):
         chosen = {task for name in self.tasks for task in TASK_GROUPS.get(name, (name,))}
         return tuple(task for task in TASKS if task in chosen)
 
+    def spec(self, actor: str) -> RunSpec:
+        """Return the run that fetches, audits, and applies where that is asked for."""
+        return RunSpec(
+            self.wanted,
+            dry_run=self.dry_run,
+            allow_large_change=self.allow_large_change,
+            reason=self.reason,
+            symbols=tuple(self.symbols),
+            days=self.days,
+            actor=actor,
+        )
+
 
 class PromoteBody(_Body):
     """Publish exactly what a dry run staged; all its lists unless `tasks` names some."""
@@ -157,6 +173,12 @@ class PromoteBody(_Body):
     tasks: Annotated[list[PromotableTask], Field(min_length=1)] | None = None
     reason: Reason = ""
     wait: Wait = DEFAULT_WAIT_SECONDS
+
+    def spec(self, tasks: tuple[str, ...], actor: str) -> RunSpec:
+        """Return the run that publishes what the dry run staged of `tasks`."""
+        return RunSpec(
+            tasks, dry_run=False, reason=self.reason, report_id=self.report_id, actor=actor
+        )
 
 
 class RestoreBody(_Body):
@@ -169,6 +191,17 @@ class RestoreBody(_Body):
     reason: Reason = ""
     wait: Wait = DEFAULT_WAIT_SECONDS
 
+    def spec(self, backup: str, actor: str) -> RunSpec:
+        """Return the run that shows, or does, the restore of the backup of that id."""
+        return RunSpec(
+            (self.task,),
+            dry_run=self.dry_run,
+            allow_large_change=self.allow_large_change,
+            reason=self.reason,
+            backup=backup,
+            actor=actor,
+        )
+
 
 class RefreshBody(_Body):
     """Fetch, audit and store market events."""
@@ -177,15 +210,25 @@ class RefreshBody(_Body):
     days: Days = DEFAULT_DAYS
     wait: Wait = DEFAULT_WAIT_SECONDS
 
+    def spec(self, actor: str) -> RunSpec:
+        """Return the run that fetches, audits and stores market events."""
+        return RunSpec(
+            (MARKET_EVENTS,),
+            dry_run=False,
+            symbols=tuple(self.symbols),
+            days=self.days,
+            actor=actor,
+        )
+
 
 class WatchlistBody(_Body):
-    """One symbol to watch, or to watch no longer."""
+    """A symbol to add to the watchlist, or to remove from it."""
 
     symbol: Symbol
 
 
 def _plain_date(value: Any) -> Any:
-    """Read 2027-01-31 and no other way to write a date, of which pydantic knows several."""
+    """Read a date such as 2027-01-31, and refuse the other notations that pydantic accepts."""
     if isinstance(value, str):
         if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
             raise ValueError("must be a date such as 2027-01-31")
@@ -203,7 +246,7 @@ Day = Annotated[
 
 
 class ClosureBody(_Body):
-    """A closure that the operator knows of before the packages do."""
+    """A closure that was announced and that the calendar packages do not know yet."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -220,7 +263,7 @@ class ClosureBody(_Body):
         str | None,
         Field(
             pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$",
-            description="Of an early close: when it closes, by the venue's own clock.",
+            description="The time of an early close, by the venue's own clock.",
         ),
     ] = None
     title: Annotated[
@@ -233,7 +276,7 @@ class ClosureBody(_Body):
             min_length=1,
             max_length=MAX_REASON,
             pattern=FILLED_LINE,
-            description="Where it is known from; kept with the name of who adds it.",
+            description="The source of the announcement; kept with the operator's name.",
         ),
     ]
 
@@ -247,7 +290,7 @@ class ClosureBody(_Body):
 
 
 class ClosureRemovalBody(_Body):
-    """A closure of the operator's that is to be counted no longer."""
+    """A closure to remove, which an operator added."""
 
     venue: VenueCode
     date: Day
@@ -265,7 +308,7 @@ _Number = BeforeValidator(_whole_number)
 
 
 class ReportsQuery(BaseModel):
-    """Which page of which reports."""
+    """A page of the reports, and a filter."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -278,7 +321,7 @@ class ReportsQuery(BaseModel):
 
 
 class UpcomingQuery(BaseModel):
-    """Which events to come."""
+    """A filter of the events to come."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -290,7 +333,7 @@ class UpcomingQuery(BaseModel):
 
 
 class SyncLogQuery(BaseModel):
-    """Which part of the log of syncs."""
+    """A page of the log of syncs."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -299,7 +342,7 @@ class SyncLogQuery(BaseModel):
 
 
 class FormatQuery(BaseModel):
-    """In which form a report is wanted."""
+    """The format of a report."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -329,16 +372,17 @@ def read_body(model: type[Model], content: bytes) -> Model:
     names = [name for name, _ in json.loads(content, object_pairs_hook=list)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
+        faults = [FieldFault(field=name, message="given more than once") for name in twice]
         raise ApiError(
             400,
             "invalid_body",
             f"Given more than once: {', '.join(twice)}. Nothing was started.",
-            {"fields": [{"field": name, "message": "given more than once"} for name in twice]},
+            FieldFaults(fields=faults),
         )
     return found
 
 
-def read_values(model: type[Model], values: dict[str, Any]) -> Model:
+def read_values(model: type[Model], values: Mapping[str, object]) -> Model:
     """Return the values of a form as `model`.
 
     Raises:
@@ -366,12 +410,13 @@ def read_query(model: type[Model], values: dict[str, list[str]]) -> Model:
 
 
 def _refused(error: ValidationError, what: str) -> ApiError:
-    fields = [
-        {
-            "field": ".".join(str(part) for part in one["loc"]) or what,
-            "message": str(one["msg"]).removeprefix("Value error, "),
-        }
+    faults = [
+        FieldFault(
+            field=".".join(str(part) for part in one["loc"]) or what,
+            message=str(one["msg"]).removeprefix("Value error, "),
+        )
         for one in error.errors(include_url=False, include_context=False, include_input=False)
     ]
-    told = "; ".join(f"{one['field']}: {one['message']}" for one in fields)
-    return ApiError(400, f"invalid_{what}", f"{told}. Nothing was started.", {"fields": fields})
+    named = "; ".join(f"{one.field}: {one.message}" for one in faults)
+    message = f"{named}. Nothing was started."
+    return ApiError(400, f"invalid_{what}", message, FieldFaults(fields=faults))

@@ -1,24 +1,52 @@
-"""The description of the API, as OpenAPI 3.1: requests from the models that read them.
+"""The description of the API, as OpenAPI 3.1, derived from the models that read and write it.
 
-What belongs here: addresses, words and which answers there are. The shapes of the answers are in
-`answers`. Served at `/api/openapi.json`; a test lets schemathesis look for what is not true.
+What belongs here: addresses, words, and which answers an address gives. The shapes are those of
+`bodies` and `answers`. Served at `/api/openapi.json`; a test lets schemathesis check it.
 """
 
 from functools import cache
 from importlib.metadata import version
-from typing import Any
 
 from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
 from tws_maintenance.console.api import answers, bodies
+from tws_maintenance.console.api.report_json import JsonObject
+from tws_maintenance.reports.schema import Report
 
 REFERENCE = "#/components/schemas/{model}"
+REPORT, REPORT_OR_DAMAGED = "Report", "ReportOrDamaged"
+_ANSWERS: tuple[type[BaseModel], ...] = (
+    answers.Status,
+    answers.Run,
+    answers.DamagedReport,
+    answers.Started,
+    answers.Reports,
+    answers.Caches,
+    answers.Badge,
+    answers.Upcoming,
+    answers.SyncLog,
+    answers.Closures,
+    answers.ClosuresChanged,
+    answers.Watchlist,
+    answers.WatchlistChanged,
+    answers.Error,
+)
+_BODIES: tuple[type[BaseModel], ...] = (
+    bodies.RunBody,
+    bodies.PromoteBody,
+    bodies.RestoreBody,
+    bodies.RefreshBody,
+    bodies.ClosureBody,
+    bodies.ClosureRemovalBody,
+    bodies.WatchlistBody,
+)
 _ERRORS = {
     "400": "Something in the request is wrong; `message` and `detail` name it.",
     "401": "The console demands its password.",
     "403": "The CSRF token is missing, wrong or too old.",
-    "404": "There is nothing of that name.",
-    "409": "A run of the same task is in progress, or this does not fit what is there (any more).",
+    "404": "Nothing has that name.",
+    "409": "A run of the same task is in progress, or the request does not fit the current state.",
     "413": "The request is too large.",
     "415": "The body is not application/json.",
     "429": "Too many failed attempts to log in.",
@@ -31,9 +59,8 @@ _REPORT_ID = {"name": "report_id", "pattern": bodies.ANY_REPORT_ID_PATTERN}
 
 
 @cache
-def describe() -> dict[str, Any]:
+def describe() -> JsonObject:
     """Return the OpenAPI description of every address under /api, and /metrics."""
-    schemas: dict[str, Any] = dict(answers.SCHEMAS)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -41,13 +68,14 @@ def describe() -> dict[str, Any]:
             "version": version("tws_maintenance"),
             "description": (
                 "Keeps the index constituents and market events of a trading robot fresh. A run "
-                "is a dry run unless told otherwise. State-changing calls need the token of "
-                '`<meta name="csrf-token">` on any page as `X-CSRFToken`, with its cookie.'
+                "is a dry run unless the request says otherwise. State-changing calls need the "
+                'token of `<meta name="csrf-token">` on any page as `X-CSRFToken`, with its '
+                "cookie."
             ),
         },
-        "paths": _paths(schemas),
+        "paths": _paths(),
         "components": {
-            "schemas": schemas,
+            "schemas": _schemas(),
             "securitySchemes": {
                 "csrf": {"type": "apiKey", "in": "header", "name": "X-CSRFToken"},
                 "password": {
@@ -60,90 +88,117 @@ def describe() -> dict[str, Any]:
     }
 
 
-def _paths(schemas: dict[str, Any]) -> dict[str, Any]:
+def _schemas() -> JsonObject:
+    # As validated, not as serialised: the latter would demand the keys that may be left out.
+    models = [(model, "validation") for model in (*_ANSWERS, *_BODIES)]
+    models.append((Report, "serialization"))
+    _, found = models_json_schema(models, ref_template=REFERENCE)  # type: ignore[arg-type]
+    damaged = _reference(answers.DamagedReport)
     return {
-        **{f"/api/maintenance{path}": one for path, one in _maintenance(schemas).items()},
-        **{f"/api{path}": one for path, one in _events(schemas).items()},
+        **found["$defs"],
+        # The last one is a report of an older form.
+        REPORT_OR_DAMAGED: {"anyOf": [_reference(REPORT), damaged, {"type": "object"}]},
+    }
+
+
+def _reference(schema: type[BaseModel] | str) -> JsonObject:
+    name = schema if isinstance(schema, str) else schema.__name__
+    return {"$ref": REFERENCE.format(model=name)}
+
+
+def _paths() -> JsonObject:
+    return {
+        **{f"/api/maintenance{path}": one for path, one in _maintenance().items()},
+        **{f"/api{path}": one for path, one in _events().items()},
         "/metrics": {"get": _get("Figures for Prometheus.", None, text="text/plain")},
     }
 
 
-def _maintenance(schemas: dict[str, Any]) -> dict[str, Any]:
-    run, refused = answers.started(), ("404",)
+def _maintenance() -> JsonObject:
+    run, refused = _started(), ("404",)
     return {
-        "/status": {"get": _get("Is everything fresh, what waits, what runs?", "Status")},
-        "/run": {"post": _post(schemas, "Start a run.", bodies.RunBody, run)},
+        "/status": {"get": _get("Is everything fresh, what waits, what runs?", answers.Status)},
+        "/run": {"post": _post("Start a run.", bodies.RunBody, run)},
         "/promote": {
-            "post": _post(
-                schemas, "Publish what a dry run staged.", bodies.PromoteBody, run, refused
-            )
+            "post": _post("Publish what a dry run staged.", bodies.PromoteBody, run, refused)
         },
         "/restore": {
             "post": _post(
-                schemas, "Show or do a way back to a backup.", bodies.RestoreBody, run, refused
+                "Preview or do the restore of a backup.", bodies.RestoreBody, run, refused
             )
         },
-        "/runs/{run_id}": {"get": _get("One run, step by step.", "Run", path=_RUN_ID)},
-        "/reports": {"get": _get("The reports, newest first.", "Reports", bodies.ReportsQuery)},
+        "/runs/{run_id}": {"get": _get("One run, step by step.", answers.Run, path=_RUN_ID)},
+        "/reports": {
+            "get": _get("The reports, newest first.", answers.Reports, bodies.ReportsQuery)
+        },
         "/reports/{report_id}": {
             "get": _get(
                 "One report; a damaged one says so.",
-                "ReportOrDamaged",
+                REPORT_OR_DAMAGED,
                 bodies.FormatQuery,
                 path=_REPORT_ID,
                 text="text/markdown",
             )
         },
-        "/caches": {"get": _get("What caches watch: the generation of each index.", "Caches")},
-        "/badge": {"get": _get("A badge for shields.io.", "Badge")},
+        "/caches": {
+            "get": _get("What caches watch: the generation of each index.", answers.Caches)
+        },
+        "/badge": {"get": _get("A badge for shields.io.", answers.Badge)},
     }
 
 
-def _events(schemas: dict[str, Any]) -> dict[str, Any]:
-    run, refused = answers.started(), ("404",)
-    changed = {"200": _json("The watchlist as it is now.", "WatchlistChanged")}
+def _events() -> JsonObject:
+    run, refused = _started(), ("404",)
+    changed = {"200": _json("The watchlist after the change.", answers.WatchlistChanged)}
     watch = bodies.WatchlistBody
-    closures = {"200": _json("The closures to come as they are now.", "ClosuresChanged")}
+    closures = {
+        "200": _json("The closures from today on, after the change.", answers.ClosuresChanged)
+    }
+    removal = bodies.ClosureRemovalBody
     return {
         "/market-events/refresh": {
-            "post": _post(schemas, "Fetch, audit and store events.", bodies.RefreshBody, run)
+            "post": _post("Fetch, audit and store events.", bodies.RefreshBody, run)
         },
         "/market-events/upcoming": {
-            "get": _get("The events to come.", "Upcoming", bodies.UpcomingQuery)
+            "get": _get("The events to come.", answers.Upcoming, bodies.UpcomingQuery)
         },
         "/market-events/sync-log": {
-            "get": _get("What each sync did.", "SyncLog", bodies.SyncLogQuery)
+            "get": _get("What each sync did.", answers.SyncLog, bodies.SyncLogQuery)
         },
         "/market-events/calendar.ics": {
             "get": _get("The events as a calendar.", None, text="text/calendar")
         },
         "/market-events/closures": {
-            "get": _get("What the operator knows before the packages do.", "Closures"),
-            "post": _post(
-                schemas, "Add a closure that was announced.", bodies.ClosureBody, closures
-            ),
-            "delete": _post(
-                schemas, "Remove such a closure.", bodies.ClosureRemovalBody, closures, refused
-            ),
+            "get": _get("The closures that operators added.", answers.Closures),
+            "post": _post("Add a closure that was announced.", bodies.ClosureBody, closures),
+            "delete": _post("Remove such a closure.", removal, closures, refused),
         },
         "/watchlist": {
-            "get": _get("What is watched.", "Watchlist"),
-            "post": _post(schemas, "Watch a symbol.", watch, changed),
-            "delete": _post(schemas, "Watch a symbol no longer.", watch, changed, refused),
+            "get": _get("What is watched.", answers.Watchlist),
+            "post": _post("Watch a symbol.", watch, changed),
+            "delete": _post("Stop watching a symbol.", watch, changed, refused),
         },
+    }
+
+
+def _started() -> JsonObject:
+    """Return the good answers of an address that starts a run."""
+    return {
+        "200": _json("The run has ended; its report says how.", REPORT),
+        "202": _json("The run goes on; follow it at `status_url`.", answers.Started),
     }
 
 
 def _get(
     summary: str,
-    schema: str | None,
+    answer: type[BaseModel] | str | None,
     query: type[BaseModel] = bodies.NoQuery,
     path: dict[str, str] | None = None,
     text: str = "",
-) -> dict[str, Any]:
-    content: dict[str, Any] = {}
-    if schema:
-        content["application/json"] = {"schema": {"$ref": REFERENCE.format(model=schema)}}
+) -> JsonObject:
+    content: JsonObject = {}
+    if answer:
+        content["application/json"] = {"schema": _reference(answer)}
     if text:
         content[text] = {"schema": {"type": "string"}}
     parameters = [*([_path_parameter(path)] if path else []), *_query_parameters(query)]
@@ -158,39 +213,35 @@ def _get(
 
 
 def _post(
-    schemas: dict[str, Any],
     summary: str,
     body: type[BaseModel],
-    good: dict[str, Any],
+    good: JsonObject,
     more_errors: tuple[str, ...] = (),
-) -> dict[str, Any]:
-    schema = body.model_json_schema(ref_template=REFERENCE)
-    schemas.update(schema.pop("$defs", {}))
-    schemas[body.__name__] = schema
-    reference = {"$ref": REFERENCE.format(model=body.__name__)}
+) -> JsonObject:
+    content = {"application/json": {"schema": _reference(body)}}
     return {
         "summary": summary,
         "security": [{"csrf": []}, {"csrf": [], "password": []}],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": reference}}},
+        "requestBody": {"required": True, "content": content},
         "responses": {**good, **_errors(*_CHANGING, *more_errors)},
     }
 
 
-def _json(description: str, schema: str) -> dict[str, Any]:
-    reference = {"$ref": REFERENCE.format(model=schema)}
-    return {"description": description, "content": {"application/json": {"schema": reference}}}
+def _json(description: str, answer: type[BaseModel] | str) -> JsonObject:
+    content = {"application/json": {"schema": _reference(answer)}}
+    return {"description": description, "content": content}
 
 
-def _errors(*codes: str) -> dict[str, Any]:
-    return {code: _json(_ERRORS[code], "Error") for code in sorted(codes)}
+def _errors(*codes: str) -> JsonObject:
+    return {code: _json(_ERRORS[code], answers.Error) for code in sorted(codes)}
 
 
-def _path_parameter(path: dict[str, str]) -> dict[str, Any]:
+def _path_parameter(path: dict[str, str]) -> JsonObject:
     schema = {"type": "string", "pattern": path["pattern"]}
     return {"name": path["name"], "in": "path", "required": True, "schema": schema}
 
 
-def _query_parameters(query: type[BaseModel]) -> list[dict[str, Any]]:
+def _query_parameters(query: type[BaseModel]) -> list[JsonObject]:
     found = []
     for name, schema in query.model_json_schema().get("properties", {}).items():
         given = [one for one in schema.get("anyOf", []) if one != {"type": "null"}]

@@ -1,19 +1,20 @@
 """`/api/maintenance`: the same as the page, for programs. Types are strict, errors have one shape.
 
-Handlers translate: a body into a run that is wanted, what the backend says into JSON. The
-description in `openapi` is made of the same models.
+Handlers translate a body into a run, and what the backend knows into an answer. The description in
+`openapi` derives from the same models.
 """
 
 import re
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from flask import Blueprint, Response, current_app, jsonify, request, url_for
 from pydantic import BaseModel
 from pydantic_core import from_json
 
-from tws_maintenance.config.indices import INDICES
-from tws_maintenance.console.api import bodies
-from tws_maintenance.console.api.run_specs import promote_spec, restore_spec, run_spec
+from tws_maintenance.config.indices import INDICES, Index
+from tws_maintenance.console.actor import actor
+from tws_maintenance.console.api import answers, bodies
+from tws_maintenance.console.api.report_json import JsonObject
 from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.pages.filters import as_json
 from tws_maintenance.console.run_view import describe_run, report_of_run
@@ -26,7 +27,7 @@ from tws_maintenance.reports.store import is_ours, read_bytes, read_report, repo
 from tws_maintenance.robot.cache_guard import EXTENSION
 
 PREFIX = "/api/maintenance"
-# A badge is looked at by machines: better late than without the audit of a file that changed.
+# Machines read the badge: better late than without the audit of a file that changed.
 AUDIT_SECONDS = 20.0
 DAMAGED_BYTES_SHOWN = 20_000
 Model = TypeVar("Model", bound=BaseModel)
@@ -36,7 +37,7 @@ def body_as(model: type[Model]) -> Model:
     """Return the JSON body of the request.
 
     Raises:
-        ApiError: 415 where it is not JSON by its own word, 400 where it is wrong.
+        ApiError: 415 where its Content-Type is not JSON, 400 where it is wrong.
     """
     if not request.is_json:
         raise ApiError(
@@ -48,6 +49,11 @@ def body_as(model: type[Model]) -> Model:
 def query_as(model: type[Model]) -> Model:
     """Return the parameters of the request's address. Raises ApiError 400 where one is wrong."""
     return bodies.read_query(model, request.args.to_dict(flat=False))
+
+
+def reply(answer: answers.Answer) -> Response:
+    """Return an answer as JSON, in the form that the application gives all its JSON."""
+    return jsonify(answer.to_json())
 
 
 def add_api(blueprint: Blueprint, backend: Backend) -> None:
@@ -64,71 +70,69 @@ def answer_for(backend: Backend, run_id: str, wait: float) -> tuple[Response, in
     if report is not None:
         return jsonify(report.to_dict()), 200
     address = url_for("maintenance.api_run", run_id=run_id)
-    return jsonify({"run_id": run_id, "status_url": address}), 202
+    return reply(answers.Started(run_id=run_id, status_url=address)), 202
 
 
 def _add_reading(blueprint: Blueprint, backend: Backend) -> None:
     @blueprint.get(f"{PREFIX}/status")
     def api_status() -> Response:
         query_as(bodies.NoQuery)
-        return jsonify(backend.status())
+        return reply(backend.status())
 
     @blueprint.get(f"{PREFIX}/runs/<run_id>")
     def api_run(run_id: str) -> Response:
         query_as(bodies.NoQuery)
-        return jsonify(describe_run(backend, run_id))
+        return reply(describe_run(backend, run_id))
 
     @blueprint.get(f"{PREFIX}/caches")
     def api_caches() -> Response:
         query_as(bodies.NoQuery)
-        generations = []
-        for index in INDICES.values():
-            found = read_generation(backend.home, index)
-            generations.append(
-                {
-                    "index": index.key,
-                    "task": index.task,
-                    "generation": found and found.generation,
-                    "report_id": found and found.report_id,
-                    "promoted_at": found and found.promoted_at,
-                    "sha256": found and found.sha256,
-                }
-            )
+        generations = [_generation(backend, index) for index in INDICES.values()]
         # Mounted in the robot, its guard is asked here as well: one address serves both.
         guard = current_app.extensions.get(EXTENSION)
         state = guard.state() if guard else {}
-        return jsonify({"generations": generations, **state})
+        return reply(answers.Caches(generations=generations, **state))
 
     @blueprint.get(f"{PREFIX}/badge")
     def api_badge() -> Response:
         query_as(bodies.NoQuery)
-        return jsonify(badge(backend.status(wait_seconds=AUDIT_SECONDS)))
+        return reply(badge(backend.status(wait_seconds=AUDIT_SECONDS)))
 
 
-def badge(status: dict[str, Any]) -> dict[str, Any]:
-    """Return what shields.io shows: https://shields.io/badges/endpoint-badge."""
-    stale = [one["name"] for one in status["constituents"] if one["stale"]]
+def _generation(backend: Backend, index: Index) -> answers.Generation:
+    found = read_generation(backend.home, index)
+    return answers.Generation(
+        index=index.key,
+        task=index.task,
+        generation=found.generation if found else None,
+        report_id=found.report_id if found else None,
+        promoted_at=found.promoted_at if found else None,
+        sha256=found.sha256 if found else None,
+    )
+
+
+def badge(status: answers.Status) -> answers.Badge:
+    """Return the badge: red where something failed, orange where something is stale."""
+    stale = [one.name for one in status.constituents if one.stale]
     failed = [
-        one["name"]
-        for one in status["constituents"]
-        if one["file_problem"]
-        or "failed" in (one["file_audit"]["status"], one["validation"]["status"])
+        one.name
+        for one in status.constituents
+        if one.file_problem or "failed" in (one.file_audit.status, one.validation.status)
     ]
-    events = status["market_events"]
-    if events["status"] in {"failed", "partial_failure"}:
+    events = status.market_events
+    if events.status in {"failed", "partial_failure"}:
         failed.append("events")
-    if events["needs_refresh"]:
+    if events.needs_refresh:
         stale.append("events")
-    told = [f"{', '.join(failed)} failed"] if failed else []
-    told += [f"{', '.join(stale)} stale"] if stale else []
-    colour = "red" if failed else "orange" if stale else "brightgreen"
-    return {
-        "schemaVersion": 1,
-        "label": "maintenance",
-        "message": "; ".join(told) or "fresh",
-        "color": colour,
-        "isError": bool(failed),
-    }
+    parts = [f"{', '.join(failed)} failed"] if failed else []
+    parts += [f"{', '.join(stale)} stale"] if stale else []
+    return answers.Badge(
+        schemaVersion=1,
+        label="maintenance",
+        message="; ".join(parts) or "fresh",
+        color="red" if failed else "orange" if stale else "brightgreen",
+        isError=bool(failed),
+    )
 
 
 def _add_reports(blueprint: Blueprint, backend: Backend) -> None:
@@ -138,7 +142,8 @@ def _add_reports(blueprint: Blueprint, backend: Backend) -> None:
         entries, total = backend.shelf.page(
             limit=query.limit, offset=query.offset, status=query.status, task=query.task
         )
-        return jsonify({"reports": [entry.to_dict() for entry in entries], "total": total})
+        lines = [answers.ReportLine(**entry.to_dict()) for entry in entries]
+        return reply(answers.Reports(reports=lines, total=total))
 
     @blueprint.get(f"{PREFIX}/reports/<report_id>")
     def api_report(report_id: str) -> Response:
@@ -146,16 +151,20 @@ def _add_reports(blueprint: Blueprint, backend: Backend) -> None:
         report = report_or_damaged(backend, report_id)
         if query.format == "md":
             return Response(markdown_of(report, report_id), mimetype="text/markdown")
+        if isinstance(report, answers.DamagedReport):
+            return reply(report)
         return jsonify(report.to_dict() if isinstance(report, Report) else report)
 
 
-def report_or_damaged(backend: Backend, report_id: str) -> Report | dict[str, Any]:
-    """Return a report; of a damaged one {report_id, damaged: true, problem, text}.
+def report_or_damaged(
+    backend: Backend, report_id: str
+) -> Report | JsonObject | answers.DamagedReport:
+    """Return a report, or what is left of a damaged one.
 
-    One of an older form is whatever object it is.
+    A report of an older form is returned as it is, whatever object its file holds.
 
     Raises:
-        ApiError: 404, there is none of that id.
+        ApiError: 404, there is no report of that id.
     """
     if not re.fullmatch(bodies.ANY_REPORT_ID_PATTERN, report_id):
         raise ApiError(404, "not_found", "That is not the id of a report.")
@@ -175,7 +184,7 @@ def _is_ours(backend: Backend, report_id: str) -> bool:
     return is_ours(report_path(backend.home, report_id).stem)
 
 
-def _object_in(backend: Backend, report_id: str) -> dict[str, Any] | None:
+def _object_in(backend: Backend, report_id: str) -> JsonObject | None:
     """Return the object that a file holds, None where it holds something else."""
     try:
         value = from_json(read_bytes(backend.home, report_id), allow_inf_nan=False)
@@ -184,21 +193,21 @@ def _object_in(backend: Backend, report_id: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _damaged(backend: Backend, report_id: str, fault: str) -> dict[str, Any]:
-    return {
-        "report_id": report_id,
-        "damaged": True,
-        "problem": f"It cannot be read as a report: {fault}.",
-        "text": _text_of(backend, report_id),
-    }
+def _damaged(backend: Backend, report_id: str, fault: str) -> answers.DamagedReport:
+    return answers.DamagedReport(
+        report_id=report_id,
+        damaged=True,
+        problem=f"It cannot be read as a report: {fault}.",
+        text=_text_of(backend, report_id),
+    )
 
 
-def markdown_of(report: Report | dict[str, Any], report_id: str) -> str:
+def markdown_of(report: Report | JsonObject | answers.DamagedReport, report_id: str) -> str:
     """Return a report as Markdown; one that is not whole as the block of text that it is."""
-    if isinstance(report, Report):
+    if isinstance(report, answers.DamagedReport):
+        head, text = f"# Damaged report {report_id}\n\n{report.problem}", report.text
+    elif isinstance(report, Report):
         return render(report)
-    if report.get("damaged") is True:
-        head, text = f"# Damaged report {report_id}\n\n{report['problem']}", str(report["text"])
     else:
         head, text = f"# Report {report_id}, of an older form", as_json(report)
     return f"{head}\n\n```\n{text.replace('```', chr(39) * 3)}\n```\n"
@@ -216,14 +225,16 @@ def _add_starting(blueprint: Blueprint, backend: Backend) -> None:
     @blueprint.post(f"{PREFIX}/run")
     def api_start() -> tuple[Response, int]:
         body = body_as(bodies.RunBody)
-        return answer_for(backend, backend.start(run_spec(body)), body.wait)
+        return answer_for(backend, backend.start(body.spec(actor())), body.wait)
 
     @blueprint.post(f"{PREFIX}/promote")
     def api_promote() -> tuple[Response, int]:
         body = body_as(bodies.PromoteBody)
-        return answer_for(backend, backend.start(promote_spec(backend, body)), body.wait)
+        tasks = backend.promotion(body.report_id, tuple(body.tasks or ()))
+        return answer_for(backend, backend.start(body.spec(tasks, actor())), body.wait)
 
     @blueprint.post(f"{PREFIX}/restore")
     def api_restore() -> tuple[Response, int]:
         body = body_as(bodies.RestoreBody)
-        return answer_for(backend, backend.start(restore_spec(backend, body)), body.wait)
+        backup = backend.backup(body.task, body.backup)
+        return answer_for(backend, backend.start(body.spec(backup, actor())), body.wait)

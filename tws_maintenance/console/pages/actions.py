@@ -1,4 +1,4 @@
-"""What the buttons do: each starts a run and leads to its page, whatever becomes of it."""
+"""What the buttons do: each starts a run and leads to the page of that run."""
 
 import re
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from flask import Blueprint, redirect, request, url_for
 
 from tws_maintenance.config.indices import MARKET_EVENTS
+from tws_maintenance.console.actor import actor
 from tws_maintenance.console.api import bodies
-from tws_maintenance.console.api.run_specs import promote_spec, restore_spec, run_spec
 from tws_maintenance.console.apply_preview import to_apply
 from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.service import Backend
@@ -17,16 +17,16 @@ from tws_maintenance.market_events.watchlist import local_codes, read_full_symbo
 from tws_maintenance.runs.request import RunSpec
 
 SEE_OTHER = 303
-# Python refuses to read a number of thousands of digits, with an error of its own.
+# Python refuses to read a number of thousands of digits, with its own error.
 NUMBER = re.compile("[0-9]{1,9}")
 
 
 def add_actions(blueprint: Blueprint, backend: Backend) -> None:
-    """Add what the forms of the pages post to."""
+    """Add the addresses that the forms post to."""
 
     @blueprint.post("/maintenance/run")
     def start() -> Any:
-        return _started(backend, run_spec(_wanted_run(backend)))
+        return _started(backend, _wanted_run(backend).spec(actor()))
 
     @blueprint.post("/maintenance/promote")
     def promote() -> Any:
@@ -38,7 +38,8 @@ def add_actions(blueprint: Blueprint, backend: Backend) -> None:
         }
         body = bodies.read_values(bodies.PromoteBody, values)
         _refuse_superseded(backend, body)
-        return _started(backend, promote_spec(backend, body))
+        tasks = backend.promotion(body.report_id, tuple(body.tasks or ()))
+        return _started(backend, body.spec(tasks, actor()))
 
     @blueprint.post("/maintenance/restore")
     def restore() -> Any:
@@ -51,12 +52,12 @@ def add_actions(blueprint: Blueprint, backend: Backend) -> None:
         }
         body = bodies.read_values(bodies.RestoreBody, values)
         _demand_reason(body)
-        return _started(backend, restore_spec(backend, body))
+        return _started(backend, body.spec(backend.backup(body.task, body.backup), actor()))
 
 
 def _wanted_run(backend: Backend) -> bodies.RunBody:
     form = request.form
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "tasks": form.getlist("tasks"),
         "dry_run": form.get("apply") != "events",
         "allow_large_change": form.get("allow_large_change") == "yes",
@@ -67,20 +68,18 @@ def _wanted_run(backend: Backend) -> bodies.RunBody:
         values["symbols"] = _symbols(backend, form.get("symbols", ""))
     body = bodies.read_values(bodies.RunBody, values)
     if not body.dry_run and body.wanted != (MARKET_EVENTS,):
-        raise ApiError(400, "invalid_body", "Lists are applied by promoting a dry run only.")
+        raise ApiError(400, "invalid_body", "Lists are applied only by promoting a dry run.")
     _demand_reason(body)
     return body
 
 
 def _demand_reason(body: bodies.RunBody | bodies.RestoreBody) -> None:
     if body.allow_large_change and not body.reason:
-        raise ApiError(
-            400, "reason_missing", "A large change is allowed with a reason only. Say why."
-        )
+        raise ApiError(400, "reason_missing", "A large change needs a reason. Say why it is right.")
 
 
 def _refuse_superseded(backend: Backend, body: bodies.PromoteBody) -> None:
-    """Refuse a page from before a newer dry run that says otherwise: nobody looks at it now."""
+    """Refuse a page that is older than a newer dry run with another result."""
     apply = to_apply(backend, body.report_id, utc_now())
     for one in apply.lists if apply else []:
         if one.superseded_by and one.result.task in (body.tasks or ()):
@@ -93,12 +92,12 @@ def _started(backend: Backend, spec: RunSpec) -> Any:
 
 
 def _number(text: str) -> int | str:
-    """Return a whole number; other text as it is, for the model to refuse by its name."""
+    """Return a whole number; any other text as it is, for the model to refuse."""
     return int(text) if NUMBER.fullmatch(text.strip()) else text
 
 
 def _symbols(backend: Backend, text: str) -> list[str]:
-    """Return the symbols that were typed, in their canonical form; blanks and commas part them."""
+    """Return the typed symbols in canonical form; blanks and commas separate them."""
     codes = local_codes(backend.home)
     try:
         return [read_full_symbol(one, codes) for one in text.replace(",", " ").split()]

@@ -1,4 +1,4 @@
-"""The pages of what is kept: backups, membership over time, events to come, the watchlist."""
+"""The pages of backups, membership over time, events to come and the watchlist."""
 
 from datetime import date
 from typing import Any
@@ -14,6 +14,7 @@ from tws_maintenance.config.indices import (
     index_of_task,
 )
 from tws_maintenance.console.api import bodies
+from tws_maintenance.console.api.answers import FieldFaults
 from tws_maintenance.console.api.routes import query_as
 from tws_maintenance.console.closures import add_closure, remove_closure
 from tws_maintenance.console.errors import ApiError
@@ -73,7 +74,7 @@ def _add_history(blueprint: Blueprint, backend: Backend) -> None:
         return page("history", **_history(backend, index_of_task(task)))
 
 
-def _history(backend: Backend, index: Index) -> dict[str, Any]:
+def _history(backend: Backend, index: Index) -> dict[str, object]:
     stays, today = read_history(backend.home, index), utc_now().date()
     asked = request.args.get("on", "").strip()
     day = _day(asked, today) if asked else None
@@ -119,7 +120,7 @@ def _add_events(blueprint: Blueprint, backend: Backend) -> None:
             added = add_closure(backend, bodies.read_values(bodies.ClosureBody, typed))
         except ApiError as error:
             shown = _events(backend, bodies.UpcomingQuery())
-            return page("events", **shown, typed=typed, problem=_told(error)), error.status
+            return page("events", **shown, typed=typed, problem=_in_words(error)), error.status
         flash(f"Counted from now on: {added.event.event_date}, {added.event.title}.")
         return redirect(url_for("maintenance.events", days=MAX_DAYS), SEE_OTHER)
 
@@ -131,7 +132,7 @@ def _add_events(blueprint: Blueprint, backend: Backend) -> None:
         return redirect(url_for("maintenance.events"), SEE_OTHER)
 
 
-def _events(backend: Backend, query: bodies.UpcomingQuery) -> dict[str, Any]:
+def _events(backend: Backend, query: bodies.UpcomingQuery) -> dict[str, object]:
     at = utc_now()
     agenda = read_agenda(
         backend.home,
@@ -145,12 +146,15 @@ def _events(backend: Backend, query: bodies.UpcomingQuery) -> dict[str, Any]:
     return {"agenda": agenda, "query": query, "at": at, "types": types, "venues": VENUES}
 
 
-def _told(error: ApiError) -> str:
-    """Return what is wrong with a form, without the names that programs know its fields by."""
-    fields = error.detail["fields"] if error.detail else []
-    named = (f"{one['field']}: " if one["field"] != "body" else "" for one in fields)
-    told = "; ".join(f"{name}{one['message']}" for name, one in zip(named, fields, strict=True))
-    return f"{told}. Nothing was added." if told else error.message
+def _in_words(error: ApiError) -> str:
+    """Return what is wrong with a form; a fault of the whole form names no field."""
+    if not isinstance(error.detail, FieldFaults):
+        return error.message
+    named = (
+        one.message if one.field == "body" else f"{one.field}: {one.message}"
+        for one in error.detail.fields
+    )
+    return f"{'; '.join(named)}. Nothing was added."
 
 
 def _add_watchlist(blueprint: Blueprint, backend: Backend) -> None:
@@ -165,8 +169,7 @@ def _add_watchlist(blueprint: Blueprint, backend: Backend) -> None:
         if not symbols:
             raise ApiError(400, "invalid_body", "Name a symbol, such as AAPL, D05.SI or 0005.HK.")
         added = add(backend.home, symbols, utc_now())
-        told = f"Watched from now on: {', '.join(added)}." if added else "Already watched."
-        flash(told)
+        flash(f"Watched from now on: {', '.join(added)}." if added else "Already watched.")
         return redirect(url_for("maintenance.watchlist"), SEE_OTHER)
 
     @blueprint.post("/maintenance/watchlist/remove")

@@ -1,6 +1,6 @@
 """How values are written on the page: times, words, curves. Texts stay texts: Jinja escapes them.
 
-What is decided about a value is decided elsewhere.
+Nothing is decided here; a value arrives as the backend decided it.
 """
 
 import json
@@ -11,13 +11,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, render_template
-from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from tws_maintenance.config.indices import MARKET_EVENTS, METADATA_VALIDATION, TASK_GROUPS
 from tws_maintenance.console.actor import operator_name
-from tws_maintenance.console.pages.wording import kind_of, proposal_words
+from tws_maintenance.console.api.answers import Proposal, Step
 from tws_maintenance.constituents.diff import Changes
+from tws_maintenance.constituents.proposal_state import NOTHING_TO_CHANGE, State
 from tws_maintenance.core.clock import parse_utc, utc_now
 from tws_maintenance.market_events.watchlist import why_unreadable
 from tws_maintenance.reports.event_words import robots_own_of, type_words
@@ -30,8 +30,11 @@ from tws_maintenance.reports.markdown import (
     verdict,
 )
 from tws_maintenance.reports.schema import Report
+from tws_maintenance.reports.store import BACKUP_SOURCE
+from tws_maintenance.reports.summary import ReportSummary
 from tws_maintenance.reports.votes import source_lines
 
+PROPOSAL_STATES = {State.OUTDATED: "outdated: the file changed since", State.TOO_OLD: "expired"}
 CURVE_WIDTH = 160
 CURVE_HEIGHT = 36
 _EDGE = 3
@@ -66,13 +69,13 @@ class Curve:
     height: int = CURVE_HEIGHT
 
 
-def page(name: str, **values: Any) -> str:
+def page(name: str, **values: object) -> str:
     """Return a page of ours."""
     return render_template(f"tws_maintenance/{name}.html", **values)
 
 
 def curve(counts: Sequence[tuple[str, int]], today: date, name: str) -> Curve | None:
-    """Return the curve of (day, count); None without a day, or with one that is none."""
+    """Return the curve of (day, count), None without a day or with text that is no date."""
     try:
         days = [date.fromisoformat(day) for day, _ in counts]
     except ValueError:  # a history that was edited; its own page shows what it holds
@@ -109,7 +112,7 @@ def ago(text: str | None) -> str:
         return "never"
     at = _instant(text)
     if at is None:
-        return "whenever that is"
+        return "at an unknown time"
     seconds = (utc_now() - at).total_seconds()
     if seconds < 0:
         return f"in {_span(-seconds)}"
@@ -135,7 +138,7 @@ def moment(text: str | datetime | None) -> str:
 
 
 def _instant(text: str) -> datetime | None:
-    """Return an instant, None for what somebody wrote by hand and that is none."""
+    """Return an instant, None for text that is not one, such as a hand-written date."""
     try:
         return parse_utc(text)
     except (ValueError, OverflowError):
@@ -148,13 +151,13 @@ def there(text: str, timezone: str) -> str:
     return f"{at:%a} {at.day} {at:%b, %H:%M}"
 
 
-def step_name(step: dict[str, Any]) -> str:
+def step_name(step: Step) -> str:
     """Return what a step does, in the verbs of this project."""
-    is_events = step["task"] == MARKET_EVENTS
-    verb = STEP_VERBS.get(step["step"].split("_")[0], "store" if is_events else "promote")
-    subject = task_name(step["task"])
-    if step["task"] == METADATA_VALIDATION:
-        subject = task_name(step["step"].removeprefix("validate_"))
+    is_events = step.task == MARKET_EVENTS
+    verb = STEP_VERBS.get(step.step.split("_")[0], "store" if is_events else "promote")
+    subject = task_name(step.task)
+    if step.task == METADATA_VALIDATION:
+        subject = task_name(step.step.removeprefix("validate_"))
     return f"{subject}: {verb}"
 
 
@@ -170,6 +173,8 @@ def words(text: str | None) -> str:
 
 def from_markdown(text: str) -> Markup:
     """Return Markdown as HTML; markup in it stays text, and so do links to scripts."""
+    from markdown_it import MarkdownIt  # only the page of a report needs it
+
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = markdown.parse(text)
     for token in tokens:
@@ -177,7 +182,7 @@ def from_markdown(text: str) -> Markup:
         if token.attrs.pop("style", None) == "text-align:right":
             token.attrs["class"] = "n"
     rendered = markdown.renderer.render(tokens, markdown.options, {})
-    return Markup(rendered)  # noqa: S704 - html is off: the renderer escapes whatever it is given
+    return Markup(rendered)  # noqa: S704 - html is off: the renderer escapes whatever it gets
 
 
 def groups_of(changes: Changes) -> dict[str, list[str]]:
@@ -196,12 +201,44 @@ def groups_of(changes: Changes) -> dict[str, list[str]]:
     }
 
 
+def kind_of(report: Report | ReportSummary) -> str:
+    """Return what kind of run a report is of, such as "dry run" or "restore"."""
+    if isinstance(report, ReportSummary):
+        dry_run, tasks = report.dry_run, [line.task for line in report.results]
+        sources = [line.source for line in report.results]
+    else:
+        dry_run, tasks = report.dry_run, [one.task for one in report.results]
+        sources = [one.source for one in report.results]
+    if dry_run is None:
+        return "unknown"
+    if tasks and set(tasks) == {METADATA_VALIDATION}:
+        return "validation"
+    if any(str(source).startswith(BACKUP_SOURCE) for source in sources):
+        return "restore preview" if dry_run else "restore"
+    return "dry run" if dry_run else "apply"
+
+
+def proposal_words(proposal: Proposal) -> str:
+    """Return what became of a proposal, and what it would change."""
+    counts = (
+        (proposal.added, "added"),
+        (proposal.removed, "removed"),
+        (proposal.renamed, "renamed"),
+        (proposal.updated, "updated"),
+    )
+    changes = [f"{count} {kind}" for count, kind in counts if count]
+    is_live = proposal.why == NOTHING_TO_CHANGE
+    if proposal.state == "waiting" and (is_live or not changes):
+        return "nothing differs"
+    return ", ".join([PROPOSAL_STATES.get(State(proposal.state), proposal.state), *changes])
+
+
 def concerns(busy: set[str], names: Sequence[str]) -> bool:
-    """Tell whether one of the tasks or groups `names` is among the tasks that are at work."""
+    """Return whether a run works on one of the tasks or groups `names`; `busy` are its tasks."""
     return any(task in busy for name in names for task in TASK_GROUPS.get(name, (name,)))
 
 
-def as_json(value: Any) -> str:
+def as_json(value: object) -> str:
     """Return a value as JSON to be read; as text, which Jinja escapes."""
     plain = value.to_dict() if isinstance(value, Report) else value
     return json.dumps(plain, indent=2, ensure_ascii=False)

@@ -1,7 +1,7 @@
 """`/maintenance`: the pages. Forms start runs; a small script keeps what is shown up to date.
 
-Every page works without the script but for the live progress and the dialog, whose contents have
-an address of their own. What runs is read from Dagster, so that it does not matter who started it.
+Without the script a page lacks only the live progress and the dialog, whose contents have their own
+address. Runs in progress come from Dagster, so it does not matter who started them.
 """
 
 from datetime import datetime
@@ -34,7 +34,7 @@ def add_pages(blueprint: Blueprint, backend: Backend) -> None:
     """Add every page to the blueprint of the console."""
 
     @blueprint.context_processor
-    def common() -> dict[str, Any]:
+    def common() -> dict[str, object]:
         return {"home_root": backend.home.root, "dagster_url": backend.dagster_url}
 
     _add_overview(blueprint, backend)
@@ -54,11 +54,11 @@ def _add_overview(blueprint: Blueprint, backend: Backend) -> None:
         return page("_overview", **_overview(backend, utc_now()))
 
 
-def _overview(backend: Backend, at: datetime) -> dict[str, Any]:
+def _overview(backend: Backend, at: datetime) -> dict[str, object]:
     status, apply = backend.status(at), newest_dry_run(backend, at)
     return {
         "status": status,
-        "busy": {task for run in status["running"] for task in run["tasks"]},
+        "busy": {task for run in status.running for task in run.tasks},
         "curves": {index.task: _curve(backend, index.key, at) for index in INDICES.values()},
         "apply": apply,
         "promoted": {
@@ -76,17 +76,17 @@ def _curve(backend: Backend, key: str, at: datetime) -> Any:
     try:
         return curve(member_counts(read_history(backend.home, index)), at.date(), index.name)
     except (HistoryError, ValueError):
-        return None  # `validate` and the history's own page tell of it
+        return None  # `validate` and the history's own page report it
 
 
 def _agenda(backend: Backend, at: datetime) -> Any:
     settings = backend.settings
     if settings.events_service == EventsService.ROBOT:
-        return None  # asked where they are looked at, not whenever this page looks for news
+        return None  # the page of the events asks the robot; this one refreshes too often
     try:
         return read_agenda(backend.home, settings, at)
     except StoreError:
-        return None  # the status has it among its doubts
+        return None  # the status reports it among its doubts
 
 
 def _add_runs(blueprint: Blueprint, backend: Backend) -> None:
@@ -99,14 +99,15 @@ def _add_runs(blueprint: Blueprint, backend: Backend) -> None:
         return page("_run", **_run(backend, run_id))
 
 
-def _run(backend: Backend, run_id: str) -> dict[str, Any]:
+def _run(backend: Backend, run_id: str) -> dict[str, object]:
     found = describe_run(backend, run_id)
-    report = backend.report(found["report_id"]) if found["status"] else None
-    apply = to_apply(backend, found["report_id"], utc_now()) if report else None
+    report_id = found.report_id if found.status else None
+    report = backend.report(report_id) if report_id else None
+    apply = to_apply(backend, report_id, utc_now()) if report_id and report else None
     checks = {
         task: own
         for task in TASKS
-        if (own := [check for check in found["checks"] if check["task"] == task])
+        if (own := [check for check in found.checks if check.task == task])
     }
     return {"run": found, "report": report, "apply": apply, "checks": checks}
 

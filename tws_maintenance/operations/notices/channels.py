@@ -26,6 +26,7 @@ from tws_maintenance.config.settings import NoticeSettings
 from tws_maintenance.core.background import begin
 from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.errors import TwsMaintenanceError
+from tws_maintenance.core.text import some_of
 from tws_maintenance.operations.notices.incidents import Incident, one_line
 from tws_maintenance.operations.notices.messages import cut
 
@@ -92,8 +93,7 @@ def channels_of(home: Home, settings: NoticeSettings) -> Iterator[Channel]:
 
 def subject_of(incidents: list[Incident]) -> str:
     """Return one line that names the first, and how many more there are."""
-    more = f" and {len(incidents) - 1} more" if len(incidents) > 1 else ""
-    return f"{incidents[0].subject}{more}"
+    return some_of([one.subject for one in incidents], 1)
 
 
 def text_of(home: Home, incidents: list[Incident]) -> str:

@@ -12,9 +12,10 @@ from typing import Any
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import CONSTITUENT_TASKS, MARKET_EVENTS, TASKS
 from tws_maintenance.config.settings import Settings
-from tws_maintenance.constituents.promotion import CLOCK_TOLERANCE
+from tws_maintenance.core.clock import CLOCK_TOLERANCE
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import UsageError
+from tws_maintenance.core.text import some_of
 from tws_maintenance.market_events.last_sync import MOVED_FOR
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.markdown import task_name, verdict
@@ -190,9 +191,7 @@ def _changes(report: Report, one: ListReadiness) -> str:
     parts = [f"+{len(result.added)}", f"-{len(result.removed)}"]
     if result.changes.updated:
         parts.append(f"{len(result.changes.updated)} fields")
-    symbols = [*result.added, *result.removed]
-    more = len(symbols) - SYMBOLS_NAMED
-    names = ", ".join(symbols[:SYMBOLS_NAMED]) + (f" and {more} more" if more > 0 else "")
+    names = some_of([*result.added, *result.removed], SYMBOLS_NAMED)
     return f"{task_name(one.task)}: {' '.join(parts)} {names}".rstrip()
 
 

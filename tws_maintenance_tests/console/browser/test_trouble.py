@@ -49,7 +49,7 @@ def test_a_failed_source_is_told_and_the_other_lists_can_be_applied(
     failed = window.locator(RESULT).filter(has=window.get_by_role("heading", name="STI"))
     expect(failed).to_contain_text("error")
     expect(failed).to_contain_text("500")
-    expect(failed).to_contain_text("Nothing was staged, so nothing can be said of changes.")
+    expect(failed).to_contain_text("Nothing was staged, so the changes are not known.")
     expect(window.locator(RESULT).filter(has_text="S&P 500")).to_contain_text("1 added")
     text = window.locator("main").inner_text().casefold()
     assert "nothing to change" not in text
@@ -117,7 +117,7 @@ def test_a_large_change_is_applied_only_after_a_second_look_with_a_reason(
     press(window, "Apply Constituents Refresh")
     dialog = window.get_by_role("dialog")
     expect(dialog).to_contain_text(
-        f"A change of more than the failure limit was allowed for this dry run: {WHY}"
+        f"This dry run was allowed a change above the failure limit: {WHY}"
     )
     dialog.get_by_role("button", name="Replace STI", exact=True).click()
     see_end(window, "Apply completed. Replaced: STI.")

@@ -1,0 +1,364 @@
+"""May this proposal be applied? One answer for whoever promotes, lists, shows or decides.
+
+Belongs here: `eligibility`, a pure function of what lies on disk and the instant, and
+`read_evidence`, which reads that. Does not: what is done about the answer (`promotion`), nor how
+a page or a policy words it.
+
+The order of the reasons is the order of promotion: what is staged can be trusted; it was neither
+promoted before nor is too old; then the live file is looked at.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from tws_maintenance.audit.receipt import Receipt, read_receipt
+from tws_maintenance.audit.results import Outcome
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import Index
+from tws_maintenance.config.settings import Settings
+from tws_maintenance.constituents.proposal import STAGED, Proposal, newest_first, read_proposal
+from tws_maintenance.constituents.publishing import INTENDED, PROMOTED, Intent, read_intent
+from tws_maintenance.core.clock import CLOCK_TOLERANCE, parse_utc, utc_text
+from tws_maintenance.core.digest import sha256
+from tws_maintenance.core.errors import (
+    LockHeld,
+    PromotionFailed,
+    ProposalMissing,
+    ProposalOutdated,
+    ProposalTooOld,
+    ProposalUnaudited,
+    ProposalUsed,
+    TwsMaintenanceError,
+)
+
+
+class Verdict(StrEnum):
+    """Whether a proposal may be applied, or the first reason why not; in the order of the checks.
+
+    `UNCHANGED` may be applied as well: the live file is this list already, and nothing is written.
+    """
+
+    MISSING = "missing"
+    UNAUDITED = "unaudited"
+    ALTERED = "altered"
+    NOT_REPORTED = "not_reported"
+    REJECTED = "rejected"
+    UNRECORDED = "unrecorded"
+    PROMOTED = "promoted"
+    TOO_OLD = "too_old"
+    UNREADABLE = "unreadable"
+    UNCHANGED = "unchanged"
+    IN_PROMOTION = "in_promotion"
+    OUTDATED = "outdated"
+    ELIGIBLE = "eligible"
+
+
+MAY_BE_APPLIED = frozenset({Verdict.UNCHANGED, Verdict.ELIGIBLE})
+_ERRORS: dict[Verdict, type[TwsMaintenanceError]] = {
+    Verdict.MISSING: ProposalMissing,
+    Verdict.UNAUDITED: ProposalUnaudited,
+    Verdict.ALTERED: ProposalUnaudited,
+    Verdict.NOT_REPORTED: ProposalUnaudited,
+    Verdict.REJECTED: ProposalUnaudited,
+    Verdict.UNRECORDED: ProposalUnaudited,
+    Verdict.PROMOTED: ProposalUsed,
+    Verdict.TOO_OLD: ProposalTooOld,
+    Verdict.UNREADABLE: PromotionFailed,
+    Verdict.IN_PROMOTION: LockHeld,
+    Verdict.OUTDATED: ProposalOutdated,
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What lies on disk about one proposal; what cannot be read is the error that says why.
+
+    `intent` and `live` are None where there is no promotion.json and no live file. `live_name` is
+    what messages call the live file.
+    """
+
+    proposal_id: str
+    proposal: Proposal | ProposalMissing
+    staged: bytes | ProposalMissing = field(repr=False)
+    receipt: Receipt | ProposalUnaudited
+    intent: Intent | ProposalUnaudited | None
+    live: bytes | PromotionFailed | None = field(repr=False)
+    live_name: str
+
+    def whole(self) -> tuple[Proposal, Receipt, bytes, bytes | None]:
+        """Return proposal, receipt, staged and live bytes of what may be applied."""
+        assert isinstance(self.proposal, Proposal)
+        assert isinstance(self.receipt, Receipt)
+        assert isinstance(self.staged, bytes)
+        assert not isinstance(self.live, PromotionFailed)
+        return self.proposal, self.receipt, self.staged, self.live
+
+
+@dataclass(frozen=True)
+class Eligibility:
+    """The answer: `verdict`, and in `reason` the sentences that a refusal shows.
+
+    `proposal`, `receipt` and `intent` are None where they are absent or unreadable. `age` is None
+    without a readable proposal. `is_live` is true where the live file is this list, byte for byte.
+    """
+
+    verdict: Verdict
+    reason: str
+    max_age: timedelta
+    proposal: Proposal | None = None
+    receipt: Receipt | None = None
+    intent: Intent | None = None
+    age: timedelta | None = None
+    is_live: bool = False
+
+    @property
+    def may_be_applied(self) -> bool:
+        """Whether promoting it now would succeed."""
+        return self.verdict in MAY_BE_APPLIED
+
+    @property
+    def failed_rules(self) -> tuple[str, ...]:
+        """The names of the rules that its audit failed."""
+        checks = self.receipt.checks if self.receipt else ()
+        return tuple(check.name for check in checks if check.outcome is Outcome.FAILED)
+
+    @property
+    def expires_at(self) -> str | None:
+        """The instant after which it is too old, as a UTC text; None without a proposal."""
+        if self.proposal is None or self.age is None:
+            return None
+        try:
+            return utc_text(parse_utc(self.proposal.created_at) + self.max_age)
+        except OverflowError:
+            return None
+
+    def error(self) -> TwsMaintenanceError:
+        """Return the error that promoting it raises; only for what may not be applied."""
+        return _ERRORS[self.verdict](self.reason)
+
+
+def eligibility(
+    found: Evidence, at: datetime, max_age: timedelta, reported_sha256: str | None = None
+) -> Eligibility:
+    """Return whether the proposal may be applied `at` this instant, with the reason.
+
+    `reported_sha256` is what the report that somebody looked at shows for the staged bytes; None
+    where no report is gone by.
+    """
+    proposal = found.proposal
+    if isinstance(proposal, ProposalMissing):
+        return Eligibility(Verdict.MISSING, str(proposal), max_age)
+    age = _age(proposal, at)
+    verdict, reason = _verdict(found, proposal, age, max_age, reported_sha256)
+    return Eligibility(
+        verdict=verdict,
+        reason=reason,
+        max_age=max_age,
+        proposal=proposal,
+        receipt=found.receipt if isinstance(found.receipt, Receipt) else None,
+        intent=found.intent if isinstance(found.intent, Intent) else None,
+        age=age,
+        is_live=_is_live(found, proposal),
+    )
+
+
+_Answer = tuple[Verdict, str]
+
+
+def _verdict(
+    found: Evidence,
+    proposal: Proposal,
+    age: timedelta | None,
+    max_age: timedelta,
+    reported: str | None,
+) -> _Answer:
+    if age is None:
+        return Verdict.MISSING, (
+            f"The record of {found.proposal_id} is damaged: created_at is "
+            f"{proposal.created_at!r}. Run a dry run for a new one."
+        )
+    if isinstance(found.staged, ProposalMissing):
+        return Verdict.MISSING, str(found.staged)
+    return (
+        _untrusted(found, proposal, sha256(found.staged), reported)
+        or _spent(found, proposal, age, max_age)
+        or _compared(found, proposal)
+    )
+
+
+def _untrusted(
+    found: Evidence, proposal: Proposal, digest: str, reported: str | None
+) -> _Answer | None:
+    """Return why what is staged cannot be trusted: file, receipt and report have to agree."""
+    name, receipt = found.proposal_id, found.receipt
+    if isinstance(receipt, ProposalUnaudited):
+        return Verdict.UNAUDITED, str(receipt)
+    if not proposal.sha256 == receipt.sha256 == digest or receipt.proposal_id != name:
+        return Verdict.ALTERED, (
+            f"The bytes of {name} are not the ones that were audited: record "
+            f"{_short(proposal.sha256)}, receipt {_short(receipt.sha256)}, file {_short(digest)}. "
+            "Somebody changed them. Run a dry run again."
+        )
+    if reported not in (None, digest):
+        return Verdict.NOT_REPORTED, (
+            f"The bytes of {name} are not the ones that were audited for its report: report "
+            f"{_short(reported)}, file {_short(digest)}. Somebody changed one of them. Run a dry "
+            "run again."
+        )
+    if not receipt.has_passed:
+        failed = "; ".join(receipt.messages(Outcome.FAILED))
+        return Verdict.REJECTED, f"Proposal {name} did not pass its audit: {failed}"
+    return None
+
+
+def _spent(
+    found: Evidence, proposal: Proposal, age: timedelta, max_age: timedelta
+) -> _Answer | None:
+    """Return why a proposal that can be trusted has had its time."""
+    name, intent = found.proposal_id, found.intent
+    if isinstance(intent, ProposalUnaudited):
+        return Verdict.UNRECORDED, str(intent)
+    if intent is not None and intent.state == PROMOTED:
+        now = (
+            "The live file is still exactly that; there is nothing to do."
+            if _is_live(found, proposal)
+            else "Run a dry run for a new one."
+        )
+        return Verdict.PROMOTED, (
+            f"Proposal {name} was promoted before, by {intent.report_id} at {intent.at}. {now}"
+        )
+    # A date to come is as untrustworthy as one that is long past.
+    if age > max_age or age < -CLOCK_TOLERANCE:
+        hours = age.total_seconds() / 3600
+        old = f"{hours:.1f} h old" if hours > 0 else f"dated {-hours:.1f} h in the future"
+        return Verdict.TOO_OLD, (
+            f"Proposal {name} is {old}; at most {max_age.total_seconds() / 3600:g} h ([proposals] "
+            "max_age_hours) may pass between looking and promoting. Run a dry run for a new one."
+        )
+    return None
+
+
+def _compared(found: Evidence, proposal: Proposal) -> _Answer:
+    """Return what follows from the live file; equal bytes come first, whoever put them there."""
+    name, intent, live = found.proposal_id, found.intent, found.live
+    if isinstance(live, PromotionFailed):
+        return Verdict.UNREADABLE, str(live)
+    digest = None if live is None else sha256(live)
+    if digest == proposal.sha256:
+        return Verdict.UNCHANGED, f"{found.live_name} is this list already."
+    if isinstance(intent, Intent) and intent.state == INTENDED:
+        return Verdict.IN_PROMOTION, (
+            f"{intent.report_id} began to promote {name} at {intent.at} and has not finished. Wait "
+            "until that run ends; if it was killed, the next run finishes its record."
+        )
+    if digest != proposal.live_sha256:
+        return Verdict.OUTDATED, (
+            f"{found.live_name} is not the file that {name} was compared with: expected "
+            f"{_short(proposal.live_sha256)}, found {_short(digest)}. Somebody changed it since. "
+            "Run a dry run again to see what would change now."
+        )
+    return Verdict.ELIGIBLE, f"{name} passed its audit and was not applied yet."
+
+
+def _age(proposal: Proposal, at: datetime) -> timedelta | None:
+    """Return how old a proposal is, None where its record names no instant."""
+    try:
+        return at - parse_utc(proposal.created_at)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _is_live(found: Evidence, proposal: Proposal) -> bool:
+    return isinstance(found.live, bytes) and sha256(found.live) == proposal.sha256
+
+
+def _short(digest: str | None) -> str:
+    return str(digest)[:12] if digest else "no file"
+
+
+def look(
+    home: Home,
+    index: Index,
+    proposal_id: str,
+    settings: Settings,
+    at: datetime,
+    reported_sha256: str | None = None,
+) -> Eligibility:
+    """Return whether a proposal of `index` may be applied, from what lies in the home now."""
+    evidence = read_evidence(home, index, proposal_id)
+    return eligibility(evidence, at, max_age_of(settings), reported_sha256)
+
+
+def max_age_of(settings: Settings) -> timedelta:
+    """Return how much time may pass between looking and promoting."""
+    return timedelta(hours=settings.proposals.max_age_hours)
+
+
+def read_evidence(home: Home, index: Index, proposal_id: str) -> Evidence:
+    """Read what `eligibility` goes by; what cannot be read stands as the error that says why."""
+    live_file = home.live_file(index.key)
+    # A report names it, and a file that was edited must not lead out of the staging folder.
+    if newest_first([proposal_id], index) != [proposal_id]:
+        missing = ProposalMissing(
+            f"{proposal_id[:80]!r} is not the id of a proposal of {index.name}. "
+            "Run a dry run again."
+        )
+        unaudited = ProposalUnaudited(str(missing))
+        name = home.relative(live_file)
+        return Evidence(proposal_id[:80], missing, missing, unaudited, None, None, name)
+    return Evidence(
+        proposal_id=proposal_id,
+        proposal=_proposal(home, index, proposal_id),
+        staged=_staged(home, proposal_id),
+        receipt=_receipt(home, proposal_id),
+        intent=_intent(home, proposal_id),
+        live=_live(home, index),
+        live_name=home.relative(live_file),
+    )
+
+
+def _proposal(home: Home, index: Index, proposal_id: str) -> Proposal | ProposalMissing:
+    try:
+        proposal = read_proposal(home, proposal_id)
+    except ProposalMissing as error:
+        return error
+    if (proposal.proposal_id, proposal.index) != (proposal_id, index.key):
+        return ProposalMissing(
+            f"The folder {proposal_id} holds proposal {proposal.proposal_id} of "
+            f"{proposal.index}, expected one of {index.key}. Run a dry run again."
+        )
+    return proposal
+
+
+def _staged(home: Home, proposal_id: str) -> bytes | ProposalMissing:
+    try:
+        return (home.proposal(proposal_id) / STAGED).read_bytes()
+    except OSError as error:
+        return ProposalMissing(f"The staged file of {proposal_id} cannot be read: {error}")
+
+
+def _receipt(home: Home, proposal_id: str) -> Receipt | ProposalUnaudited:
+    try:
+        return read_receipt(home, proposal_id)
+    except ProposalUnaudited as error:
+        return error
+
+
+def _intent(home: Home, proposal_id: str) -> Intent | ProposalUnaudited | None:
+    try:
+        return read_intent(home, proposal_id)
+    except ProposalUnaudited as error:
+        return error
+
+
+def _live(home: Home, index: Index) -> bytes | PromotionFailed | None:
+    try:
+        return home.live_file(index.key).read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return PromotionFailed(
+            f"{home.relative(home.live_file(index.key))} cannot be read ({error.strerror}), so it "
+            "could not be backed up; it was left as it is."
+        )

@@ -1,0 +1,53 @@
+"""The models of the API's answers: what is left out, what is passed on, what is refused."""
+
+import pytest
+from pydantic import ValidationError
+
+from tws_maintenance.console.api import answers
+from tws_maintenance.console.api.openapi import describe
+from tws_maintenance.console.errors import ApiError
+from tws_maintenance_tests.console.shapes import faults_of
+
+
+def test_a_key_that_is_not_given_is_neither_written_nor_described_as_null() -> None:
+    changed = answers.WatchlistChanged(added=["AAPL"], watchlist=[], count=0, unreadable=[])
+    written = changed.to_json()
+    # The order is that of the fields, whatever the order of the arguments.
+    assert list(written) == ["added", "watchlist", "count", "unreadable"]
+    assert faults_of("WatchlistChanged", written) == []
+    assert faults_of("WatchlistChanged", written | {"removed": None}) != []
+    described = describe()["components"]["schemas"]["Status"]
+    assert "robot" not in described["required"]
+    assert described["properties"]["robot"] == {"$ref": "#/components/schemas/Robot"}
+
+
+def test_a_null_that_is_given_is_written() -> None:
+    symbol = answers.WatchedSymbol(symbol="AAPL", added_at=None)
+    assert symbol.to_json() == {"symbol": "AAPL", "added_at": None}
+
+
+def test_an_edited_report_changes_only_what_it_says_itself() -> None:
+    """Its audit's own words pass, so that one odd file keeps no status from being answered."""
+    edited = {"status": "perhaps", "warnings": [], "errors": ["odd"], "more": 1}
+    found = answers.Validation.read(edited).to_json()
+    assert found == {"status": "perhaps", "warnings": [], "errors": ["odd"]}
+
+
+def test_an_answer_of_the_programs_own_making_is_strict() -> None:
+    for wrong in ({"run_id": 1}, {"more": "x"}, {"status_url": None}):
+        with pytest.raises(ValidationError):
+            answers.Started(**{"run_id": "a", "status_url": "b"} | wrong)
+    started = answers.Started(run_id="a", status_url="b")
+    with pytest.raises(ValidationError):
+        started.run_id = "c"
+
+
+def test_a_refusal_describes_its_detail() -> None:
+    faults = answers.FieldFaults(fields=[answers.FieldFault(field="tasks", message="is empty")])
+    written = ApiError(400, "invalid_body", "tasks: is empty.", faults).answer().to_json()
+    detail = {"fields": [{"field": "tasks", "message": "is empty"}]}
+    expected = {"code": "invalid_body", "message": "tasks: is empty.", "detail": detail}
+    assert written == {"error": expected}
+    assert faults_of("Error", written) == []
+    written["error"]["detail"] = {"anything": "else"}
+    assert faults_of("Error", written) != []

@@ -4,5 +4,4 @@ from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.instance import reconcile_at_start
 
 # The one thing that happens at import: whoever starts finishes what a killed run left behind.
-reconcile_at_start()
-defs = build_definitions()
+defs = build_definitions(is_reconciled=reconcile_at_start())

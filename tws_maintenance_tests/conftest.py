@@ -23,7 +23,11 @@ pytest_plugins = ["tws_maintenance_tests.postgres", "tws_maintenance_tests.sessi
 
 @pytest.fixture(scope="session", autouse=True)
 def _dagster_is_prepared() -> None:
+    # Not above: pytest has to be the first to import a plugin.
+    from tws_maintenance_tests import session
+
     prepared.install(warm.template_of(os.environ[warm.SOCKET_VARIABLE]))
+    session.forget_what_was_done()  # imports ask the machine what it is
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from tws_maintenance.config.home import HOME_VARIABLE, Home
-from tws_maintenance.config.indices import CONSTITUENT_TASKS, index_of_task
+from tws_maintenance.config.indices import index_of_task
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
 from tws_maintenance.runs.recorder import StepFailed
 from tws_maintenance.runs.request import PlannedRun
+from tws_maintenance_tests.defaults import CONSTITUENT_TASKS
 from tws_maintenance_tests.support import TIMEOUT_SECONDS
 
 STI_TASK = "sti_constituents"
@@ -120,7 +121,7 @@ def _work(job: Job) -> None:
 def _run(home: Home, job: Job) -> None:
     settings = load_settings(home)
     request = PlannedRun(job.tasks, job.dry_run, run_id=job.run_id, actor="operator")
-    run = MaintenanceRun(home, settings, request, head_start(home, settings))
+    run = MaintenanceRun(request, head_start(home, settings))
     run.open()
     cancel: KeyboardInterrupt | None = None
     try:

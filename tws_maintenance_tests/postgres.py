@@ -153,7 +153,7 @@ def sqlite_database(home: Home) -> EventDatabase:
     return EventDatabase(SQLITE, home, Settings())
 
 
-@pytest.fixture(params=[SQLITE, POSTGRES])
+@pytest.fixture(params=[SQLITE, pytest.param(POSTGRES, marks=pytest.mark.services)])
 def event_database(request: pytest.FixtureRequest) -> EventDatabase:
     """Each of both."""
     found: EventDatabase = request.getfixturevalue(f"{request.param}_database")

@@ -9,42 +9,74 @@ import contextlib
 import io
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from filelock import FileLock
 
-from tws_maintenance.cli.main import cli
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import CONSTITUENT_TASKS, DEFAULT_DAYS, INDICES
-from tws_maintenance.config.settings import load_settings
-from tws_maintenance.demo.pages import companies, page
-from tws_maintenance.demo.server import PageServer
-from tws_maintenance.market_events.providers.fetching import ask_all
-from tws_maintenance.market_events.providers.worker import _warm_up
-from tws_maintenance.market_events.scope import resolve
-from tws_maintenance.pipeline import instance
-from tws_maintenance.pipeline.execution import execute
-from tws_maintenance.runs.event_steps import question_of
-from tws_maintenance.runs.maintenance import head_start
-from tws_maintenance.runs.request import RunSpec
+from tws_maintenance_tests.defaults import CONSTITUENT_TASKS
 from tws_maintenance_tests.support import environment_of, quiet_environment
-
-_configure = instance._configure
 
 
 def install(template: Path) -> None:
     """Let every first opening in this process, and in its forks, find a copy of `template`."""
+    from tws_maintenance.pipeline import instance
+
+    plain = getattr(instance._configure, "plain", instance._configure)
 
     def configure(home: Home, wanted: str) -> None:
-        _configure(home, wanted)
+        plain(home, wanted)
         is_new = not any(home.dagster.rglob("*.db"))
         if is_new and wanted == instance.CONFIGURATION and home.root != template:
             _copy(template, home)
 
+    configure.plain = plain  # type: ignore[attr-defined]
     instance._configure = configure
 
 
+def read_migrations_once() -> None:
+    """Let Dagster's migrations be read from their files once, here and not in every fork.
+
+    Each opening of an instance reads them four times to learn their head, a fifth of what a short
+    command costs. What a database says is compared with that head as ever; other migrations, ours
+    too, are read as ever.
+    """
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+    from dagster._core.storage.runs.sqlite import sqlite_run_storage
+    from dagster._core.storage.sql import ALEMBIC_SCRIPTS_LOCATION, get_alembic_config
+
+    plain = ScriptDirectory.from_config
+    directory = plain(get_alembic_config(sqlite_run_storage.__file__))
+    directory.as_revision_number("head")  # reads the files
+
+    def from_config(config: Config) -> ScriptDirectory:
+        is_dagsters = config.get_main_option("script_location") == ALEMBIC_SCRIPTS_LOCATION
+        return directory if is_dagsters else plain(config)
+
+    ScriptDirectory.from_config = from_config  # type: ignore[method-assign]
+
+
+def compute_calendars_once() -> None:
+    """Let the second opinion of the next weeks be computed once, here and not in every fork.
+
+    It depends on the exchange and the days asked for, and on nothing else.
+    """
+    from tws_maintenance.config.indices import DEFAULT_DAYS, maintained
+    from tws_maintenance.core.clock import utc_now
+    from tws_maintenance.market_events.model import Window
+    from tws_maintenance.market_events.providers import calendars
+
+    calendars._second_opinion = cache(calendars._second_opinion)
+    window = Window(utc_now(), DEFAULT_DAYS)
+    for venue in maintained().venues:
+        calendars.answer(venue, window)
+
+
 def _copy(template: Path, home: Home) -> None:
+    from tws_maintenance.pipeline import instance
+
     with FileLock(template.with_suffix(".lock")):
         if not template.exists():
             with quiet_environment():
@@ -58,6 +90,19 @@ def _copy(template: Path, home: Home) -> None:
 
 def rehearse() -> None:
     """Make every kind of run once, in this process, so that everything is imported."""
+    from tws_maintenance.cli.main import cli
+    from tws_maintenance.config.indices import DEFAULT_DAYS, INDICES
+    from tws_maintenance.config.settings import load_settings
+    from tws_maintenance.demo.pages import companies, page
+    from tws_maintenance.demo.server import PageServer
+    from tws_maintenance.market_events.embedded_keeper import question_of
+    from tws_maintenance.market_events.providers.fetching import ask_all
+    from tws_maintenance.market_events.providers.worker import _warm_up
+    from tws_maintenance.market_events.scope import resolve
+    from tws_maintenance.pipeline.execution import execute
+    from tws_maintenance.runs.maintenance import head_start
+    from tws_maintenance.runs.request import RunSpec
+
     with (
         tempfile.TemporaryDirectory(prefix="rehearsal_") as folder,
         PageServer({key: page(key, companies(key)) for key in INDICES}) as server,

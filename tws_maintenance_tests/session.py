@@ -16,8 +16,14 @@ from tws_maintenance_tests import warm
 # What a test needs, by the fixtures that it asks for; a mark says what no fixture shows.
 NEEDS = {
     "browser": {"chromium"},
-    "services": {"postgres_server", "stoppable_server", "server", "web", "pages"},
-    "process": {"program", "recorded", "shared_console", "fresh", "running_console"},
+    "services": {
+        *("postgres_server", "stoppable_server", "server", "web", "pages", "faulty", "yahoo"),
+        *("robot", "silent", "screener_of", "daemon", "ui"),
+    },
+    "process": {
+        *("program", "recorded", "shared_console", "fresh", "running_console"),
+        *("journey", "day", "dead", "killed", "counting"),
+    },
 }
 LONG_ID = 40
 # What a `unit` test does not do, by Python's audit events.
@@ -35,14 +41,18 @@ OF_EVERY_MODULE = {"_processes_of_the_module"}
 def pytest_configure(config: pytest.Config) -> None:
     """Start the warm process, in the one process that all others of a session come from."""
     if not hasattr(config, "workerinput"):
+        # With it every process that a test starts compiles the package, and each worker all tests.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         running = contextlib.ExitStack()
         running.enter_context(warm.running())
+        if config.getoption("dist") != "no":
+            running.enter_context(warm.use())  # the workers are forked, too
         config.add_cleanup(running.close)
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return one worker more than there are cores: the tests wait half of their time."""
-    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else 3
+    """Return two workers more than there are cores: the tests wait half of their time."""
+    return len(os.sched_getaffinity(0)) + 2 if hasattr(os, "sched_getaffinity") else 4
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -76,15 +86,32 @@ def pytest_collection_finish(session: pytest.Session) -> Generator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    """Fail a `unit` test whose fixtures, its module's too, do what it does not."""
+    _done.clear()
+    yield
+    _demand_unit(item)
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     """Fail a `unit` test that is none."""
     _done.clear()
     yield
+    _demand_unit(item)
+
+
+def _demand_unit(item: pytest.Item) -> None:
     if item.get_closest_marker("unit") and _done:
         pytest.fail(f"This test {' and '.join(sorted(_done))}: mark it `process` or `services`.")
 
 
 _done: set[str] = set()
+
+
+def forget_what_was_done() -> None:
+    """Hold nothing that happened until now against the test that is being set up."""
+    _done.clear()
 
 
 def _notice(event: str, _arguments: tuple[object, ...]) -> None:
@@ -118,8 +145,12 @@ def _shares_a_fixture(item: pytest.Item) -> bool:
     )
 
 
-def _order(item: pytest.Item) -> tuple[bool, bool, str]:
-    """Order the groups of browsers first, then other groups, then what stands for itself."""
+def _order(item: pytest.Item) -> tuple[bool, bool, bool, str]:
+    """Order the groups of browsers first, then other groups, then what stands for itself.
+
+    Last come the unit tests, which are short, so that all workers end at the same time.
+    """
     group = item.get_closest_marker("xdist_group")
     is_browser = item.get_closest_marker("browser") is not None
-    return (group is None, not is_browser, str(group.args[0]) if group else "")
+    is_short = group is None and item.get_closest_marker("unit") is not None
+    return (group is None, not is_browser, is_short, str(group.args[0]) if group else "")

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import click
@@ -11,6 +12,8 @@ import pytest
 import tws_maintenance
 from tws_maintenance.cli.main import cli
 
+# In one worker: each reads the whole package, which is read once.
+pytestmark = pytest.mark.xdist_group("shape")
 PACKAGE = Path(tws_maintenance.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # From the ground up: a room imports from those before it only.
@@ -30,9 +33,19 @@ def name_of(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
 
-def imports_of(path: Path) -> Iterator[str]:
-    """Yield every module and every name that a file imports, wherever the import stands."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def imports_of(path: Path) -> tuple[str, ...]:
+    """Return every module and every name that a file imports, wherever the import stands."""
+    return tuple(_imports_of(path))
+
+
+def _imports_of(path: Path) -> Iterator[str]:
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -106,6 +119,11 @@ def test_a_room_imports_only_from_the_rooms_below_it() -> None:
     assert upwards == set()
 
 
+def test_what_to_maintain_is_asked_of_the_settings_of_a_home() -> None:
+    # The demo has pages of its own for those that every home maintains.
+    assert importers_of("tws_maintenance.config.indices.INDICES") == {"demo/journey.py"}
+
+
 def test_three_modules_stand_at_the_top() -> None:
     assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", *COATS}
 
@@ -125,11 +143,7 @@ def test_no_module_imports_anything_of_a_trading_program() -> None:
 
 
 def test_every_module_says_what_it_is() -> None:
-    assert [
-        name_of(path)
-        for path in MODULES
-        if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-    ] == []
+    assert [name_of(path) for path in MODULES if not ast.get_docstring(tree_of(path))] == []
 
 
 def test_every_command_and_every_option_has_help() -> None:

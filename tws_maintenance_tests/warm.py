@@ -6,7 +6,8 @@ every `python -m ...` and `python -c ...` forked from one warm process of the wh
 fork is a real process: it has its own pid, environment, streams, folder, session and signals, it
 can be killed, and what it starts in turn is forked as well. What differs: it is no child of the
 caller in the system's table, and modules are imported already. Where that is the subject, a test
-is marked `cold`, and its processes are started as users start them.
+is marked `cold`, and its processes are started as users start them. The workers of pytest-xdist
+are forks as well, made before the first program is.
 
     python -m tws_maintenance_tests.warm SOCKET      serve until standard input ends
 """
@@ -49,6 +50,18 @@ FOLLOWED = frozenset(
         "PYTHONUNBUFFERED",
     }
 )
+WORKER_ARGUMENTS = ["-u", "-c", "import sys;exec(eval(sys.stdin.readline()))"]
+# What a worker needs beside the programs that it tests; a module that pytest rewrites must not be.
+WORKER_MODULES = (
+    "pytest",
+    "execnet.gateway_base",
+    "pygments.lexers.python",
+    "playwright.sync_api",
+    "psutil",
+    "psycopg2",
+    "sqlalchemy.dialects.postgresql",
+    "tws_maintenance_tests.support",
+)
 MODULES = (
     "tws_maintenance.cli.main",
     "tws_maintenance.constituents.audit",
@@ -80,6 +93,11 @@ class Request:
     cwd: str
     session: bool
     streams: list[int]
+
+    @property
+    def is_worker(self) -> bool:
+        """Return whether it is to be a worker of pytest-xdist."""
+        return self.arguments == WORKER_ARGUMENTS
 
 
 class WarmPopen(_Popen[Any]):
@@ -153,7 +171,8 @@ def _arguments_for_fork(args: Any, env: Mapping[str, str] | None) -> list[str] |
     if not _in_force or isinstance(args, str | bytes | os.PathLike):
         return None
     words = [os.fspath(one) for one in args]
-    if len(words) < 3 or words[0] != sys.executable or words[1] not in {"-m", "-c"}:
+    is_module_or_code = len(words) > 2 and words[1] in {"-m", "-c"}
+    if words[0] != sys.executable or not (is_module_or_code or words[1:] == WORKER_ARGUMENTS):
         return None
     if words[2] == MODULE or _read_at_start(os.environ if env is None else env) != AT_START:
         return None
@@ -234,7 +253,7 @@ class Server:
 
     def __init__(self, path: str) -> None:
         self._forks: dict[int, socket.socket] = {}
-        self._is_warm = False
+        self._is_warm = self._has_migrations = False
         self._selector = selectors.DefaultSelector()
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(path)
@@ -269,10 +288,11 @@ class Server:
             for fd in fds:
                 os.close(fd)
             return None
-        self._warm_up()
+        request = Request(**asked, streams=fds)
+        self._warm_up(request)
         pid = os.fork()
         if pid == 0:
-            return Request(**asked, streams=fds)
+            return request
         for fd in fds:
             os.close(fd)
         self._forks[pid] = connection
@@ -280,15 +300,25 @@ class Server:
             connection.sendall(pid.to_bytes(4, "big"))
         return None
 
-    def _warm_up(self) -> None:
-        if not self._is_warm:
-            for module in MODULES:
-                importlib.import_module(module)
+    def _warm_up(self, request: Request) -> None:
+        """Import what `request` needs; the rehearsal of a run waits until a program is asked for.
+
+        Workers come first, and may be of a session that starts no program.
+        """
+        if self._is_warm or (request.is_worker and WORKER_MODULES[0] in sys.modules):
+            return
+        for module in (*MODULES, *(WORKER_MODULES if request.is_worker else ())):
+            importlib.import_module(module)
+        if not self._has_migrations:
+            importlib.import_module(PREPARED).read_migrations_once()
+            self._has_migrations = True
+        if not request.is_worker:
             importlib.import_module(PREPARED).install(template_of(sys.argv[1]))
             _import_what_a_run_imports()
-            gc.collect()
-            gc.freeze()
+            importlib.import_module(PREPARED).compute_calendars_once()
             self._is_warm = True
+        gc.collect()
+        gc.freeze()
 
     def _report_ends(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -347,7 +377,6 @@ def _become(request: Request) -> None:
     time.tzset()
     random.seed()
     _follow_python_path()
-    _exec_where_needed(request.arguments)
 
 
 def _follow_python_path() -> None:
@@ -362,26 +391,9 @@ def _follow_python_path() -> None:
             break
 
 
-def _exec_where_needed(arguments: list[str]) -> None:
-    """Start Python anew where a home switches indices on: they are made during the import."""
-    home = os.environ.get("TWS_MAINTENANCE_HOME") or "."
-    words = iter(arguments)
-    for word in words:
-        if word == "--home":
-            home = next(words, home)
-        elif word.startswith("--home="):
-            home = word.removeprefix("--home=")
-    switched = any(name.upper().endswith("__ENABLED") for name in os.environ)
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        text = (Path(home).expanduser() / "maintenance.toml").read_text(encoding="utf-8")
-        switched = switched or "enabled" in text
-    if switched:
-        os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - our own list
-
-
 def _run(arguments: list[str]) -> int:
     """Run what follows `python` and return the exit code that Python would end with."""
-    kind, what, *rest = arguments
+    kind, what, *rest = arguments[1:] if arguments == WORKER_ARGUMENTS else arguments
     if "PYTHONSAFEPATH" not in os.environ:
         sys.path.insert(0, str(Path.cwd()) if kind == "-m" else "")
     sys.argv = [kind, *rest]
@@ -447,7 +459,8 @@ def main() -> None:
     if request is None:
         return
     _become(request)
-    with use():
+    # A worker says for each test whether what it starts is forked.
+    with contextlib.nullcontext() if request.is_worker else use():
         code = _run(request.arguments)
     _end(code)
 

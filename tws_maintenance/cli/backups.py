@@ -2,7 +2,7 @@
 
 import click
 
-from tws_maintenance.cli.context import json_option, pass_home
+from tws_maintenance.cli.context import json_option, pass_home, settings_of
 from tws_maintenance.cli.output import print_json, print_table
 from tws_maintenance.config.home import Home
 from tws_maintenance.reports.markdown import counted
@@ -72,11 +72,10 @@ def verify_command(home: Home, ctx: click.Context, as_json: bool) -> None:
 @pass_home
 def prune_command(home: Home, apply: bool, as_json: bool) -> None:
     """Remove the backups that [retention] lets go; never the newest of a list."""
-    from tws_maintenance.config.settings import load_settings
     from tws_maintenance.constituents.backups import prunable, prune
     from tws_maintenance.core.clock import utc_now
 
-    found = prunable(home, load_settings(home).retention, utc_now())
+    found = prunable(home, settings_of(home).retention, utc_now())
     if apply:
         prune(found)
     if as_json:

@@ -2,7 +2,7 @@
 
 import click
 
-from tws_maintenance.cli.context import pass_home
+from tws_maintenance.cli.context import pass_home, settings_of
 from tws_maintenance.config.home import Home
 
 host_option = click.option(
@@ -25,10 +25,9 @@ def console(home: Home, host: str | None, port: int | None) -> None:
     Any address but this machine's own demands a password, as TWS_MAINTENANCE_CONSOLE__PASSWORD.
     Runs that were started on the page go on when the console ends.
     """
-    from tws_maintenance.config.settings import load_settings
     from tws_maintenance.console.serve import serve
 
-    settings = load_settings(home).console.placed(host, port)
+    settings = settings_of(home).console.placed(host, port)
     serve(home, settings, lambda address: click.echo(f"Console: {address}  (Ctrl-C ends it)"))
 
 
@@ -46,11 +45,10 @@ def console(home: Home, host: str | None, port: int | None) -> None:
 def dev(home: Home, host: str | None, port: int | None, dagster_port: int) -> None:
     """Serve the console and the Dagster UI together; one Ctrl-C ends both."""
     from tws_maintenance.cli.dagster import running_ui
-    from tws_maintenance.config.settings import load_settings
     from tws_maintenance.console.serve import exit_at_signals, serve
 
     dagster_url = f"http://127.0.0.1:{dagster_port}"
-    settings = load_settings(home).console.placed(host, port, dagster_url)
+    settings = settings_of(home).console.placed(host, port, dagster_url)
     exit_at_signals()
     with running_ui(home, dagster_port):
         click.echo(f"Dagster UI: {dagster_url}  (ready in a few seconds)")

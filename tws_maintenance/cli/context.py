@@ -2,13 +2,19 @@
 
 import contextlib
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tws_maintenance.config.home import HOME_VARIABLE, Home, find_home, is_checkout
-from tws_maintenance.config.indices import DECLARED, INDICES
-from tws_maintenance.core.errors import TwsMaintenanceError, UsageError
+from tws_maintenance.config.indices import DECLARED, Maintained, maintained
+from tws_maintenance.core.errors import SettingsError, TwsMaintenanceError, UsageError
+
+if TYPE_CHECKING:
+    # Brings pydantic, which a look at a report has no use for.
+    from tws_maintenance.config.settings import Settings
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the value alone, as JSON, on stdout."
@@ -24,23 +30,68 @@ reason_option = click.option(
 verbose_option = click.option("--verbose", "-v", is_flag=True, help="Show Dagster's log on stderr.")
 
 
-class TaskChoice(click.Choice[str]):
-    """One of the tasks; of an optional index that is off, it is said how to switch it on."""
+pass_home = click.make_pass_decorator(Home)
+
+
+def settings_of(home: Home) -> "Settings":
+    """Return the settings of the command's home, read once.
+
+    Raises:
+        SettingsError: they hold a mistake.
+    """
+    from tws_maintenance.config.settings import load_settings
+
+    known: dict[Home, Settings] = click.get_current_context().meta.setdefault(__name__, {})
+    if home not in known:
+        known[home] = load_settings(home)
+    return known[home]
+
+
+class HomeChoice(click.Choice[str]):
+    """One of the words that the home's settings allow, which are read when they are needed.
+
+    `words` returns them for what a home maintains. A word that every home knows needs no settings.
+    """
+
+    def __init__(
+        self, words: Callable[[Maintained], Iterable[str]], *, case_sensitive: bool = True
+    ) -> None:
+        super().__init__((), case_sensitive)
+        self._words = words
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words, for help and messages; with settings that hold a mistake those of any home."""
+        try:
+            return tuple(self._words(_maintained()))
+        except SettingsError:
+            return tuple(self._words(maintained()))
+
+    @choices.setter
+    def choices(self, _: Iterable[str]) -> None:
+        """Ignore what click sets: the words are found out when they are asked for."""
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the task. Raises click.BadParameter for any other word."""
+        """Return the word. Raises click.BadParameter for any other, SettingsError by settings."""
+        if value in self._words(maintained()):
+            return value
+        home = _maintained()
         for index in DECLARED.values():
-            if value == index.task and index.key not in INDICES:
-                self.fail(
-                    f"{index.name} is optional and switched off. Write `enabled = true` below "
-                    f"[indices.{index.key}] in maintenance.toml.",
-                    param,
-                    ctx,
-                )
+            if value == index.task and index not in home:
+                self.fail(index.how_to_switch_on, param, ctx)
         return super().convert(value, param, ctx)
 
 
-pass_home = click.make_pass_decorator(Home)
+def _maintained() -> Maintained:
+    """Return what the home of the command at work maintains; without one what every home does."""
+    context = click.get_current_context(silent=True)
+    home = context.find_object(Home) if context else None
+    return settings_of(home).maintained if home else maintained()
+
+
+def list_choice() -> HomeChoice:
+    """Return the choice of one list's task."""
+    return HomeChoice(lambda home: home.constituent_tasks)
 
 
 def entering_home(named: Path | None) -> Home:

@@ -1,16 +1,17 @@
 """`events`: what comes, and the same as a calendar."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 from pathlib import Path
 
 import click
 
-from tws_maintenance.cli.context import json_option, pass_home
+from tws_maintenance.cli.context import HomeChoice, json_option, pass_home, settings_of
 from tws_maintenance.cli.output import print_json
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import DEFAULT_DAYS, MAX_DAYS, VENUES
-from tws_maintenance.market_events.model import OPERATOR, Confidence, Event, EventType
+from tws_maintenance.config.indices import DEFAULT_DAYS, MAX_DAYS
+from tws_maintenance.config.venues import VENUES
+from tws_maintenance.market_events.model import OPERATOR, Confidence, Event, EventType, NamedEvent
 from tws_maintenance.market_events.upcoming import Upcoming
 from tws_maintenance.reports.event_words import type_words
 from tws_maintenance.reports.markdown import counted
@@ -24,7 +25,7 @@ TYPE_WORDS = {
 }
 OWN_SHOWN = 40
 TYPE_WIDTH = max(map(len, TYPE_WORDS.values()))
-_CITIES = {venue.timezone: venue.name for venue in VENUES}
+_CITIES = {venue.timezone: venue.name for venue in VENUES.values()}
 _TO = "\N{EN DASH}"
 
 
@@ -57,14 +58,14 @@ def list_command(
     home: Home, days: int, type_name: str | None, symbol: str | None, as_json: bool
 ) -> None:
     """List what comes, by the calendar of each market, and how far the list can be trusted."""
-    from tws_maintenance.config.settings import load_settings
     from tws_maintenance.core.clock import utc_now
     from tws_maintenance.market_events.agenda import read_agenda
-    from tws_maintenance.market_events.watchlist import local_codes, read_full_symbol
+    from tws_maintenance.market_events.watchlist import read_symbols
 
-    settings, at = load_settings(home), utc_now()
+    settings, at = settings_of(home), utc_now()
     event_type = EventType(type_name.upper()) if type_name else None
-    wanted = read_full_symbol(symbol, local_codes(home)) if symbol is not None else None
+    named = [] if symbol is None else [symbol]
+    wanted = next(iter(read_symbols(home, settings.maintained, named)), None)
     agenda = read_agenda(home, settings, at, days=days, event_type=event_type, symbol=wanted)
     found, synced = agenda.events, agenda.last_sync
     if as_json:
@@ -91,7 +92,6 @@ def list_command(
 @pass_home
 def export_command(home: Home, ics: bool, output: Path | None) -> None:
     """Write every stored event to come, for a program that keeps calendars."""
-    from tws_maintenance.config.settings import load_settings
     from tws_maintenance.core.clock import utc_now
     from tws_maintenance.core.errors import UsageError
     from tws_maintenance.market_events.agenda import read_calendar
@@ -99,7 +99,7 @@ def export_command(home: Home, ics: bool, output: Path | None) -> None:
 
     if not ics:
         raise UsageError("Name the format: python -m tws_maintenance events export --ics")
-    content, warnings = read_calendar(home, load_settings(home), utc_now())
+    content, warnings = read_calendar(home, settings_of(home), utc_now())
     for text in warnings:
         click.echo(f"Warning: {text}", err=True)
     if output is None:
@@ -118,11 +118,10 @@ def _time_of(_: click.Context, __: click.Parameter, value: datetime | None) -> t
     return value.time() if value else None
 
 
-_CODES = [venue.code for venue in VENUES]
 venue_option = click.option(
     "--venue",
     "code",
-    type=click.Choice(_CODES, case_sensitive=False),
+    type=HomeChoice(lambda home: [venue.code for venue in home.venues], case_sensitive=False),
     required=True,
     help="The exchange.",
 )
@@ -174,15 +173,15 @@ def add_command(
 
     The market clocks count it at once, and no sync removes it.
     """
-    from tws_maintenance.config.settings import load_settings
+    from tws_maintenance.config.environment import operating_system_user
     from tws_maintenance.core.clock import utc_now
-    from tws_maintenance.core.system_user import operating_system_user
     from tws_maintenance.market_events.providers import closures
 
     closures.check_time(type_name, closes, "--closes HH:MM")
-    actor, at = operating_system_user(), utc_now()
-    wanted = closures.Closure(closures.venue_named(code), day, closes, title, actor, reason)
-    added = closures.add(home, load_settings(home), wanted, at)
+    settings, actor, at = settings_of(home), operating_system_user(), utc_now()
+    venue = closures.venue_named(code, settings.maintained.venues)
+    wanted = closures.Closure(venue, day, closes, title, actor, reason)
+    added = closures.add(home, settings, wanted, at)
     verdicts = closures.judge([added], [], at)
     if as_json:
         print_json({"added": closures.to_dict(added), "warnings": verdicts})
@@ -202,13 +201,12 @@ def add_command(
 @pass_home
 def remove_command(home: Home, code: str, day: date, reason: str, as_json: bool) -> None:
     """Remove a closure that an operator added; what the packages know stays."""
-    from tws_maintenance.config.settings import load_settings
+    from tws_maintenance.config.environment import operating_system_user
     from tws_maintenance.core.clock import utc_now
-    from tws_maintenance.core.system_user import operating_system_user
     from tws_maintenance.market_events.providers import closures
 
-    actor, at, venue = operating_system_user(), utc_now(), closures.venue_named(code)
-    settings = load_settings(home)
+    settings, actor, at = settings_of(home), operating_system_user(), utc_now()
+    venue = closures.venue_named(code, settings.maintained.venues)
     removed = closures.remove(home, settings, venue, day, actor=actor, reason=reason, at=at)
     if as_json:
         print_json({"removed": closures.to_dict(removed)})
@@ -232,7 +230,7 @@ def _print(found: list[Upcoming], at: datetime) -> None:
         click.echo()
 
 
-def _print_robots_own(own: list[dict[str, str | None]]) -> None:
+def _print_robots_own(own: Sequence[NamedEvent]) -> None:
     if not own:
         return
     count = counted(len(own), "event")

@@ -5,16 +5,15 @@ from typing import Any
 
 import click
 
-from tws_maintenance.cli.context import TaskChoice, json_option, pass_home
+from tws_maintenance.cli.context import json_option, list_choice, pass_home
 from tws_maintenance.cli.output import print_json
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import CONSTITUENT_TASKS
 
 DIGITS = 12
 
 
 @click.command()
-@click.argument("task", type=TaskChoice(CONSTITUENT_TASKS))
+@click.argument("task", type=list_choice())
 @click.argument("symbol")
 @json_option
 @pass_home

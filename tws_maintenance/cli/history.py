@@ -5,17 +5,16 @@ from datetime import date, datetime
 
 import click
 
-from tws_maintenance.cli.context import TaskChoice, json_option, pass_home
+from tws_maintenance.cli.context import json_option, list_choice, pass_home
 from tws_maintenance.cli.output import print_json, print_table
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import CONSTITUENT_TASKS
 
 # More changes than this in the first report are the list itself.
 FIRST_LIST = 20
 
 
 @click.command()
-@click.argument("task", type=TaskChoice(CONSTITUENT_TASKS))
+@click.argument("task", type=list_choice())
 @click.option(
     "--on",
     "day",
@@ -82,7 +81,9 @@ def _print_members(
         print_json({"task": task, "on": day.isoformat(), "members": members})
         return
     if members is None:
-        click.echo(f"Who was a member on {day} is not known: no promotion of before is on record.")
+        click.echo(
+            f"Who was a member on {day} is not known: recording started with the first promotion."
+        )
         return
     columns = [("symbol", False), ("company", False), ("since", False)]
     rows = [[m["symbol"], m["security"], m["from_date"] or "before the history"] for m in members]

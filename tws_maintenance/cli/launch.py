@@ -12,6 +12,7 @@ from tws_maintenance.pipeline import launching
 from tws_maintenance.reports.markdown import task_name
 
 if TYPE_CHECKING:
+    from tws_maintenance.config.settings import Settings
     from tws_maintenance.reports.schema import Report
     from tws_maintenance.runs.request import RunSpec
 
@@ -19,7 +20,7 @@ STAGED_EVENTS = f"staged__{MARKET_EVENTS}"
 VERBS = {"staged": "fetching and staging", "audit": "auditing", "validate": "validating"}
 
 
-def launch(home: Home, spec: "RunSpec", *, verbose: bool = False) -> "Report":
+def launch(home: Home, settings: "Settings", spec: "RunSpec", *, verbose: bool = False) -> "Report":
     """Execute a run in this process and return its report.
 
     Raises:
@@ -27,7 +28,7 @@ def launch(home: Home, spec: "RunSpec", *, verbose: bool = False) -> "Report":
         UsageError: a symbol is none, or there are too many; nothing was started.
     """
     log_level = "INFO" if verbose else "CRITICAL"
-    executed = launching.launch(home, spec, on_step=_progress, log_level=log_level)
+    executed = launching.launch(home, settings, spec, on_step=_progress, log_level=log_level)
     return _report_of(home, executed.report_id, executed.problem)
 
 

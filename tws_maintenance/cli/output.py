@@ -46,7 +46,7 @@ EVENTS_SHOWN = 40
 _PROVIDER_COLUMNS = [
     ("provider", False),
     ("status", False),
-    *((name, True) for name in ("told", "new", "changed", "stale", "unchanged", "seconds")),
+    *((name, True) for name in ("fetched", "new", "changed", "stale", "unchanged", "seconds")),
 ]
 EXIT_FAILED = 1
 EXIT_PARTIAL = 3

@@ -3,15 +3,16 @@
 import click
 
 from tws_maintenance.cli.context import (
-    TaskChoice,
+    HomeChoice,
     json_option,
     pass_home,
     reason_option,
+    settings_of,
     verbose_option,
 )
 from tws_maintenance.cli.output import finish
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import CONSTITUENT_TASKS, MARKET_EVENTS
+from tws_maintenance.config.indices import MARKET_EVENTS
 
 
 @click.command()
@@ -21,7 +22,7 @@ from tws_maintenance.config.indices import CONSTITUENT_TASKS, MARKET_EVENTS
     "-t",
     "chosen",
     multiple=True,
-    type=TaskChoice([*CONSTITUENT_TASKS, MARKET_EVENTS]),
+    type=HomeChoice(lambda home: home.groups["all"]),
     help="One of its lists; may be given again. [default: all that it staged]",
 )
 @reason_option
@@ -52,7 +53,8 @@ def promote(
     from tws_maintenance.reports.results import promotable_tasks
     from tws_maintenance.runs.request import RunSpec
 
-    tasks = promotable_tasks(home, report_id, chosen)
+    settings = settings_of(home)
+    tasks = promotable_tasks(home, settings.maintained, report_id, chosen)
     spec = RunSpec(tasks, dry_run=False, reason=reason, report_id=report_id)
-    report = launch(home, spec, verbose=verbose)
+    report = launch(home, settings, spec, verbose=verbose)
     finish(ctx, report, as_json=as_json)

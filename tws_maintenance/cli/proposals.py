@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tws_maintenance.cli.context import json_option, pass_home
+from tws_maintenance.cli.context import json_option, pass_home, settings_of
 from tws_maintenance.cli.output import change_lines, print_json, print_table
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES
+from tws_maintenance.config.indices import DECLARED
 
 if TYPE_CHECKING:
     from tws_maintenance.constituents.proposal_state import ProposalState
@@ -25,11 +25,10 @@ def proposals() -> None:
 @pass_home
 def list_proposals(home: Home, limit: int, waiting: bool, as_json: bool) -> None:
     """List the newest proposals with their state."""
-    from tws_maintenance.config.settings import load_settings
     from tws_maintenance.constituents.proposal_state import newest_states
     from tws_maintenance.core.clock import utc_now
 
-    found = newest_states(home, load_settings(home), utc_now())
+    found = newest_states(home, settings_of(home), utc_now())
     if waiting:
         found = [one for one in found if one.found.may_be_applied]
     if as_json:
@@ -55,7 +54,7 @@ def _row(one: "ProposalState") -> list[str]:
             str(len(changes.added)),
             str(len(changes.removed)),
         ]
-    name = next((i.name for i in INDICES.values() if one.proposal_id.endswith(i.key)), "?")
+    name = next((i.name for i in DECLARED.values() if one.proposal_id.endswith(i.key)), "?")
     return [one.proposal_id, name, one.state.word, *counts, one.why[:70]]
 
 
@@ -65,11 +64,10 @@ def _row(one: "ProposalState") -> list[str]:
 @pass_home
 def show_proposal(home: Home, proposal_id: str, as_json: bool) -> None:
     """Show one proposal: its state, its source and its changes by name."""
-    from tws_maintenance.config.settings import load_settings
     from tws_maintenance.constituents.proposal_state import find_state
     from tws_maintenance.core.clock import utc_now
 
-    found = find_state(home, proposal_id, load_settings(home), utc_now())
+    found = find_state(home, proposal_id, settings_of(home), utc_now())
     if as_json:
         print_json(found.to_dict())
         return

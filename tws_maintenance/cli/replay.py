@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tws_maintenance.cli.context import TaskChoice, json_option, pass_home
+from tws_maintenance.cli.context import json_option, list_choice, pass_home, settings_of
 from tws_maintenance.cli.output import print_json, print_table
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import CONSTITUENT_TASKS
 
 if TYPE_CHECKING:
     from tws_maintenance.reports.replay import Replayed
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     "--task",
     "tasks",
     multiple=True,
-    type=TaskChoice(CONSTITUENT_TASKS),
+    type=list_choice(),
     help="Only this list; may be repeated.",
 )
 @json_option
@@ -44,7 +43,7 @@ def replay(
 
     if bool(report_id) == every:
         raise UsageError("Name one report, or every report with --all. `reports list` shows them.")
-    found = list(replay_reports(home, report_id, tasks))
+    found = list(replay_reports(home, settings_of(home), report_id, tasks))
     if as_json:
         print_json({"replayed": [one.to_dict() for one in found]})
     else:

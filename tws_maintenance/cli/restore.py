@@ -3,20 +3,20 @@
 import click
 
 from tws_maintenance.cli.context import (
-    TaskChoice,
     json_option,
+    list_choice,
     override_option,
     pass_home,
     reason_option,
+    settings_of,
     verbose_option,
 )
 from tws_maintenance.cli.output import finish
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import CONSTITUENT_TASKS
 
 
 @click.command()
-@click.argument("task", type=TaskChoice(CONSTITUENT_TASKS))
+@click.argument("task", type=list_choice())
 @click.option("--backup", "backup_id", metavar="ID", help="Which one. [default: the newest]")
 @click.option("--apply", is_flag=True, help="Restore it. Without it the changes are only shown.")
 @override_option
@@ -54,5 +54,5 @@ def restore(
         reason=reason,
         backup=chosen,
     )
-    report = launch(home, spec, verbose=verbose)
+    report = launch(home, settings_of(home), spec, verbose=verbose)
     finish(ctx, report, as_json=as_json)

@@ -3,16 +3,17 @@
 import click
 
 from tws_maintenance.cli.context import (
-    TaskChoice,
+    HomeChoice,
     json_option,
     override_option,
     pass_home,
     reason_option,
+    settings_of,
     verbose_option,
 )
 from tws_maintenance.cli.output import finish
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import DEFAULT_DAYS, MARKET_EVENTS, MAX_DAYS, TASK_GROUPS, TASKS
+from tws_maintenance.config.indices import DEFAULT_DAYS, MARKET_EVENTS, MAX_DAYS
 
 
 @click.command()
@@ -21,7 +22,7 @@ from tws_maintenance.config.indices import DEFAULT_DAYS, MARKET_EVENTS, MAX_DAYS
     "-t",
     "chosen",
     multiple=True,
-    type=TaskChoice([*TASKS, *TASK_GROUPS]),
+    type=HomeChoice(lambda home: (*home.tasks, *home.groups)),
     help="A task or a group of tasks; may be given again. [default: all]",
 )
 @click.option(
@@ -70,7 +71,8 @@ def run(
     """
     if dry_run and apply:
         raise click.UsageError("--dry-run and --apply exclude each other.")
-    tasks = tasks_of(chosen or ("all",))
+    settings = settings_of(home)
+    tasks = settings.maintained.expanded(chosen or ("all",))
     if MARKET_EVENTS not in tasks:
         _refuse_options_of_events(ctx)
     from tws_maintenance.cli.launch import launch
@@ -85,7 +87,7 @@ def run(
         days=days,
         many_symbols=many_symbols,
     )
-    report = launch(home, spec, verbose=verbose)
+    report = launch(home, settings, spec, verbose=verbose)
     finish(ctx, report, as_json=as_json)
 
 
@@ -98,9 +100,3 @@ def _refuse_options_of_events(ctx: click.Context) -> None:
             f"--symbol, --days and --many-symbols are for the task {MARKET_EVENTS}, which is not "
             "among the tasks of this run."
         )
-
-
-def tasks_of(chosen: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the tasks that were chosen, groups written out, in their declared order."""
-    wanted = {task for name in chosen for task in TASK_GROUPS.get(name, (name,))}
-    return tuple(task for task in TASKS if task in wanted)

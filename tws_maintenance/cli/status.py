@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from tws_maintenance.cli.context import json_option, pass_home
+from tws_maintenance.cli.context import json_option, pass_home, settings_of
 from tws_maintenance.cli.output import print_json, print_table
 from tws_maintenance.config.home import Home
 from tws_maintenance.reports.markdown import counted
@@ -21,12 +21,11 @@ from tws_maintenance.reports.markdown import counted
 @pass_home
 def status(home: Home, ctx: click.Context, check: bool, as_json: bool) -> None:
     """Show how fresh each list and the market events are, with their last audits."""
-    from tws_maintenance.config.settings import load_settings
     from tws_maintenance.core.clock import utc_now
     from tws_maintenance.reports.status import needs_attention
     from tws_maintenance.reports.status import status as status_of_home
 
-    value = status_of_home(home, load_settings(home), utc_now())
+    value = status_of_home(home, settings_of(home), utc_now())
     if as_json:
         print_json(value)
     else:

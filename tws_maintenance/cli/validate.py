@@ -2,7 +2,7 @@
 
 import click
 
-from tws_maintenance.cli.context import json_option, pass_home, verbose_option
+from tws_maintenance.cli.context import json_option, pass_home, settings_of, verbose_option
 from tws_maintenance.cli.output import finish
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import METADATA_VALIDATION
@@ -18,5 +18,6 @@ def validate(home: Home, ctx: click.Context, verbose: bool, as_json: bool) -> No
     from tws_maintenance.cli.launch import launch
     from tws_maintenance.runs.request import RunSpec
 
-    report = launch(home, RunSpec((METADATA_VALIDATION,), dry_run=True), verbose=verbose)
+    spec = RunSpec((METADATA_VALIDATION,), dry_run=True)
+    report = launch(home, settings_of(home), spec, verbose=verbose)
     finish(ctx, report, as_json=as_json)

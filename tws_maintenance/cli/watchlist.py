@@ -2,7 +2,7 @@
 
 import click
 
-from tws_maintenance.cli.context import json_option, pass_home
+from tws_maintenance.cli.context import json_option, pass_home, settings_of
 from tws_maintenance.cli.output import print_json, print_table
 from tws_maintenance.config.home import Home
 
@@ -23,7 +23,8 @@ def list_command(home: Home, as_json: bool) -> None:
 
     from tws_maintenance.market_events.watchlist import read_watchlist, why_unreadable
 
-    found = read_watchlist(home)
+    maintained = settings_of(home).maintained
+    found = read_watchlist(home, maintained)
     if as_json:
         entries = [asdict(one) for one in found.entries]
         unreadable = list(found.unreadable)
@@ -38,8 +39,8 @@ def list_command(home: Home, as_json: bool) -> None:
         )
     for text in found.unreadable:
         click.echo(
-            f"Warning: {home.relative(home.watchlist)}: {why_unreadable(text)} Its events are not "
-            "fetched.",
+            f"Warning: {home.relative(home.watchlist)}: {why_unreadable(text, maintained.venues)} "
+            "Its events are not fetched.",
             err=True,
         )
 
@@ -53,7 +54,7 @@ def add_command(home: Home, symbols: tuple[str, ...], as_json: bool) -> None:
     from tws_maintenance.core.clock import utc_now
     from tws_maintenance.market_events.watchlist import add
 
-    added = add(home, symbols, utc_now())
+    added = add(home, settings_of(home).maintained, symbols, utc_now())
     if as_json:
         print_json({"added": added})
     elif added:
@@ -71,7 +72,7 @@ def remove_command(home: Home, symbols: tuple[str, ...], as_json: bool) -> None:
     """Watch symbols no longer; one that is not watched is an error, and nothing is removed."""
     from tws_maintenance.market_events.watchlist import remove
 
-    removed = remove(home, symbols)
+    removed = remove(home, settings_of(home).maintained, symbols)
     if as_json:
         print_json({"removed": removed})
     else:

@@ -1,10 +1,12 @@
-"""The environment of the processes that we start: what they need, and nothing they do not.
+"""The environment of our processes: whose it is, and what of it those that we start need.
 
-What belongs here: which variables are passed on. What does not: what a variable means, which is
-`tws_maintenance.config.settings`'. Imports nothing heavy, so that a process can be started first.
+What belongs here: who runs us, and which variables are passed on. What does not: what a variable
+means, which is `tws_maintenance.config.settings`'. Imports nothing heavy, so that a process can be
+started first.
 """
 
 import contextlib
+import getpass
 import json
 import os
 from pathlib import Path
@@ -13,6 +15,14 @@ from tws_maintenance.config.home import find_home
 
 PREFIX = "TWS_MAINTENANCE_"
 SECRETS = frozenset({"password", "smtp_password", "webhook_url"})
+
+
+def operating_system_user() -> str:
+    """Return the user this process runs as, "unknown" where the system knows no name."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
 
 
 def child_environment(*, notifies: bool = False) -> dict[str, str]:

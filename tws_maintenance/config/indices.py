@@ -1,18 +1,14 @@
 """One declaration an index. Assets, checks, command-line choices, cards and docs come from it.
 
-A new index is a new entry in `DECLARED`. An optional one is part of `INDICES` where the home of
-this process says so: assets, command-line choices, schedules and cards are made of it while we are
-imported, which is why that one setting is read here. What an operator may change otherwise
-(thresholds) is in `tws_maintenance.config.settings`; what makes it that index is here.
+A new index is a new entry in `DECLARED`. Which of them a home maintains, its settings say:
+`Settings.maintained`. What else an operator may change (thresholds) is in
+`tws_maintenance.config.settings`; what makes it that index is here. Nothing is read here.
 """
 
-import os
 import re
-import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from tws_maintenance.config.home import find_home
 from tws_maintenance.config.sources import (
     ES3,
     HANG_SENG,
@@ -50,7 +46,6 @@ GICS_SECTORS = frozenset(
 )
 
 
-SWITCH_PREFIX, SWITCH_SUFFIX = "TWS_MAINTENANCE_INDICES__", "__ENABLED"
 _PAGE = (WIKIPEDIA,)
 Describers = tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -122,9 +117,12 @@ class Index:
     fail_disagreement: float | None = None
 
     @property
-    def switch(self) -> str:
-        """The environment variable that switches an optional index on or off."""
-        return f"{SWITCH_PREFIX}{self.key.upper()}{SWITCH_SUFFIX}"
+    def how_to_switch_on(self) -> str:
+        """Why an optional index that is off is not maintained, and what to write."""
+        return (
+            f"{self.name} is optional and switched off. Write `enabled = true` below "
+            f"[indices.{self.key}] in maintenance.toml."
+        )
 
     @property
     def task(self) -> str:
@@ -252,48 +250,72 @@ DECLARED: dict[str, Index] = {
 }
 
 
-def _switched_on_in_the_file() -> set[str]:
-    """Return the indices that the home's maintenance.toml switches on.
-
-    A file that cannot be read says nothing here; whoever loads the settings tells what is wrong.
-    """
-    try:
-        found = tomllib.loads(find_home().settings_file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RuntimeError):  # the last of a home such as ~nobody
-        return set()
-    indices = found.get("indices")
-    tables = indices.items() if isinstance(indices, dict) else ()
-    return {key for key, one in tables if isinstance(one, dict) and _is_true(one.get("enabled"))}
+# What every home maintains. A home's settings may add optional ones: iterate over
+# `Settings.maintained`, never over these.
+INDICES: dict[str, Index] = {key: index for key, index in DECLARED.items() if not index.is_optional}
+# Every task that there can be, in the order in which reports list them.
+ALL_TASKS = (*(index.task for index in DECLARED.values()), MARKET_EVENTS, METADATA_VALIDATION)
 
 
-def _is_true(value: object) -> bool:
-    """Tell whether a setting says yes, in any way that the settings themselves take for it."""
-    return str(value).strip().lower() in {"1", "true", "yes", "on", "y", "t"}
+@dataclass(frozen=True)
+class Maintained:
+    """The indices that a home maintains, and the tasks, groups and venues that follow from them."""
+
+    indices: tuple[Index, ...]
+
+    def __iter__(self) -> Iterator[Index]:
+        """Yield the indices in their declared order."""
+        return iter(self.indices)
+
+    def __contains__(self, index: object) -> bool:
+        """Tell whether `index` is maintained."""
+        return index in self.indices
+
+    @property
+    def venues(self) -> tuple[Venue, ...]:
+        """The exchanges that their members trade at, each once."""
+        return tuple(dict.fromkeys(index.venue for index in self.indices))
+
+    @property
+    def constituent_tasks(self) -> tuple[str, ...]:
+        """The tasks that maintain a list."""
+        return tuple(index.task for index in self.indices)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Every task of the home."""
+        return (*self.constituent_tasks, MARKET_EVENTS, METADATA_VALIDATION)
+
+    @property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """The names for several tasks at once."""
+        lists = self.constituent_tasks
+        return {"all": (*lists, MARKET_EVENTS), "constituents": lists}
+
+    def expanded(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the tasks that `names`, of tasks and of groups, stand for, in declared order."""
+        wanted = {task for name in names for task in self.groups.get(name, (name,))}
+        return tuple(task for task in self.tasks if task in wanted)
+
+    def unknown(self, tasks: Iterable[str]) -> str:
+        """Return why some of `tasks` are none of the home, "" where all are."""
+        names = [task for task in tasks if task not in self.tasks]
+        off = [one for one in DECLARED.values() if one.task in names]
+        if off:
+            return " ".join(one.how_to_switch_on for one in off)
+        return (
+            f"Unknown task {', '.join(names)}; known are {', '.join(self.tasks)}." if names else ""
+        )
 
 
-def _enabled() -> dict[str, Index]:
-    """Return what this process maintains: by the environment first, then by maintenance.toml."""
-    written = _switched_on_in_the_file()
-
-    def is_enabled(index: Index) -> bool:
-        said = os.environ.get(index.switch, "").strip()
-        is_on = _is_true(said) if said else index.key in written
-        return is_on or not index.is_optional
-
-    return {key: index for key, index in DECLARED.items() if is_enabled(index)}
-
-
-INDICES: dict[str, Index] = _enabled()
-VENUES = tuple(dict.fromkeys(index.venue for index in INDICES.values()))
-
-CONSTITUENT_TASKS = tuple(index.task for index in INDICES.values())
-TASKS = (*CONSTITUENT_TASKS, MARKET_EVENTS, METADATA_VALIDATION)
-TASK_GROUPS: dict[str, tuple[str, ...]] = {
-    "all": (*CONSTITUENT_TASKS, MARKET_EVENTS),
-    "constituents": CONSTITUENT_TASKS,
-}
+def maintained(switched_on: Iterable[str] = ()) -> Maintained:
+    """Return what a home maintains that has switched on the optional indices of these keys."""
+    on = set(switched_on)
+    return Maintained(
+        tuple(index for index in DECLARED.values() if index.key in INDICES or index.key in on)
+    )
 
 
 def index_of_task(task: str) -> Index:
     """Return the index whose constituents `task` maintains; KeyError for any other task."""
-    return INDICES[task.removesuffix("_constituents")]
+    return DECLARED[task.removesuffix("_constituents")]

@@ -1,9 +1,10 @@
 """Which market a symbol belongs to, by how it is written."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from tws_maintenance.config.indices import INDICES, VENUES
+from tws_maintenance.config.indices import DECLARED
 from tws_maintenance.config.venues import XHKG, XNYS, XSES, XTKS, Venue
 from tws_maintenance.core.errors import UsageError
 
@@ -19,7 +20,7 @@ class Market:
     example: str
 
 
-_DECLARED = (
+MARKETS = (
     Market(XSES, r"[A-Z0-9]{2,10}\.SI", "D05.SI"),
     Market(XHKG, r"[0-9]{4,5}\.HK|[A-Z][A-Z0-9]{1,9}\.HK", "0005.HK"),
     Market(XTKS, r"[1-9][0-9A-Z]{3}\.T", "7203.T"),
@@ -45,38 +46,42 @@ _ELSEWHERE = {
     "exchange", "VI": "Vienna", "VS": "Vilnius", "WA": "Warsaw", "XC": "Cboe Europe",
     "XD": "Cboe Europe",
 }  # fmt: skip
-# Of a venue that no index of this process trades at nothing is known, its holidays neither.
-MARKETS = tuple(market for market in _DECLARED if market.venue in VENUES)
+
+
+def markets_at(venues: Collection[Venue]) -> tuple[Market, ...]:
+    """Return the markets of these venues; of others a home knows nothing, nor their holidays."""
+    return tuple(market for market in MARKETS if market.venue in venues)
 
 
 def venue_of(symbol: str) -> Venue | None:
-    """Return the exchange of a well-formed symbol, None where it is of no known market."""
+    """Return the exchange of a well-formed symbol, None where it is of no declared market."""
     for market in MARKETS:
         if re.fullmatch(market.pattern, symbol):
             return market.venue
     return None
 
 
-def read_symbol(text: str) -> str:
+def read_symbol(text: str, venues: Collection[Venue]) -> str:
     """Return the symbol that an operator wrote: `brk.b` is BRK-B, `5.hk` is 0005.HK.
 
     Raises:
-        UsageError: it is of no known market, or can be of two.
+        UsageError: it is of no market among `venues`, or can be of two.
     """
     symbol = text.strip().upper()
     code = _HONG_KONG_CODE.fullmatch(symbol)
     if code:
-        symbol = INDICES["hsi"].symbol_rule.symbol_of(code[1])
+        symbol = DECLARED["hsi"].symbol_rule.symbol_of(code[1])
     elif share := _SHARE_CLASS.fullmatch(symbol):
         symbol = f"{share[1]}-{share[2]}"
-    if venue_of(symbol) is None:
-        raise UsageError(_refusal(text, symbol))
+    if venue_of(symbol) not in venues:
+        raise UsageError(_refusal(text, symbol, venues))
     return symbol
 
 
-def _refusal(text: str, symbol: str) -> str:
+def _refusal(text: str, symbol: str, venues: Collection[Venue]) -> str:
     """Return why `symbol` is none of ours, and what to write instead."""
-    known = ", ".join(f"{m.example} ({m.venue.name})" for m in MARKETS)
+    markets = markets_at(venues)
+    known = ", ".join(f"{m.example} ({m.venue.name})" for m in markets)
     name, _, suffix = symbol.rpartition(".")
     if suffix == "V" and name.isalpha():
         return (
@@ -84,7 +89,7 @@ def _refusal(text: str, symbol: str) -> str:
             f"written {name}-V. {symbol} at {_ELSEWHERE['V']} cannot be followed here: leave it "
             "out."
         )
-    if name and suffix in _ELSEWHERE and not any(f".{suffix}" in m.example for m in MARKETS):
+    if name and suffix in _ELSEWHERE and not any(f".{suffix}" in m.example for m in markets):
         optional = " Tokyo is optional: [indices.nikkei225] enabled." if suffix == "T" else ""
         return (
             f"{text!r} is a symbol of another market (.{suffix} is {_ELSEWHERE[suffix]}), which "
@@ -93,7 +98,7 @@ def _refusal(text: str, symbol: str) -> str:
         )
     hint = ""
     if symbol.isdecimal():
-        hint = f" Did you mean {read_symbol(f'{symbol}.HK')}?"
+        hint = f" Did you mean {read_symbol(f'{symbol}.HK', venues)}?"
     elif name.isalpha() and len(suffix) == 1:
         hint = f" A class of a share is written with a dash: {name}-{suffix}."
     return f"{text!r} is not a symbol of a known market. Expected one such as {known}.{hint}"

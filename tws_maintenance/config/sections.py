@@ -203,8 +203,8 @@ class AutomationSettings(_Section):
     """What schedules and sensors may start by themselves, once an operator switched them on.
 
     `retry_hours` is how long after an attempt the next one may come. `auto_apply` lets a dry run
-    that no rule had a word about be promoted unread, up to `auto_apply_max_turnover`, a share of
-    the rows before.
+    that passed every check without warnings be promoted unread, up to `auto_apply_max_turnover`, a
+    share of the rows before.
     """
 
     retry_hours: float = Field(default=6.0, gt=0, le=168)

@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from tws_maintenance.config.environment import PREFIX, SECRETS
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.home import HOME_VARIABLE, Home
-from tws_maintenance.config.indices import DECLARED, INDICES, Index
+from tws_maintenance.config.indices import DECLARED, Index, Maintained, maintained
 from tws_maintenance.config.sections import (
     LOOPBACK_HOSTS,
     AutomationSettings,
@@ -117,6 +117,11 @@ class Settings(BaseSettings):
         default = EventsService.ROBOT if self.robot.url else EventsService.EMBEDDED
         return self.events.service or default
 
+    @property
+    def maintained(self) -> Maintained:
+        """What the home maintains: every index but the optional ones that are not switched on."""
+        return maintained(key for key, found in self.indices.items() if found.enabled)
+
     def of(self, index: Index) -> IndexSettings:
         """Return the settings of `index`, with what it declares where nothing is set."""
         return with_what_is_declared(index, self.indices.get(index.key, IndexSettings()))
@@ -162,17 +167,11 @@ def _refuse_what_cannot_be(index: Index, value: IndexSettings) -> None:
 
 
 def _refuse_what_switches_nothing(index: Index, value: IndexSettings) -> None:
-    """Refuse an `enabled` that says otherwise than what this process goes by."""
-    if value.enabled is None or value.enabled == (index.key in INDICES):
-        return
-    told = (
-        f"this process began {'without' if value.enabled else 'with'} it. Start it again; "
-        f"where {index.switch} is set, the environment decides, and another program "
-        f"that has our pages mounted finds this file by {HOME_VARIABLE} alone"
-        if index.is_optional
-        else "it is always maintained; leave its task out of what you run"
-    )
-    raise ValueError(f"indices.{index.key}.enabled: {told}")
+    if value.enabled is False and not index.is_optional:
+        raise ValueError(
+            f"indices.{index.key}.enabled: it is always maintained; leave its task out of what you "
+            "run"
+        )
 
 
 def _refuse_unknown_sources(index: Index, value: IndexSettings) -> None:

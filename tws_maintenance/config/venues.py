@@ -47,3 +47,4 @@ XTKS = Venue(
     (time(11, 30), time(12, 30)),
     "XJPX",
 )
+VENUES = {venue.code: venue for venue in (XNYS, XSES, XHKG, XTKS)}

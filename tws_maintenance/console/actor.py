@@ -9,7 +9,7 @@ from typing import Any
 from flask import current_app
 from flask_login import current_user
 
-from tws_maintenance.core.system_user import operating_system_user
+from tws_maintenance.config.environment import operating_system_user
 
 EXTENSION = "tws_maintenance.actor"
 LOGIN = "tws_maintenance.login"

@@ -51,7 +51,7 @@ def create_app(home: Home, settings: ConsoleSettings | None = None) -> Flask:
     app.register_blueprint(build_blueprint(backend))
     app.register_blueprint(build_events_blueprint(backend))
     app.register_blueprint(build_health_blueprint(backend))
-    _add_root(app)
+    _add_root(app, backend)
     add_errors(app)
     app.extensions["tws_maintenance"] = backend
     return app
@@ -77,7 +77,7 @@ def _config(settings: ConsoleSettings) -> dict[str, object]:
     }
 
 
-def _add_root(app: Flask) -> None:
+def _add_root(app: Flask, backend: Backend) -> None:
     @app.get("/")
     def root() -> Any:
         return redirect(url_for("maintenance.overview"))
@@ -85,4 +85,4 @@ def _add_root(app: Flask) -> None:
     @app.get("/api/openapi.json")
     def openapi() -> Response:
         below = {"servers": [{"url": request.script_root}]} if request.script_root else {}
-        return jsonify({**describe(), **below})
+        return jsonify({**describe(backend.settings.maintained), **below})

@@ -10,10 +10,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from tws_maintenance.config.indices import (
-    CONSTITUENT_TASKS,
-    INDICES,
     MARKET_EVENTS,
     Index,
+    Maintained,
     index_of_task,
 )
 from tws_maintenance.console.service import Backend
@@ -148,7 +147,7 @@ def waiting_elsewhere(backend: Backend, shown: ToApply | None, at: datetime) -> 
     """Return the lists whose newest proposal could be applied and is in another dry run."""
     shown_id = shown.report.report_id if shown else None
     found = []
-    for index in INDICES.values():
+    for index in backend.settings.maintained:
         state = _newest_waiting(backend, index, at)
         if state is None or state.found.is_live or state.proposal is None:
             continue
@@ -160,7 +159,8 @@ def waiting_elsewhere(backend: Backend, shown: ToApply | None, at: datetime) -> 
 
 def newest_dry_run(backend: Backend, at: datetime) -> ToApply | None:
     """Return the newest dry run that worked on lists, None before the first."""
-    entry = backend.shelf.newest(_stages_lists)
+    maintained = backend.settings.maintained
+    entry = backend.shelf.newest(lambda one: _stages_lists(one, maintained))
     return to_apply(backend, entry.report_id, at) if entry else None
 
 
@@ -171,9 +171,9 @@ def to_apply(backend: Backend, report_id: str, at: datetime) -> ToApply | None:
         return None
     ready = backend.readiness(report, at)
     by_task = {one.task: one for one in ready.lists}
-    lists = []
+    lists, known = [], backend.settings.maintained.constituent_tasks
     for result in report.lists:
-        if result.task not in CONSTITUENT_TASKS:
+        if result.task not in known:
             continue
         task, staged_at = result.task, result.finished_at
         one = by_task.get(task)
@@ -227,10 +227,10 @@ def _outcome(one: ListReadiness | None, *, is_done: bool, is_superseded: bool) -
     return Outcome.REFUSE
 
 
-def _stages_lists(entry: ReportSummary) -> bool:
+def _stages_lists(entry: ReportSummary, maintained: Maintained) -> bool:
     """Return whether a report is a dry run of lists; the preview of a backup has its own page."""
     return entry.dry_run is True and any(
-        line.task in CONSTITUENT_TASKS
+        line.task in maintained.constituent_tasks
         and line.was_tried
         and not str(line.source).startswith(BACKUP_SOURCE)
         for line in entry.results

@@ -20,7 +20,7 @@ def add_closure(backend: Backend, body: bodies.ClosureBody) -> StoredEvent:
         StoreError: it cannot be stored.
     """
     wanted = closures.Closure(
-        venue=closures.venue_named(body.venue),
+        venue=closures.venue_named(body.venue, backend.settings.maintained.venues),
         day=body.date,
         closes=time.fromisoformat(body.closes) if body.closes else None,
         title=body.title,
@@ -48,7 +48,7 @@ def remove_closure(backend: Backend, body: bodies.ClosureRemovalBody) -> StoredE
         removed = closures.remove(
             backend.home,
             backend.settings,
-            closures.venue_named(body.venue),
+            closures.venue_named(body.venue, backend.settings.maintained.venues),
             body.date,
             actor=actor(),
             reason=body.reason,

@@ -15,7 +15,7 @@ from typing import Any
 
 from tws_maintenance.config.environment import child_environment
 from tws_maintenance.config.home import HOME_VARIABLE, Home
-from tws_maintenance.config.indices import INDICES
+from tws_maintenance.config.indices import DECLARED
 from tws_maintenance.console.api.answers import Validation
 from tws_maintenance.reports.catalog import mark_of
 
@@ -58,7 +58,7 @@ class FileAudits:
     def _marks_now(self) -> Any:
         """Return a value that changes whenever the outcome of an audit may change."""
         paths = [self._home.settings_file, self._home.backups]
-        for key in INDICES:
+        for key in DECLARED:
             paths += [self._home.live_file(key), self._home.generation_file(key)]
         return tuple(mark_of(path) for path in paths)
 

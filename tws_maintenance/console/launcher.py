@@ -10,19 +10,21 @@ import subprocess
 import threading
 import uuid
 from dataclasses import replace
-from functools import cached_property
 
 from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import Maintained
+from tws_maintenance.config.settings import Settings
 from tws_maintenance.console.api.answers import RunFacts
 from tws_maintenance.console.errors import Busy
 from tws_maintenance.core.errors import TwsMaintenanceError
 from tws_maintenance.core.locks import hold
 from tws_maintenance.pipeline import run_history as observe
 from tws_maintenance.pipeline.database_faults import database_errors
-from tws_maintenance.pipeline.definitions import Definitions, build_definitions
+from tws_maintenance.pipeline.definitions import Definitions, definitions_of
 from tws_maintenance.pipeline.execution import create_run
 from tws_maintenance.pipeline.instance import Instance
 from tws_maintenance.pipeline.reconcile import reconcile
+from tws_maintenance.pipeline.resources import Loaded
 from tws_maintenance.pipeline.run_history import RunView
 from tws_maintenance.pipeline.run_process import give_up, hand_over, start_process
 from tws_maintenance.reports.schema import EntryPoint
@@ -41,18 +43,24 @@ class Launcher:
         self._home = home
         self._instance = instance
         self._ends: dict[str, threading.Event] = {}
+        self._made: tuple[Maintained, Definitions] | None = None
         self._waiting = threading.BoundedSemaphore(WAITING_ALLOWED)
 
-    @cached_property
-    def _definitions(self) -> Definitions:
-        return build_definitions()
+    def _definitions(self, settings: Settings) -> Definitions:
+        """Return the definitions of what the home maintains now, made when that changes."""
+        maintained = settings.maintained
+        if self._made is None or self._made[0] != maintained:
+            self._made = maintained, definitions_of(Loaded(self._home, settings))
+        return self._made[1]
 
-    def warm(self) -> None:
+    def warm(self, settings: Settings) -> None:
         """Build what the first start of a run needs."""
-        self._definitions.resolve_all_job_defs()
+        self._definitions(settings).resolve_all_job_defs()
 
-    def start(self, spec: RunSpec) -> str:
+    def start(self, spec: RunSpec, settings: Settings) -> str:
         """Start a process, create the run of `spec` for it and return its id.
+
+        `settings` are the home's as they are now.
 
         Raises:
             Busy: a run of one of its tasks is in progress.
@@ -69,7 +77,7 @@ class Launcher:
                 create_run(
                     self._home,
                     self._instance,
-                    self._definitions,
+                    self._definitions(settings),
                     wanted,
                     run_id=run_id,
                     process=process.pid,

@@ -11,10 +11,10 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from tws_maintenance.audit.results import ValidationStatus
-from tws_maintenance.config.freshness import is_stale
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS, index_of_task
 from tws_maintenance.config.settings import Settings, load_settings
+from tws_maintenance.config.venues import Venue
 from tws_maintenance.console.api import answers
 from tws_maintenance.console.api.report_json import JsonObject
 from tws_maintenance.console.errors import ApiError
@@ -24,7 +24,7 @@ from tws_maintenance.constituents.backups import read_backup
 from tws_maintenance.constituents.eligibility import Verdict
 from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.constituents.proposal_state import ProposalState
-from tws_maintenance.core.clock import CLOCK_TOLERANCE, utc_now, utc_text
+from tws_maintenance.core.clock import CLOCK_TOLERANCE, is_older, utc_now, utc_text
 from tws_maintenance.core.errors import (
     BackupDamaged,
     BackupMissing,
@@ -66,7 +66,7 @@ class Backend:
         self.proposals = ProposalShelf(home)
         self.file_audits = FileAudits(home)
         self.portfolio = PortfolioCache()
-        self._clocks: tuple[datetime, list[answers.Venue]] | None = None
+        self._clocks: tuple[datetime, tuple[Venue, ...], list[answers.Venue]] | None = None
         self.launcher.close_dead()
         threading.Thread(target=self._warm, daemon=True).start()
 
@@ -112,7 +112,7 @@ class Backend:
             constituents=lists,
             market_events=answers.EventsStatus(**self._linked(events)),
             latest_report=answers.LatestReport(**self._linked(latest)) if latest else None,
-            venues=self._venues(at),
+            venues=self._venues(settings, at),
             running=self.running(),
             **({"robot": self._robot(settings)} if settings.robot.url else {}),
         )
@@ -131,15 +131,17 @@ class Backend:
             strategies=len(found.strategies) if found and is_known else None,
         )
 
-    def _venues(self, at: datetime) -> list[answers.Venue]:
+    def _venues(self, settings: Settings, at: datetime) -> list[answers.Venue]:
         """Return the venues' clocks, read once a minute, because minutes are what they show."""
         minute = at.replace(second=0, microsecond=0)
-        kept = self._clocks
-        if kept is None or kept[0] != minute:
-            closures = read_closures(self.home, self.settings)
-            venues = [answers.Venue(**one.to_dict()) for one in clocks(at, closures)]
-            kept = self._clocks = (minute, venues)
-        return kept[1]
+        kept, venues = self._clocks, settings.maintained.venues
+        if kept is None or kept[:2] != (minute, venues):
+            closures = read_closures(self.home, settings)
+            found = [
+                answers.Venue.model_validate(one.to_dict()) for one in clocks(venues, at, closures)
+            ]
+            kept = self._clocks = (minute, venues, found)
+        return kept[2]
 
     def forget_clocks(self) -> None:
         """Read the venues' clocks anew next time, because the operators' closures changed."""
@@ -163,7 +165,7 @@ class Backend:
         return {
             "last_refreshed_at": finished_at,
             "source": newest.result.source,
-            "stale": is_stale(finished_at, limits, at),
+            "stale": is_older(finished_at, limits.max_age_days, at),
         }
 
     def _newer_audit(self, one: JsonObject, audited: observe.Audited | None) -> JsonObject:
@@ -222,7 +224,7 @@ class Backend:
                 resolve(self.home, settings, spec.symbols, many_symbols=spec.many_symbols)
             except UsageError as error:
                 raise ApiError(400, "invalid_symbols", str(error)) from error
-        return self.launcher.start(spec)
+        return self.launcher.start(spec, settings)
 
     def promotion(self, report_id: str, tasks: tuple[str, ...] | None) -> tuple[str, ...]:
         """Return the tasks that promoting a dry run would publish.
@@ -234,7 +236,9 @@ class Backend:
         if report is None:
             raise ApiError(404, "not_found", f"There is no readable report {report_id}.")
         try:
-            wanted = promotable_tasks(self.home, report_id, tuple(tasks or ()))
+            wanted = promotable_tasks(
+                self.home, self.settings.maintained, report_id, tuple(tasks or ())
+            )
         except UsageError as error:
             raise ApiError(409, "nothing_staged", str(error)) from error
         ready = self.readiness(report)
@@ -269,7 +273,7 @@ class Backend:
         """Read what the first requests would otherwise wait for; they report what is wrong."""
         try:
             self.status()
-            self.launcher.warm()
+            self.launcher.warm(self.settings)
             self.shelf.warm()
         except Exception:  # a thread of its own: the first request meets the same error
             logger.warning("the console could not be warmed up", exc_info=True)

@@ -12,7 +12,6 @@ import pandas as pd
 from tws_maintenance.audit.evaluate import Measure
 from tws_maintenance.audit.receipt import read_receipt
 from tws_maintenance.audit.results import Outcome, RuleResult, ValidationStatus, status_of, told
-from tws_maintenance.config.freshness import age_days
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
 from tws_maintenance.config.settings import IndexSettings
@@ -23,6 +22,7 @@ from tws_maintenance.constituents.csv_file import LiveFile, parse_live, read_liv
 from tws_maintenance.constituents.drift import find_drift
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.measures import count_change, row_counts
+from tws_maintenance.core.clock import age_days
 from tws_maintenance.core.errors import LiveFileError, ProposalUnaudited
 
 

@@ -12,7 +12,7 @@ from tws_maintenance.audit.receipt import Override, Receipt, read_receipt
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.environment import child_environment
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, Index
+from tws_maintenance.config.indices import DECLARED, Index
 from tws_maintenance.constituents.proposal import Proposal, read_proposal
 from tws_maintenance.core.clock import parse_utc, utc_text
 from tws_maintenance.core.errors import AuditFailed, TwsMaintenanceError
@@ -84,7 +84,7 @@ def answer(asked: dict[str, Any]) -> dict[str, Any]:
         proposal = read_proposal(home, asked["proposal_id"])
         audit(
             home,
-            INDICES[proposal.index],
+            DECLARED[proposal.index],
             proposal,
             IndexSettings(**asked["limits"]),
             Override(**asked["override"]),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, Index
+from tws_maintenance.config.indices import DECLARED, Index
 from tws_maintenance.config.settings import RetentionSettings
 from tws_maintenance.core.atomic import sync_folder, write_whole
 from tws_maintenance.core.digest import sha256
@@ -65,7 +65,7 @@ def list_backups(home: Home, index: Index | None = None) -> list[Backup]:
 
     One that its folder's sums name and that is gone is listed too, as damaged.
     """
-    wanted = [index] if index else list(INDICES.values())
+    wanted = [index] if index else list(DECLARED.values())
     found = [
         _inspect(folder / _name(home, one), one)
         for folder in home.backups.glob("*/")
@@ -124,7 +124,7 @@ def prunable(home: Home, retention: RetentionSettings, at: datetime) -> list[Bac
     """
     limit = at - timedelta(days=retention.backups_max_age_days)
     surplus: list[Backup] = []
-    for index in INDICES.values():
+    for index in DECLARED.values():
         kept = max(retention.backups_keep, 1)
         surplus += [one for one in list_backups(home, index)[kept:] if _made_at(one) < limit]
     return sorted(surplus, key=lambda backup: _age_key(backup.backup_id), reverse=True)

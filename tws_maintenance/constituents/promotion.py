@@ -12,7 +12,7 @@ from pathlib import Path
 from tws_maintenance.audit.receipt import Receipt
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, Index
+from tws_maintenance.config.indices import DECLARED, Index
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.constituents.eligibility import (
     Eligibility,
@@ -156,7 +156,7 @@ def awaited_files(home: Home) -> frozenset[str]:
     """Return the names of the temporary files from which killed promotions are yet to be known."""
     return frozenset(
         intent.prepared
-        for index in INDICES.values()
+        for index in DECLARED.values()
         for _, intent in _intents(home, index)
         if intent.state == INTENDED and intent.prepared
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from tws_maintenance.audit.results import Outcome
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, Index
+from tws_maintenance.config.indices import DECLARED, MARKET_EVENTS, Index
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.constituents.eligibility import (
     Eligibility,
@@ -94,7 +94,7 @@ def newest_states(home: Home, settings: Settings, at: datetime) -> list[Proposal
 
     Those of market events are not promoted, so they have no such state.
     """
-    known = {one: index for index in INDICES.values() for one in proposal_ids(home, index)}
+    known = {one: index for index in DECLARED.values() for one in proposal_ids(home, index)}
     leftovers = {
         folder.name: _index_of(folder.name)
         for folder in home.staging.glob("maintenance_*")
@@ -105,7 +105,7 @@ def newest_states(home: Home, settings: Settings, at: datetime) -> list[Proposal
 
 
 def _index_of(proposal_id: str) -> Index | None:
-    return next((i for i in INDICES.values() if newest_first([proposal_id], i)), None)
+    return next((i for i in DECLARED.values() if newest_first([proposal_id], i)), None)
 
 
 def find_state(home: Home, proposal_id: str, settings: Settings, at: datetime) -> ProposalState:

@@ -23,3 +23,13 @@ def parse_utc(text: str) -> datetime:
     if at.tzinfo is None:
         raise ValueError(f"{text!r} names no time zone")
     return at.astimezone(UTC)
+
+
+def age_days(text: str, at: datetime) -> float:
+    """Return how many days before `at` the text of an instant lies."""
+    return (at - parse_utc(text)).total_seconds() / 86400
+
+
+def is_older(text: str | None, days: float, at: datetime) -> bool:
+    """Tell whether the text of an instant lies more than `days` before `at`, or there is none."""
+    return text is None or age_days(text, at) > days

@@ -130,6 +130,8 @@ def _run(home: Home, server: PageServer, *arguments: str) -> int:
         **{f"TWS_MAINTENANCE_HTTP__{name}": server.origin for name in SOURCE_URLS},
     }
     environment.pop("DAGSTER_HOME", None)
+    for name in [one for one in environment if one.upper().endswith("__ENABLED")]:
+        del environment[name]  # there is no page of an optional index
     sys.stdout.flush()
     command = [sys.executable, "-m", "tws_maintenance", *arguments]
     code = subprocess.run(command, env=environment, cwd=home.root, check=False).returncode

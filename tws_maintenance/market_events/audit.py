@@ -25,7 +25,7 @@ from tws_maintenance.market_events.model import (
     SymbolOutcome,
     Window,
 )
-from tws_maintenance.market_events.proposal import read_staged
+from tws_maintenance.market_events.proposal import AnswerJson, StagedJson, read_staged
 
 SCHEDULED_MEETINGS = 8
 SATURDAY = 5
@@ -79,7 +79,7 @@ def _of_robot(check: RuleResult) -> RuleResult:
     )
 
 
-def judge(staged: dict[str, Any]) -> tuple[RuleResult, ...]:
+def judge(staged: StagedJson) -> tuple[RuleResult, ...]:
     """Return the result of each rule about what events.json holds, in their order."""
     records = [
         {**{name: event.get(name) for name in _COLUMNS}, "provider": answer["provider"]}
@@ -193,7 +193,7 @@ def _of_rows(rule: Rule, found: pd.DataFrame, frame: pd.DataFrame) -> RuleResult
     return judge_rows(rule, cases.drop_duplicates("index"), frame, _ROWS)
 
 
-def _answered(answers: list[dict[str, Any]]) -> RuleResult:
+def _answered(answers: list[AnswerJson]) -> RuleResult:
     """A provider that knows none of the symbols it was asked for has answered all the same."""
     unknown = SymbolOutcome.UNKNOWN_SYMBOL.value
     good = [
@@ -206,7 +206,7 @@ def _answered(answers: list[dict[str, Any]]) -> RuleResult:
     return RuleResult(rules.ANSWERED.name, outcome, f"answered: {told}", measured=float(len(good)))
 
 
-def _fomc(answers: list[dict[str, Any]], window: Window) -> RuleResult:
+def _fomc(answers: list[AnswerJson], window: Window) -> RuleResult:
     """A page that could not be read is its provider's failure, and leaves this unjudged."""
     answer = next((one for one in answers if one["provider"] == FEDERAL_RESERVE.name), None)
     if answer is None or not answer["covers"]:

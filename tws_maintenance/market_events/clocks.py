@@ -5,16 +5,16 @@ package `holidays` alone, and those that the operator knows of: the second opini
 and this runs in a process that stays small.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from tws_maintenance.config.indices import VENUES
 from tws_maintenance.config.venues import SATURDAY, Venue
 from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.errors import SourceError
+from tws_maintenance.market_events.model import Json
 from tws_maintenance.market_events.providers.calendars import (
     NO_CLOSURES,
     Closures,
@@ -52,7 +52,7 @@ class VenueClock:
     until: datetime | None
     local_time: datetime
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """Return it for JSON; the local time is such as "Fri 16:05"."""
         return {
             "venue": self.venue,
@@ -110,9 +110,11 @@ class _Sessions:
         return first, last
 
 
-def clocks(at: datetime, closures: Closures = NO_CLOSURES) -> list[VenueClock]:
+def clocks(
+    venues: Iterable[Venue], at: datetime, closures: Closures = NO_CLOSURES
+) -> list[VenueClock]:
     """Return what each venue is doing at `at` (aware); `closures` are the operator's."""
-    return [clock(venue, at, closures) for venue in VENUES]
+    return [clock(venue, at, closures) for venue in venues]
 
 
 def clock(venue: Venue, at: datetime, closures: Closures = NO_CLOSURES) -> VenueClock:

@@ -14,6 +14,7 @@ import icalendar
 
 from tws_maintenance.core.atomic import write_whole
 from tws_maintenance.core.errors import UsageError
+from tws_maintenance.market_events.keeper import WITHDRAWN_DAYS
 from tws_maintenance.market_events.model import (
     PROVIDERS,
     Event,
@@ -25,9 +26,6 @@ CALENDAR_NAME = "Market events"
 PRODUCT = "-//tws-maintenance//market events//EN"
 UID_DOMAIN = "tws-maintenance"
 CANCELLED = "CANCELLED"
-# A program that has the event learns from the file that it is off; one that is merely gone from the
-# file stays in many of them. A subscriber that asks less often than this is none.
-WITHDRAWN_DAYS = timedelta(days=30)
 
 
 def to_icalendar(stored: Iterable[StoredEvent], at: datetime) -> bytes:

@@ -5,7 +5,7 @@ A list of events that is silent about a failed or old sync reads as "nothing els
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TypedDict
 
 from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.text import some_of
@@ -16,8 +16,8 @@ from tws_maintenance.market_events.model import (
     EventType,
     Provider,
     SymbolOutcome,
+    SyncLog,
 )
-from tws_maintenance.market_events.store.tables import SyncLog
 
 # Enough for weeks of syncs, each of which logs a row a provider.
 LOGS_READ = 200
@@ -45,24 +45,34 @@ def newest_logs(logs: Iterable[SyncLog]) -> dict[str, SyncLog]:
     return {name: newest[name] for name in PROVIDERS if name in newest}
 
 
-def last_sync(logs: Sequence[SyncLog], warnings: Sequence[str]) -> dict[str, Any] | None:
-    """Return {finished_at, providers[], warnings[]}; None where there was no sync yet."""
-    newest = newest_logs(logs)
+class LastSync(TypedDict):
+    """The last sync, with why the list may be outdated or incomplete."""
+
+    finished_at: str
+    providers: list[dict[str, str | None]]
+    warnings: list[str]
+
+
+def last_sync(newest: Sequence[SyncLog], warnings: Sequence[str]) -> LastSync | None:
+    """Return what the `newest` logs say, one a provider; None where there was no sync yet."""
     if not newest:
         return None
     return {
-        "finished_at": utc_text(max(log.sync_finished_at for log in newest.values())),
-        "providers": [
-            {
-                "provider": name,
-                "status": log.status,
-                "finished_at": utc_text(log.sync_finished_at),
-                "window_end_at_utc": utc_text(log.window_end_utc),
-                "error_message": log.error_message,
-            }
-            for name, log in newest.items()
-        ],
+        "finished_at": utc_text(max(log.ended_at for log in newest)),
+        "providers": [_provider_sync(log) for log in newest],
         "warnings": list(warnings),
+    }
+
+
+def _provider_sync(log: SyncLog) -> dict[str, str | None]:
+    end = log.window_end_utc
+    return {
+        "provider": log.provider,
+        "status": log.status,
+        "finished_at": utc_text(log.ended_at),
+        # The robot's log does not vouch for the days that a provider was asked about.
+        **({"window_end_at_utc": utc_text(end)} if end else {}),
+        "error_message": log.error_message,
     }
 
 
@@ -79,7 +89,7 @@ def moved_lately(
     texts = [
         str(one["text"])
         for log in logs
-        if at - log.sync_finished_at <= MOVED_FOR
+        if at - log.ended_at <= MOVED_FOR
         for one in log.detail.get("moved") or []
         if event_type in (None, one["event_type"]) and symbol in (None, one["symbol"])
     ]
@@ -116,20 +126,21 @@ def doubts(
         if log is None:
             found.append(f"{provider.title} was never asked: {what} are unknown.")
             continue
-        ends.append(log.window_end_utc)
+        if log.window_end_utc:
+            ends.append(log.window_end_utc)
         found += _of_provider(provider, log, logs, what, symbol)
         found += _of_scope(log, {*listed} - {symbol}, what)
     # A sync as old as allowed looks that much less far ahead: no reason to warn.
     if ends and at + timedelta(days=days) > min(ends) + max_age:
         found.append(
-            f"The last sync looked as far as {min(ends).date()}: of later days not all is known. "
+            f"The last sync covered events up to {min(ends).date()}; later events may be missing. "
             f"Look further with --days {days} at the next sync."
         )
     return found
 
 
 def _ages(newest: dict[str, SyncLog], at: datetime, max_age: timedelta) -> Iterator[str]:
-    ages = {name: at - log.sync_finished_at for name, log in newest.items()}
+    ages = {name: at - log.ended_at for name, log in newest.items()}
     allowed = f"[events] max_age_days is {max_age / timedelta(days=1):g}"
     youngest = min(ages.values())
     if youngest > max_age:
@@ -158,7 +169,7 @@ def _of_provider(
     elif log.status not in (_COMPLETE, "partial_failure"):
         complete = (one for one in logs if (one.provider, one.status) == (provider.name, _COMPLETE))
         before = next(complete, None)
-        since = utc_text(before.sync_finished_at) if before else "none"
+        since = utc_text(before.ended_at) if before else "none"
         yield (
             f"{provider.title} failed at the last sync: {what} shown here may be outdated (last "
             f"complete answer: {since})."

@@ -1,12 +1,17 @@
 """An event, what a provider answered, and the window that is looked at."""
 
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, TypedDict
 from zoneinfo import ZoneInfo
 
 from tws_maintenance.core.clock import parse_utc, utc_text
+
+if TYPE_CHECKING:
+    # Takes a tenth of a second, which a command that shows no answer need not wait for.
+    from pydantic import TypeAdapter
 
 
 class EventType(StrEnum):
@@ -37,6 +42,27 @@ UPCOMING_STATUSES = frozenset({EventStatus.ACTIVE, EventStatus.UPDATED})
 
 # Where a stored event's detail says since when its source no longer lists it.
 UNCONFIRMED = "unconfirmed"
+
+
+# What a source said of an event, and what is noted of it: its own JSON, in whatever form.
+Json = dict[str, object]
+
+
+class NamedEvent(TypedDict):
+    """An event as a report names it; the type may be one that only the robot keeps."""
+
+    event_type: str
+    symbol: str | None
+    date: str
+    title: str
+
+
+class WindowJson(TypedDict):
+    """A window as a report and events.json have it."""
+
+    start_at_utc: str
+    end_at_utc: str
+    days: int
 
 
 class Confidence(StrEnum):
@@ -71,8 +97,8 @@ class Event:
     is_cancelled: bool = False
     description: str = ""
     source_url: str = ""
-    detail: dict[str, Any] = field(default_factory=dict)
-    raw: dict[str, Any] = field(default_factory=dict)
+    detail: Json = field(default_factory=dict)
+    raw: Json = field(default_factory=dict)
 
     @property
     def last_date(self) -> date:
@@ -107,44 +133,24 @@ class Event:
             self.calendar_status(status),
         )
 
-    def named(self) -> dict[str, str | None]:
-        """Return {event_type, symbol, date, title}, as a report names it."""
+    def to_dict(self) -> Json:
+        """Return it as it stands in events.json."""
+        value: Json = _events().dump_python(self, mode="json")
+        return value
+
+    @classmethod
+    def from_dict(cls, value: object) -> "Event":
+        """Read what `to_dict` wrote; ValueError for anything else."""
+        return _events().validate_python(value)
+
+    def named(self) -> NamedEvent:
+        """Return it as a report names it."""
         return {
             "event_type": self.event_type.value,
             "symbol": self.symbol,
             "date": self.event_date.isoformat(),
             "title": self.title,
         }
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as it stands in events.json."""
-        return asdict(self) | {
-            "event_type": self.event_type.value,
-            "confidence": self.confidence.value,
-            "event_date": self.event_date.isoformat(),
-            "end_date": self.end_date.isoformat() if self.end_date else None,
-            "event_time": self.event_time.isoformat() if self.event_time else None,
-            "start_at_utc": utc_text(self.start_at_utc) if self.start_at_utc else None,
-            "end_at_utc": utc_text(self.end_at_utc) if self.end_at_utc else None,
-        }
-
-    @classmethod
-    def from_dict(cls, value: dict[str, Any]) -> "Event":
-        """Read what `to_dict` wrote; ValueError, KeyError or TypeError for anything else."""
-        end, clock = value["end_date"], value["event_time"]
-        start_at, end_at = value["start_at_utc"], value["end_at_utc"]
-        return cls(
-            **value
-            | {
-                "event_type": EventType(value["event_type"]),
-                "confidence": Confidence(value["confidence"]),
-                "event_date": date.fromisoformat(value["event_date"]),
-                "end_date": date.fromisoformat(end) if end else None,
-                "event_time": time.fromisoformat(clock) if clock else None,
-                "start_at_utc": parse_utc(start_at) if start_at else None,
-                "end_at_utc": parse_utc(end_at) if end_at else None,
-            }
-        )
 
 
 @dataclass(frozen=True)
@@ -158,8 +164,10 @@ class Unconfirmed:
     def of(cls, event: Event) -> "Unconfirmed | None":
         """Return the mark in the event's detail; None without one, or with one that is damaged."""
         mark = event.detail.get(UNCONFIRMED)
+        if not isinstance(mark, dict):
+            return None
         try:
-            return cls(parse_utc(mark["since"]), int(mark["rounds"])) if mark else None
+            return cls(parse_utc(mark["since"]), int(mark["rounds"]))
         except (KeyError, TypeError, ValueError):
             return None
 
@@ -256,13 +264,13 @@ class Window:
         zone = event.market_timezone
         return event.last_date >= self.today(zone) and event.event_date <= self.last(zone)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return {start_at_utc, end_at_utc, days}."""
+    def to_dict(self) -> WindowJson:
+        """Return it as a report and events.json have it."""
         start, end = utc_text(self.at), utc_text(self.end)
         return {"start_at_utc": start, "end_at_utc": end, "days": self.days}
 
     @classmethod
-    def from_dict(cls, value: dict[str, Any]) -> "Window":
+    def from_dict(cls, value: WindowJson) -> "Window":
         """Read what `to_dict` wrote."""
         return cls(parse_utc(value["start_at_utc"]), int(value["days"]))
 
@@ -335,37 +343,103 @@ class Answer:
     silent: dict[str, tuple[EventType, ...]] = field(default_factory=dict)
     raw: dict[str, str] = field(default_factory=dict, repr=False)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain values."""
-        plain = {one.name: getattr(self, one.name) for one in fields(self)}
-        return plain | {
-            "events": [event.to_dict() for event in self.events],
-            "covers": {subject: until.isoformat() for subject, until in self.covers.items()},
-            "errors": list(self.errors),
-            "warnings": list(self.warnings),
-            "unasked": list(self.unasked),
-            "silent": {subject: list(types) for subject, types in self.silent.items()},
-            "symbols": {symbol: [one.value, text] for symbol, (one, text) in self.symbols.items()},
-        }
+    def to_dict(self) -> Json:
+        """Return it as plain values, of which events.json is made."""
+        value: Json = _answers().dump_python(self, mode="json")
+        return value
 
     @classmethod
-    def from_dict(cls, value: dict[str, Any]) -> "Answer":
-        """Read what `to_dict` wrote."""
-        return cls(
-            **value
-            | {
-                "events": tuple(Event.from_dict(one) for one in value["events"]),
-                "covers": {k: date.fromisoformat(v) for k, v in value["covers"].items()},
-                "errors": tuple(value["errors"]),
-                "warnings": tuple(value["warnings"]),
-                "unasked": tuple(value["unasked"]),
-                "silent": {
-                    subject: tuple(map(EventType, types))
-                    for subject, types in value["silent"].items()
-                },
-                "symbols": {
-                    symbol: (SymbolOutcome(one), text)
-                    for symbol, (one, text) in value["symbols"].items()
-                },
-            }
-        )
+    def from_dict(cls, value: object) -> "Answer":
+        """Read what `to_dict` wrote; ValueError for anything else."""
+        return _answers().validate_python(value)
+
+
+@cache
+def _events() -> "TypeAdapter[Event]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Event)
+
+
+@cache
+def _answers() -> "TypeAdapter[Answer]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Answer)
+
+
+class MoveJson(TypedDict):
+    """What became of a near event, as a report and the log of syncs have it."""
+
+    kind: str
+    event_type: str
+    symbol: str
+    before: str
+    after: str | None
+    text: str
+
+
+class LogDetail(TypedDict, total=False):
+    """What the store's own log says besides; the robot's says nothing."""
+
+    report_id: str
+    run_id: str
+    new: int
+    changed: int
+    unchanged: int
+    symbols: dict[str, str]
+    unasked: list[str]
+    moved: list[MoveJson]
+
+
+@dataclass(frozen=True)
+class SyncLog:
+    """What one provider's turn did, by the log of whoever keeps the events.
+
+    Instants are aware. `event_type` holds every type of the provider, joined by commas. Only a line
+    of the robot's may lack instants: `sync_finished_at` is None while its provider is at work.
+    """
+
+    provider: str
+    event_type: str
+    sync_started_at: datetime | None
+    sync_finished_at: datetime | None
+    window_start_utc: datetime | None
+    window_end_utc: datetime | None
+    status: str
+    fetched_count: int = 0
+    upserted_count: int = 0
+    stale_count: int = 0
+    error_count: int = 0
+    error_message: str | None = None
+    detail: LogDetail = field(default_factory=LogDetail)
+
+    @property
+    def ended_at(self) -> datetime:
+        """When it ended; ValueError while its provider is at work."""
+        if self.sync_finished_at is None:
+            raise ValueError(f"the turn of {self.provider} has no end")
+        return self.sync_finished_at
+
+    def to_dict(self) -> Json:
+        """Return it as the console's API has it."""
+        return {
+            "provider": self.provider,
+            "event_type": self.event_type,
+            "status": self.status,
+            "fetched_count": self.fetched_count,
+            "upserted_count": self.upserted_count,
+            "stale_count": self.stale_count,
+            "error_count": self.error_count,
+            "error_message": self.error_message,
+            "sync_started_at": instant_text(self.sync_started_at),
+            "sync_finished_at": instant_text(self.sync_finished_at),
+            "window_start_utc": instant_text(self.window_start_utc),
+            "window_end_utc": instant_text(self.window_end_utc),
+            "detail": self.detail,
+        }
+
+
+def instant_text(at: datetime | None) -> str | None:
+    """Return an instant as JSON has it, None for none."""
+    return utc_text(at) if at else None

@@ -1,21 +1,24 @@
 """What a run staged of the providers' answers: `data/staging/<report_id>_market_events`.
 
 events.json holds every event that would be stored or is stored already; nothing is believed of it
-that the audit has not judged.
+that the audit has not judged. Where the robot keeps the events it holds what the robot has.
 """
 
 import json
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Container
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
+from typing import Any, NotRequired, TypedDict, cast
 
 from tws_maintenance.audit.receipt import NO_OVERRIDE, Override, Receipt, read_receipt
-from tws_maintenance.config.events_service import FAIL_STALE
+from tws_maintenance.audit.run_context import RunContext
+from tws_maintenance.config.events_service import FAIL_STALE, EventsService
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS
 from tws_maintenance.core.atomic import to_json, write_json, write_whole
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import ProposalMissing, ProposalUnaudited
-from tws_maintenance.market_events.model import Answer, Window
+from tws_maintenance.market_events.model import Answer, Event, EventType, Json, Window, WindowJson
 
 RECORD = "proposal.json"
 STAGED = "events.json"
@@ -37,12 +40,34 @@ class EventsProposal:
     warnings: tuple[str, ...] = field(default=())
 
 
+class AnswerJson(TypedDict):
+    """What the audit looks at of an answer; whatever an event holds is to be judged."""
+
+    provider: str
+    events: list[Json]
+    covers: dict[str, str]
+    symbols: dict[str, tuple[str, str]]
+    counts: dict[str, int]
+
+
+class StagedJson(TypedDict):
+    """What the audit looks at of events.json."""
+
+    service: NotRequired[str]
+    window: WindowJson
+    relevant: list[str]
+    override: NotRequired[dict[str, Any]]
+    fail_stale: NotRequired[float]
+    answers: list[AnswerJson]
+
+
 @dataclass(frozen=True)
 class StagedEvents:
     """What events.json says: the window, which symbols are relevant, the answers, and the limit.
 
     `fail_stale` is the share of a provider's future events that one answer may withdraw, unless
-    `override` allows more.
+    `override` allows more. Neither is known of the robot's own events: nothing of them is held
+    back.
     """
 
     window: Window
@@ -50,49 +75,66 @@ class StagedEvents:
     answers: tuple[Answer, ...]
     override: Override = NO_OVERRIDE
     fail_stale: float = FAIL_STALE
+    service: EventsService = EventsService.EMBEDDED
+
+
+# What tells an event from others.
+Key = tuple[EventType, str, date]
 
 
 def write_staged(
-    home: Home, proposal_id: str, staged: StagedEvents, known: set[tuple[str, ...]]
-) -> str:
-    """Write events.json and the raw texts; return the sha256 of events.json.
+    home: Home,
+    context: RunContext,
+    staged: StagedEvents,
+    known: Container[Key],
+    *,
+    before_count: int,
+    after_count: int,
+) -> EventsProposal:
+    """Write events.json, the raw texts and the record; return the record.
 
-    `known` are the keys (`key_of`) of events that the store has already.
+    `known` are the keys (`key_of`) of events that the store has already. The record comes last: a
+    folder without one is no proposal.
     """
-    folder = home.proposal(proposal_id)
+    folder = home.proposal(context.proposal_id(MARKET_EVENTS))
     (folder / RAW).mkdir(parents=True, exist_ok=True)
-    answers = []
     for answer in staged.answers:
-        value = answer.to_dict()
-        for name, text in value.pop("raw").items():
+        for name, text in answer.raw.items():
             write_whole(folder / RAW / name, text.encode())
-        for event in value["events"]:
-            event["is_known"] = key_of(event) in known
-        answers.append(value)
-    content = to_json(
-        {
-            "window": staged.window.to_dict(),
-            "relevant": sorted(staged.relevant),
-            "override": asdict(staged.override),
-            "fail_stale": staged.fail_stale,
-            "answers": answers,
-        }
-    )
+    content = to_json(_as_json(staged, known))
     write_whole(folder / STAGED, content)
-    return sha256(content)
+    proposal = EventsProposal(
+        **context.identity(MARKET_EVENTS),
+        sha256=sha256(content),
+        before_count=before_count,
+        after_count=after_count,
+    )
+    write_json(folder / RECORD, asdict(proposal))
+    return proposal
 
 
-def key_of(event: dict[str, Any]) -> tuple[str, ...]:
-    """Return what tells an event from others: type, subject, day."""
-    return (event["event_type"], event["subject"], event["event_date"])
+def read_proposal(home: Home, proposal_id: str) -> EventsProposal:
+    """Return the record of what was staged.
+
+    Raises:
+        ProposalMissing: there is none, or it is damaged.
+    """
+    path = home.proposal(proposal_id) / RECORD
+    try:
+        value = json.loads(path.read_bytes())
+        return EventsProposal(**value | {"warnings": tuple(value["warnings"])})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ProposalMissing(
+            f"{home.relative(path)} cannot be read: {error}. Run it again."
+        ) from error
 
 
-def write_proposal(home: Home, proposal: EventsProposal) -> None:
-    """Write the record: a folder without one is no proposal."""
-    write_json(home.proposal(proposal.proposal_id) / RECORD, asdict(proposal))
+def key_of(event: Event) -> Key:
+    """Return what tells an event from others."""
+    return event.event_type, event.subject, event.event_date
 
 
-def read_staged(home: Home, proposal_id: str) -> tuple[dict[str, Any], str]:
+def read_staged(home: Home, proposal_id: str) -> tuple[StagedJson, str]:
     """Return what events.json holds, undigested, with its sha256.
 
     Raises:
@@ -101,12 +143,22 @@ def read_staged(home: Home, proposal_id: str) -> tuple[dict[str, Any], str]:
     path = home.proposal(proposal_id) / STAGED
     try:
         content = path.read_bytes()
-        value: dict[str, Any] = json.loads(content)
+        value: StagedJson = json.loads(content)
     except (OSError, ValueError) as error:
         raise ProposalMissing(
             f"{home.relative(path)} cannot be read: {error}. Run it again."
         ) from error
     return value, sha256(content)
+
+
+def staged_events(home: Home, proposal_id: str) -> StagedEvents:
+    """Return what events.json says, audited or not.
+
+    Raises:
+        ProposalMissing: it cannot be read, or is damaged.
+    """
+    value, _ = read_staged(home, proposal_id)
+    return _digested(value, proposal_id)
 
 
 def audited(home: Home, proposal_id: str, expected: str) -> tuple[StagedEvents, Receipt]:
@@ -128,20 +180,36 @@ def audited(home: Home, proposal_id: str, expected: str) -> tuple[StagedEvents, 
             f"{digest[:12]}, {expected[:12]} was staged, the receipt is for "
             f"{receipt.sha256[:12]}. Nothing was stored. Run it again."
         )
+    return _digested(value, proposal_id), receipt
+
+
+def _as_json(staged: StagedEvents, known: Container[Key]) -> Json:
+    answers = []
+    for answer in staged.answers:
+        told = cast("AnswerJson", replace(answer, raw={}).to_dict())
+        for event, value in zip(answer.events, told["events"], strict=True):
+            value["is_known"] = key_of(event) in known
+        answers.append(told)
+    is_ours = staged.service is EventsService.EMBEDDED
+    limits = {"override": asdict(staged.override), "fail_stale": staged.fail_stale}
+    return {
+        "service": staged.service.value,
+        "window": staged.window.to_dict(),
+        "relevant": sorted(staged.relevant),
+        "answers": answers,
+        **(limits if is_ours else {}),
+    }
+
+
+def _digested(value: StagedJson, proposal_id: str) -> StagedEvents:
     try:
-        answers = tuple(_answer(one) for one in value["answers"])
-        staged = StagedEvents(
+        return StagedEvents(
             Window.from_dict(value["window"]),
             frozenset(value["relevant"]),
-            answers,
-            Override(**value["override"]),
-            float(value["fail_stale"]),
+            tuple(Answer.from_dict(one) for one in value["answers"]),
+            Override(**value.get("override", {})),
+            float(value.get("fail_stale", FAIL_STALE)),
+            EventsService(value.get("service", EventsService.EMBEDDED)),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ProposalMissing(f"{STAGED} of {proposal_id} is damaged: {error}") from error
-    return staged, receipt
-
-
-def _answer(value: dict[str, Any]) -> Answer:
-    events = [{k: v for k, v in one.items() if k != "is_known"} for one in value["events"]]
-    return Answer.from_dict({**value, "raw": {}, "events": events})

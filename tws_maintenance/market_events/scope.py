@@ -7,8 +7,10 @@ a run names besides (`--symbol`) is fetched but concerns nobody.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import Maintained
 from tws_maintenance.config.settings import EventSettings, Settings
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.market_events.watchlist import (
@@ -96,20 +98,21 @@ def resolve(
         UsageError: `added` holds an unknown symbol, or there are more than [events] max_symbols
             and not `many_symbols`.
     """
-    codes = local_codes(home)
+    maintained = settings.maintained
+    codes, venues = local_codes(home, maintained), maintained.venues
     origins: dict[str, list[str]] = defaultdict(list)
     unread: dict[str, list[str]] = defaultdict(list)
     robot = portfolio or Portfolio()
-    watched, problem = _watched(home)
+    watched, problem = _watched(home, maintained)
     for text, origin in _of_robot(robot):
-        symbol, fault = _read(text, codes, yahoo_symbol)
+        symbol, fault = _read(text, partial(yahoo_symbol, codes=codes, venues=venues))
         _note(origins[symbol] if symbol else unread[fault], origin)
     its_own = frozenset(origins)
     for text, origin in (*_of_settings(settings.events), *watched):
-        symbol, fault = _read(text, codes)
+        symbol, fault = _read(text, partial(read_full_symbol, codes=codes, venues=venues))
         _note(origins[symbol] if symbol else unread[fault], origin)
     for text in added:
-        _note(origins[read_full_symbol(text, codes)], NAMED)
+        _note(origins[read_full_symbol(text, codes, venues)], NAMED)
     if len(origins) > settings.events.max_symbols and not many_symbols:
         raise UsageError(_too_many(len(origins), settings.events.max_symbols))
     return Scope(
@@ -127,10 +130,10 @@ def resolve(
     )
 
 
-def _watched(home: Home) -> tuple[list[tuple[str, str]], str]:
+def _watched(home: Home, maintained: Maintained) -> tuple[list[tuple[str, str]], str]:
     """Return what is watched, and why it cannot be read: what is held is followed all the same."""
     try:
-        found = read_watchlist(home)
+        found = read_watchlist(home, maintained)
     except WatchlistError as error:
         return [], str(error)
     return [(text, WATCHLIST) for text in (*found.symbols, *found.unreadable)], ""
@@ -150,14 +153,10 @@ def _of_settings(events: EventSettings) -> Iterator[tuple[str, str]]:
             yield text, origin
 
 
-def _read(
-    text: str,
-    codes: dict[str, str],
-    reader: Callable[[str, dict[str, str]], str] = read_full_symbol,
-) -> tuple[str, str]:
+def _read(text: str, reader: Callable[[str], str]) -> tuple[str, str]:
     """Return the symbol, or "" and why there is none."""
     try:
-        return reader(text, codes), ""
+        return reader(text), ""
     except UsageError as error:
         return "", str(error)
 

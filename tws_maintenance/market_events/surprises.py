@@ -21,6 +21,7 @@ from tws_maintenance.market_events.model import (
     Event,
     EventType,
     Held,
+    MoveJson,
     Pair,
     StoredEvent,
     SymbolOutcome,
@@ -53,7 +54,7 @@ class Move:
     after: date | None
     text: str
 
-    def to_dict(self) -> dict[str, str | None]:
+    def to_dict(self) -> MoveJson:
         """Return it as it stands in a report and in the log of syncs."""
         return {
             "kind": self.kind.value,
@@ -63,6 +64,19 @@ class Move:
             "after": self.after.isoformat() if self.after else None,
             "text": self.text,
         }
+
+    @classmethod
+    def from_dict(cls, value: MoveJson) -> "Move":
+        """Read what `to_dict` wrote."""
+        after = value["after"]
+        return cls(
+            MoveKind(value["kind"]),
+            EventType(value["event_type"]),
+            value["symbol"],
+            date.fromisoformat(value["before"]),
+            date.fromisoformat(after) if after else None,
+            value["text"],
+        )
 
 
 def moves(diff: Diff, window: Window, relevant: Container[str]) -> tuple[Move, ...]:

@@ -5,7 +5,7 @@ a provider, with what the store holds then; a provider whose transaction fails f
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -25,7 +25,11 @@ from tws_maintenance.market_events.model import (
     Answer,
     Diff,
     Event,
+    EventStatus,
+    LogDetail,
+    Pair,
     StoredEvent,
+    SyncLog,
     Window,
 )
 from tws_maintenance.market_events.proposal import (
@@ -33,17 +37,25 @@ from tws_maintenance.market_events.proposal import (
     StagedEvents,
     audited,
     key_of,
-    write_proposal,
     write_staged,
 )
 from tws_maintenance.market_events.store.event_store import EventStore
-from tws_maintenance.market_events.store.tables import SyncLog
 from tws_maintenance.market_events.surprises import (
     Move,
     moves,
     refusal_text,
+    sentences,
     too_many_vanish,
     without_silence,
+)
+from tws_maintenance.market_events.sync_result import (
+    FieldChange,
+    ProviderRow,
+    SyncResult,
+    field_changes,
+    provider_row,
+    symbol_told,
+    together,
 )
 
 
@@ -52,6 +64,7 @@ class Outcome:
     """What became of one provider: its answer, what that means, and why it was not stored.
 
     `is_pending` where its turn to be stored has not come. `moves` are what becomes of near events.
+    `log` is the line in the store's log, once there is one.
     """
 
     answer: Answer
@@ -59,6 +72,7 @@ class Outcome:
     store_error: str = ""
     is_pending: bool = False
     moves: tuple[Move, ...] = ()
+    log: SyncLog | None = None
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -90,6 +104,71 @@ class Synced:
     before_count: int
     after_count: int
 
+    def result(self) -> SyncResult:
+        """Return it as a report is filled in from it."""
+        outcomes = self.outcomes
+        return SyncResult(
+            proposal_id=self.proposal_id,
+            proposal_sha256=self.proposal_sha256,
+            window=self.window,
+            before_count=self.before_count,
+            after_count=self.after_count,
+            source=", ".join(PROVIDERS[one.answer.provider].title for one in outcomes),
+            providers=tuple(self._row(one) for one in outcomes),
+            diff=together(one.diff for one in outcomes),
+            changed_fields=tuple(
+                line for one in outcomes for pair in one.diff.changed for line in _changes(pair)
+            ),
+            moves=tuple(move for one in outcomes for move in one.moves),
+            symbols={
+                symbol: symbol_told(*told)
+                for one in outcomes
+                for symbol, told in one.answer.symbols.items()
+            },
+            warnings=tuple(text for one in outcomes for text in _warnings(one)),
+        )
+
+    def _row(self, one: Outcome) -> ProviderRow:
+        row = provider_row(one.answer, one.log or _log(one, self.window))
+        if one.answer.symbols or one.answer.provider == YAHOO.name:
+            row["symbols"] = {
+                symbol: symbol_told(*said) for symbol, said in one.answer.symbols.items()
+            }
+        return row
+
+
+def _warnings(one: Outcome) -> Iterator[str]:
+    """Yield what an operator should look at of one provider."""
+    title = PROVIDERS[one.answer.provider].title
+    yield from (f"{title}: {text}" for text in one.answer.warnings)
+    yield from sentences(one.diff, one.moves)
+    for pair in one.diff.unchanged:
+        if pair.before.status == EventStatus.CANCELLED and not pair.after.is_cancelled:
+            named = f"{pair.after.title} on {pair.after.event_date}"
+            yield f"{named} is stored as cancelled and stays so, and its source lists it again"
+
+
+def _changes(pair: Pair) -> list[FieldChange]:
+    """Return what changed of an event, a field each; one that is back says so."""
+    status = pair.before.status.value
+    found = field_changes(pair.after, _shown(pair.before.event), _shown(pair.after))
+    if pair.before.status is EventStatus.STALE:
+        found += field_changes(pair.after, {"status": status}, {"status": "updated"})
+    if pair.after.is_cancelled:
+        found += field_changes(pair.after, {"status": status}, {"status": "cancelled"})
+    return found
+
+
+def _shown(event: Event) -> dict[str, object]:
+    """Return the fields whose change a report names."""
+    return {
+        "title": event.title,
+        "event_date": event.event_date.isoformat(),
+        "end_date": event.end_date.isoformat() if event.end_date else None,
+        "event_time": event.event_time.isoformat() if event.event_time else None,
+        "confidence": event.confidence.value,
+    }
+
 
 def stage(
     home: Home,
@@ -114,20 +193,13 @@ def stage(
     asked = StagedEvents(window, frozenset(relevant), tuple(answers), override, fail_stale)
     outcomes = [_judged(one, _of(stored, one), asked) for one in answers]
     known = {
-        key_of(pair.after.to_dict())
-        for one in outcomes
-        for pair in (*one.diff.changed, *one.diff.unchanged)
+        key_of(pair.after) for one in outcomes for pair in (*one.diff.changed, *one.diff.unchanged)
     }
-    proposal_id = mark.proposal_id(MARKET_EVENTS)
     staged = replace(asked, answers=tuple(one.answer for one in outcomes))
-    digest = write_staged(home, proposal_id, staged, known)
     before = count_upcoming(stored, window)
     after = before + sum(_growth(one.diff, window) for one in outcomes)
-    proposal = EventsProposal(
-        **mark.identity(MARKET_EVENTS), sha256=digest, before_count=before, after_count=after
-    )
-    write_proposal(home, proposal)
-    return Synced(proposal_id, digest, window, tuple(outcomes), before, after)
+    proposal = write_staged(home, mark, staged, known, before_count=before, after_count=after)
+    return Synced(proposal.proposal_id, proposal.sha256, window, tuple(outcomes), before, after)
 
 
 def apply(
@@ -162,6 +234,59 @@ def apply(
             done = replace(done, outcomes=tuple(pending), after_count=after)
             tell(done)
     return done, receipt
+
+
+def settled(
+    store: EventStore,
+    proposal: EventsProposal,
+    staged: StagedEvents,
+    logs: Mapping[str, SyncLog] | None,
+) -> SyncResult:
+    """Return what a run came to that cannot say it any more, as it would have said it.
+
+    `logs` are the lines of its apply by provider, None for a dry run: what that would have changed
+    is judged anew. What an apply stored bears the instant at which it was asked for; only what was
+    what before is not known any more, and, where another run stored since, which events they were.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    stored, window = store.read(), staged.window
+    before, after = proposal.before_count, proposal.after_count
+    if logs is None:
+        outcomes = tuple(_judged(one, _of(stored, one), staged) for one in staged.answers)
+    else:
+        outcomes = tuple(
+            _logged(one, _of(stored, one), window.at, logs.get(one.provider))
+            for one in staged.answers
+        )
+        after = count_upcoming(stored, window)
+    synced = Synced(proposal.proposal_id, proposal.sha256, window, outcomes, before, after)
+    # An event that was changed is known only as it is now.
+    return synced.result() if logs is None else replace(synced.result(), changed_fields=())
+
+
+def _logged(
+    answer: Answer, stored: Sequence[StoredEvent], at: datetime, log: SyncLog | None
+) -> Outcome:
+    """Return what the log says became of a provider, with the events that bear its instant."""
+    if log is None:
+        return Outcome(answer, Diff(), is_pending=True)
+    touched = [one for one in stored if at in (one.updated_at, one.last_seen_at)]
+    is_stale = {one.event_id for one in touched if one.status is EventStatus.STALE}
+    listed = [one for one in touched if one.event_id not in is_stale]
+    diff = Diff(
+        new=tuple(one.event for one in listed if one.created_at == at),
+        changed=tuple(Pair(o, o.event) for o in listed if o.created_at != at == o.updated_at),
+        stale=tuple(one for one in touched if one.event_id in is_stale and one.updated_at == at),
+        unchanged=tuple(Pair(one, one.event) for one in listed if one.updated_at != at),
+    )
+    counts = (len(diff.new) + len(diff.changed), len(diff.stale))
+    if counts == (log.upserted_count, log.stale_count):
+        moved = tuple(Move.from_dict(one) for one in log.detail.get("moved") or [])
+        return Outcome(answer, diff, moves=moved, log=log)
+    told = "another run has stored events since: which ones this run stored is not known any more"
+    return Outcome(_with_warning(answer, told), Diff(), log=log)
 
 
 def count_upcoming(stored: Iterable[StoredEvent], window: Window) -> int:
@@ -240,13 +365,15 @@ def _apply(store: EventStore, answer: Answer, staged: StagedEvents, mark: RunCon
             writer.hold(diff.unconfirmed)
             writer.retire(diff.stale, at)
             writer.judge_relevance(answer.provider, staged.relevant)
-            writer.log(_log(outcome, staged.window, mark))
+            log = _log(outcome, staged.window, mark)
+            writer.log(log)
     except StoreError as error:
         outcome = Outcome(answer, Diff(), str(error))
+        log = _log(outcome, staged.window, mark)
         # Nothing of the answer is stored; that it was not is worth a line in the log.
         with contextlib.suppress(StoreError), store.transaction() as writer:
-            writer.log(_log(outcome, staged.window, mark))
-    return outcome
+            writer.log(log)
+    return replace(outcome, log=log)
 
 
 def _without_older(answer: Answer, stored: Sequence[StoredEvent], at: datetime) -> Answer:
@@ -261,12 +388,23 @@ def _without_older(answer: Answer, stored: Sequence[StoredEvent], at: datetime) 
     return replace(answer, events=events, covers=covers, warnings=(*answer.warnings, told))
 
 
-def _log(outcome: Outcome, window: Window, mark: RunContext) -> SyncLog:
+def _log(outcome: Outcome, window: Window, mark: RunContext | None = None) -> SyncLog:
+    """Return the line of the log about a provider, or the one that it would be without a run."""
     answer, diff = outcome.answer, outcome.diff
+    detail: LogDetail = {
+        "report_id": mark.report_id if mark else "",
+        "run_id": mark.run_id if mark else "",
+        "new": len(diff.new),
+        "changed": len(diff.changed),
+        "unchanged": len(diff.unchanged),
+        "symbols": {symbol: one.value for symbol, (one, _) in answer.symbols.items()},
+        "unasked": list(answer.unasked),
+        "moved": [one.to_dict() for one in outcome.moves],
+    }
     return SyncLog(
         provider=answer.provider,
         event_type=",".join(PROVIDERS[answer.provider].event_types),
-        sync_started_at=mark.at,
+        sync_started_at=mark.at if mark else None,
         sync_finished_at=utc_now(),
         window_start_utc=window.at,
         window_end_utc=window.end,
@@ -276,14 +414,5 @@ def _log(outcome: Outcome, window: Window, mark: RunContext) -> SyncLog:
         stale_count=len(diff.stale),
         error_count=len(outcome.errors),
         error_message="; ".join(outcome.errors) or None,
-        detail={
-            "report_id": mark.report_id,
-            "run_id": mark.run_id,
-            "new": len(diff.new),
-            "changed": len(diff.changed),
-            "unchanged": len(diff.unchanged),
-            "symbols": {symbol: one.value for symbol, (one, _) in answer.symbols.items()},
-            "unasked": list(answer.unasked),
-            "moved": [one.to_dict() for one in outcome.moves],
-        },
+        detail=detail,
     )

@@ -7,18 +7,18 @@ end of its day in New York, a span of days until its last.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from tws_maintenance.config.indices import DEFAULT_DAYS
-from tws_maintenance.core.clock import utc_text
 from tws_maintenance.market_events.model import (
     UPCOMING_STATUSES,
     Event,
     EventStatus,
     EventType,
+    Json,
     StoredEvent,
     Unconfirmed,
     Window,
+    instant_text,
 )
 
 # A cancelled event is told as such; one that its source no longer lists would mislead.
@@ -73,7 +73,7 @@ class Upcoming:
         """Return the day under which it is told: its own, or today for a span that has begun."""
         return Window(at, 0).today(self.event.market_timezone) + timedelta(days=self.days_away)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """Return it in the robot's words."""
         event, since = self.event, self.unconfirmed_since
         return {
@@ -84,7 +84,7 @@ class Upcoming:
             "event_date": event.event_date.isoformat(),
             "end_date": event.end_date.isoformat() if event.end_date else None,
             "event_time": event.event_time.isoformat() if event.event_time else None,
-            "start_at_utc": utc_text(event.start_at_utc) if event.start_at_utc else None,
+            "start_at_utc": instant_text(event.start_at_utc),
             "market_timezone": event.market_timezone,
             "source": self.stored.source,
             "confidence": event.confidence.value,

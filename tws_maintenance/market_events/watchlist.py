@@ -4,14 +4,15 @@ What is in the file and is none of ours (further columns, rows of no known marke
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES
+from tws_maintenance.config.indices import Maintained
 from tws_maintenance.config.markets import read_symbol
+from tws_maintenance.config.venues import Venue
 from tws_maintenance.constituents.csv_file import read_live
 from tws_maintenance.core.atomic import write_whole
 from tws_maintenance.core.clock import utc_text
@@ -80,18 +81,18 @@ class _Table:
         return _Table(columns, (*rows, *added))
 
 
-def read_watchlist(home: Home) -> Watchlist:
+def read_watchlist(home: Home, maintained: Maintained) -> Watchlist:
     """Return what is watched; nothing where there is no file.
 
     Raises:
         WatchlistError: the file exists but is not a readable list.
     """
-    table = _read(home)
+    table, venues = _read(home), maintained.venues
     found: dict[str, Watched] = {}
     unreadable = []
     for row in table.rows:
         written = table.cell(row, SYMBOL)
-        symbol = _symbol(written)
+        symbol = _symbol(written, venues)
         if symbol is None:
             unreadable.append(written or NO_SYMBOL)
         else:
@@ -101,7 +102,7 @@ def read_watchlist(home: Home) -> Watchlist:
     )
 
 
-def add(home: Home, symbols: Sequence[str], at: datetime) -> list[str]:
+def add(home: Home, maintained: Maintained, symbols: Sequence[str], at: datetime) -> list[str]:
     """Add symbols, as an operator writes them, and return those that were new.
 
     Raises:
@@ -109,18 +110,17 @@ def add(home: Home, symbols: Sequence[str], at: datetime) -> list[str]:
         WatchlistError: the file cannot be read; it is left as it is.
         LockHeld: another process is changing it.
     """
-    codes = local_codes(home)
-    wanted = sorted({read_full_symbol(text, codes) for text in symbols})
+    wanted, venues = sorted(set(read_symbols(home, maintained, symbols))), maintained.venues
     with _locked(home):
         table = _read(home)
-        known = {_symbol(table.cell(row, SYMBOL)) for row in table.rows}
+        known = {_symbol(table.cell(row, SYMBOL), venues) for row in table.rows}
         new = [symbol for symbol in wanted if symbol not in known]
         if new:
             _write(home, table.with_symbols(new, utc_text(at)))
     return new
 
 
-def remove(home: Home, symbols: Sequence[str]) -> list[str]:
+def remove(home: Home, maintained: Maintained, symbols: Sequence[str]) -> list[str]:
     """Remove symbols, also texts of no known market as they stand there, and return them sorted.
 
     Raises:
@@ -128,10 +128,11 @@ def remove(home: Home, symbols: Sequence[str]) -> list[str]:
         WatchlistError: the file cannot be read; it is left as it is.
         LockHeld: another process is changing it.
     """
-    wanted = {_key(text) for text in symbols}
+    venues = maintained.venues
+    wanted = {_key(text, venues) for text in symbols}
     with _locked(home):
         table = _read(home)
-        present = {_key(table.cell(row, SYMBOL)) for row in table.rows}
+        present = {_key(table.cell(row, SYMBOL), venues) for row in table.rows}
         missing = sorted(wanted - present)
         if missing:
             raise UsageError(
@@ -139,20 +140,22 @@ def remove(home: Home, symbols: Sequence[str]) -> list[str]:
                 f"({home.relative(home.watchlist)}); nothing was removed. Look at it with: "
                 f"python -m tws_maintenance watchlist list."
             )
-        kept = tuple(row for row in table.rows if _key(table.cell(row, SYMBOL)) not in wanted)
+        kept = tuple(
+            row for row in table.rows if _key(table.cell(row, SYMBOL), venues) not in wanted
+        )
         if len(kept) < len(table.rows):
             _write(home, replace(table, rows=kept))
     return sorted(wanted)
 
 
-def local_codes(home: Home) -> dict[str, str]:
+def local_codes(home: Home, maintained: Maintained) -> dict[str, str]:
     """Return {code: symbol} of the members that their exchange writes without the suffix.
 
     `D05` is `D05.SI`. A code that is an S&P 500 symbol as it stands means that one.
     """
     codes: dict[str, str] = {}
     plain: set[str] = set()
-    for index in INDICES.values():
+    for index in maintained:
         try:
             live = read_live(home, index)
         except LiveFileError:
@@ -167,40 +170,46 @@ def local_codes(home: Home) -> dict[str, str]:
     return {code: symbol for code, symbol in codes.items() if code and code not in plain}
 
 
-def read_full_symbol(text: str, codes: dict[str, str]) -> str:
+def read_full_symbol(text: str, codes: dict[str, str], venues: Collection[Venue]) -> str:
     """Return the symbol that an operator wrote, unless it is one of the local `codes`.
 
     Raises:
-        UsageError: it is of no known market, or is a code without its market.
+        UsageError: it is of no market among `venues`, or is a code without its market.
     """
     code = re.sub(r"^0*(\d+)$", lambda match: match[1].zfill(4), text.strip().upper())
     if meant := codes.get(code):
         raise UsageError(
             f"{text!r} names no market: did you mean {meant}? Symbols are written as Yahoo does."
         )
-    return read_symbol(text)
+    return read_symbol(text, venues)
 
 
-def why_unreadable(written: str) -> str:
+def read_symbols(home: Home, maintained: Maintained, texts: Iterable[str]) -> list[str]:
+    """Return the symbols that an operator wrote. Raises as `read_full_symbol` does."""
+    codes, venues = local_codes(home, maintained), maintained.venues
+    return [read_full_symbol(text, codes, venues) for text in texts]
+
+
+def why_unreadable(written: str, venues: Collection[Venue]) -> str:
     """Return why a text of `Watchlist.unreadable` is not followed, and what to do."""
     if written == NO_SYMBOL:
         return "A row has no symbol. Write one into it, or take it out."
     try:
-        read_symbol(written)
+        read_symbol(written, venues)
     except UsageError as error:
         return str(error)
     return ""
 
 
-def _symbol(written: str) -> str | None:
+def _symbol(written: str, venues: Collection[Venue]) -> str | None:
     try:
-        return read_symbol(written)
+        return read_symbol(written, venues)
     except UsageError:
         return None
 
 
-def _key(written: str) -> str:
-    return _symbol(written) or written.strip().upper()
+def _key(written: str, venues: Collection[Venue]) -> str:
+    return _symbol(written, venues) or written.strip().upper()
 
 
 def _locked(home: Home) -> AbstractContextManager[None]:

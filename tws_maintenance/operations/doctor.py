@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, MAX_DAYS, VENUES, Index
+from tws_maintenance.config.indices import MAX_DAYS, Index
 from tws_maintenance.config.settings import HttpSettings, Settings, load_settings
 from tws_maintenance.constituents.csv_file import read_live
 from tws_maintenance.constituents.normalise import listings
@@ -74,7 +74,7 @@ def diagnose(home: Home, *, offline: bool) -> list[Finding]:
             )
         )
     findings += [*_version_control(home), *_events(home, settings, offline=offline)]
-    findings += _calendars()
+    findings += _calendars(settings)
     if not offline:
         findings += [*_sources(home, settings)]
         if settings.events_service == EventsService.EMBEDDED:
@@ -139,8 +139,8 @@ def _versions() -> Iterator[Finding]:
 def _sources(home: Home, settings: Settings) -> Iterator[Finding]:
     """Ask every source of every list once, all at the same time, and say what it lists."""
     gathering = Gathering(settings, lambda _index, _url: None)
-    gathering.start(INDICES.values())
-    for index in INDICES.values():
+    gathering.start(settings.maintained)
+    for index in settings.maintained:
         gathered = gathering.answer(index)
         known = _live_symbols(home, index)
         for name in settings.of(index).sources:
@@ -204,9 +204,9 @@ def _events(home: Home, settings: Settings, *, offline: bool) -> Iterator[Findin
     yield Finding("ok", "symbols", told) if scope.symbols else Finding("note", "symbols", none)
 
 
-def _calendars() -> Iterator[Finding]:
+def _calendars(settings: Settings) -> Iterator[Finding]:
     """Tell of which venue's holidays a year ahead one package only knows."""
-    for venue in VENUES:
+    for venue in settings.maintained.venues:
         today = Window(utc_now(), MAX_DAYS).today(venue.timezone)
         last = Window(utc_now(), MAX_DAYS).last(venue.timezone)
         try:
@@ -254,7 +254,13 @@ def _version_control(home: Home) -> Iterator[Finding]:
 
 
 def _providers(settings: Settings) -> Iterator[Finding]:
-    question = Question((KNOWN_SYMBOL,), Window(utc_now(), 1), settings.http, settings.events)
+    question = Question(
+        (KNOWN_SYMBOL,),
+        settings.maintained.venues,
+        Window(utc_now(), 1),
+        settings.http,
+        settings.events,
+    )
     worker = EventsWorker()
     try:
         worker.start(question)

@@ -2,7 +2,7 @@
 
 A dry run does not make a list fresh, so that being old alone would start one for ever: a proposal
 that waits, a run at work and an attempt that is too young are reasons not to. Nothing is started
-here; schedules and sensors, of `tws_maintenance.pipeline.automation`, ask.
+here; `pipeline.schedules` and `pipeline.sensors` ask.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,14 +11,13 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from tws_maintenance.audit.results import Outcome
-from tws_maintenance.config.freshness import age_days
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, VENUES, Index
+from tws_maintenance.config.indices import MARKET_EVENTS, Index
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.config.venues import Venue
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.proposal import Proposal
-from tws_maintenance.core.clock import CLOCK_TOLERANCE, parse_utc
+from tws_maintenance.core.clock import CLOCK_TOLERANCE, age_days, parse_utc
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.market_events.clocks import VenueState, clock
 from tws_maintenance.market_events.providers.calendars import NO_CLOSURES, Closures
@@ -77,7 +76,7 @@ class Situation:
 
 def decide(now: Situation) -> list[Decision]:
     """Return a decision for every list and for the events, in the order of the tasks."""
-    return [*(_of_list(now, index) for index in INDICES.values()), _of_events(now)]
+    return [*(_of_list(now, index) for index in now.settings.maintained), _of_events(now)]
 
 
 def decide_promotions(now: Situation) -> list[Decision]:
@@ -88,7 +87,7 @@ def decide_promotions(now: Situation) -> list[Decision]:
     """
     if not now.settings.automation.auto_apply:
         return []
-    found = ((index, _newest(now, index)) for index in INDICES.values())
+    found = ((index, _newest(now, index)) for index in now.settings.maintained)
     return [_of_promotion(now, index, *newest) for index, newest in found if newest]
 
 
@@ -102,7 +101,7 @@ def opened(venue: Venue, at: datetime, closures: Closures = NO_CLOSURES) -> str:
     if found.state == VenueState.CLOSED:
         return ""
     if found.state == VenueState.UNKNOWN:
-        return f"it is not known whether {venue.name} is open, which counts as open"
+        return f"could not tell whether {venue.name} is open; treated as open"
     until = f" until {found.until:%H:%M} UTC" if found.until else ""
     state = "at lunch" if found.state == VenueState.LUNCH else "open"
     return f"{venue.name} is {state}{until}"
@@ -124,7 +123,8 @@ def _of_events(now: Situation) -> Decision:
     age = _age(now, MARKET_EVENTS, now.settings.events.max_age_days)
     reason = ""
     if age.is_old:
-        reasons = (reason for venue in VENUES if (reason := opened(venue, now.at, now.closures)))
+        venues = now.settings.maintained.venues
+        reasons = (reason for venue in venues if (reason := opened(venue, now.at, now.closures)))
         reason = next(reasons, "") or _looked_at(now) or _held_back(now, MARKET_EVENTS)
     return _decision(MARKET_EVENTS, age, reason)
 
@@ -249,7 +249,7 @@ def _of_promotion(
 def _doubts(
     now: Situation, index: Index, entry: ReportSummary, ready: ListReadiness
 ) -> Iterator[str]:
-    """Yield why a reader is wanted, or another moment."""
+    """Yield why a manual review is needed, or another moment."""
     proposal, receipt = ready.found.proposal, ready.found.receipt
     assert proposal is not None, "what may be applied has a record"
     assert receipt is not None, "what may be applied has a receipt"
@@ -271,7 +271,7 @@ def _doubts(
     published = read_generation(now.home, index)
     if published is not None and published.source.startswith(BACKUP_SOURCE):
         # Whoever went back would find undone what they did.
-        yield f"{published.report_id} restored a backup, so the next change wants a reader"
+        yield f"{published.report_id} restored a backup, so the next change needs a manual review"
     instants = (now.at, now.at + BEFORE_OPENING)
     found = (opened(index.venue, at, now.closures) for at in instants)
     closing = next(filter(None, found), "")

@@ -14,14 +14,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, MARKET_EVENTS
+from tws_maintenance.config.indices import DECLARED, MARKET_EVENTS
 from tws_maintenance.config.settings import RetentionSettings, Settings
 from tws_maintenance.constituents.backups import prunable, prune
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.proposal import RAW, RECORD, proposal_ids
 from tws_maintenance.reports.store import is_reserved
 
-_NAMES = "|".join([*INDICES, MARKET_EVENTS])
+_NAMES = "|".join([*DECLARED, MARKET_EVENTS])
 # Whatever else lies in staging is somebody's own.
 _PROPOSAL = re.compile(rf"(maintenance_(\d{{8}}_\d{{6}})(?:_\d+)?)_(?:{_NAMES})")
 _STAMP = "%Y%m%d_%H%M%S"
@@ -80,7 +80,7 @@ def _clean_logs(home: Home, retention: RetentionSettings, at: datetime, done: Cl
 
 
 def _referred_to(home: Home) -> Iterator[str]:
-    for index in INDICES.values():
+    for index in DECLARED.values():
         newest = next(proposal_ids(home, index), None)
         published = read_generation(home, index)
         yield from (one for one in (newest, published and published.proposal_id) if one)

@@ -1,8 +1,11 @@
-"""Asset keys and step names, and the way back from a step to its task."""
+"""Asset keys and step names, and the way back from a step to its task.
+
+The way back knows every declared index: a home's history may hold runs of one that is off by now.
+"""
 
 import dagster as dg
 
-from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, METADATA_VALIDATION, Index
+from tws_maintenance.config.indices import DECLARED, MARKET_EVENTS, METADATA_VALIDATION, Index
 
 GROUP = "constituents"
 STAGED_PREFIX = "staged"
@@ -40,17 +43,17 @@ def validate_step(index: Index) -> str:
 
 def live_steps() -> frozenset[str]:
     """Return the steps that replace a live file, or store events."""
-    return frozenset({*(index.task for index in INDICES.values()), MARKET_EVENTS})
+    return frozenset({*(index.task for index in DECLARED.values()), MARKET_EVENTS})
 
 
 def staging_steps() -> frozenset[str]:
     """Return the steps that stage something new."""
-    return frozenset({*(staged_step(index) for index in INDICES.values()), STAGED_EVENTS_STEP})
+    return frozenset({*(staged_step(index) for index in DECLARED.values()), STAGED_EVENTS_STEP})
 
 
 def own_assets() -> frozenset[dg.AssetKey]:
     """Return the keys of every asset of the code location."""
-    lists = {key for one in INDICES.values() for key in (staged_key(one), live_key(one))}
+    lists = {key for one in DECLARED.values() for key in (staged_key(one), live_key(one))}
     return frozenset({*lists, STAGED_EVENTS, EVENTS})
 
 
@@ -58,7 +61,7 @@ def task_of_step(step: str) -> str | None:
     """Return the task that a step works for, None for a step that is not one of ours."""
     if step in (STAGED_EVENTS_STEP, AUDIT_EVENTS_STEP, MARKET_EVENTS):
         return MARKET_EVENTS
-    for index in INDICES.values():
+    for index in DECLARED.values():
         if step in (staged_step(index), audit_step(index), index.task):
             return index.task
         if step == validate_step(index):

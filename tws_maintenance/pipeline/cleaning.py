@@ -17,7 +17,7 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 from filelock import FileLock, Timeout
 
 from tws_maintenance.config.home import Home, find_home
-from tws_maintenance.config.indices import INDICES
+from tws_maintenance.config.indices import DECLARED
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.text import some_of
@@ -142,8 +142,8 @@ def _referred_to(instance: dg.DagsterInstance) -> Iterator[str]:
     for key in names.own_assets():
         found = instance.fetch_materializations(key, limit=MATERIALIZATIONS_READ)
         yield from (record.run_id for record in found.records)
-    checks = [key for one in INDICES.values() for key in staged_check_keys(one)]
-    checks += [key for one in INDICES.values() for key in live_check_keys(one)]
+    checks = [key for one in DECLARED.values() for key in staged_check_keys(one)]
+    checks += [key for one in DECLARED.values() for key in live_check_keys(one)]
     checks += event_check_keys()
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(checks)
     yield from (record.run_id for record in latest.values())

@@ -6,7 +6,7 @@ from typing import Any, get_args, get_type_hints
 
 import dagster as dg
 
-from tws_maintenance.config.indices import DEFAULT_DAYS, MARKET_EVENTS, MAX_DAYS, TASKS
+from tws_maintenance.config.indices import DEFAULT_DAYS, MARKET_EVENTS, MAX_DAYS, Maintained
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.pipeline import asset_keys as names
 from tws_maintenance.pipeline.jobs import PROMOTE, RESTORE
@@ -40,13 +40,21 @@ def config_of(spec: RunSpec) -> dict[str, Any]:
 
 
 def misuse_of(
-    job: str, config: Mapping[str, Any], steps: frozenset[str], planned: frozenset[str]
+    job: str,
+    config: Mapping[str, Any],
+    steps: frozenset[str],
+    planned: frozenset[str],
+    maintained: Maintained,
 ) -> UsageError | None:
     """Return what a job's config lacks, or holds that would be silently ignored.
 
     `steps` are the run's, `planned` the tasks that they work for.
     """
-    faults = (*_lacking(job, config), *_in_vain(job, config, steps, planned))
+    faults = (
+        *_lacking(job, config),
+        *_in_vain(job, config, steps, planned),
+        *_elsewhere(config, planned, maintained),
+    )
     return UsageError(faults[0]) if faults else None
 
 
@@ -73,13 +81,20 @@ def _in_vain(
         for key, unset in (("symbols", []), ("days", DEFAULT_DAYS), ("many_symbols", False)):
             if config.get(key, unset) != unset:
                 yield f"`{key}` is for {MARKET_EVENTS}, which this run does not work on."
-    elsewhere = [task for task in tasks if task in TASKS and task not in planned]
+    if config.get("report_id") and steps & names.staging_steps():
+        yield "`report_id` is for promote_proposals; this run stages anew."
+    if config.get("backup") and job != RESTORE:
+        yield "`backup` is for restore_backup. Nothing was started."
+
+
+def _elsewhere(
+    config: Mapping[str, Any], planned: frozenset[str], maintained: Maintained
+) -> Iterator[str]:
+    """Yield which tasks of the home another job works on; one that is none is told by the run."""
+    tasks = config.get("tasks") or ()
+    elsewhere = [task for task in tasks if task in maintained.tasks and task not in planned]
     if elsewhere:
         yield (
             f"This run does not work on {', '.join(elsewhere)}, only on "
             f"{', '.join(sorted(planned))}. Correct `tasks` or choose another job."
         )
-    if config.get("report_id") and steps & names.staging_steps():
-        yield "`report_id` is for promote_proposals; this run stages anew."
-    if config.get("backup") and job != RESTORE:
-        yield "`backup` is for restore_backup. Nothing was started."

@@ -13,10 +13,10 @@ import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
 
+from tws_maintenance.config.environment import operating_system_user
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.core.errors import HomeError
-from tws_maintenance.core.system_user import operating_system_user
 from tws_maintenance.pipeline.asset_keys import task_of_step
 from tws_maintenance.pipeline.config import config_of
 from tws_maintenance.pipeline.database_faults import database_errors, reason_of
@@ -84,8 +84,9 @@ def execute(
     Raises:
         HomeError: Dagster's storage fails; the next command finishes a report that was reserved.
     """
-    definitions = build_definitions(begun or head_start(home, load_settings(home)))
-    with _storage_faults_told(), open_instance(home) as instance:
+    begun = begun or head_start(home, load_settings(home))
+    definitions = build_definitions(begun)
+    with _storage_faults_told(), open_instance(home, begun.settings) as instance:
         reconcile(home, instance)
         created = instance.get_run_by_id(run_id) if run_id else None
         if created is not None and created.is_finished:
@@ -124,7 +125,8 @@ def _job(definitions: dg.Definitions, spec: RunSpec) -> dg.JobDefinition:
     else:
         job = definitions.resolve_job_def(name)
     assets, checks = selection_of(spec.tasks, dry_run=spec.dry_run, promotes=promotes)
-    return job.get_subset(asset_selection=assets, asset_check_selection=checks)
+    known = definitions.resolve_asset_graph().asset_check_keys
+    return job.get_subset(asset_selection=assets, asset_check_selection=checks & known)
 
 
 def _run_config(spec: RunSpec, log_level: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
 from tws_maintenance.config.home import Home, find_home
-from tws_maintenance.config.settings import load_settings
+from tws_maintenance.config.settings import Settings, load_settings
 from tws_maintenance.core.atomic import write_whole
 from tws_maintenance.core.errors import HomeError, TwsMaintenanceError
 from tws_maintenance.core.locks import hold
@@ -69,8 +69,10 @@ POSTGRES_CONFIGURATION = f"""\
 {_NO_COMPUTE_LOGS}"""
 
 
-def prepare(home: Home) -> Path:
+def prepare(home: Home, settings: Settings | None = None) -> Path:
     """Make the DAGSTER_HOME of `home` ready, set the variable, and return the folder.
+
+    `settings` are the home's, read where nobody has read them yet.
 
     Raises:
         HomeError: it cannot be written, its storage cannot be reached, or its dagster.yaml says
@@ -87,7 +89,8 @@ def prepare(home: Home) -> Path:
             )
         return Path(named)
     os.environ[VARIABLE] = str(home.dagster)
-    place = _name_storage(home)
+    url = (settings or load_settings(home)).storage.database_url
+    place = _name_storage(url)
     mark = home.locks / READY_MARK
     with contextlib.suppress(OSError):
         if mark.read_text(encoding="utf-8") == place:
@@ -98,7 +101,7 @@ def prepare(home: Home) -> Path:
         lock = home.locks / "dagster_home.lock"
         with hold(lock, wait_seconds=INIT_WAIT_SECONDS, holder="the first opening"):
             _configure(home, POSTGRES_CONFIGURATION if place else CONFIGURATION)
-            _refuse_another_programs_database(home)
+            _refuse_another_programs_database(home, url)
             with _opened() as instance:
                 _read_once(instance)
             write_whole(mark, place.encode())
@@ -110,9 +113,8 @@ def prepare(home: Home) -> Path:
     return home.dagster
 
 
-def _name_storage(home: Home) -> str:
+def _name_storage(url: str) -> str:
     """Put `[storage] database_url` where Dagster reads it; return it without user and password."""
-    url = load_settings(home).storage.database_url
     if not url:
         return ""
     demand_postgres(SETTING)
@@ -123,9 +125,8 @@ def _name_storage(home: Home) -> str:
     return f"{parts.hostname}:{parts.port or 5432}{parts.path}"
 
 
-def _refuse_another_programs_database(home: Home) -> None:
+def _refuse_another_programs_database(home: Home, url: str) -> None:
     """Raise HomeError before Dagster makes tables beside another program's."""
-    url = load_settings(home).storage.database_url
     if not url:
         return
     database = open_database(home, url, INIT_WAIT_SECONDS, SETTING)
@@ -224,25 +225,25 @@ def _not_opened(error: Exception) -> HomeError:
     )
 
 
-def open_instance(home: Home) -> dg.DagsterInstance:
+def open_instance(home: Home, settings: Settings | None = None) -> dg.DagsterInstance:
     """Return the Dagster instance of `home`; close it, or use it as a context manager.
 
     Raises:
         HomeError: as `prepare`.
     """
-    prepare(home)
+    prepare(home, settings)
     return _opened()
 
 
-def reconcile_at_start() -> None:
-    """Close and report the runs that died, when a code location is loaded.
+def reconcile_at_start() -> bool:
+    """Close and report the runs that died, when a code location is loaded; tell whether that went.
 
     Dagster is asked only where a DAGSTER_HOME is set: without one there is no history to mend.
     A fault here must not keep the code location from loading; the next run meets it again.
     """
     home = find_home()
     if not home.root.is_dir():
-        return
+        return False
     try:
         if os.environ.get(VARIABLE):
             with dg.DagsterInstance.get() as instance:
@@ -254,3 +255,6 @@ def reconcile_at_start() -> None:
     except opening_errors() as error:
         told = reason_of(error)
         logging.getLogger(__name__).warning("former runs could not be closed: %s", told)
+    else:
+        return True
+    return False

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from tws_maintenance.config.indices import (
-    INDICES,
+    DECLARED,
     MARKET_EVENTS,
     METADATA_VALIDATION,
     Index,
+    Maintained,
     index_of_task,
 )
 from tws_maintenance.pipeline import asset_keys as names
@@ -27,11 +28,18 @@ PROMOTE = "promote_proposals"
 RESTORE = "restore_backup"
 # Built in `cleaning`; works on no task and leaves no report.
 CLEAN_UP = "clean_up"
+# Every job that works on tasks, whatever the home maintains.
+JOB_NAMES = frozenset(
+    {
+        *("dry_run_all", "dry_run_constituents", "apply_all", "apply_constituents"),
+        *(APPLY_JOB, PROMOTE, RESTORE, "validate_metadata"),
+    }
+)
 
 
-def build_jobs() -> "list[UnresolvedAssetJobDefinition]":
-    """Return every job of the code location."""
-    every = tuple(INDICES.values())
+def build_jobs(maintained: Maintained) -> "list[UnresolvedAssetJobDefinition]":
+    """Return every job of a code location whose home maintains `maintained`."""
+    every = maintained.indices
     look = "Fetch, audit and show what would change. No file is replaced."
     apply = "Fetch, audit, and replace each file whose audit passes, with a backup."
     staged_events = dg.AssetSelection.assets(names.STAGED_EVENTS)
@@ -85,12 +93,15 @@ def job_name(
 def selection_of(
     tasks: Iterable[str], *, dry_run: bool, promotes: bool = False
 ) -> tuple[set[dg.AssetKey], set[dg.AssetCheckKey]]:
-    """Return the assets and checks that do `tasks`."""
+    """Return the assets and checks that do `tasks`; of a validation those of every declared index.
+
+    Whoever subsets a job by them leaves out the checks that it does not have.
+    """
     assets: set[dg.AssetKey] = set()
     checks: set[dg.AssetCheckKey] = set()
     for task in tasks:
         if task == METADATA_VALIDATION:
-            checks.update(key for index in INDICES.values() for key in live_check_keys(index))
+            checks.update(key for index in DECLARED.values() for key in live_check_keys(index))
             continue
         if task == MARKET_EVENTS:
             checks.update(event_check_keys())

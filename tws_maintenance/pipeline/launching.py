@@ -12,17 +12,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tws_maintenance.config.environment import operating_system_user
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, MARKET_EVENTS
+from tws_maintenance.config.indices import MARKET_EVENTS
 from tws_maintenance.constituents.audit_worker import Auditor
 from tws_maintenance.core.errors import HomeError, TwsMaintenanceError
-from tws_maintenance.core.system_user import operating_system_user
 from tws_maintenance.market_events.providers.worker import EventsWorker
 from tws_maintenance.runs.request import Executed, RunSpec
 
 if TYPE_CHECKING:
     from tws_maintenance.config.settings import Settings
-    from tws_maintenance.market_events.providers.fetching import Question
+    from tws_maintenance.market_events.scope import Scope
     from tws_maintenance.pipeline.execution import Progress
     from tws_maintenance.runs.maintenance import HeadStart
     from tws_maintenance.runs.recorder import RunRecorder
@@ -32,6 +32,7 @@ INTERRUPTED = "Interrupted before the run began: no file was replaced."
 
 def launch(
     home: Home,
+    settings: "Settings",
     spec: RunSpec,
     *,
     run_id: str = "",
@@ -44,26 +45,25 @@ def launch(
         HomeError: no report can be written, so nothing was started; or Dagster's storage fails.
         UsageError: a symbol is none, or there are too many; nothing was started.
     """
-    indices = [index for index in INDICES.values() if index.task in spec.tasks]
+    indices = [index for index in settings.maintained if index.task in spec.tasks]
     fetches = [] if spec.report_id or spec.backup else indices
     with (
         _without_gc(),
         _asking(wanted=MARKET_EVENTS in spec.tasks) as worker,
         _auditing(wanted=bool(indices) and not spec.report_id) as auditor,
     ):
-        from tws_maintenance.config.settings import load_settings
+        from tws_maintenance.market_events.embedded_keeper import question_of
         from tws_maintenance.runs.maintenance import head_start
 
-        settings = load_settings(home)
-        question = _asked(home, settings, spec)
+        scope = _scope(home, settings, spec)
         record = _record(home, spec, run_id or str(uuid.uuid4()))
         try:
             # Before the first request leaves: killed from here on, the run is reported.
             record.reserve()
-            begun = head_start(home, settings, auditor, worker, record)
+            begun = head_start(home, settings, auditor, worker, record, scope)
             begun.gathering.start(fetches)
-            if question is not None:
-                worker.start(question)
+            if scope is not None:
+                worker.start(question_of(scope, settings, spec.days))
             return _accounted(record, _execute(begun, spec, on_step, log_level))
         except BaseException as error:
             executed = _account_for(record, error)
@@ -119,15 +119,20 @@ def _asking(*, wanted: bool) -> Iterator[EventsWorker]:
         worker.stop()
 
 
-def _asked(home: Home, settings: "Settings", spec: RunSpec) -> "Question | None":
-    """Return what the providers are to be asked; what is wrong with the symbols is told at once."""
+def _scope(home: Home, settings: "Settings", spec: RunSpec) -> "Scope | None":
+    """Return whose events are wanted; what is wrong with the symbols is told at once.
+
+    None where no events are, or where the robot has a say: its answer is waited for later.
+    """
     if MARKET_EVENTS not in spec.tasks:
         return None
     from tws_maintenance.market_events.scope import resolve
-    from tws_maintenance.runs.event_steps import question_of
+    from tws_maintenance.market_events.watchlist import read_symbols
 
-    scope = resolve(home, settings, spec.symbols, many_symbols=spec.many_symbols)
-    return question_of(scope, settings, spec.days)
+    if settings.robot.url:
+        read_symbols(home, settings.maintained, spec.symbols)
+        return None
+    return resolve(home, settings, spec.symbols, many_symbols=spec.many_symbols)
 
 
 def _record(home: Home, spec: RunSpec, run_id: str) -> "RunRecorder":

@@ -14,7 +14,7 @@ import dagster as dg
 from tws_maintenance.config.home import Home
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.pipeline import asset_keys as names
-from tws_maintenance.pipeline.jobs import CLEAN_UP, IMPLICIT_ASSET_JOB, build_jobs
+from tws_maintenance.pipeline.jobs import CLEAN_UP, IMPLICIT_ASSET_JOB, JOB_NAMES
 from tws_maintenance.pipeline.tags import (
     HOME_TAG,
     HOST_TAG,
@@ -147,7 +147,7 @@ def is_ours(home: Home, run: dg.DagsterRun) -> bool:
         checked = {key.asset_key for key in run.asset_check_selection or ()}
         selected = {*(run.asset_selection or ()), *checked}
         return bool(selected) and selected <= ours
-    return run.job_name in {job.name for job in build_jobs()}
+    return run.job_name in JOB_NAMES
 
 
 def _has_reserved(home: Home, run: dg.DagsterRun) -> bool:

@@ -6,14 +6,15 @@ Required by every asset and check, so that no run, from whatever entry point, go
 import contextlib
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
-from tws_maintenance.config.home import Home, find_home
-from tws_maintenance.config.settings import Settings, load_settings
+from tws_maintenance.config.environment import operating_system_user
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.settings import Settings
 from tws_maintenance.core.errors import SettingsError, TwsMaintenanceError, UsageError
-from tws_maintenance.core.system_user import operating_system_user
 from tws_maintenance.pipeline import asset_keys as names
 from tws_maintenance.pipeline import interrupts
 from tws_maintenance.pipeline.config import CONFIG, KEYS, misuse_of
@@ -32,7 +33,21 @@ from tws_maintenance.runs.maintenance import HeadStart, MaintenanceRun, head_sta
 from tws_maintenance.runs.request import PlannedRun
 
 
-def build_report_resource(begun: HeadStart | None = None) -> dg.ResourceDefinition:
+@dataclass
+class Loaded:
+    """What the runs of a code location go by, read once when it is loaded.
+
+    `problem` is the mistake in the settings, which then are the defaults. `is_reconciled` tells
+    that the first run need not finish what killed runs left: it has just been done.
+    """
+
+    home: Home
+    settings: Settings
+    problem: SettingsError | None = None
+    is_reconciled: bool = False
+
+
+def build_report_resource(loaded: Loaded, begun: HeadStart | None = None) -> dg.ResourceDefinition:
     """Return the resource; `begun` is what was begun while Dagster was imported."""
 
     @dg.resource(
@@ -40,21 +55,14 @@ def build_report_resource(begun: HeadStart | None = None) -> dg.ResourceDefiniti
         description="Reserves this run's report, and writes it however the run ends.",
     )
     def report(context: dg.InitResourceContext) -> Iterator[MaintenanceRun]:
-        home = begun.home if begun else find_home()
-        try:
-            settings, problem = load_settings(home), None
-        except SettingsError as error:
-            # Defaults, unread: enough to leave a report that tells the mistake.
-            settings, problem = Settings.model_construct(), error
-        request, misuse = _request(context, home)
-        run = MaintenanceRun(home, settings, request, begun or head_start(home, settings))
+        request, misuse = _request(context, loaded)
+        run = MaintenanceRun(request, begun or head_start(loaded.home, loaded.settings))
         if _has_ended(context):
             yield run  # not opened, so that it writes nothing
             return
         try:
-            if begun is None:  # whoever began something has reconciled before
-                _reconcile(home, context)
-            run.open(problem or misuse)
+            _reconcile(loaded, context)
+            run.open(loaded.problem or misuse)
             _tag(run, context)
             with interrupts.noted() as run.heed_interrupts:
                 yield run
@@ -88,16 +96,19 @@ def _has_ended(context: dg.InitResourceContext) -> bool:
     return run is not None and run.is_finished
 
 
-def _reconcile(home: Home, context: dg.InitResourceContext) -> None:
-    """Finish what killed runs left behind, before this one begins."""
+def _reconcile(loaded: Loaded, context: dg.InitResourceContext) -> None:
+    """Finish what killed runs left behind, before this one begins, unless that was just done."""
     assert context.instance is not None
+    if loaded.is_reconciled:
+        loaded.is_reconciled = False  # of a later run in this process nobody knows
+        return
     # A home that cannot be written is told by `open`, with advice.
     with contextlib.suppress(OSError):
-        reconcile(home, context.instance)
+        reconcile(loaded.home, context.instance)
 
 
 def _request(
-    context: dg.InitResourceContext, home: Home
+    context: dg.InitResourceContext, loaded: Loaded
 ) -> tuple[PlannedRun, TwsMaintenanceError | None]:
     """Return what this run is to do, and what is wrong with its config."""
     run, instance = context.run, context.instance
@@ -106,14 +117,16 @@ def _request(
     config: Mapping[str, Any] = context.resource_config or {}
     plan = plan_of(run, instance)
     asked = plan.tasks
-    misuse = misuse_of(run.job_name, config, plan.steps, plan.planned)
+    maintained = loaded.settings.maintained
+    misuse = misuse_of(run.job_name, config, plan.steps, plan.planned, maintained)
     report_id = config.get("report_id", "")
     if report_id and misuse is None:
         try:
-            asked = promotable_tasks(home, report_id, tuple(config.get("tasks") or ()))
+            chosen = tuple(config.get("tasks") or ())
+            asked = promotable_tasks(loaded.home, maintained, report_id, chosen)
         except UsageError as error:
             misuse = error
-    chosen = {key: value for key, value in config.items() if key in KEYS - {"tasks"}}
+    given = {key: value for key, value in config.items() if key in KEYS - {"tasks"}}
     request = PlannedRun(
         tasks=asked,
         dry_run=plan.dry_run,
@@ -123,7 +136,7 @@ def _request(
         only_looked_at=tuple(task for task in asked if task in names.live_steps() - plan.steps),
         lineage=lineage_of(run),
         fetches=bool(plan.steps & names.staging_steps()),
-        **chosen,
+        **given,
     )
     return request, misuse
 

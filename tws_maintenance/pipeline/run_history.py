@@ -14,7 +14,7 @@ from typing import Literal
 import dagster as dg
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, TASKS
+from tws_maintenance.config.indices import ALL_TASKS, DECLARED
 from tws_maintenance.core.clock import utc_text
 from tws_maintenance.pipeline import asset_keys as names
 from tws_maintenance.pipeline.asset_checks import staged_check_keys
@@ -164,7 +164,7 @@ def refreshes(instance: dg.DagsterInstance) -> dict[str, Materialized]:
 
     Not of events: whether a sync was complete is settled when its report is written.
     """
-    keys = {names.live_key(index): index.task for index in INDICES.values()}
+    keys = {names.live_key(index): index.task for index in DECLARED.values()}
     newest = instance.get_latest_materialization_events(keys)
     found = {}
     for key, task in keys.items():
@@ -183,7 +183,7 @@ def refreshes(instance: dg.DagsterInstance) -> dict[str, Materialized]:
 
 def audits(instance: dg.DagsterInstance) -> dict[str, Audited]:
     """Return the newest audit of each index, by task, from the asset checks of its proposal."""
-    keys = {key: index for index in INDICES.values() for key in staged_check_keys(index)}
+    keys = {key: index for index in DECLARED.values() for key in staged_check_keys(index)}
     records = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys))
     found: dict[str, list[tuple[str, float, CheckView]]] = {}
     for key, record in records.items():
@@ -221,7 +221,7 @@ def _view(instance: dg.DagsterInstance, record: dg.RunRecord) -> RunView:
         report_id=own_tag(run, REPORT_ID_TAG),
         job=run.job_name,
         state=_state(run.status),
-        tasks=tuple(task for task in TASKS if task in plan.tasks),
+        tasks=tuple(task for task in ALL_TASKS if task in plan.tasks),
         dry_run=plan.dry_run,
         entry_point=plan.entry_point.value,
         actor=plan.actor or "unknown",
@@ -245,7 +245,7 @@ def _state(status: dg.DagsterRunStatus) -> RunState:
 def _planned(run: dg.DagsterRun, instance: dg.DagsterInstance) -> Iterator[tuple[str, str]]:
     """Yield (step, task) in the order in which a person reads them: by task, then by verb."""
     plan = plan_of(run, instance)
-    for task in TASKS:
+    for task in ALL_TASKS:
         if task in plan.tasks:
             for step in _in_order(plan.steps, task):
                 yield step, task
@@ -256,7 +256,7 @@ def _in_order(steps: Iterable[str], task: str) -> list[str]:
         return 0 if step.startswith(names.STAGED_PREFIX) else 1 if step.startswith("audit") else 2
 
     own = [step for step in steps if names.task_of_step(step) == task]
-    places = {names.validate_step(index): n for n, index in enumerate(INDICES.values())}
+    places = {names.validate_step(index): n for n, index in enumerate(DECLARED.values())}
     return sorted(own, key=lambda step: (verb(step), places.get(step, 0)))
 
 

@@ -69,10 +69,11 @@ def main() -> int:
     if not wanted:  # whoever started us died before the run could begin
         return 1
     spec = RunSpec.from_json(wanted)
+    from tws_maintenance.config.settings import load_settings
     from tws_maintenance.pipeline.launching import launch
 
     try:
-        executed = launch(home, spec, run_id=run_id)
+        executed = launch(home, load_settings(home), spec, run_id=run_id)
     except TwsMaintenanceError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from tws_maintenance.config.indices import METADATA_VALIDATION, TASKS
+from tws_maintenance.config.indices import ALL_TASKS, METADATA_VALIDATION
 from tws_maintenance.pipeline import asset_keys as names
 from tws_maintenance.reports.schema import EntryPoint
 
@@ -79,7 +79,7 @@ def plan_of(run: dg.DagsterRun, instance: dg.DagsterInstance) -> RunPlan:
     return RunPlan(
         steps=steps,
         planned=planned,
-        tasks=asked or tuple(task for task in TASKS if task in planned),
+        tasks=asked or tuple(task for task in ALL_TASKS if task in planned),
         dry_run=not steps & names.live_steps(),
         entry_point=entry_point,
         actor=own_tag(run, ACTOR_TAG) or unknown,

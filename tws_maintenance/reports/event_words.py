@@ -98,7 +98,7 @@ def provider_counts(one: ProviderResult) -> list[str]:
 def event_lines(result: EventsResult) -> Iterator[str]:
     """Yield the Markdown lines of a result of market events."""
     if result.providers:
-        yield "| provider | status | told | new | changed | stale | unchanged |"
+        yield "| provider | status | fetched | new | changed | stale | unchanged |"
         yield "|---|---|--:|--:|--:|--:|--:|"
     for one in result.providers:
         counts = provider_counts(one)

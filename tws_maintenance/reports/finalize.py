@@ -1,7 +1,7 @@
 """Settling a task's result once nothing more is added to it."""
 
 from tws_maintenance.audit.results import ValidationStatus
-from tws_maintenance.config.indices import INDICES, METADATA_VALIDATION
+from tws_maintenance.config.indices import DECLARED, METADATA_VALIDATION
 from tws_maintenance.reports.events import settle_providers
 from tws_maintenance.reports.schema import (
     EventsResult,
@@ -64,8 +64,8 @@ def _settle_unconfirmed(result: ListResult) -> None:
 
 def _gather_files(result: ValidationResult) -> None:
     """Put the files of a validation in their declared order, and their findings with them."""
-    result.files = {key: result.files[key] for key in INDICES if key in result.files}
+    result.files = {key: result.files[key] for key in DECLARED if key in result.files}
     for key, one in result.files.items():
-        name = INDICES[key].name
+        name = DECLARED[key].name
         result.validation.errors += [f"{name}: {text}" for text in one.validation.errors]
         result.validation.warnings += [f"{name}: {text}" for text in one.validation.warnings]

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from tws_maintenance.config.indices import (
+    ALL_TASKS,
     MARKET_EVENTS,
     METADATA_VALIDATION,
-    TASKS,
     index_of_task,
 )
 from tws_maintenance.constituents.diff import Changes, Member
@@ -81,7 +81,7 @@ def task_name(task: str) -> str:
         return "metadata validation"
     if task == MARKET_EVENTS:
         return "market events"
-    return index_of_task(task).name if task in TASKS else escape(task)
+    return index_of_task(task).name if task in ALL_TASKS else escape(task)
 
 
 def member(one: Member) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, Index
+from tws_maintenance.config.indices import DECLARED, Index
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.constituents.eligibility import Eligibility, Verdict, look
 from tws_maintenance.constituents.proposal import is_staged, newest_first
@@ -108,7 +108,7 @@ def readiness(home: Home, settings: Settings, report: Report, at: datetime) -> R
     named = {result.task: result for result in reversed(report.lists) if result.proposal_id}
     lists = (
         _list_readiness(home, settings, index, named[index.task], at)
-        for index in INDICES.values()
+        for index in settings.maintained
         if index.task in named
     )
     return Readiness(report.dry_run, tuple(lists))
@@ -143,7 +143,7 @@ class ProposalShelf:
 
 
 def _ids_by_index(names: list[str]) -> dict[str, list[str]]:
-    return {key: newest_first(names, index) for key, index in INDICES.items()}
+    return {key: newest_first(names, index) for key, index in DECLARED.items()}
 
 
 def _list_readiness(

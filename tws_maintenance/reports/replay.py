@@ -16,8 +16,8 @@ from tws_maintenance.audit.receipt import Override, Receipt, read_receipt
 from tws_maintenance.audit.results import Outcome
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import CONSTITUENT_TASKS, Index, index_of_task
-from tws_maintenance.config.settings import IndexSettings, load_settings, with_what_is_declared
+from tws_maintenance.config.indices import Index, index_of_task
+from tws_maintenance.config.settings import IndexSettings, Settings, with_what_is_declared
 from tws_maintenance.constituents import rules
 from tws_maintenance.constituents.audit import audit
 from tws_maintenance.constituents.csv_file import parse_live
@@ -84,14 +84,14 @@ class _Unknown(Exception):
 
 
 def replay_reports(
-    home: Home, report_id: str | None, tasks: tuple[str, ...] = ()
+    home: Home, settings: Settings, report_id: str | None, tasks: tuple[str, ...] = ()
 ) -> Iterator[Replayed]:
     """Yield what became of each list that a report fetched; of every report where none is named.
 
     Raises:
         UsageError: there is no such report, it is damaged, or it fetched no list.
     """
-    wanted = tasks or CONSTITUENT_TASKS
+    wanted = tasks or settings.maintained.constituent_tasks
     if report_id is None:
         reports = list(newest_reports(home))
     else:
@@ -104,7 +104,8 @@ def replay_reports(
         for result in report.lists:
             if result.task in wanted and is_replayable(report.report_id, result):
                 count += 1
-                yield replay(home, index_of_task(result.task), report, result)
+                index = index_of_task(result.task)
+                yield replay(home, index, settings.of(index), report, result)
     if report_id is not None and not count:
         raise UsageError(
             f"The report {report_id} fetched no list{' of these tasks' if tasks else ''}: a "
@@ -112,12 +113,18 @@ def replay_reports(
         )
 
 
-def replay(home: Home, index: Index, report: Report, result: ListResult) -> Replayed:
-    """Parse and audit again what `report` fetched of `index`, and compare it with its `result`."""
+def replay(
+    home: Home, index: Index, limits: IndexSettings, report: Report, result: ListResult
+) -> Replayed:
+    """Parse and audit again what `report` fetched of `index`, and compare it with its `result`.
+
+    `limits` are those of now, for what was fetched under limits that are not on record.
+    """
     report_id = report.report_id
     then = _verdict(result)
     try:
-        found = _then(home, index, report_id, result, parse_utc(report.started_at))
+        started_at = parse_utc(report.started_at)
+        found = _then(home, index, limits, report_id, result, started_at)
     except _Unknown as error:
         return Replayed(report_id, index.task, then, UNKNOWN, None, (str(error),))
     with tempfile.TemporaryDirectory() as folder:
@@ -138,7 +145,12 @@ def _verdict(result: ListResult) -> str:
 
 
 def _then(
-    home: Home, index: Index, report_id: str, result: ListResult, started_at: datetime
+    home: Home,
+    index: Index,
+    limits: IndexSettings,
+    report_id: str,
+    result: ListResult,
+    started_at: datetime,
 ) -> _Then:
     proposal_id = f"{report_id}_{index.key}"
     try:
@@ -148,7 +160,6 @@ def _then(
             raise _Unknown("what it staged was removed or is damaged") from None
         gathered = _gathered(home, index, proposal_id, _told_sources(home, proposal_id, result))
         # Its limits are not on record: those of now, which are those of then unless changed.
-        limits = load_settings(home).of(index)
         return _Then(gathered, started_at, _now(home, index), limits, Override())
     try:
         receipt = read_receipt(home, proposal_id)

@@ -3,7 +3,7 @@
 from tws_maintenance.audit.receipt import Receipt
 from tws_maintenance.audit.results import Outcome, ValidationStatus
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import CONSTITUENT_TASKS, MARKET_EVENTS, Index
+from tws_maintenance.config.indices import MARKET_EVENTS, Index, Maintained
 from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.constituents.membership import source_records
 from tws_maintenance.constituents.proposal import Proposal
@@ -63,7 +63,7 @@ def describe_impact(result: ListResult, changes: Changes, scope: Scope) -> None:
     unread = [*scope.ignored, *scope.problems]
     if concerned and unread:
         result.warnings.append(
-            f"Whom these changes concern is not known in full. {' '.join(unread)}"
+            f"Could not determine everyone affected by these changes. {' '.join(unread)}"
         )
     elif not scope.is_portfolio_known:
         result.warnings += scope.problems
@@ -83,7 +83,9 @@ def describe_sources(result: ListResult, gathered: Gathered) -> None:
     result.sources = [SourceAnswer(**one) for one in source_records(gathered)]
 
 
-def promotable_tasks(home: Home, report_id: str, chosen: tuple[str, ...] = ()) -> tuple[str, ...]:
+def promotable_tasks(
+    home: Home, maintained: Maintained, report_id: str, chosen: tuple[str, ...] = ()
+) -> tuple[str, ...]:
     """Return the tasks of a report that staged something, or those `chosen` of them.
 
     Raises:
@@ -95,7 +97,8 @@ def promotable_tasks(home: Home, report_id: str, chosen: tuple[str, ...] = ()) -
     except (OSError, ValueError) as error:
         raise UsageError(f"The report {report_id} is damaged: {error}. Run a dry run.") from error
     staged = [one.task for one in (*report.lists, report.events) if one and one.proposal_id]
-    tasks = tuple(t for t in CONSTITUENT_TASKS if t in staged and (not chosen or t in chosen))
+    wanted = set(staged) & set(chosen or staged)
+    tasks = tuple(task for task in maintained.constituent_tasks if task in wanted)
     missing = [task for task in chosen if task not in tasks]
     if not tasks and staged == [MARKET_EVENTS]:
         raise UsageError(

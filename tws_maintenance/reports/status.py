@@ -5,21 +5,14 @@ from typing import Any
 
 from tws_maintenance.audit.results import Outcome
 from tws_maintenance.config.events_service import EventsService
-from tws_maintenance.config.freshness import is_older, is_stale
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import (
-    CONSTITUENT_TASKS,
-    INDICES,
-    MARKET_EVENTS,
-    Index,
-    index_of_task,
-)
+from tws_maintenance.config.indices import MARKET_EVENTS, Index, index_of_task
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.constituents.csv_file import read_live
 from tws_maintenance.constituents.drift import find_drift
 from tws_maintenance.constituents.generation import Generation, read_generation
 from tws_maintenance.constituents.rules import FRESH, NOT_EDITED
-from tws_maintenance.core.clock import CLOCK_TOLERANCE
+from tws_maintenance.core.clock import CLOCK_TOLERANCE, is_older
 from tws_maintenance.core.errors import LiveFileError, StoreError
 from tws_maintenance.market_events.last_sync import LOGS_READ, doubts, moved_lately
 from tws_maintenance.market_events.store.event_store import EventStore, SyncLog
@@ -53,11 +46,12 @@ def status(home: Home, settings: Settings, at: datetime) -> dict[str, Any]:
 def overview(home: Home, settings: Settings, at: datetime, shelf: ReportCatalog) -> dict[str, Any]:
     """Return {constituents[], market_events, latest_report}, from the files and the reports."""
     # What a wrong clock dated in the future would be fresh until then.
-    refreshed = shelf.last_refreshed((*CONSTITUENT_TASKS, MARKET_EVENTS), at + CLOCK_TOLERANCE)
+    tasks = settings.maintained.groups["all"]
+    refreshed = shelf.last_refreshed(tasks, at + CLOCK_TOLERANCE)
     return {
         "constituents": [
             _index_status(home, settings, index, shelf, refreshed.get(index.task), at)
-            for index in INDICES.values()
+            for index in settings.maintained
         ],
         "market_events": _events_status(home, settings, shelf, refreshed.get(MARKET_EVENTS), at),
         "latest_report": _latest(home, shelf),
@@ -116,7 +110,8 @@ def _index_status(
         "source": restored.source if restored else source,
         "validation": _validation(home, index, last[0].report_id) if last else dict(_NOT_RUN),
         # What was brought back is an older list, however lately its source was asked.
-        "stale": restored is not None or is_stale(refreshed_at, settings.of(index), at),
+        "stale": restored is not None
+        or is_older(refreshed_at, settings.of(index).max_age_days, at),
         "unconfirmed": _unconfirmed(home, index, last[0].report_id) if last else None,
         "restored_at": restored.promoted_at if restored else None,
         "drift": drift,

@@ -137,7 +137,7 @@ class SyncLog(_Answer):
     logs: list[LogLine]
     last_sync_summary: Any = None
     unreadable: tuple[Unreadable, ...] = ()
-    sent: dict[str, Any] = Field(default_factory=dict, repr=False)
+    sent: dict[str, object] = Field(default_factory=dict, repr=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -188,7 +188,7 @@ class Upcoming(_Answer):
     events: list[UpcomingEvent]
     days_ahead: Annotated[int | None, BeforeValidator(_days)] = None
     unreadable: tuple[Unreadable, ...] = ()
-    sent: dict[str, Any] = Field(default_factory=dict, repr=False)
+    sent: dict[str, object] = Field(default_factory=dict, repr=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -252,7 +252,7 @@ def _read_each(parts: Sequence[Any], model: type[Part]) -> tuple[list[Part], lis
     return found, unreadable
 
 
-def _name_of(part: dict[str, Any]) -> str:
+def _name_of(part: dict[str, object]) -> str:
     """Return what tells a part from others: an event's type and title, a line's provider."""
     texts = [part.get(name) for name in ("provider", "event_type", "symbol", "title", "event_id")]
     told = " ".join(text for text in texts[:4] if isinstance(text, str) and text.strip())

@@ -106,7 +106,7 @@ class CacheGuard:
             if not one.has_seen or one.now() != one.signature:
                 self._invalidate(one)
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, object]:
         """Return {caches: {index: {generation, seen, invalidated_at, error}}, pid}."""
         return {
             "caches": {
@@ -143,7 +143,7 @@ class CacheGuard:
         found = read_generation(self._home, DECLARED[key])
         return found.generation if found else None
 
-    def _answer(self) -> tuple[dict[str, Any], dict[str, str]]:
+    def _answer(self) -> tuple[dict[str, object], dict[str, str]]:
         return self.state(), {"Cache-Control": "no-store"}
 
 

@@ -1,7 +1,5 @@
 """Whether the robot's caches have seen what was published: asked, never assumed."""
 
-from typing import Any
-
 from tws_maintenance.config.settings import RobotSettings
 from tws_maintenance.core.errors import RobotError, RobotUnreachable
 from tws_maintenance.robot.client import CACHES, RobotClient
@@ -43,7 +41,7 @@ def confirm(settings: RobotSettings, key: str, generation: str) -> dict[str, str
     return _told(key, NOT_CONFIRMED, f"{where}: {fault}. {LASTS}")
 
 
-def warnings_of(caches: list[dict[str, Any]]) -> list[str]:
+def warnings_of(caches: list[dict[str, str]]) -> list[str]:
     """Return a warning for each cache that may still hold the old list."""
     return [
         f"The robot's cache of {one['name']} is {one['outcome'].replace('_', ' ')}: {one['detail']}"

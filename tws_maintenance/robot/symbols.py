@@ -1,8 +1,10 @@
 """The robot's symbols, which are the broker's, as Yahoo writes them."""
 
 import re
+from collections.abc import Collection
 
 from tws_maintenance.config.markets import read_symbol, venue_of
+from tws_maintenance.config.venues import Venue
 from tws_maintenance.core.errors import UsageError
 
 # https://www.theocc.com: the root in six places, the date, call or put, the strike in eight.
@@ -14,14 +16,14 @@ _HONG_KONG_CODE = re.compile(r"\d{1,5}")
 SHARES = frozenset({"", "STK", "ETF", "OPT", "WAR"})
 
 
-def yahoo_symbol(text: str, codes: dict[str, str]) -> str:
+def yahoo_symbol(text: str, codes: dict[str, str], venues: Collection[Venue]) -> str:
     """Return a symbol as Yahoo writes it: `BRK B` is BRK-B, `D05` D05.SI, `700` 0700.HK.
 
     An option's own symbol is read as its share's. `codes` are {code: symbol} of the members whose
     exchange writes them without the suffix.
 
     Raises:
-        UsageError: it is of no known market, or a number that is of two.
+        UsageError: it is of no market among `venues`, or a number that is of two.
     """
     written = text.strip().upper()
     if option := _OPTION.fullmatch(written):
@@ -31,14 +33,14 @@ def yahoo_symbol(text: str, codes: dict[str, str]) -> str:
     is_number = _HONG_KONG_CODE.fullmatch(written)
     code = written.lstrip("0").zfill(4) if is_number else written
     if is_number:
-        _refuse_what_is_of_two(code)
+        _refuse_what_is_of_two(code, venues)
     if meant := codes.get(code):
         return meant
-    return read_symbol(f"{code}.HK" if is_number else code)
+    return read_symbol(f"{code}.HK" if is_number else code, venues)
 
 
-def _refuse_what_is_of_two(code: str) -> None:
+def _refuse_what_is_of_two(code: str, venues: Collection[Venue]) -> None:
     """Refuse a number that two of the markets have: of the wrong company is worse than of none."""
-    meanings = [one for one in (f"{code}.HK", f"{code}.T") if venue_of(one) is not None]
+    meanings = [one for one in (f"{code}.HK", f"{code}.T") if venue_of(one) in venues]
     if len(meanings) > 1:
         raise UsageError(f"{code!r} names no market: it can be {' or '.join(meanings)}")

@@ -1,7 +1,7 @@
 """One run's steps: stage, audit, promote or validate, each recorded in its task's result.
 
 Nothing here knows Dagster; the assets and checks of `tws_maintenance.pipeline` call it, and so may
-any other driver: `open`, the steps, `close`.
+any other driver: `recovery.recover` first, then `open`, the steps, `close`.
 """
 
 import contextlib
@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 from tws_maintenance.audit.receipt import Override, Receipt, read_receipt
 from tws_maintenance.audit.results import Outcome
-from tws_maintenance.config.freshness import is_stale
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, Index
+from tws_maintenance.config.indices import MARKET_EVENTS, Index
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.constituents.audit_worker import Auditor
 from tws_maintenance.constituents.diff import Changes
@@ -27,11 +26,16 @@ from tws_maintenance.constituents.promotion import (
 )
 from tws_maintenance.constituents.proposal import Proposal, last_copy, proposal_ids, read_proposal
 from tws_maintenance.constituents.stage import stage, stage_backup
-from tws_maintenance.core.clock import CLOCK_TOLERANCE, utc_now
-from tws_maintenance.core.errors import ProposalMissing, ProposalUnaudited, TwsMaintenanceError
+from tws_maintenance.core.clock import CLOCK_TOLERANCE, is_older, utc_now
+from tws_maintenance.core.errors import (
+    ProposalMissing,
+    ProposalUnaudited,
+    TwsMaintenanceError,
+    UsageError,
+)
 from tws_maintenance.market_events.providers.calendars import may_be_open
 from tws_maintenance.market_events.providers.worker import EventsWorker
-from tws_maintenance.market_events.scope import Scope, resolve
+from tws_maintenance.market_events.scope import Scope
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.results import (
     describe,
@@ -58,15 +62,18 @@ if TYPE_CHECKING:
 class HeadStart:
     """What a caller began before the run, for which home: the fetches, a process that audits.
 
-    `record` holds the id of the report that was reserved before the first request left; None where
-    nothing was begun.
+    `settings` are those that the whole run goes by. `record` holds the id of the report that was
+    reserved before the first request left; None where nothing was begun. `scope` is whose events
+    are wanted, None where that is not known yet.
     """
 
     home: Home
+    settings: Settings
     gathering: "Gathering"
     auditor: Auditor
     worker: EventsWorker
     record: RunRecorder | None = None
+    scope: Scope | None = None
 
 
 def head_start(
@@ -75,37 +82,45 @@ def head_start(
     auditor: Auditor | None = None,
     worker: EventsWorker | None = None,
     record: RunRecorder | None = None,
+    scope: Scope | None = None,
 ) -> HeadStart:
     """Return what a run of `home` needs; nothing is begun by this."""
     from tws_maintenance.sources.fetching import Gathering
 
     gathering = Gathering(settings, lambda index, url: last_copy(home, index, url))
-    return HeadStart(home, gathering, auditor or Auditor(), worker or EventsWorker(), record)
+    return HeadStart(
+        home, settings, gathering, auditor or Auditor(), worker or EventsWorker(), record, scope
+    )
 
 
 class MaintenanceRun(EventSteps):
     """One run: its record, and the steps that fill it."""
 
-    def __init__(
-        self, home: Home, settings: Settings, request: PlannedRun, begun: HeadStart
-    ) -> None:
-        super().__init__(home, settings, request, begun.worker)
+    def __init__(self, request: PlannedRun, begun: HeadStart) -> None:
+        super().__init__(begun.home, begun.settings, request, begun.worker, begun.scope)
         self._reserved = begun.record
         self._gathering = begun.gathering
         self._auditor = begun.auditor
         self._staged: dict[str, Proposal] = {}
-        self._portfolio: Scope | None = None
 
     def open(self, problem: TwsMaintenanceError | None = None) -> None:
-        """Open the record and begin to fetch what is wanted. Raises as `RunRecorder.open` does."""
+        """Open the record and begin to fetch what is wanted.
+
+        Raises:
+            UsageError: a task was asked for that is none of the home's.
+            HomeError: as `RunRecorder.open`.
+        """
         if self._reserved is not None:
             self.take_over(self._reserved)
         super().open(problem)
-        if self.wants(MARKET_EVENTS) or any(self.wants(one.task) for one in INDICES.values()):
+        if unknown := self.settings.maintained.unknown(self.request.tasks):
+            raise UsageError(f"{unknown} Nothing was started.")
+        indices = [index for index in self.settings.maintained if self.wants(index.task)]
+        if self.wants(MARKET_EVENTS) or indices:
             self._reading.start()
         if self.request.backup or not self.request.fetches:
             return
-        self._gathering.start(index for index in INDICES.values() if self.wants(index.task))
+        self._gathering.start(indices)
         if self.wants(MARKET_EVENTS):
             self.begin_events()
 
@@ -144,8 +159,8 @@ class MaintenanceRun(EventSteps):
             proposal = self._staged.get(index.key) or self._inherited(index)
             if proposal is None:
                 raise ProposalMissing(
-                    f"This run staged nothing of {index.name}, and its checks judge what their own "
-                    f"run stages. Materialize staged/{index.task}; its checks come along."
+                    f"This run staged no {index.name} list to check. Materialize "
+                    f"staged/{index.task}; its checks run with it."
                 )
             receipt = self._audited(index, proposal)
             describe_audit(result, receipt)
@@ -214,13 +229,8 @@ class MaintenanceRun(EventSteps):
 
     def _describe(self, result: ListResult, proposal: Proposal) -> None:
         """Fill in what a proposal says and whom it concerns, by one reading of the portfolio."""
-        if self._portfolio is None:
-            # The limit is on what is fetched, and nothing is fetched by this.
-            self._portfolio = resolve(
-                self.home, self.settings, many_symbols=True, portfolio=self._reading.portfolio()
-            )
         describe(result, proposal)
-        describe_impact(result, proposal.changes, self._portfolio)
+        describe_impact(result, proposal.changes, self.scope())
 
     @contextlib.contextmanager
     def _telling_what_was_published(
@@ -268,7 +278,7 @@ class MaintenanceRun(EventSteps):
                 row_count=audit.row_count,
                 sha256=audit.sha256,
                 last_refreshed_at=refreshed_at,
-                stale=is_stale(refreshed_at, limits, at),
+                stale=is_older(refreshed_at, limits.max_age_days, at),
                 validation=Validation(
                     status=audit.status,
                     warnings=audit.messages(Outcome.WARNED),

@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import MARKET_EVENTS, METADATA_VALIDATION, TASKS
+from tws_maintenance.config.indices import ALL_TASKS, MARKET_EVENTS, METADATA_VALIDATION
 from tws_maintenance.core.atomic import prove_writable
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import (
@@ -25,7 +25,6 @@ from tws_maintenance.core.errors import (
     PromotionFailed,
     Refusal,
     TwsMaintenanceError,
-    UsageError,
 )
 from tws_maintenance.reports import store
 from tws_maintenance.reports.finalize import conclude
@@ -41,7 +40,7 @@ from tws_maintenance.reports.schema import (
     new_result,
     run_status,
 )
-from tws_maintenance.runs.recovery import recover, run_lock
+from tws_maintenance.runs.recovery import run_lock
 from tws_maintenance.runs.request import PlannedRun
 
 LOCK_SECONDS = 5.0
@@ -138,17 +137,16 @@ class RunRecorder:
         self._interrupted = text
 
     def open(self, problem: TwsMaintenanceError | None = None) -> None:
-        """Reserve the report id, finish what killed runs left, prove that all can be written.
+        """Reserve the report id, prove that all can be written.
 
-        A `problem` that was met before is raised as soon as there is a report to tell it in.
+        A `problem` that was met before is raised as soon as there is a report to tell it in. What
+        killed runs left, whoever drives the run has finished before (`runs.recovery`).
 
         Raises:
             HomeError: a folder cannot be written; nothing will be replaced.
-            UsageError: an unknown task was asked for.
         """
         if self._claim is None:
             self.reserve()
-        recover(self.home)
         if problem is not None:
             raise problem
         for folder in (self.home.data, self.home.staging, self.home.backups, self.home.history):
@@ -156,12 +154,6 @@ class RunRecorder:
                 prove_writable(folder)
             except OSError as error:
                 raise HomeError(_unwritable(self.home, folder, error)) from error
-        unknown = [task for task in self._results if task not in TASKS]
-        if unknown:
-            raise UsageError(
-                f"Unknown task {', '.join(unknown)}; known are {', '.join(TASKS)}. "
-                "Nothing was started."
-            )
 
     def wants(self, task: str) -> bool:
         """Tell whether `task` was asked for."""
@@ -287,8 +279,8 @@ def _release(alive: FileLock) -> None:
 
 
 def _in_order(tasks: tuple[str, ...]) -> list[str]:
-    known = [task for task in TASKS if task in tasks]
-    return known + [task for task in tasks if task not in TASKS]
+    known = [task for task in ALL_TASKS if task in tasks]
+    return known + [task for task in tasks if task not in ALL_TASKS]
 
 
 def _told(error: Exception) -> str:

@@ -21,8 +21,8 @@ from tws_maintenance.audit.receipt import read_receipt
 from tws_maintenance.audit.results import ValidationStatus
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import (
+    ALL_TASKS,
     MARKET_EVENTS,
-    TASKS,
     Index,
     index_of_task,
 )
@@ -130,7 +130,7 @@ def report_unstarted(
     Called while `alone`.
     """
     reservation = store.reserve(home, utc_now(), head | {"tasks": list(tasks)})
-    results = [new_result(task, dry_run=head["dry_run"]) for task in TASKS if task in tasks]
+    results = [new_result(task, dry_run=head["dry_run"]) for task in ALL_TASKS if task in tasks]
     report = compose(
         head | {"report_id": reservation.report_id},
         RunStatus.INTERRUPTED,

@@ -1,5 +1,6 @@
 """A disk that is full or read-only: refused or rolled back, said aloud, and well again after."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from tws_maintenance.reports.schema import EntryPoint
 from tws_maintenance.reports.verification import verify_chain
 from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
 from tws_maintenance.runs.recorder import StepFailed
+from tws_maintenance.runs.recovery import recover
 from tws_maintenance.runs.request import PlannedRun
 from tws_maintenance_tests.constituents.bench import temporary_files
 from tws_maintenance_tests.disks import Disk, mounted
@@ -51,9 +53,11 @@ def applied(home: Home, settings: Settings, run_id: str) -> Attempt:
     request = PlannedRun(
         (STI.task,), False, run_id=run_id, entry_point=EntryPoint.CLI, actor="operator"
     )
-    run = MaintenanceRun(home, settings, request, head_start(home, settings))
+    run = MaintenanceRun(request, head_start(home, settings))
     problem: TwsMaintenanceError | None = None
     try:
+        with contextlib.suppress(OSError):  # as the pipeline does before a run begins
+            recover(home)
         run.open()
         run.stage(STI)
         run.audit(STI)

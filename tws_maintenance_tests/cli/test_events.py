@@ -13,12 +13,12 @@ import icalendar
 import pytest
 from click.testing import Result
 
+from tws_maintenance.config.environment import operating_system_user
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import Settings, load_settings
 from tws_maintenance.config.venues import SATURDAY, XNYS
 from tws_maintenance.core.clock import utc_now
-from tws_maintenance.core.system_user import operating_system_user
-from tws_maintenance.market_events.model import PROVIDERS, Confidence, Event, EventType
+from tws_maintenance.market_events.model import PROVIDERS, Confidence, Event, EventType, LogDetail
 from tws_maintenance.market_events.providers.calendars import days_of, is_closed_day
 from tws_maintenance.market_events.store.event_store import EventStore, SyncLog
 from tws_maintenance_tests.cli.conftest import Command
@@ -96,7 +96,7 @@ def synced(
                 writer.insert(name, events.get(name, []), at, {"AAPL"})
                 status = "failed" if name == failed else "success"
                 told = {event.symbol for event in events.get(name, []) if event.symbol}
-                detail = {"symbols": dict.fromkeys({*asked, *told}, "ok")}
+                detail: LogDetail = {"symbols": dict.fromkeys({*asked, *told}, "ok")}
                 end = at + timedelta(days=28)
                 writer.log(SyncLog(name, "", at, at, at, end, status, detail=detail))
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from tws_maintenance.config.environment import operating_system_user
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, TASK_GROUPS
-from tws_maintenance.core.system_user import operating_system_user
+from tws_maintenance.config.indices import INDICES, MARKET_EVENTS
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.demo.server import PageServer
+from tws_maintenance_tests.defaults import TASK_GROUPS
 from tws_maintenance_tests.pipeline.support import good_pages, quiet_environment, web_environment
 from tws_maintenance_tests.support import (
     Program,

@@ -1,13 +1,16 @@
 """`replay`: what was fetched then, read and judged by today's code, with nothing written."""
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from tws_maintenance.config.home import Home
+from tws_maintenance.cli.main import cli
+from tws_maintenance.config.home import HOME_VARIABLE, Home
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.digest import sha256
@@ -19,7 +22,13 @@ from tws_maintenance.sources import wikipedia
 from tws_maintenance.sources.fetching import Reader
 from tws_maintenance.sources.model import RawCopy, SourceTable
 from tws_maintenance_tests.cli.conftest import Command
-from tws_maintenance_tests.support import reports_of, write_live
+from tws_maintenance_tests.pipeline.support import good_pages
+from tws_maintenance_tests.support import (
+    environment_of,
+    quiet_environment,
+    reports_of,
+    write_live,
+)
 
 STI = "sti_constituents"
 
@@ -39,17 +48,30 @@ def replayed(command: Command, *arguments: str) -> tuple[int, list[dict[str, Any
     return done.exit_code, value["replayed"]
 
 
-@pytest.fixture
-def kept(command: Command, home: Home, server: PageServer) -> list[str]:
-    """Return the ids of four reports: a dry run, an apply, a rejected and a refused page."""
+@pytest.fixture(scope="module")
+def kept_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home with four reports: a dry run, an apply, a rejected and a refused page."""
+    home = Home(tmp_path_factory.mktemp("kept") / "home")
     for index in INDICES.values():
         write_live(home, index, companies(index.key)[2:])
-    command("run", "--task", "constituents")
-    command("run", "--task", "constituents", "--apply")
-    server.pages["sti"] = page("sti", companies("sti")[:20])
-    command("run", "--task", STI)
-    server.pages["sti"] = b"<html><body>being rewritten</body></html>"
-    command("run", "--task", STI)
+    with PageServer(good_pages()) as server, quiet_environment() as patch:
+        for name, value in {**environment_of(server), HOME_VARIABLE: str(home.root)}.items():
+            patch.setenv(name, value)
+        for content, arguments in (
+            (server.pages["sti"], ("--task", "constituents")),
+            (server.pages["sti"], ("--task", "constituents", "--apply")),
+            (page("sti", companies("sti")[:20]), ("--task", STI)),
+            (b"<html><body>being rewritten</body></html>", ("--task", STI)),
+        ):
+            server.pages["sti"] = content
+            CliRunner().invoke(cli, ("run", *arguments), catch_exceptions=False)
+    return home
+
+
+@pytest.fixture
+def kept(kept_home: Home, home: Home) -> list[str]:
+    """Return the ids of the four reports, of which `home` has a copy."""
+    shutil.copytree(kept_home.root, home.root, dirs_exist_ok=True)
     return [one["report_id"] for one in reports_of(home)]
 
 

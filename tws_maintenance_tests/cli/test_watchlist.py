@@ -7,6 +7,7 @@ import pytest
 from tws_maintenance.config.home import Home
 from tws_maintenance.market_events.watchlist import read_watchlist
 from tws_maintenance_tests.cli.conftest import Command
+from tws_maintenance_tests.defaults import MAINTAINED
 
 
 def test_an_empty_watchlist_says_how_to_begin(command: Command, home: Home) -> None:
@@ -36,7 +37,7 @@ def test_symbols_are_added_listed_and_removed(command: Command, home: Home) -> N
 
     removed = command("watchlist", "remove", "d05.si", "BRK-B")
     assert (removed.exit_code, removed.stdout) == (0, "No longer watched: BRK-B, D05.SI\n")
-    assert read_watchlist(home).symbols == ("0005.HK",)
+    assert read_watchlist(home, MAINTAINED).symbols == ("0005.HK",)
 
 
 def test_both_changes_answer_as_json(command: Command) -> None:

@@ -4,16 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tws_maintenance.config.indices import (
-    CONSTITUENT_TASKS,
-    DECLARED,
-    GICS_SECTORS,
-    INDICES,
-    TASK_GROUPS,
-    TASKS,
-    index_of_task,
-)
+from tws_maintenance.config.indices import DECLARED, GICS_SECTORS, INDICES, index_of_task
 from tws_maintenance.config.venues import XHKG, XNYS
+from tws_maintenance_tests.defaults import CONSTITUENT_TASKS, TASK_GROUPS, TASKS
 
 
 @pytest.mark.parametrize(

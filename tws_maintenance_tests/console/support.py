@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -163,10 +164,15 @@ def opened(home: Home, settings: ConsoleSettings | None = None) -> Iterator[Cons
 
 
 @contextlib.contextmanager
-def consoled(folder: Path, server: PageServer, more: str = "") -> Iterator[Console]:
-    """Open a console on a new home whose sources are `server`."""
+def consoled(
+    folder: Path, server: PageServer, more: str = "", *, copied: Home | None = None
+) -> Iterator[Console]:
+    """Open a console on a new home, or on a copy of one, whose sources are `server`."""
     home = Home(folder / "home")
-    home.root.mkdir()
+    if copied is None:
+        home.root.mkdir()
+    else:
+        shutil.copytree(copied.root, home.root)
     point_to(home, server, more)
     with quiet_environment() as patch:
         # `open_instance` sets it; here it is taken away again.

@@ -3,7 +3,6 @@
 import json
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import TASKS
 from tws_maintenance.console.api.openapi import describe
 from tws_maintenance_tests.console.shapes import faults_of
 from tws_maintenance_tests.console.support import (
@@ -14,6 +13,7 @@ from tws_maintenance_tests.console.support import (
     Console,
     error_of,
 )
+from tws_maintenance_tests.defaults import TASKS
 from tws_maintenance_tests.support import Program, live_bytes, result_of
 
 CONSTITUENTS = {

@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from icalendar import Calendar
 
+from tws_maintenance.config.environment import operating_system_user
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.config.venues import SATURDAY, XNYS
 from tws_maintenance.core.clock import utc_now, utc_text
-from tws_maintenance.core.system_user import operating_system_user
 from tws_maintenance.demo.events import as_json, calendar_events
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.market_events.model import EventType, Held, Unconfirmed
+from tws_maintenance.market_events.model import EventType, Held, MoveJson, Unconfirmed
 from tws_maintenance.market_events.providers.calendars import days_of
 from tws_maintenance.market_events.store.event_store import EventStore, SyncLog
 from tws_maintenance_tests.console.shapes import faults_of
@@ -81,7 +81,14 @@ def test_a_near_event_that_is_no_longer_listed_is_marked_and_on_the_card(
 ) -> None:
     assert synced is console
     now, text = utc_now(), "AAPL earnings moved <b>away</b>"
-    move = {"event_type": "EARNINGS", "symbol": "AAPL", "text": text}
+    move: MoveJson = {
+        "kind": "moved",
+        "event_type": "EARNINGS",
+        "symbol": "AAPL",
+        "before": "2026-12-01",
+        "after": "2026-12-02",
+        "text": text,
+    }
     log = SyncLog("yahoo", "", now, now, now, now, "success", detail={"moved": [move]})
     with EventStore(console.home, load_settings(console.home)) as store:
         (one,) = [it for it in store.read() if it.event.event_type == EventType.EARNINGS]

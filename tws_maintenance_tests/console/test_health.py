@@ -4,12 +4,13 @@ import re
 
 import pytest
 
-from tws_maintenance.config.indices import CONSTITUENT_TASKS, MARKET_EVENTS
+from tws_maintenance.config.indices import MARKET_EVENTS
 from tws_maintenance.core.clock import parse_utc, utc_now
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance_tests.console.support import API, HSI, SP500, STI, Console
+from tws_maintenance_tests.defaults import CONSTITUENT_TASKS
 from tws_maintenance_tests.support import result_of
 
 NAMES = {

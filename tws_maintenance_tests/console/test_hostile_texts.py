@@ -10,6 +10,7 @@ from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.market_events.watchlist import read_watchlist
 from tws_maintenance_tests.console.support import API, STI, Console
+from tws_maintenance_tests.defaults import MAINTAINED
 from tws_maintenance_tests.support import result_of, write_live
 
 IMAGE = "<img src=x onerror=alert(1)>"
@@ -106,7 +107,7 @@ def test_what_an_operator_wrote_into_the_watchlist_stays_text(console: Console) 
     console.home.data.mkdir(exist_ok=True)
     rows = "".join('"' + text.replace('"', '""') + '",now\n' for text in HOSTILE)
     console.home.watchlist.write_text("symbol,added_at\nAAPL,<b>then</b>\n" + rows)
-    assert IMAGE in read_watchlist(console.home).unreadable
+    assert IMAGE in read_watchlist(console.home, MAINTAINED).unreadable
     stays_text(console, "/maintenance/watchlist", shows="&lt;img src=x onerror")
     console.home.watchlist.unlink()
 

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import psutil
 import pytest
@@ -25,6 +26,7 @@ KILLED_IN_BETWEEN = """
 import os, signal, sys
 from tws_maintenance.console import launcher
 from tws_maintenance.config.home import find_home
+from tws_maintenance.config.settings import load_settings
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.runs.request import RunSpec
 
@@ -32,7 +34,8 @@ launcher.hand_over = lambda process, spec: (
     print(process.pid, flush=True), os.kill(os.getpid(), signal.SIGKILL)
 )
 home = find_home()
-launcher.Launcher(home, open_instance(home)).start(RunSpec((sys.argv[1],), dry_run=True))
+spec, settings = RunSpec((sys.argv[1],), dry_run=True), load_settings(home)
+launcher.Launcher(home, open_instance(home)).start(spec, settings)
 """
 
 
@@ -111,13 +114,9 @@ def test_a_console_that_is_killed_between_creating_and_starting_blocks_nothing(
     assert result_of(fresh.run(STI), STI)["status"] == "success"
 
 
-@pytest.mark.parametrize("error", [FULL, LOST, LockHeld("the recovery is locked")])
 @pytest.mark.cold
 def test_a_dead_run_that_cannot_be_closed_takes_no_page_down(
-    fresh: Console,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    error: Exception,
+    fresh: Console, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with HeldServer(good_pages(), "sti") as held:
         origin = held.origin
@@ -128,19 +127,22 @@ def test_a_dead_run_that_cannot_be_closed_takes_no_page_down(
         answer = fresh.post(f"{API}/run", {"tasks": [STI], "wait": 0})
         assert answer.json is not None
         run_id = answer.json["run_id"]
-        with monkeypatch.context() as patch:
-            patch.setattr(launcher, "reconcile", failing(error))
+        with monkeypatch.context() as patch, ExitStack() as others:
+            patch.setattr(launcher, "reconcile", failing(FULL))
             until(lambda: fresh.running[0]["state"] == "running", "the run")
             (process,) = runs_at_work(fresh)
             process.kill()
             process.wait()
-            for path in (f"{API}/status", "/maintenance", "/metrics", f"{API}/runs/{run_id}"):
-                assert fresh.get(path).status_code == 200, path
-            assert [one["run_id"] for one in fresh.running] == [run_id]
-            assert "could not be closed yet" in caplog.text
-            with opened(fresh.home) as another:
-                assert another.get("/maintenance").status_code == 200
-                patch.undo()
+            for error in (FULL, LOST, LockHeld("the recovery is locked")):
+                patch.setattr(launcher, "reconcile", failing(error))
+                caplog.clear()
+                for path in (f"{API}/status", "/maintenance", "/metrics", f"{API}/runs/{run_id}"):
+                    assert fresh.get(path).status_code == 200, (path, error)
+                assert [one["run_id"] for one in fresh.running] == [run_id]
+                assert "could not be closed yet" in caplog.text
+                another = others.enter_context(opened(fresh.home))
+                assert another.get("/maintenance").status_code == 200, error
+            patch.undo()  # the others wait for the end of all runs
         held.release()
         assert fresh.running == []
         assert fresh.json(f"{API}/runs/{run_id}")["state"] == "interrupted"

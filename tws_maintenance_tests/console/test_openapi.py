@@ -4,15 +4,15 @@ import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterator
-
-import schemathesis
-from schemathesis.config import SchemathesisConfig
-from schemathesis.engine import from_schema
-from schemathesis.engine.events import FatalError, NonFatalError, ScenarioFinished
+from typing import TYPE_CHECKING
 
 from tws_maintenance.console.api.openapi import describe
 from tws_maintenance.console.launcher import WAITING_ALLOWED
 from tws_maintenance_tests.console.support import COOKIE, HSI, Console, served, until
+from tws_maintenance_tests.defaults import MAINTAINED
+
+if TYPE_CHECKING:
+    from schemathesis.engine.events import ScenarioFinished
 
 DESCRIPTION = "/api/openapi.json"
 EXAMPLES = 12
@@ -25,9 +25,9 @@ def test_every_address_of_the_api_is_described_and_no_other(console: Console) ->
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         if rule.rule.startswith(("/api/", "/metrics"))
     }
-    told = {(path, method) for path, one in describe()["paths"].items() for method in one}
+    told = {(path, method) for path, one in describe(MAINTAINED)["paths"].items() for method in one}
     assert there == told | {(DESCRIPTION, "get")}
-    assert console.json(DESCRIPTION) == describe()
+    assert console.json(DESCRIPTION) == describe(MAINTAINED)
 
 
 def test_every_change_is_described_with_its_token(console: Console) -> None:
@@ -42,6 +42,12 @@ def test_every_change_is_described_with_its_token(console: Console) -> None:
 
 def test_every_answer_is_as_described(console: Console) -> None:
     """No answer of another status, shape or type, no 5xx, nothing accepted that is refused."""
+    # Two seconds of imports, which every worker would pay for.
+    import schemathesis
+    from schemathesis.config import SchemathesisConfig
+    from schemathesis.engine import from_schema
+    from schemathesis.engine.events import FatalError, NonFatalError, ScenarioFinished
+
     cookie = console.client.get_cookie(COOKIE)
     assert cookie is not None
     # Something to be told of. Not STI: its codes may not be written without their market.
@@ -92,13 +98,13 @@ def nobody_else_waits(console: Console) -> Iterator[None]:
         waiting.release(WAITING_ALLOWED)
 
 
-def _statuses(event: ScenarioFinished) -> Iterator[int]:
+def _statuses(event: "ScenarioFinished") -> Iterator[int]:
     for one in event.recorder.interactions.values():
         if one.response is not None:
             yield one.response.status_code
 
 
-def _failures(event: ScenarioFinished) -> Iterator[str]:
+def _failures(event: "ScenarioFinished") -> Iterator[str]:
     for case_id, checks in event.recorder.checks.items():
         for check in checks:
             if check.failure_info is not None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from werkzeug.test import TestResponse
 
-from tws_maintenance.core.system_user import operating_system_user
+from tws_maintenance.config.environment import operating_system_user
 from tws_maintenance.pipeline.tags import PROCESS_TAG
 from tws_maintenance_tests.console.support import (
     API,

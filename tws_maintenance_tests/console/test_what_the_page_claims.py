@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
@@ -22,11 +23,18 @@ from tws_maintenance_tests.console.support import (
 from tws_maintenance_tests.support import write_live
 
 
-@pytest.fixture
-def console(tmp_path: Path, server: PageServer) -> Iterator[Console]:
-    """A console on a home in which STI and HSI were applied."""
-    with consoled(tmp_path, server) as found:
+@pytest.fixture(scope="module")
+def applied_home(web: PageServer, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home in which STI and HSI were applied, for tests to copy."""
+    with consoled(tmp_path_factory.mktemp("applied"), web) as found:
         assert found.apply(STI, HSI)["status"] == "completed"
+        return found.home
+
+
+@pytest.fixture
+def console(applied_home: Home, tmp_path: Path, server: PageServer) -> Iterator[Console]:
+    """A console on a home in which STI and HSI were applied."""
+    with consoled(tmp_path, server, copied=applied_home) as found:
         yield found
 
 

@@ -61,7 +61,7 @@ class Play(contextlib.ExitStack):
         request = PlannedRun(
             tasks, dry_run, run_id=run_id, actor="operator", fetches=fetches, **asked
         )
-        run = MaintenanceRun(self.home, settings, request, head_start(self.home, settings))
+        run = MaintenanceRun(request, head_start(self.home, settings))
         ended_by: TwsMaintenanceError | None = None
         try:
             run.open()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 
-from tws_maintenance.config.indices import CONSTITUENT_TASKS, INDICES
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.constituents.proposal import STAGED
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.locks import hold
@@ -17,6 +17,7 @@ from tws_maintenance.demo.official import hang_seng
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.reports.store import reserve
 from tws_maintenance.runs.recovery import recover
+from tws_maintenance_tests.defaults import CONSTITUENT_TASKS
 from tws_maintenance_tests.golden.play import Play
 from tws_maintenance_tests.golden.stopped_clock import BEGIN
 from tws_maintenance_tests.killing import Moment

@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import NullPool, create_engine
 
-from tws_maintenance.market_events.model import Confidence, Event, EventType, StoredEvent
+from tws_maintenance.market_events.model import (
+    Confidence,
+    Event,
+    EventType,
+    StoredEvent,
+    SyncLog,
+)
 from tws_maintenance.market_events.store.event_store import EventStore
-from tws_maintenance.market_events.store.tables import SyncLog
 from tws_maintenance_tests.postgres import SQLITE, EventDatabase
 
 AT = datetime(2026, 11, 22, 19, 0, 0, 125000, tzinfo=UTC)
@@ -128,17 +131,6 @@ def ask(database: EventDatabase, statement: str, values: Sequence[Any] = ()) -> 
         marked = statement if database.kind == SQLITE else statement.replace("?", "%s")
         found = connection.exec_driver_sql(marked, tuple(values))
         return [tuple(row) for row in found] if found.returns_rows else []
-
-
-def migrated_to(database: EventDatabase, revision: str) -> None:
-    """Bring an empty database to a revision of ours that may be an older one."""
-    config = Config()
-    config.set_main_option("script_location", "tws_maintenance.market_events.store:migrations")
-    database.home.data.mkdir(exist_ok=True)
-    engine = create_engine(database.sqlalchemy_url, poolclass=NullPool)
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
 
 
 def whole(database: EventDatabase) -> object:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -10,6 +10,7 @@ from tws_maintenance.audit.results import Outcome, Rule, RuleResult
 from tws_maintenance.market_events import rules
 from tws_maintenance.market_events.audit import judge
 from tws_maintenance.market_events.model import Answer, Event, EventType, SymbolOutcome, Window
+from tws_maintenance.market_events.proposal import StagedJson
 
 NOW = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
 NEW_YORK = "America/New_York"
@@ -49,15 +50,20 @@ def staged(**counts: int) -> dict[str, Any]:
     )
     closed = Event(EventType.MARKET_HOLIDAY, "XNYS", "closed", date(2026, 11, 26), NEW_YORK)
     calendars = Answer("exchange_calendars", "packages", (closed,), {"XNYS": FAR})
-    answers = [one.to_dict() for one in (yahoo, fed, calendars)]
+    answers: list[dict[str, Any]] = [one.to_dict() for one in (yahoo, fed, calendars)]
     for answer in answers:
         for event in answer["events"]:
             event["is_known"] = False
     return {"window": Window(NOW, 28).to_dict(), "relevant": [], "answers": answers}
 
 
+def judged(value: dict[str, Any]) -> tuple[RuleResult, ...]:
+    """Judge what may be of any form: it lies on disk."""
+    return judge(cast("StagedJson", value))
+
+
 def result_of(value: dict[str, Any], rule: Rule) -> RuleResult:
-    (found,) = [one for one in judge(value) if one.name == rule.name]
+    (found,) = [one for one in judged(value) if one.name == rule.name]
     return found
 
 
@@ -67,7 +73,7 @@ def events_of(value: dict[str, Any], provider: int = 0) -> list[dict[str, Any]]:
 
 
 def test_good_answers_pass_every_rule_in_its_order() -> None:
-    found = judge(staged())
+    found = judged(staged())
     assert [one.name for one in found] == [rule.name for rule in rules.RULES]
     assert {one.outcome for one in found} == {Outcome.PASSED}
 
@@ -76,7 +82,7 @@ def test_no_events_at_all_are_sound_where_the_providers_answered() -> None:
     value = staged()
     for answer in value["answers"]:
         answer["events"] = []
-    assert {one.outcome for one in judge(value)} == {Outcome.PASSED}
+    assert {one.outcome for one in judged(value)} == {Outcome.PASSED}
 
 
 def changed(name: str, to: Any, provider: int = 0) -> Callable[[dict[str, Any]], None]:
@@ -153,7 +159,7 @@ def test_a_ninth_meeting_is_odd_and_stops_nothing() -> None:
 def test_a_rule_that_cannot_run_has_failed(change: Callable[[dict[str, Any]], None]) -> None:
     value = staged()
     change(value)
-    failed = [one for one in judge(value) if one.outcome == Outcome.FAILED]
+    failed = [one for one in judged(value) if one.outcome == Outcome.FAILED]
     assert failed
     assert any("could not run" in one.message for one in failed)
 

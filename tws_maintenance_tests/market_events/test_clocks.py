@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tws_maintenance.config.indices import VENUES
 from tws_maintenance.config.venues import XHKG, XNYS, XSES, Venue
 from tws_maintenance.market_events.clocks import VenueState, clock, clocks
+from tws_maintenance_tests.defaults import VENUES
 
 OPEN, LUNCH, CLOSED, UNKNOWN = VenueState
 NOT_TOLD = None
@@ -153,7 +153,7 @@ def test_an_early_close_within_lunch_ends_the_day_at_lunch() -> None:
 
 
 def test_the_clocks_are_those_of_every_venue_ready_for_json() -> None:
-    told = [one.to_dict() for one in clocks(instant("2026-11-20 04:30"))]
+    told = [one.to_dict() for one in clocks(VENUES, instant("2026-11-20 04:30"))]
     assert [one["venue"] for one in told] == [venue.code for venue in VENUES]
     new_york, singapore, hong_kong = told
     assert new_york == {
@@ -179,8 +179,9 @@ def test_the_clocks_load_nothing_heavy() -> None:
     script = """
 import sys
 from datetime import UTC, datetime
+from tws_maintenance.config.venues import VENUES
 from tws_maintenance.market_events.clocks import clocks
-assert len(clocks(datetime.now(UTC))) == 3
+assert len(clocks(VENUES.values(), datetime.now(UTC))) == 4
 print(*sorted({"pandas", "numpy", "exchange_calendars", "sqlalchemy"} & set(sys.modules)))
 """
     done = subprocess.run(

@@ -222,8 +222,7 @@ def test_the_agenda_and_the_calendar_show_it_as_the_operators(
 ) -> None:
     closures.add(*embedded, MOURNING, AT)
     (shown,) = read_agenda(*embedded, AT).events
-    value = shown.to_dict()
-    assert (value["source"], value["detail"]["actor"]) == ("operator", "ada")
+    assert (shown.stored.source, shown.event.detail["actor"]) == ("operator", "ada")
     content, _ = read_calendar(*embedded, AT)
     unfolded = content.replace(b"\r\n ", b"")
     assert b"SUMMARY:New York closed: National Day of Mourning\r\n" in unfolded

@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tws_maintenance.market_events.last_sync import doubts, last_sync, moved_lately
-from tws_maintenance.market_events.model import PROVIDERS, EventType
-from tws_maintenance.market_events.store.tables import SyncLog
+from tws_maintenance.market_events.last_sync import doubts, last_sync, moved_lately, newest_logs
+from tws_maintenance.market_events.model import PROVIDERS, EventType, MoveJson, SyncLog
 
 AT = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
 ASKED = {"AAPL": "ok", "MSFT": "no_event"}
@@ -173,7 +172,7 @@ def test_a_list_that_looks_further_than_the_sync_says_so() -> None:
     assert told(fetched, days=28) == []
     assert told(fetched, days=30) == [
         (
-            "The last sync looked as far as 2026-12-18: of later days not all is known. Look "
+            "The last sync covered events up to 2026-12-18; later events may be missing. Look "
             "further with --days 30 at the next sync."
         )
     ]
@@ -181,7 +180,7 @@ def test_a_list_that_looks_further_than_the_sync_says_so() -> None:
 
 def test_the_last_sync_is_told_by_provider() -> None:
     logs = [log("federal_reserve", "failed"), *sync(age=timedelta(days=1))]
-    assert last_sync(logs, ["a word"]) == {
+    assert last_sync(list(newest_logs(logs).values()), ["a word"]) == {
         "finished_at": "2026-11-22T17:30:00.000Z",
         "providers": [
             {
@@ -211,8 +210,15 @@ def test_the_last_sync_is_told_by_provider() -> None:
     }
 
 
-def moved(symbol: str, kind: EventType = EventType.EARNINGS) -> dict[str, str]:
-    return {"symbol": symbol, "event_type": kind.value, "text": f"{symbol} {kind.value} moved"}
+def moved(symbol: str, kind: EventType = EventType.EARNINGS) -> MoveJson:
+    return {
+        "kind": "moved",
+        "event_type": kind.value,
+        "symbol": symbol,
+        "before": "2026-12-01",
+        "after": "2026-12-02",
+        "text": f"{symbol} {kind.value} moved",
+    }
 
 
 def test_what_became_of_near_events_is_told_for_two_days() -> None:

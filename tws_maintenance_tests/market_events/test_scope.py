@@ -11,6 +11,7 @@ from tws_maintenance.core.errors import UsageError
 from tws_maintenance.demo.pages import Company
 from tws_maintenance.market_events.scope import Scope, resolve
 from tws_maintenance.market_events.watchlist import add
+from tws_maintenance_tests.defaults import MAINTAINED
 from tws_maintenance_tests.support import write_live
 
 AT = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
@@ -31,7 +32,7 @@ def test_an_empty_home_has_no_symbols(home: Home) -> None:
 
 
 def test_every_symbol_knows_where_it_came_from(home: Home) -> None:
-    add(home, ["D05.SI", "AAPL"], AT)
+    add(home, MAINTAINED, ["D05.SI", "AAPL"], AT)
     toml = """
         [events]
         positions = ["AAPL", "brk.b", "aapl"]
@@ -54,7 +55,7 @@ def test_every_symbol_knows_where_it_came_from(home: Home) -> None:
 
 
 def test_what_is_held_or_traded_is_told_with_its_origin(home: Home) -> None:
-    add(home, ["D05.SI", "AAPL"], AT)
+    add(home, MAINTAINED, ["D05.SI", "AAPL"], AT)
     toml = """
         [events]
         positions = ["AAPL", "BRK-B"]
@@ -75,7 +76,7 @@ def test_what_is_held_or_traded_is_told_with_its_origin(home: Home) -> None:
 
 
 def test_the_impact_names_positions_strategies_and_watchlist(home: Home) -> None:
-    add(home, ["D05.SI", "AAPL"], AT)
+    add(home, MAINTAINED, ["D05.SI", "AAPL"], AT)
     toml = """
         [events]
         positions = ["AAPL", "BRK-B"]

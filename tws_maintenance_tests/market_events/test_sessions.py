@@ -10,8 +10,7 @@ from tws_maintenance.config.venues import XHKG, XNYS, XSES, Venue
 from tws_maintenance.core.errors import SourceError
 from tws_maintenance.market_events.model import YAHOO, Answer, Confidence, Event, Window
 from tws_maintenance.market_events.providers import calendars
-from tws_maintenance.market_events.providers.sessions import judge_days
-from tws_maintenance.market_events.providers.yahoo import parse
+from tws_maintenance.market_events.providers.yahoo import judge_days, parse
 
 NOW = datetime(2026, 12, 18, 19, 0, tzinfo=UTC)
 WINDOW = Window(NOW, 28)

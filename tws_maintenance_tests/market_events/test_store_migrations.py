@@ -24,7 +24,6 @@ from tws_maintenance_tests.market_events.store_support import (
     all_at_once,
     ask,
     earnings,
-    migrated_to,
     opened,
     stored_in,
     sync_log,
@@ -34,44 +33,10 @@ from tws_maintenance_tests.market_events.store_support import (
 from tws_maintenance_tests.postgres import EventDatabase
 from tws_maintenance_tests.support import TIMEOUT_SECONDS
 
-# A row as revision 0001 knew it.
-OLD_ROW = {
-    "event_id": "yahoo:EARNINGS:AAPL:2027-01-28",
-    "event_type": "EARNINGS",
-    "symbol": "AAPL",
-    "title": "AAPL earnings",
-    "description": "",
-    "event_date": "2027-01-28",
-    "event_time": "16:30:00.000000",
-    "start_at_utc": "2027-01-28 21:30:00.000000",
-    "market_timezone": "America/New_York",
-    "source": "yahoo",
-    "source_event_id": "AAPL",
-    "source_url": "",
-    "detail_json": "{}",
-    "raw_payload_json": '{"symbol": "AAPL"}',
-    "raw_payload_hash": "",
-    "is_portfolio_relevant": False,
-    "confidence": "confirmed",
-    "importance_score": 80,
-    "status": "active",
-    "last_seen_at": "2026-11-22 19:00:00.125000",
-    "fetched_at": "2026-11-22 19:00:00.125000",
-    "created_at": "2026-11-22 19:00:00.125000",
-    "updated_at": "2026-11-22 19:00:00.125000",
-}
-
-
-def with_an_old_row(database: EventDatabase) -> None:
-    migrated_to(database, "0001")
-    marks = ", ".join("?" * len(OLD_ROW))
-    statement = f"INSERT INTO market_events ({', '.join(OLD_ROW)}) VALUES ({marks})"  # noqa: S608
-    ask(database, statement, list(OLD_ROW.values()))
-
 
 def with_the_robots_tables(database: EventDatabase) -> None:
     """Make the robot's own tables, with its rows, and no version table of ours."""
-    with_an_old_row(database)
+    stored_in(database, earnings()).close()
     ask(database, f"DROP TABLE {VERSION_TABLE}")
     ask(database, "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
     ask(database, "INSERT INTO alembic_version VALUES ('robot7')")
@@ -172,39 +137,66 @@ print(len(store.read()), "alembic" in sys.modules)
     assert (done.stdout, done.stderr) == ("1 False\n", "")
 
 
-def test_an_older_schema_is_read_as_it_is(event_database: EventDatabase) -> None:
-    with_an_old_row(event_database)
-    before = whole(event_database)
-    store = opened(event_database)
-    assert the_one(store).event == earnings()
-    assert the_one(store).created_at == AT
-    assert store.read(not_before=earnings().event_date) == store.read()
-    assert store.sync_logs() == []
-    assert whole(event_database) == before
+# As the two revisions left it that this one was made of.
+FORMER = (
+    """CREATE TABLE tws_maintenance_version (version_num VARCHAR(32) NOT NULL,
+    CONSTRAINT tws_maintenance_version_pkc PRIMARY KEY (version_num))""",
+    "INSERT INTO tws_maintenance_version VALUES ('0002')",
+    """CREATE TABLE market_events (id INTEGER NOT NULL, event_id VARCHAR NOT NULL,
+    event_type VARCHAR NOT NULL, symbol VARCHAR, title TEXT NOT NULL, description TEXT NOT NULL,
+    event_date DATE NOT NULL, event_time TIME, start_at_utc DATETIME, end_at_utc DATETIME,
+    market_timezone VARCHAR NOT NULL, source VARCHAR NOT NULL, source_event_id VARCHAR NOT NULL,
+    source_url TEXT NOT NULL, detail_json TEXT NOT NULL, raw_payload_json TEXT NOT NULL,
+    raw_payload_hash VARCHAR NOT NULL, is_portfolio_relevant BOOLEAN NOT NULL,
+    confidence VARCHAR NOT NULL, importance_score INTEGER NOT NULL, status VARCHAR NOT NULL,
+    last_seen_at DATETIME NOT NULL, fetched_at DATETIME NOT NULL, created_at DATETIME NOT NULL,
+    updated_at DATETIME NOT NULL, PRIMARY KEY (id),
+    CONSTRAINT uq_market_events_event_id UNIQUE (event_id),
+    CONSTRAINT uq_market_events_type_symbol_date UNIQUE (event_type, symbol, event_date))""",
+    "CREATE INDEX ix_market_events_event_date ON market_events (event_date)",
+    "CREATE INDEX ix_market_events_source_status ON market_events (source, status)",
+    """CREATE TABLE market_event_sync_logs (id INTEGER NOT NULL, provider VARCHAR NOT NULL,
+    event_type VARCHAR NOT NULL, sync_started_at DATETIME NOT NULL,
+    sync_finished_at DATETIME NOT NULL, window_start_utc DATETIME NOT NULL,
+    window_end_utc DATETIME NOT NULL, status VARCHAR NOT NULL, fetched_count INTEGER NOT NULL,
+    upserted_count INTEGER NOT NULL, stale_count INTEGER NOT NULL, error_count INTEGER NOT NULL,
+    error_message TEXT, detail_json TEXT NOT NULL, created_at DATETIME NOT NULL,
+    PRIMARY KEY (id))""",
+    "ALTER TABLE market_events ADD COLUMN end_date DATE",
+)
+FORMER_ROW = """INSERT INTO market_events (event_id, event_type, symbol, title, description,
+    event_date, event_time, start_at_utc, market_timezone, source, source_event_id, source_url,
+    detail_json, raw_payload_json, raw_payload_hash, is_portfolio_relevant, confidence,
+    importance_score, status, last_seen_at, fetched_at, created_at, updated_at)
+    VALUES ('yahoo:EARNINGS:AAPL:2027-01-28', 'EARNINGS', 'AAPL', 'AAPL earnings', '',
+    '2027-01-28', '16:30:00.000000', '2027-01-28 21:30:00.000000', 'America/New_York', 'yahoo',
+    'AAPL', '', '{}', '{"symbol": "AAPL"}', '', 0, 'confirmed', 80, 'active',
+    '2026-11-22 19:00:00.125000', '2026-11-22 19:00:00.125000', '2026-11-22 19:00:00.125000',
+    '2026-11-22 19:00:00.125000')"""
 
 
-def test_an_older_schema_is_migrated_with_its_rows(event_database: EventDatabase) -> None:
-    with_an_old_row(event_database)
-    store = opened(event_database)
-    before = store.read()
-    with (
-        pytest.raises(StoreError, match="has the schema revision 0001, and this program writes"),
-        store.transaction(),
-    ):
-        raise AssertionError
+def test_a_database_of_the_former_revisions_goes_on(sqlite_database: EventDatabase) -> None:
+    sqlite_database.home.data.mkdir(parents=True, exist_ok=True)
+    for statement in (*FORMER, FORMER_ROW):
+        ask(sqlite_database, statement)
+    store = opened(sqlite_database)
+    (before,) = store.read()
+    assert (before.event, before.created_at) == (earnings(), AT)
+    was = whole(sqlite_database)
     store.prepare()
-    assert store.read() == before
+    assert whole(sqlite_database) == was
     span = earnings(end_date=earnings().event_date.replace(day=30))
     with store.transaction() as writer:
-        writer.change([Pair(before[0], span)], LATER, set())
+        writer.change([Pair(before, span)], LATER, set())
     assert the_one(store).event == span
 
 
-def test_a_migration_that_fails_leaves_the_older_schema(sqlite_database: EventDatabase) -> None:
-    with_an_old_row(sqlite_database)
-    ask(sqlite_database, "ALTER TABLE market_events ADD COLUMN end_date DATE")
+def test_a_migration_that_fails_leaves_nothing_of_it(sqlite_database: EventDatabase) -> None:
+    sqlite_database.home.data.mkdir(parents=True, exist_ok=True)
+    ask(sqlite_database, "CREATE TABLE other (a TEXT)")
+    ask(sqlite_database, "CREATE INDEX ix_market_events_source_status ON other (a)")
     before = whole(sqlite_database)
-    with pytest.raises(StoreError, match="duplicate column name: end_date"):
+    with pytest.raises(StoreError, match="ix_market_events_source_status already exists"):
         opened(sqlite_database).prepare()
     assert whole(sqlite_database) == before
 
@@ -282,17 +274,12 @@ def test_a_transaction_needs_a_prepared_store(event_database: EventDatabase) -> 
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("revision", [None, "0001"])
-def test_processes_that_prepare_at_once_all_succeed(
-    event_database: EventDatabase, revision: str | None
-) -> None:
-    if revision:
-        with_an_old_row(event_database)
+def test_processes_that_prepare_at_once_all_succeed(event_database: EventDatabase) -> None:
     store = opened(event_database)
     assert all_at_once(store.prepare, processes=3) == [0, 0, 0]
     versions = ask(event_database, f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608
     assert versions == [(HEAD,)]
-    assert len(store.read()) == (1 if revision else 0)
+    assert store.read() == []
 
 
 @pytest.mark.process

@@ -22,6 +22,7 @@ from tws_maintenance.market_events.watchlist import (
     remove,
     why_unreadable,
 )
+from tws_maintenance_tests.defaults import MAINTAINED, VENUES
 from tws_maintenance_tests.support import write_live
 
 AT = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
@@ -33,12 +34,13 @@ from pathlib import Path
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.config.home import Home
 from tws_maintenance.market_events.watchlist import add
+from tws_maintenance_tests.defaults import MAINTAINED
 
 home = Home(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(20):
-    add(home, [f"{sys.argv[2]}{number}"], utc_now())
+    add(home, MAINTAINED, [f"{sys.argv[2]}{number}"], utc_now())
 """
 
 
@@ -49,15 +51,19 @@ def write(home: Home, content: bytes | str) -> Path:
 
 
 def test_no_file_is_an_empty_watchlist_and_makes_none(home: Home) -> None:
-    assert read_watchlist(home).symbols == ()
+    assert read_watchlist(home, MAINTAINED).symbols == ()
     assert list(home.root.iterdir()) == []
 
 
 def test_symbols_are_added_once_in_the_form_that_yahoo_uses(home: Home) -> None:
-    assert add(home, ["brk.b", "aapl", " 5.hk ", "AAPL"], AT) == ["0005.HK", "AAPL", "BRK-B"]
-    assert add(home, ["AAPL", "D05.SI"], AT) == ["D05.SI"]
+    assert add(home, MAINTAINED, ["brk.b", "aapl", " 5.hk ", "AAPL"], AT) == [
+        "0005.HK",
+        "AAPL",
+        "BRK-B",
+    ]
+    assert add(home, MAINTAINED, ["AAPL", "D05.SI"], AT) == ["D05.SI"]
 
-    assert read_watchlist(home).symbols == ("0005.HK", "AAPL", "BRK-B", "D05.SI")
+    assert read_watchlist(home, MAINTAINED).symbols == ("0005.HK", "AAPL", "BRK-B", "D05.SI")
     assert home.watchlist.read_text() == (
         f"symbol,added_at\n0005.HK,{ADDED}\nAAPL,{ADDED}\nBRK-B,{ADDED}\nD05.SI,{ADDED}\n"
     )
@@ -66,7 +72,7 @@ def test_symbols_are_added_once_in_the_form_that_yahoo_uses(home: Home) -> None:
 def test_adding_what_is_there_leaves_the_file_alone(home: Home) -> None:
     path = write(home, "symbol\r\naapl\r\n")
     before = path.stat().st_ino
-    assert add(home, ["AAPL"], AT) == []
+    assert add(home, MAINTAINED, ["AAPL"], AT) == []
     assert path.read_bytes() == b"symbol\r\naapl\r\n"
     assert path.stat().st_ino == before
 
@@ -87,39 +93,42 @@ def test_adding_what_is_there_leaves_the_file_alone(home: Home) -> None:
 )
 def test_a_file_written_by_hand_is_read(home: Home, content: str) -> None:
     write(home, content)
-    assert read_watchlist(home).symbols == ("AAPL", "D05.SI")
-    assert read_watchlist(home).unreadable == ()
+    assert read_watchlist(home, MAINTAINED).symbols == ("AAPL", "D05.SI")
+    assert read_watchlist(home, MAINTAINED).unreadable == ()
 
 
 def test_the_time_of_adding_is_told_where_the_file_knows_it(home: Home) -> None:
     write(home, "symbol,added_at\nMSFT,2026-01-02\nAAPL\nMSFT,2026-05-05\n")
-    assert read_watchlist(home).entries == (Watched("AAPL", ""), Watched("MSFT", "2026-01-02"))
+    assert read_watchlist(home, MAINTAINED).entries == (
+        Watched("AAPL", ""),
+        Watched("MSFT", "2026-01-02"),
+    )
 
 
 def test_what_is_of_no_known_market_is_told_apart_and_kept(home: Home) -> None:
     option = "AAPL  270115C00250000"
     path = write(home, f"symbol,note\n{option},hedge\nAAPL,core\n,no name yet\n")
-    found = read_watchlist(home)
+    found = read_watchlist(home, MAINTAINED)
     assert found.symbols == ("AAPL",)
     assert found.unreadable == (option, NO_SYMBOL)
 
-    add(home, ["MSFT"], AT)
+    add(home, MAINTAINED, ["MSFT"], AT)
     assert path.read_text() == (
         f"symbol,note,added_at\n{option},hedge,\nAAPL,core,\n,no name yet,\nMSFT,,{ADDED}\n"
     )
-    assert remove(home, [option.lower()]) == [option]
-    assert read_watchlist(home).symbols == ("AAPL", "MSFT")
+    assert remove(home, MAINTAINED, [option.lower()]) == [option]
+    assert read_watchlist(home, MAINTAINED).symbols == ("AAPL", "MSFT")
 
 
 def test_an_operators_columns_survive_in_their_place_with_odd_texts(home: Home) -> None:
     path = write(home, 'note,symbol,"wer, wann"\r\n"a ""b""\nc",aapl,Zoë\r\n,msft,\r\n')
-    add(home, ["NVDA"], AT)
+    add(home, MAINTAINED, ["NVDA"], AT)
     expected = (
         f'note,symbol,"wer, wann",added_at\n"a ""b""\nc",aapl,Zoë,\n,msft,,\n,NVDA,,{ADDED}\n'
     )
     assert path.read_text(encoding="utf-8") == expected
 
-    assert remove(home, ["MSFT"]) == ["MSFT"]
+    assert remove(home, MAINTAINED, ["MSFT"]) == ["MSFT"]
     assert path.read_text(encoding="utf-8") == expected.replace(",msft,,\n", "")
 
 
@@ -129,24 +138,24 @@ def test_the_file_keeps_its_mode_and_its_link(home: Home, tmp_path: Path) -> Non
     target.chmod(0o640)
     home.data.mkdir()
     home.watchlist.symlink_to(target)
-    add(home, ["MSFT"], AT)
+    add(home, MAINTAINED, ["MSFT"], AT)
     assert home.watchlist.is_symlink()
     assert stat.S_IMODE(target.stat().st_mode) == 0o640
-    assert read_watchlist(home).symbols == ("AAPL", "MSFT")
+    assert read_watchlist(home, MAINTAINED).symbols == ("AAPL", "MSFT")
 
 
 def test_removing_takes_every_spelling_of_a_symbol(home: Home) -> None:
     write(home, "symbol\nbrk.b\nAAPL\nBRK-B\n")
-    assert remove(home, ["Brk.B"]) == ["BRK-B"]
-    assert read_watchlist(home).symbols == ("AAPL",)
-    assert remove(home, ["AAPL"]) == ["AAPL"]
-    assert read_watchlist(home).symbols == ()
+    assert remove(home, MAINTAINED, ["Brk.B"]) == ["BRK-B"]
+    assert read_watchlist(home, MAINTAINED).symbols == ("AAPL",)
+    assert remove(home, MAINTAINED, ["AAPL"]) == ["AAPL"]
+    assert read_watchlist(home, MAINTAINED).symbols == ()
 
 
 def test_removing_what_is_not_there_removes_nothing(home: Home) -> None:
     path = write(home, "symbol\nAAPL\n")
     with pytest.raises(UsageError) as caught:
-        remove(home, ["AAPL", "MSFT"])
+        remove(home, MAINTAINED, ["AAPL", "MSFT"])
     assert str(caught.value) == (
         "MSFT is not on the watchlist (data/watchlist.csv); nothing was removed. Look at it with: "
         "python -m tws_maintenance watchlist list."
@@ -159,7 +168,7 @@ def test_removing_what_is_not_there_removes_nothing(home: Home) -> None:
 )
 def test_a_symbol_of_no_known_market_is_refused_and_none_is_added(home: Home, text: str) -> None:
     with pytest.raises(UsageError, match="not a symbol of a known market"):
-        add(home, ["MSFT", text], AT)
+        add(home, MAINTAINED, ["MSFT", text], AT)
     assert not home.watchlist.exists()
 
 
@@ -181,19 +190,19 @@ def test_a_symbol_of_another_market_is_named_and_never_a_class_of_a_share(
     home: Home, text: str, told: str
 ) -> None:
     with pytest.raises(UsageError) as refused:
-        add(home, [text], AT)
+        add(home, MAINTAINED, [text], AT)
     assert told in str(refused.value)
     assert not home.watchlist.exists()
 
     write(home, f"symbol\n{text}\nAAPL\n")
-    found = read_watchlist(home)
+    found = read_watchlist(home, MAINTAINED)
     assert (found.symbols, found.unreadable) == (("AAPL",), (text,))
-    assert told in why_unreadable(text)
+    assert told in why_unreadable(text, VENUES)
 
 
 def test_the_classes_of_shares_and_our_own_markets_stay(home: Home) -> None:
     typed = ["brk.a", "BRK.B", "LEN.B", "ABC.C", "LSX.K", "MKC-V", "D05.SI", "5.HK"]
-    assert add(home, typed, AT) == [
+    assert add(home, MAINTAINED, typed, AT) == [
         *("0005.HK", "ABC-C", "BRK-A", "BRK-B", "D05.SI", "LEN-B", "LSX-K", "MKC-V")
     ]
 
@@ -212,29 +221,29 @@ def test_a_local_code_is_asked_back(home: Home, text: str, meant: str) -> None:
     write_live(home, INDICES["sti"], [Company("D05", "DBS")])
     write_live(home, INDICES["hsi"], [Company("5", "HSBC", "Finance")])
     with pytest.raises(UsageError, match=f"did you mean {meant}\\?"):
-        add(home, [text], AT)
-    assert add(home, [meant], AT) == [meant]
+        add(home, MAINTAINED, [text], AT)
+    assert add(home, MAINTAINED, [meant], AT) == [meant]
 
 
 def test_a_display_symbol_is_asked_back_too(home: Home) -> None:
     home.data.mkdir()
     home.live_file("sti").write_text("symbol,display_symbol,security\nJM.SI,JARD,Jardine\n")
     with pytest.raises(UsageError, match=r"did you mean JM\.SI\?"):
-        add(home, ["jard"], AT)
+        add(home, MAINTAINED, ["jard"], AT)
 
 
 def test_a_code_that_is_also_an_american_member_means_that_one(home: Home) -> None:
     write_live(home, INDICES["sti"], [Company("AJBU", "Keppel DC")])
     with pytest.raises(UsageError, match=r"did you mean AJBU\.SI\?"):
-        add(home, ["AJBU"], AT)
+        add(home, MAINTAINED, ["AJBU"], AT)
     write_live(home, INDICES["sp500"], [Company("AJBU", "Ajbu Inc", "Energy", "Oil")])
-    assert add(home, ["AJBU"], AT) == ["AJBU"]
+    assert add(home, MAINTAINED, ["AJBU"], AT) == ["AJBU"]
 
 
 def test_a_damaged_list_does_not_stop_a_watchlist(home: Home) -> None:
     write(home, "symbol\nAAPL\n")
     home.live_file("sti").write_bytes(b"\xff\xfe\x00")
-    assert add(home, ["MSFT"], AT) == ["MSFT"]
+    assert add(home, MAINTAINED, ["MSFT"], AT) == ["MSFT"]
 
 
 @pytest.mark.parametrize(
@@ -257,9 +266,9 @@ def test_a_damaged_file_is_an_error_and_never_an_empty_watchlist(
 ) -> None:
     path = write(home, content)
     for act in (
-        lambda: read_watchlist(home),
-        lambda: add(home, ["MSFT"], AT),
-        lambda: remove(home, ["AAPL"]),
+        lambda: read_watchlist(home, MAINTAINED),
+        lambda: add(home, MAINTAINED, ["MSFT"], AT),
+        lambda: remove(home, MAINTAINED, ["AAPL"]),
     ):
         with pytest.raises(WatchlistError) as caught:
             act()
@@ -271,7 +280,7 @@ def test_a_damaged_file_is_an_error_and_never_an_empty_watchlist(
 def test_a_folder_in_its_place_is_an_error(home: Home) -> None:
     home.watchlist.mkdir(parents=True)
     with pytest.raises(WatchlistError, match=r"cannot be read \(Is a directory\)"):
-        read_watchlist(home)
+        read_watchlist(home, MAINTAINED)
 
 
 @pytest.mark.process
@@ -300,6 +309,6 @@ def test_processes_that_add_at_once_lose_nothing(home: Home) -> None:
         assert adder.returncode == 0
 
     expected = {"AAPL", *(f"{letter}{number}" for letter in "XYZ" for number in range(20))}
-    assert set(read_watchlist(home).symbols) == expected
+    assert set(read_watchlist(home, MAINTAINED).symbols) == expected
     assert home.watchlist.read_text().startswith("symbol,note,added_at\nAAPL,mine,\n")
     assert [path.name for path in home.data.iterdir()] == ["watchlist.csv"]

@@ -15,6 +15,7 @@ from tws_maintenance.demo.server import PageServer
 from tws_maintenance.market_events.model import Window
 from tws_maintenance.market_events.providers.fetching import Question
 from tws_maintenance.market_events.providers.worker import EventsWorker
+from tws_maintenance_tests.defaults import VENUES
 from tws_maintenance_tests.pipeline.support import until
 from tws_maintenance_tests.sources.faulty_server import FaultyServer, silence
 
@@ -23,7 +24,7 @@ NOW = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
 
 def question(settings: Settings, *symbols: str, deadline: float = 30) -> Question:
     events = settings.events.model_copy(update={"deadline": deadline})
-    return Question(symbols, Window(utc_now(), 28), settings.http, events)
+    return Question(symbols, VENUES, Window(utc_now(), 28), settings.http, events)
 
 
 def children() -> list[psutil.Process]:

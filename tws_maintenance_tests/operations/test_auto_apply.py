@@ -139,7 +139,7 @@ def test_an_unknown_holiday_counts_as_open(home: Home) -> None:
     at = datetime(2060, 6, 16, 2, tzinfo=UTC)
     write_live(home, STI, companies("sti"))
     dry_run(home, {"sti": companies("sti")}, at - HOUR)
-    why = "it is not known whether Singapore is open, which counts as open"
+    why = "could not tell whether Singapore is open; treated as open"
     assert [one.why for one in decisions(home, at) if why in one.why] != []
 
 
@@ -188,7 +188,7 @@ def test_after_a_restore_the_next_change_wants_a_reader(home: Home) -> None:
     audit(home, SP500, proposal, load_settings(home).of(SP500), Override(), mark)
     promote(home, SP500, proposal.proposal_id, load_settings(home), mark)
     dry_run(home, {"sp500": one_more()}, SATURDAY + 3 * HOUR)
-    why = "maintenance_20261121_030000 restored a backup, so the next change wants a reader"
+    why = "maintenance_20261121_030000 restored a backup, so the next change needs a manual review"
     told = refusal(home, SATURDAY + 4 * HOUR)
     assert told.endswith(why)
     assert "comes back: it left on 2026-11-21 by maintenance_20261121_030000" in told

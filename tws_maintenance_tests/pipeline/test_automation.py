@@ -9,17 +9,19 @@ import dagster as dg
 import pytest
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, VENUES
+from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, maintained
 from tws_maintenance.config.settings import AutomationSettings, NoticeSettings, RetentionSettings
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import SettingsError
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.pipeline.automation import offpeak_tick, scheduled_tick
 from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.instance import open_instance
+from tws_maintenance.pipeline.schedules import scheduled_tick
+from tws_maintenance.pipeline.sensors import offpeak_tick
 from tws_maintenance.pipeline.tick_context import busy_tasks
 from tws_maintenance_tests.constituents.bench import configure
+from tws_maintenance_tests.defaults import MAINTAINED, VENUES
 from tws_maintenance_tests.killing import KILLED, Job, Moment, carry_out
 from tws_maintenance_tests.support import (
     REPOSITORY,
@@ -200,7 +202,7 @@ def test_the_sensor_asks_for_what_is_due_and_the_report_says_who_asked_and_why(
     configure(entered, "[indices.sp500]\nmax_age_days = 1\n[events]\nmax_age_days = 1\n")
     write_live(entered, STI, companies("sti")[:-1])
     before = live_bytes(entered)
-    (request,) = offpeak_tick(entered, instance, SATURDAY).run_requests or ()
+    (request,) = offpeak_tick(entered, instance, SATURDAY, MAINTAINED).run_requests or ()
     assert request.job_name == "dry_run_all"
     assert request.run_key is None
     assert launched(defs, instance, request, **{"dagster/sensor_name": "x"}).success
@@ -223,7 +225,7 @@ def test_the_sensor_promotes_by_the_setting_exactly_what_passed(
     at = utc_now().replace(microsecond=0) - timedelta(seconds=5)
     report_id = dry_run(entered, {"sti": companies("sti")}, at)
     # The weekend's clock for the decision: the promotion itself goes by the true one.
-    tick = offpeak_tick(entered, instance, _closed_in_singapore(at))
+    tick = offpeak_tick(entered, instance, _closed_in_singapore(at), MAINTAINED)
     (request,) = [one for one in tick.run_requests or () if one.job_name == "promote_proposals"]
     assert request.run_key == f"{report_id} {STI.task}"
     assert launched(defs, instance, request, **{"dagster/sensor_name": "x"}).success
@@ -235,8 +237,24 @@ def test_the_sensor_promotes_by_the_setting_exactly_what_passed(
     )
     assert [one["changed"] for one in report["results"]] == [True]
     # What was promoted is not asked for again.
-    again = offpeak_tick(entered, instance, _closed_in_singapore(utc_now()))
+    again = offpeak_tick(entered, instance, _closed_in_singapore(utc_now()), MAINTAINED)
     assert "promote_proposals" not in [one.job_name for one in again.run_requests or ()]
+
+
+def test_an_index_that_was_switched_since_the_code_location_was_loaded_is_reported(
+    instance: dg.DagsterInstance, entered: Home
+) -> None:
+    configure(entered, "[indices.nasdaq100]\nenabled = true\n")
+    with pytest.raises(SettingsError, match=r"switched NASDAQ-100 on since .* Reload the code"):
+        offpeak_tick(entered, instance, SATURDAY, MAINTAINED)
+    configure(entered, "")
+    both = maintained(["nikkei225", "nasdaq100"])
+    with pytest.raises(SettingsError, match="switched NASDAQ-100 off, Nikkei 225 off since"):
+        offpeak_tick(entered, instance, SATURDAY, both)
+    tasks = ("nikkei225_constituents",)
+    skipped = scheduled_tick(entered, instance, tasks, due_at=SATURDAY, at=SATURDAY)
+    assert isinstance(skipped, dg.SkipReason)
+    assert str(skipped.skip_message).startswith("The settings have switched Nikkei 225 off. Reload")
 
 
 def _closed_in_singapore(at: datetime) -> datetime:
@@ -249,7 +267,7 @@ def test_a_tick_says_of_everything_why_nothing_is_started(
 ) -> None:
     waiting = dry_run(entered, {key: companies(key) for key in INDICES}, SATURDAY)
     looked = synced(entered, SATURDAY, dry_run=True)
-    tick = offpeak_tick(entered, instance, SATURDAY + HOUR)
+    tick = offpeak_tick(entered, instance, SATURDAY + HOUR, MAINTAINED)
     assert tick.run_requests == []
     assert tick.skip_reason is not None
     waits = f"never refreshed; the dry run {waiting} passed and waits to be applied"

@@ -13,7 +13,7 @@ import pytest
 from filelock import FileLock
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import CONSTITUENT_TASKS, INDICES
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.pages import companies, page
@@ -31,6 +31,7 @@ from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.status import overview
 from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.constituents.bench import configure
+from tws_maintenance_tests.defaults import CONSTITUENT_TASKS
 from tws_maintenance_tests.disks import mounted
 from tws_maintenance_tests.support import TIMEOUT_SECONDS, Program, reports_of, write_live
 from tws_maintenance_tests.unattended import dry_run

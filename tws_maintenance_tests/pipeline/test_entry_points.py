@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from tws_maintenance.config.environment import operating_system_user
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
-from tws_maintenance.core.system_user import operating_system_user
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance_tests.pipeline.support import (

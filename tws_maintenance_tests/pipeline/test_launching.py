@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from tws_maintenance.config.environment import operating_system_user
 from tws_maintenance.config.home import HOME_VARIABLE, Home
-from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, TASK_GROUPS
+from tws_maintenance.config.indices import INDICES, MARKET_EVENTS
+from tws_maintenance.config.settings import load_settings
 from tws_maintenance.core.errors import HomeError, UsageError
-from tws_maintenance.core.system_user import operating_system_user
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.pipeline.definitions import build_definitions
@@ -33,6 +34,7 @@ from tws_maintenance.reports.verification import verify_chain
 from tws_maintenance.runs.recovery import recover, run_lock
 from tws_maintenance.runs.request import PlannedRun, RunSpec
 from tws_maintenance_tests.constituents.bench import AT
+from tws_maintenance_tests.defaults import TASK_GROUPS
 from tws_maintenance_tests.killing import KILLED
 from tws_maintenance_tests.pipeline.support import (
     good_pages,
@@ -186,7 +188,7 @@ def test_a_run_that_is_killed_at_its_first_request_is_reported_by_the_next_start
 
 
 def launched(home: Home) -> None:
-    launch(home, RunSpec((HSI.task,), dry_run=True, reason="weekly"))
+    launch(home, load_settings(home), RunSpec((HSI.task,), dry_run=True, reason="weekly"))
 
 
 def by_dagster(home: Home) -> None:
@@ -218,7 +220,7 @@ def test_a_mistake_in_the_symbols_is_told_before_anything_is_reserved_or_asked(
     watching.watch()
     spec = RunSpec((HSI.task, MARKET_EVENTS), dry_run=True, symbols=("no symbol",))
     with pytest.raises(UsageError, match="no symbol"):
-        launch(entered, spec)
+        launch(entered, load_settings(entered), spec)
     assert watching.reserved is None
     assert (leftovers(entered), reports_of(entered)) == ([], [])
 
@@ -281,7 +283,7 @@ def test_a_run_that_was_cancelled_before_its_process_began_has_one_report(
     run_id = cancelled_run(entered)
     spec = RunSpec((HSI.task,), dry_run=True, reason="weekly")
 
-    executed = launch(entered, spec, run_id=run_id)
+    executed = launch(entered, load_settings(entered), spec, run_id=run_id)
 
     (report,) = reports_of(entered)
     assert (executed.run_id, executed.report_id) == (run_id, report["report_id"])
@@ -293,7 +295,7 @@ def test_a_run_that_was_cancelled_before_its_process_began_has_one_report(
     assert run is not None
     assert run.tags[REPORT_ID_TAG] == report["report_id"]
 
-    again = launch(entered, spec, run_id=run_id)
+    again = launch(entered, load_settings(entered), spec, run_id=run_id)
 
     assert again.report_id == report["report_id"]
     assert reports_of(entered) == [report]

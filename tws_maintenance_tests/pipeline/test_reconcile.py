@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from tws_maintenance.cli.context import entering_home
 from tws_maintenance.config.home import HOME_VARIABLE, Home
-from tws_maintenance.config.indices import CONSTITUENT_TASKS, INDICES
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.pipeline.definitions import build_definitions
@@ -29,6 +29,7 @@ from tws_maintenance.reports.verification import verify_chain
 from tws_maintenance.runs.recovery import is_locked, recover, run_lock
 from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.constituents.bench import temporary_files
+from tws_maintenance_tests.defaults import CONSTITUENT_TASKS
 from tws_maintenance_tests.killing import KILLED, STI_TASK, Job, Moment, carry_out
 from tws_maintenance_tests.pipeline.support import (
     HeldServer,

@@ -7,13 +7,14 @@ import dagster as dg
 import pytest
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import CONSTITUENT_TASKS, INDICES, METADATA_VALIDATION
+from tws_maintenance.config.indices import INDICES, METADATA_VALIDATION
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.pipeline.execution import execute
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.tags import host_id
 from tws_maintenance.runs.request import RunSpec
+from tws_maintenance_tests.defaults import CONSTITUENT_TASKS
 from tws_maintenance_tests.pipeline.support import checks_of, materialized, run_job
 from tws_maintenance_tests.support import live_bytes, reports_of, result_of, write_live
 

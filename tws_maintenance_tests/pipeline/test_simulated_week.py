@@ -15,8 +15,9 @@ import pytest
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES, MARKET_EVENTS
 from tws_maintenance.demo.pages import Company, companies
-from tws_maintenance.pipeline.automation import offpeak_tick
+from tws_maintenance.pipeline.sensors import offpeak_tick
 from tws_maintenance_tests.constituents.bench import configure, with_one
+from tws_maintenance_tests.defaults import MAINTAINED
 from tws_maintenance_tests.unattended import KEYS, applied, dry_run, ended, refreshed, synced
 
 HOUR = timedelta(hours=1)
@@ -47,7 +48,7 @@ class Week:
             yield at + HOUR / 2
 
     def _tick(self, at: datetime) -> None:
-        done = offpeak_tick(self.home, self.instance, at)
+        done = offpeak_tick(self.home, self.instance, at, MAINTAINED)
         name = f"{at:%a %H:%M}"
         if done.skip_reason:
             assert not done.run_requests

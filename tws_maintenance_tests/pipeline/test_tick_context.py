@@ -10,13 +10,15 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES, MARKET_EVENTS
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.pipeline.asset_keys import EVENTS, live_key
-from tws_maintenance.pipeline.automation import offpeak_tick, scheduled_tick
 from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.execution import create_run
 from tws_maintenance.pipeline.instance import open_instance
+from tws_maintenance.pipeline.schedules import scheduled_tick
+from tws_maintenance.pipeline.sensors import offpeak_tick
 from tws_maintenance.pipeline.tick_context import busy_tasks
 from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.constituents.bench import configure
+from tws_maintenance_tests.defaults import MAINTAINED
 
 SP500, STI, HSI = INDICES.values()
 SATURDAY = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -39,7 +41,7 @@ def test_a_tick_while_a_run_is_in_progress_leaves_its_lists_alone(
     entered: Home, instance: dg.DagsterInstance
 ) -> None:
     running(entered, instance, SP500.task, STI.task)
-    tick = offpeak_tick(entered, instance, SATURDAY)
+    tick = offpeak_tick(entered, instance, SATURDAY, MAINTAINED)
     (request,) = tick.run_requests or ()
     assert request.run_config["resources"]["report"]["config"]["tasks"] == [
         HSI.task,
@@ -55,7 +57,7 @@ def test_a_run_that_is_asked_for_is_known_before_it_begins_in_an_operator_s_own_
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path_factory.mktemp("own")))
     with open_instance(entered) as own:
-        (request,) = offpeak_tick(entered, own, SATURDAY).run_requests or ()
+        (request,) = offpeak_tick(entered, own, SATURDAY, MAINTAINED).run_requests or ()
         job = build_definitions().resolve_job_def(str(request.job_name))
         own.create_run_for_job(job, tags=request.tags, run_config=request.run_config)
         assert busy_tasks(entered, own) == {*(one.task for one in INDICES.values()), MARKET_EVENTS}
@@ -71,7 +73,7 @@ def test_a_run_that_could_not_write_its_report_is_not_started_again_at_every_tic
     at = max(saturday, now + timedelta(minutes=1))
     run = create_run(entered, instance, build_definitions(), RunSpec((STI.task,), dry_run=True))
     instance.report_run_failed(run, "the disk was full")
-    (request,) = offpeak_tick(entered, instance, at).run_requests or ()
+    (request,) = offpeak_tick(entered, instance, at, MAINTAINED).run_requests or ()
     tasks = request.run_config["resources"]["report"]["config"]["tasks"]
     assert tasks == [SP500.task, HSI.task, MARKET_EVENTS]
 

@@ -10,7 +10,7 @@ import pytest
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import Company, companies, page
-from tws_maintenance.demo.server import PageServer
+from tws_maintenance.demo.server import QUOTE_PATH, PageServer
 from tws_maintenance_tests.robot.stand_in import (
     ENRICHMENT,
     FED,
@@ -43,6 +43,7 @@ class Scene:
     home: Home
     robot: StandInRobot
     program: Program
+    web: PageServer
 
     def report(self, *arguments: str, **environment: str) -> dict[str, Any]:
         """Run a command and return the report that it wrote."""
@@ -79,7 +80,7 @@ def scene(home: Home) -> Iterator[Scene]:
             "TWS_MAINTENANCE_ROBOT__URL": robot.url,
             "TWS_MAINTENANCE_ROBOT__PASSWORD": PASSWORD,
         }
-        yield Scene(home, robot, Program(home, environment))
+        yield Scene(home, robot, Program(home, environment), web)
 
 
 @pytest.mark.process
@@ -112,6 +113,7 @@ def test_its_events_are_looked_at_then_refreshed_by_its_own_service(scene: Scene
     assert not [path for _, path, _ in scene.robot.asked if path.endswith("/refresh")]
     assert look["symbols"]["NVDA"]["outcome"] == "not_asked"
     assert any("Not asked about: NVDA" in text for text in look["warnings"])
+    assert scene.web.asked == [], "no provider of ours is asked besides"
 
     done = result_of(scene.report("run", "--apply", "--task", "market_events"), "market_events")
     assert (done["status"], done["validation"]["status"]) == ("success", "passed")
@@ -185,7 +187,10 @@ def test_with_the_embedded_service_the_robots_symbols_are_fetched_by_us(scene: S
         scene.report("run", "--task", "market_events", **environment), "market_events"
     )
     assert result["service"] == "embedded"
-    assert set(result["symbols"]) == {GONE, "BRK-B", MEMBERS[5].ticker}
+    held_or_traded = {GONE, "BRK-B", MEMBERS[5].ticker}
+    assert set(result["symbols"]) == held_or_traded
+    asked = {path for path in scene.web.asked if path.startswith(QUOTE_PATH)}
+    assert asked == {f"{QUOTE_PATH}{symbol}" for symbol in held_or_traded}
     assert result["symbols"]["BRK-B"]["from"] == ["positions"]
     assert result["symbols"][MEMBERS[5].ticker]["from"] == ["strategies"]
     scene.robot.down()

@@ -12,17 +12,24 @@ import pytest
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS
-from tws_maintenance.config.settings import RobotSettings
+from tws_maintenance.config.settings import RobotSettings, Settings
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.market_events import robot_service as service
 from tws_maintenance.market_events.audit import audit
+from tws_maintenance.market_events.keeper import SyncOrder
+from tws_maintenance.market_events.last_sync import last_sync
 from tws_maintenance.market_events.model import Window
-from tws_maintenance.market_events.robot_agenda import doubts_of, events_of, last_sync_of
-from tws_maintenance.market_events.robot_events import write_look
+from tws_maintenance.market_events.providers.worker import EventsWorker
+from tws_maintenance.market_events.robot_keeper import (
+    RobotSync,
+    contents_of,
+    events_of,
+    write_look,
+)
 from tws_maintenance.market_events.robot_service import Look
 from tws_maintenance.market_events.scope import Scope
 from tws_maintenance.market_events.upcoming import upcoming
-from tws_maintenance.reports.robot_events import describe_look
+from tws_maintenance.reports.events import describe_sync
 from tws_maintenance.reports.schema import EventsResult
 from tws_maintenance.robot.answers import SyncLog, Upcoming
 from tws_maintenance.robot.client import RobotClient
@@ -63,9 +70,13 @@ def test_every_event_is_read_on_its_day(found: Look) -> None:
     ]
 
 
-def test_its_own_types_are_counted_and_each_provider_is_told_once(found: Look) -> None:
+def test_its_own_types_are_counted_and_each_provider_is_told_once(found: Look, home: Home) -> None:
     result = EventsResult(task=MARKET_EVENTS, dry_run=True)
-    said = describe_look(result, found, Scope(), "http://127.0.0.1:5000")
+    settings = Settings(robot=RobotSettings.model_validate({"url": "http://127.0.0.1:5000"}))
+    sync = RobotSync(home, settings, SyncOrder(Scope(), RECORDED_DAYS), EventsWorker())
+    seen = sync.looked(found, RunContext("maintenance_20261128_132000", "run", RECORDED_AT))
+    describe_sync(result, seen)
+    assert result.source == "http://127.0.0.1:5000"
     assert result.errors == []
     assert (result.before_count, result.after_count) == (4, 4)
     own = result.robots_own
@@ -81,7 +92,7 @@ def test_its_own_types_are_counted_and_each_provider_is_told_once(found: Look) -
         HOLIDAYS: (4, 4),
         "macro-calendar": (4, 4),
     }
-    (told,) = [text for text in said if "nothing fetched" in text]
+    (told,) = [text for text in seen.passing if "nothing fetched" in text]
     assert told.startswith(
         f"{FED} (FOMC) is logged as a success with nothing fetched, although the Federal Reserve "
         "always lists its next meetings."
@@ -115,12 +126,13 @@ def test_they_are_what_comes(found: Look) -> None:
         ("NYSE/Nasdaq Closed: New Year's Day", 34, "None"),
         ("NYSE/Nasdaq Closed: Martin Luther King Jr. Day", 51, "None"),
     ]
-    doubts = list(doubts_of(found, RECORDED_AT, 3))
+    kept = contents_of(found, RECORDED_AT, 3)
+    doubts = kept.doubts
     assert ["nothing fetched" in text for text in doubts] == [True]
-    synced = last_sync_of(found, doubts)
+    synced = last_sync(kept.newest, doubts)
     assert synced is not None
     assert synced["finished_at"] == "2026-11-28T13:19:38.501Z"
-    assert sorted(one["provider"] for one in synced["providers"]) == sorted(
+    assert sorted(str(one["provider"]) for one in synced["providers"]) == sorted(
         [FED, HOLIDAYS, *ENRICHMENT]
     )
 

@@ -11,12 +11,11 @@ from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import RobotChanged, RobotError
 from tws_maintenance.market_events import robot_service as service
 from tws_maintenance.market_events.model import Window
+from tws_maintenance.market_events.robot_doubts import empty_successes, gaps
 from tws_maintenance.market_events.robot_service import (
     Refreshed,
     RefreshingAlready,
     by_provider,
-    empty_successes,
-    gaps,
     last_lines,
 )
 from tws_maintenance.robot.answers import LogLine

@@ -5,17 +5,19 @@ import pytest
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS
-from tws_maintenance.config.settings import RobotSettings
+from tws_maintenance.config.settings import RobotSettings, Settings
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.market_events import robot_service as service
+from tws_maintenance.market_events.keeper import SyncOrder
 from tws_maintenance.market_events.model import Window
+from tws_maintenance.market_events.providers.worker import EventsWorker
+from tws_maintenance.market_events.robot_keeper import RobotSync
 from tws_maintenance.market_events.scope import Scope
 from tws_maintenance.reports.event_words import event_lines, failed_providers
-from tws_maintenance.reports.events import settle_providers
+from tws_maintenance.reports.events import describe_sync, settle_providers
 from tws_maintenance.reports.finalize import conclude
 from tws_maintenance.reports.schema import EventsResult, TaskStatus
 from tws_maintenance.robot.client import RobotClient
-from tws_maintenance.runs.robot_steps import RobotEvents
 from tws_maintenance_tests.robot.stand_in import (
     ENRICHMENT,
     FED,
@@ -42,13 +44,19 @@ def result() -> EventsResult:
     return EventsResult(task=MARKET_EVENTS, dry_run=False)
 
 
+def sync_of(home: Home, told: RobotSettings) -> RobotSync:
+    """Return a sync whose audit is left out: it is a process of its own."""
+    return RobotSync(home, Settings(robot=told), SyncOrder(Scope(), 28), EventsWorker())
+
+
 def applied(robot: StandInRobot, told: RobotSettings, home: Home) -> EventsResult:
     """Return the result of a look and a refresh, as a run fills it in."""
     found = result()
     mark = RunContext("maintenance_20261122_183000", "run", utc_now())
-    steps = RobotEvents(home, told, Scope(), window())
-    steps.stage(found, mark)
-    steps.apply(found, mark)
+    steps = sync_of(home, told)
+    staged = steps.stage(mark)
+    describe_sync(found, staged)
+    describe_sync(found, steps.refresh(mark), before=staged)
     found.status = TaskStatus.SUCCESS
     settle_providers(found)
     assert robot.asked[-1][1] == "/api/market-events/sync-log"
@@ -115,9 +123,8 @@ def test_the_look_says_that_nothing_was_fetched_where_something_must_be(
     robot.provider(FED).events = []
     service.refresh(RobotClient(told), window(), seconds=20)
     found = result()
-    RobotEvents(home, told, Scope(), window()).stage(
-        found, RunContext("maintenance_20261122_183000", "run", utc_now())
-    )
+    mark = RunContext("maintenance_20261122_183000", "run", utc_now())
+    describe_sync(found, sync_of(home, told).stage(mark))
     assert any(f"{FED} (FOMC) is logged as a success with nothing" in w for w in found.warnings)
 
 
@@ -129,7 +136,7 @@ def test_a_refresh_that_was_not_seen_to_its_end_is_a_partial_failure(
     found = result()
     mark = RunContext("maintenance_20261122_183000", "run", utc_now())
     patience = told.model_copy(update={"refresh_seconds": 0.3})
-    RobotEvents(home, patience, Scope(), window()).apply(found, mark)
+    describe_sync(found, sync_of(home, patience).refresh(mark))
     found.status = TaskStatus.PARTIAL_FAILURE  # as `apply_events` has it where there are errors
     conclude(found, is_interrupted=False)
     assert found.status == TaskStatus.PARTIAL_FAILURE
@@ -142,9 +149,8 @@ def test_an_event_of_an_unknown_form_is_a_warning_of_dry_run_and_apply(
     odd = event("EARNINGS", 4, "MSFT", event_date=f"{in_days(4)}Tnoon")
     robot.store(event("EARNINGS", 3, "AAPL"), odd)
     look = result()
-    RobotEvents(home, told, Scope(), window()).stage(
-        look, RunContext("maintenance_20261122_183000", "run", utc_now())
-    )
+    mark = RunContext("maintenance_20261122_183000", "run", utc_now())
+    describe_sync(look, sync_of(home, told).stage(mark))
     assert [one.symbol for one in look.diff.unchanged] == ["AAPL"]
     assert any("1 of the robot's 2 events is in a form" in text for text in look.warnings)
     done = applied(robot, told, home)
@@ -160,13 +166,14 @@ def test_what_failed_before_and_what_the_robot_did_meanwhile_is_not_of_this_refr
     service.refresh(RobotClient(told), window(), seconds=20)
     mark = RunContext("maintenance_20261122_183000", "run", utc_now())
     found = result()
-    steps = RobotEvents(home, told, Scope(), window())
-    steps.stage(found, mark)
+    steps = sync_of(home, told)
+    staged = steps.stage(mark)
+    describe_sync(found, staged)
     assert any(f"{FED} (FOMC) is logged as failed" in text for text in found.warnings)
 
     robot.provider(FED).fault = ""
     service.refresh(RobotClient(told), window(), seconds=20)  # the robot's own, in between
-    steps.apply(found, mark)
+    describe_sync(found, steps.refresh(mark), before=staged)
     assert not [text for text in found.warnings if "logged as failed" in text]
     assert not [text for text in found.warnings if "cannot preview" in text]
     assert [one.status for one in found.providers] == ["success"] * 7

@@ -1,14 +1,11 @@
 """The broker's symbols as Yahoo writes them."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 
-from tws_maintenance.config.indices import DECLARED
+from tws_maintenance.config.venues import XTKS
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.robot.symbols import yahoo_symbol
+from tws_maintenance_tests.defaults import VENUES
 
 CODES = {"D05": "D05.SI", "0700": "0700.HK"}
 
@@ -33,7 +30,7 @@ CODES = {"D05": "D05.SI", "0700": "0700.HK"}
     ],
 )
 def test_what_the_robot_writes_is_read_as_yahoo_writes_it(written: str, meant: str) -> None:
-    assert yahoo_symbol(written, CODES) == meant
+    assert yahoo_symbol(written, CODES, VENUES) == meant
 
 
 @pytest.mark.parametrize(
@@ -41,29 +38,13 @@ def test_what_the_robot_writes_is_read_as_yahoo_writes_it(written: str, meant: s
 )
 def test_what_is_of_no_known_market_is_refused(written: str) -> None:
     with pytest.raises(UsageError):
-        yahoo_symbol(written, CODES)
+        yahoo_symbol(written, CODES, VENUES)
 
 
-@pytest.mark.process
 def test_a_number_that_two_markets_have_is_reported_and_not_guessed() -> None:
-    code = (
-        "from tws_maintenance.core.errors import UsageError\n"
-        "from tws_maintenance.robot.symbols import yahoo_symbol\n"
-        "for text in ('700', '285A', '2269'):\n"
-        "    try: print(yahoo_symbol(text, {'2269': '2269.T', '285A': '285A.T'}))\n"
-        "    except UsageError as error: print(error)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, DECLARED["nikkei225"].switch: "true"},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    assert done.stdout.splitlines() == [
-        "0700.HK",
-        "285A.T",
-        "'2269' names no market: it can be 2269.HK or 2269.T",
-    ]
-    assert yahoo_symbol("2269", {}) == "2269.HK", "where Tokyo is off there is one"
+    codes, venues = {"2269": "2269.T", "285A": "285A.T"}, (*VENUES, XTKS)
+    assert yahoo_symbol("700", codes, venues) == "0700.HK"
+    assert yahoo_symbol("285A", codes, venues) == "285A.T"
+    with pytest.raises(UsageError, match=r"'2269' names no market: it can be 2269\.HK or 2269\.T"):
+        yahoo_symbol("2269", codes, venues)
+    assert yahoo_symbol("2269", {}, VENUES) == "2269.HK", "where Tokyo is off there is one"

@@ -1,21 +1,40 @@
 """A run killed while it stored events: its report says which providers were stored."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from tws_maintenance.audit.receipt import Receipt, write_receipt
+from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import MARKET_EVENTS
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.errors import StoreError
-from tws_maintenance.market_events.model import PROVIDERS
-from tws_maintenance.market_events.store.event_store import EventStore, SyncLog
+from tws_maintenance.market_events import sync
+from tws_maintenance.market_events.audit import audit
+from tws_maintenance.market_events.model import (
+    PROVIDERS,
+    Answer,
+    Event,
+    EventType,
+    SymbolOutcome,
+    SyncLog,
+    Window,
+)
+from tws_maintenance.market_events.store.event_store import EventStore
+from tws_maintenance.market_events.sync_result import SyncResult
+from tws_maintenance.reports.events import describe_sync
+from tws_maintenance.reports.schema import EventsResult
 from tws_maintenance.reports.store import reserve
-from tws_maintenance.runs.event_recovery import settled_events
+from tws_maintenance.runs.event_recovery import OF_ROBOT, settled_events
 from tws_maintenance.runs.recovery import recover
 from tws_maintenance_tests.support import reports_of
 
+NEW_YORK = "America/New_York"
+DAY = date(2026, 12, 9)
 AT = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
 NOTE = {
     "run_id": "the-run-that-died",
@@ -80,7 +99,7 @@ def test_killed_after_all_were_stored_it_is_as_they_said(home: Home) -> None:
     log(home, "maintenance_2", *list(PROVIDERS)[1:])
     log(home, "maintenance_2", "yahoo", error="rate limited")
     partial = settled_events(home, "maintenance_2", NOTE)
-    assert (partial.status, partial.errors) == ("partial_failure", ["yahoo: rate limited"])
+    assert (partial.status, partial.errors) == ("partial_failure", ["Yahoo Finance: rate limited"])
 
 
 def test_a_killed_look_had_nothing_to_store(home: Home) -> None:
@@ -108,3 +127,105 @@ def test_a_store_that_cannot_be_read_is_told_and_other_commands_go_on(home: Home
     recover(home)
     (report,) = reports_of(home)
     assert "what the killed run did could not be told" in report["results"][0]["errors"][0]
+
+
+def staged_by(home: Home, report_id: str, store: EventStore) -> sync.Synced:
+    """Stage one good answer of each provider, as a run does."""
+    window = Window(AT, 28)
+    events = {
+        "yahoo": Event(EventType.EARNINGS, "AAPL", "AAPL earnings", DAY, NEW_YORK, symbol="AAPL"),
+        "federal_reserve": Event(EventType.FOMC, "scheduled", "FOMC decision", DAY, NEW_YORK),
+        "exchange_calendars": Event(EventType.MARKET_HOLIDAY, "XNYS", "closed", DAY, NEW_YORK),
+    }
+    answers = [
+        Answer(name, name, (event,), {event.subject: date(2027, 6, 1)}, counts={"2026": 8})
+        for name, event in events.items()
+    ]
+    yahoo = replace(answers[0], symbols={"AAPL": (SymbolOutcome.OK, "")})
+    context = RunContext(report_id, "the-run-that-died", AT)
+    done = sync.stage(home, store, [yahoo, *answers[1:]], window, ["AAPL"], context)
+    audit(home, done.proposal_id, context)
+    return done
+
+
+def as_told(found: SyncResult) -> dict[str, object]:
+    """Return what the normal end of a run puts into its result."""
+    result = EventsResult(task=MARKET_EVENTS, dry_run=False)
+    describe_sync(result, found)
+    return result.to_dict()
+
+
+SAME = ("providers", "diff", "window", "moved", "added", "removed", "source", "service")
+
+
+@pytest.fixture
+def store(home: Home) -> Iterator[EventStore]:
+    with EventStore(home, load_settings(home)) as store:
+        yield store
+
+
+def test_a_killed_look_says_what_its_normal_end_would_have(home: Home, store: EventStore) -> None:
+    staged = staged_by(home, "maintenance_1", store)
+    found = settled_events(home, "maintenance_1", NOTE | {"dry_run": True})
+    expected = as_told(staged.result())
+    assert (found.status, found.errors) == ("success", [])
+    assert len(found.diff.new) == 3
+    keys = (*SAME, "before_count", "after_count", "proposal_sha256")
+    assert {key: found.to_dict()[key] for key in keys} == {key: expected[key] for key in keys}
+
+
+def test_a_killed_apply_says_what_its_normal_end_would_have(home: Home, store: EventStore) -> None:
+    staged = staged_by(home, "maintenance_1", store)
+    context = RunContext("maintenance_1", "the-run-that-died", AT)
+    done, _ = sync.apply(home, store, staged, context, wait_seconds=0)
+    found = settled_events(home, "maintenance_1", NOTE)
+    expected = as_told(done.result())
+    assert (found.status, found.errors, found.after_count) == ("success", [], 3)
+    assert {key: found.to_dict()[key] for key in SAME} == {key: expected[key] for key in SAME}
+
+
+def test_killed_between_two_providers_the_rest_is_skipped(home: Home, store: EventStore) -> None:
+    staged = staged_by(home, "maintenance_1", store)
+    context = RunContext("maintenance_1", "the-run-that-died", AT)
+
+    def die(done: sync.Synced) -> None:
+        if done.outcomes[0].log is not None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sync.apply(home, store, staged, context, wait_seconds=0, tell=die)
+    found = settled_events(home, "maintenance_1", NOTE)
+    rows = {one.provider: (one.status, one.new) for one in found.providers}
+    assert rows == {
+        "yahoo": ("success", 1),
+        "federal_reserve": ("skipped", 0),
+        "exchange_calendars": ("skipped", 0),
+    }
+    assert [one.symbol for one in found.diff.new] == ["AAPL"]
+    assert "Yahoo Finance had been stored" in found.errors[0]
+
+
+def test_what_another_run_stored_since_is_not_taken_for_its_own(
+    home: Home, store: EventStore
+) -> None:
+    staged = staged_by(home, "maintenance_1", store)
+    context = RunContext("maintenance_1", "the-run-that-died", AT)
+    sync.apply(home, store, staged, context, wait_seconds=0)
+    later = AT + timedelta(hours=1)
+    with store.transaction() as writer:
+        (known,) = writer.read("yahoo")
+        writer.retire([known], later)
+    found = settled_events(home, "maintenance_1", NOTE)
+    assert [one.new for one in found.providers] == [1, 1, 1], "by the log"
+    assert [one.event_type for one in found.diff.new] == ["FOMC", "MARKET_HOLIDAY"]
+    (warning,) = found.warnings
+    assert warning.startswith("Yahoo Finance: another run has stored events since")
+
+
+def test_where_the_robot_keeps_the_events_it_goes_on_by_itself(home: Home) -> None:
+    home.settings_file.write_text('[robot]\nurl = "http://127.0.0.1:9"\n', encoding="utf-8")
+    found = settled_events(home, "maintenance_1", NOTE)
+    assert (found.status, found.service) == ("failed", "robot")
+    assert found.errors == [OF_ROBOT]
+    look = settled_events(home, "maintenance_1", NOTE | {"dry_run": True})
+    assert look.errors == ["the run was killed before its look was complete; run it again"]

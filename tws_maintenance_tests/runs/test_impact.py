@@ -15,6 +15,7 @@ from tws_maintenance.market_events.watchlist import add
 from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
 from tws_maintenance.runs.recorder import StepFailed
 from tws_maintenance.runs.request import PlannedRun
+from tws_maintenance_tests.defaults import MAINTAINED
 from tws_maintenance_tests.reports.shelf import report, result, whole
 from tws_maintenance_tests.support import result_of, write_live
 
@@ -31,7 +32,7 @@ PORTFOLIO = """
     momentum = ["Z3Z.SI", "AAPL"]
     "mean reversion" = ["B01.SI"]
 """
-UNKNOWN = "Whom these changes concern is not known in full. "
+UNKNOWN = "Could not determine everyone affected by these changes. "
 
 
 def changing_list(home: Home) -> None:
@@ -53,7 +54,7 @@ def looked(home: Home, toml: str, *, dry_run: bool = True, report_id: str = "") 
         report_id=report_id,
         fetches=not report_id,
     )
-    run = MaintenanceRun(home, settings, request, head_start(home, settings))
+    run = MaintenanceRun(request, head_start(home, settings))
     run.open()
     with suppress(StepFailed):
         if report_id:
@@ -75,7 +76,7 @@ def of_impact(told: dict[str, Any]) -> list[str]:
 
 def test_members_that_leave_or_change_are_looked_up_in_the_portfolio(home: Home) -> None:
     changing_list(home)
-    add(home, ["OLD.SI", "B01.SI", "D03.SI"], utc_now())
+    add(home, MAINTAINED, ["OLD.SI", "B01.SI", "D03.SI"], utc_now())
     told = looked(home, PORTFOLIO)
     assert told["removed"] == ["OLD.SI", "Z3Z.SI"]
     assert [one["symbol"] for one in told["changes"]["updated"]] == ["B01.SI"]
@@ -98,7 +99,7 @@ def test_one_that_leaves_or_is_renamed_while_held_or_traded_is_a_warning(home: H
 
 def test_one_that_is_only_watched_is_told_without_a_warning(home: Home) -> None:
     changing_list(home)
-    add(home, ["Z3Z.SI"], utc_now())
+    add(home, MAINTAINED, ["Z3Z.SI"], utc_now())
     told = looked(home, "")
     assert told["impact"] == NOBODY | {"watchlist": ["Z3Z.SI"]}
     assert of_impact(told) == []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import CONSTITUENT_TASKS, INDICES, METADATA_VALIDATION, Index
+from tws_maintenance.config.indices import INDICES, METADATA_VALIDATION, Index
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.constituents.audit_worker import Auditor
 from tws_maintenance.constituents.proposal import STAGED
@@ -25,6 +25,7 @@ from tws_maintenance.runs.recorder import RunRecorder, StepFailed
 from tws_maintenance.runs.request import PlannedRun
 from tws_maintenance.sources.fetching import Gathering
 from tws_maintenance.sources.model import Gathered
+from tws_maintenance_tests.defaults import CONSTITUENT_TASKS
 from tws_maintenance_tests.support import live_bytes, reports_of, result_of, write_live
 
 SP500, STI, HSI = INDICES.values()
@@ -56,7 +57,7 @@ def new_run(
     **asked: Any,
 ) -> MaintenanceRun:
     request = PlannedRun(tuple(tasks), dry_run, run_id="run-1", actor="operator", **asked)
-    return MaintenanceRun(home, settings, request, begun or head_start(home, settings))
+    return MaintenanceRun(request, begun or head_start(home, settings))
 
 
 def work_on(run: MaintenanceRun, index: Index) -> None:
@@ -221,7 +222,9 @@ def test_an_interrupted_run_tells_what_was_done_what_was_not_and_what_never_bega
     home: Home, settings: Settings, tmp_path: Path
 ) -> None:
     before = older_lists(home)
-    begun = HeadStart(home, CtrlC(settings, lambda _index, _url: None), Auditor(), EventsWorker())
+    begun = HeadStart(
+        home, settings, CtrlC(settings, lambda _index, _url: None), Auditor(), EventsWorker()
+    )
     report = carried_out(new_run(home, settings, dry_run=APPLY, begun=begun))
     assert report["status"] == "interrupted"
     assert statuses(report) == ["success", "failed", "skipped"]

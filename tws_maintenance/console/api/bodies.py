@@ -1,35 +1,40 @@
 """What the API takes: strict types, unknown fields refused, defaults that change nothing.
 
 `"false"` is not false and `[]` is not "all". The OpenAPI description derives from these models, so
-it says of a request what is enforced. A body that starts a run also says which run.
+it says of a request what is enforced. The home's settings say which tasks, venues and symbols there
+are: what it maintains is the context in which a body is validated, and described. A body that
+starts a run also says which run.
 """
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 from pydantic.config import JsonDict
+from pydantic_core import PydanticKnownError
 
 from tws_maintenance.config.indices import (
-    CONSTITUENT_TASKS,
+    ALL_TASKS,
+    DECLARED,
     DEFAULT_DAYS,
     MARKET_EVENTS,
     MAX_DAYS,
-    TASK_GROUPS,
-    TASKS,
-    VENUES,
+    Maintained,
+    maintained,
 )
-from tws_maintenance.config.markets import MARKETS, read_symbol
+from tws_maintenance.config.markets import markets_at, read_symbol
 from tws_maintenance.console.api.answers import FieldFault, FieldFaults
 from tws_maintenance.console.errors import ApiError
 from tws_maintenance.core.errors import UsageError
@@ -50,29 +55,76 @@ FILLED_LINE = (
     r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*[^\s\x00-\x1f\x7f-\x9f\u2028\u2029]"
     r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 )
-# As `tws_maintenance.config.markets` reads them, in their canonical form only.
-SYMBOL_PATTERN = f"^({'|'.join(market.pattern for market in MARKETS)})$"
 MAX_SYMBOLS = 100
+# In the description of a field, until it is known what the home maintains: `described`.
+OF_HOME = "x-of-home"
+# The words that a field takes, by its mark.
+_WORDS: dict[str, Callable[[Maintained], tuple[str, ...]]] = {
+    "tasks": lambda home: (*home.tasks, *home.groups),
+    "lists": lambda home: home.constituent_tasks,
+    "venues": lambda home: tuple(venue.code for venue in home.venues),
+}
 
-# Literal over the declared tasks: a new index needs no line here.
-TaskName = Literal[*TASKS, *TASK_GROUPS]  # type: ignore[valid-type]
-PromotableTask = Literal[*CONSTITUENT_TASKS]  # type: ignore[valid-type]
+
+def described(schema: Any, home: Maintained) -> Any:
+    """Return a JSON schema with the tasks, venues and symbols of a home in the fields for them."""
+    if isinstance(schema, list):
+        return [described(one, home) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: described(one, home) for key, one in schema.items() if key != OF_HOME}
+    mark = schema.get(OF_HOME)
+    if mark == "symbols":
+        return {**found, "pattern": _symbol_pattern(home)}
+    return {**found, "enum": list(_WORDS[mark](home))} if mark else found
 
 
-def _canonical(value: Any) -> Any:
-    """Refuse any other text with a message better than the pattern's."""
-    if isinstance(value, str) and not re.fullmatch(SYMBOL_PATTERN.strip("^$"), value):
+def _home_of(info: ValidationInfo) -> Maintained:
+    """Return what the home maintains whose body is validated; without one what every home does."""
+    return info.context if isinstance(info.context, Maintained) else maintained()
+
+
+def _word(mark: str) -> Callable[[str, ValidationInfo], str]:
+    def check(value: str, info: ValidationInfo) -> str:
+        home = _home_of(info)
+        words = _WORDS[mark](home)
+        if value in words:
+            return value
+        for index in DECLARED.values():
+            if value == index.task and index not in home:
+                raise ValueError(index.how_to_switch_on)
+        *first, last = map(repr, words)
+        raise PydanticKnownError("literal_error", {"expected": f"{', '.join(first)} or {last}"})
+
+    return check
+
+
+def _symbol_pattern(home: Maintained) -> str:
+    """Return the symbols as `config.markets` reads them, in their canonical form only."""
+    return f"^({'|'.join(market.pattern for market in markets_at(home.venues))})$"
+
+
+def _canonical(value: Any, info: ValidationInfo) -> Any:
+    """Say of another text what is wrong with it, or how it is written; the pattern would not."""
+    home = _home_of(info)
+    if isinstance(value, str) and not re.fullmatch(_symbol_pattern(home).strip("^$"), value):
         try:
-            symbol = read_symbol(value)
+            symbol = read_symbol(value, home.venues)
         except UsageError as error:
             raise ValueError(str(error)) from error
         raise ValueError(f"{value!r} is written {symbol}")
     return value
 
 
+TaskName = Annotated[
+    str, AfterValidator(_word("tasks")), Field(json_schema_extra={OF_HOME: "tasks"})
+]
+ListTask = Annotated[
+    str, AfterValidator(_word("lists")), Field(json_schema_extra={OF_HOME: "lists"})
+]
 Symbol = Annotated[
     str,
-    Field(pattern=SYMBOL_PATTERN, examples=["AAPL", "D05.SI", "0005.HK"]),
+    Field(examples=["AAPL", "D05.SI", "0005.HK"], json_schema_extra={OF_HOME: "symbols"}),
     BeforeValidator(_canonical),
 ]
 Wait = Annotated[
@@ -140,23 +192,17 @@ class RunBody(_Body):
     @model_validator(mode="after")
     def _events_fields_need_events(self) -> Self:
         given = {"symbols", "days"} & self.model_fields_set
-        if given and MARKET_EVENTS not in self.wanted:
+        if given and not {MARKET_EVENTS, "all"} & set(self.tasks):
             raise ValueError(
                 f"{' and '.join(sorted(given))} concern {MARKET_EVENTS}, which is not among the "
                 "tasks of this run"
             )
         return self
 
-    @property
-    def wanted(self) -> tuple[str, ...]:
-        """The tasks, groups written out, in their declared order."""
-        chosen = {task for name in self.tasks for task in TASK_GROUPS.get(name, (name,))}
-        return tuple(task for task in TASKS if task in chosen)
-
-    def spec(self, actor: str) -> RunSpec:
+    def spec(self, home: Maintained, actor: str) -> RunSpec:
         """Return the run that fetches, audits, and applies where that is asked for."""
         return RunSpec(
-            self.wanted,
+            home.expanded(self.tasks),
             dry_run=self.dry_run,
             allow_large_change=self.allow_large_change,
             reason=self.reason,
@@ -170,7 +216,7 @@ class PromoteBody(_Body):
     """Publish exactly what a dry run staged; all its lists unless `tasks` names some."""
 
     report_id: Annotated[str, Field(pattern=REPORT_ID_PATTERN)]
-    tasks: Annotated[list[PromotableTask], Field(min_length=1)] | None = None
+    tasks: Annotated[list[ListTask], Field(min_length=1)] | None = None
     reason: Reason = ""
     wait: Wait = DEFAULT_WAIT_SECONDS
 
@@ -184,7 +230,7 @@ class PromoteBody(_Body):
 class RestoreBody(_Body):
     """Show, or with `dry_run: false` do, what going back to a backup changes."""
 
-    task: PromotableTask
+    task: ListTask
     backup: Annotated[str, Field(pattern=BACKUP_PATTERN)] = "newest"
     dry_run: bool = True
     allow_large_change: bool = False
@@ -236,8 +282,9 @@ def _plain_date(value: Any) -> Any:
     return value
 
 
-_VENUE_CODES = tuple(venue.code for venue in VENUES)
-VenueCode = Literal[*_VENUE_CODES]  # type: ignore[valid-type]
+VenueCode = Annotated[
+    str, AfterValidator(_word("venues")), Field(json_schema_extra={OF_HOME: "venues"})
+]
 Day = Annotated[
     date,
     BeforeValidator(_plain_date),
@@ -317,7 +364,7 @@ class ReportsQuery(BaseModel):
     status: Literal["completed", "partial_failure", "failed", "interrupted", "damaged"] | None = (
         None
     )
-    task: Literal[*TASKS] | None = None  # type: ignore[valid-type]
+    task: Literal[*ALL_TASKS] | None = None  # type: ignore[valid-type]
 
 
 class UpcomingQuery(BaseModel):
@@ -358,14 +405,14 @@ class NoQuery(BaseModel):
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def read_body(model: type[Model], content: bytes) -> Model:
-    """Return the JSON body as `model`.
+def read_body(model: type[Model], content: bytes, home: Maintained) -> Model:
+    """Return the JSON body as `model`, of a home that maintains `home`.
 
     Raises:
         ApiError: 400, naming each field that is wrong.
     """
     try:
-        found = model.model_validate_json(content)
+        found = model.model_validate_json(content, context=home)
     except ValidationError as error:
         raise _refused(error, "body") from None
     # Only now: what is valid is flat, and Python's own reader can take it.
@@ -382,19 +429,21 @@ def read_body(model: type[Model], content: bytes) -> Model:
     return found
 
 
-def read_values(model: type[Model], values: Mapping[str, object]) -> Model:
-    """Return the values of a form as `model`.
+def read_values(model: type[Model], values: Mapping[str, object], home: Maintained) -> Model:
+    """Return the values of a form as `model`, of a home that maintains `home`.
 
     Raises:
         ApiError: 400, naming each field that is wrong.
     """
     try:
-        return model.model_validate(values)
+        return model.model_validate(values, context=home)
     except ValidationError as error:
         raise _refused(error, "body") from None
 
 
-def read_query(model: type[Model], values: dict[str, list[str]]) -> Model:
+def read_query(
+    model: type[Model], values: dict[str, list[str]], home: Maintained | None = None
+) -> Model:
     """Return the parameters of an address as `model`; each may be given once.
 
     Raises:
@@ -404,7 +453,9 @@ def read_query(model: type[Model], values: dict[str, list[str]]) -> Model:
     if twice:
         raise ApiError(400, "invalid_query", f"Given more than once: {', '.join(twice)}.")
     try:
-        return model.model_validate({name: given[0] for name, given in values.items()})
+        return model.model_validate(
+            {name: given[0] for name, given in values.items()}, context=home
+        )
     except ValidationError as error:
         raise _refused(error, "query") from None
 

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from tws_maintenance.config.indices import Maintained
 from tws_maintenance.console.api import answers, bodies
 from tws_maintenance.console.api.report_json import JsonObject
 from tws_maintenance.reports.schema import Report
@@ -59,8 +60,13 @@ _REPORT_ID = {"name": "report_id", "pattern": bodies.ANY_REPORT_ID_PATTERN}
 
 
 @cache
-def describe() -> JsonObject:
-    """Return the OpenAPI description of every address under /api, and /metrics."""
+def describe(home: Maintained) -> JsonObject:
+    """Return the OpenAPI description of every address under /api, and /metrics, for a home."""
+    value: JsonObject = bodies.described(_described(), home)
+    return value
+
+
+def _described() -> JsonObject:
     return {
         "openapi": "3.1.0",
         "info": {
@@ -91,7 +97,7 @@ def describe() -> JsonObject:
 def _schemas() -> JsonObject:
     # As validated, not as serialised: the latter would demand the keys that may be left out.
     models = [(model, "validation") for model in (*_ANSWERS, *_BODIES)]
-    models.append((Report, "serialization"))
+    models.append((Report, "validation"))
     _, found = models_json_schema(models, ref_template=REFERENCE)  # type: ignore[arg-type]
     damaged = _reference(answers.DamagedReport)
     return {

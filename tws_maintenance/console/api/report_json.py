@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import WithJsonSchema
 
 from tws_maintenance.audit.results import ValidationStatus as AuditStatus
-from tws_maintenance.config.indices import TASKS
+from tws_maintenance.config.indices import ALL_TASKS
 from tws_maintenance.reports import schema
 
 # A JSON object whose keys this program does not decide, or whose values it only passes on.
@@ -21,7 +21,7 @@ def _word(words: Iterable[str]) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "enum": [*words]})
 
 
-TaskName = Annotated[str, _word(TASKS)]
+TaskName = Annotated[str, _word(ALL_TASKS)]
 RunStatus = Annotated[str, _word(schema.RunStatus)]
 ValidationStatus = Annotated[str, _word(AuditStatus)]
 # One element of a result's `providers`.

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, current_app, jsonify, request, url_for
 from pydantic import BaseModel
 from pydantic_core import from_json
 
-from tws_maintenance.config.indices import INDICES, Index
+from tws_maintenance.config.indices import Index, Maintained
 from tws_maintenance.console.actor import actor
 from tws_maintenance.console.api import answers, bodies
 from tws_maintenance.console.api.report_json import JsonObject
@@ -33,8 +33,8 @@ DAMAGED_BYTES_SHOWN = 20_000
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def body_as(model: type[Model]) -> Model:
-    """Return the JSON body of the request.
+def body_as(backend: Backend, model: type[Model]) -> Model:
+    """Return the JSON body of the request, by what the home maintains now.
 
     Raises:
         ApiError: 415 where its Content-Type is not JSON, 400 where it is wrong.
@@ -43,12 +43,15 @@ def body_as(model: type[Model]) -> Model:
         raise ApiError(
             415, "unsupported_media_type", "Send JSON, as Content-Type application/json."
         )
-    return bodies.read_body(model, request.get_data())
+    return bodies.read_body(model, request.get_data(), backend.settings.maintained)
 
 
-def query_as(model: type[Model]) -> Model:
-    """Return the parameters of the request's address. Raises ApiError 400 where one is wrong."""
-    return bodies.read_query(model, request.args.to_dict(flat=False))
+def query_as(model: type[Model], home: Maintained | None = None) -> Model:
+    """Return the parameters of the request's address. Raises ApiError 400 where one is wrong.
+
+    `home` is what the home maintains, for a model that goes by it.
+    """
+    return bodies.read_query(model, request.args.to_dict(flat=False), home)
 
 
 def reply(answer: answers.Answer) -> Response:
@@ -87,7 +90,7 @@ def _add_reading(blueprint: Blueprint, backend: Backend) -> None:
     @blueprint.get(f"{PREFIX}/caches")
     def api_caches() -> Response:
         query_as(bodies.NoQuery)
-        generations = [_generation(backend, index) for index in INDICES.values()]
+        generations = [_generation(backend, one) for one in backend.settings.maintained]
         # Mounted in the robot, its guard is asked here as well: one address serves both.
         guard = current_app.extensions.get(EXTENSION)
         state = guard.state() if guard else {}
@@ -224,17 +227,18 @@ def _text_of(backend: Backend, report_id: str) -> str:
 def _add_starting(blueprint: Blueprint, backend: Backend) -> None:
     @blueprint.post(f"{PREFIX}/run")
     def api_start() -> tuple[Response, int]:
-        body = body_as(bodies.RunBody)
-        return answer_for(backend, backend.start(body.spec(actor())), body.wait)
+        body = body_as(backend, bodies.RunBody)
+        spec = body.spec(backend.settings.maintained, actor())
+        return answer_for(backend, backend.start(spec), body.wait)
 
     @blueprint.post(f"{PREFIX}/promote")
     def api_promote() -> tuple[Response, int]:
-        body = body_as(bodies.PromoteBody)
+        body = body_as(backend, bodies.PromoteBody)
         tasks = backend.promotion(body.report_id, tuple(body.tasks or ()))
         return answer_for(backend, backend.start(body.spec(tasks, actor())), body.wait)
 
     @blueprint.post(f"{PREFIX}/restore")
     def api_restore() -> tuple[Response, int]:
-        body = body_as(bodies.RestoreBody)
+        body = body_as(backend, bodies.RestoreBody)
         backup = backend.backup(body.task, body.backup)
         return answer_for(backend, backend.start(body.spec(backup, actor())), body.wait)

@@ -13,7 +13,7 @@ from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.service import Backend
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import UsageError
-from tws_maintenance.market_events.watchlist import local_codes, read_full_symbol
+from tws_maintenance.market_events.watchlist import read_symbols
 from tws_maintenance.runs.request import RunSpec
 
 SEE_OTHER = 303
@@ -26,7 +26,8 @@ def add_actions(blueprint: Blueprint, backend: Backend) -> None:
 
     @blueprint.post("/maintenance/run")
     def start() -> Any:
-        return _started(backend, _wanted_run(backend).spec(actor()))
+        body = _wanted_run(backend)
+        return _started(backend, body.spec(backend.settings.maintained, actor()))
 
     @blueprint.post("/maintenance/promote")
     def promote() -> Any:
@@ -36,7 +37,7 @@ def add_actions(blueprint: Blueprint, backend: Backend) -> None:
             "tasks": form.getlist("tasks"),
             "reason": form.get("reason", "").strip(),
         }
-        body = bodies.read_values(bodies.PromoteBody, values)
+        body = bodies.read_values(bodies.PromoteBody, values, backend.settings.maintained)
         _refuse_superseded(backend, body)
         tasks = backend.promotion(body.report_id, tuple(body.tasks or ()))
         return _started(backend, body.spec(tasks, actor()))
@@ -50,7 +51,7 @@ def add_actions(blueprint: Blueprint, backend: Backend) -> None:
             "allow_large_change": form.get("allow_large_change") == "yes",
             "reason": form.get("reason", "").strip(),
         }
-        body = bodies.read_values(bodies.RestoreBody, values)
+        body = bodies.read_values(bodies.RestoreBody, values, backend.settings.maintained)
         _demand_reason(body)
         return _started(backend, body.spec(backend.backup(body.task, body.backup), actor()))
 
@@ -66,8 +67,8 @@ def _wanted_run(backend: Backend) -> bodies.RunBody:
     if "days" in form:
         values["days"] = _number(form["days"])
         values["symbols"] = _symbols(backend, form.get("symbols", ""))
-    body = bodies.read_values(bodies.RunBody, values)
-    if not body.dry_run and body.wanted != (MARKET_EVENTS,):
+    body = bodies.read_values(bodies.RunBody, values, backend.settings.maintained)
+    if not body.dry_run and set(body.tasks) != {MARKET_EVENTS}:
         raise ApiError(400, "invalid_body", "Lists are applied only by promoting a dry run.")
     _demand_reason(body)
     return body
@@ -98,8 +99,8 @@ def _number(text: str) -> int | str:
 
 def _symbols(backend: Backend, text: str) -> list[str]:
     """Return the typed symbols in canonical form; blanks and commas separate them."""
-    codes = local_codes(backend.home)
     try:
-        return [read_full_symbol(one, codes) for one in text.replace(",", " ").split()]
+        typed = text.replace(",", " ").split()
+        return read_symbols(backend.home, backend.settings.maintained, typed)
     except UsageError as error:
         raise ApiError(400, "invalid_symbols", f"{error} Nothing was started.") from error

@@ -5,14 +5,7 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, request, url_for
 
-from tws_maintenance.config.indices import (
-    CONSTITUENT_TASKS,
-    INDICES,
-    MAX_DAYS,
-    VENUES,
-    Index,
-    index_of_task,
-)
+from tws_maintenance.config.indices import MAX_DAYS, Index, index_of_task
 from tws_maintenance.console.api import bodies
 from tws_maintenance.console.api.answers import FieldFaults
 from tws_maintenance.console.api.routes import query_as
@@ -33,10 +26,10 @@ from tws_maintenance.market_events.agenda import read_agenda
 from tws_maintenance.market_events.model import EventType
 from tws_maintenance.market_events.watchlist import (
     add,
-    local_codes,
-    read_full_symbol,
+    read_symbols,
     read_watchlist,
     remove,
+    why_unreadable,
 )
 
 SEE_OTHER = 303
@@ -54,22 +47,25 @@ def add_shelves(blueprint: Blueprint, backend: Backend) -> None:
 def _add_backups(blueprint: Blueprint, backend: Backend) -> None:
     @blueprint.get("/maintenance/backups")
     def backups() -> str:
-        task = request.args.get("task", "")
-        index = index_of_task(task) if task in CONSTITUENT_TASKS else None
+        task, tasks = request.args.get("task", ""), backend.settings.maintained.constituent_tasks
+        index = index_of_task(task) if task in tasks else None
         found = list_backups(backend.home, index)
         shown = found if "all" in request.args else found[:BACKUPS_SHOWN]
-        return page("backups", backups=shown, total=len(found), task=task, tasks=CONSTITUENT_TASKS)
+        return page("backups", backups=shown, total=len(found), task=task, tasks=tasks)
 
 
 def _add_history(blueprint: Blueprint, backend: Backend) -> None:
     @blueprint.get("/maintenance/history")
     def history_of_all() -> Any:
-        return redirect(url_for("maintenance.history", task=CONSTITUENT_TASKS[0]))
+        return redirect(
+            url_for("maintenance.history", task=backend.settings.maintained.constituent_tasks[0])
+        )
 
     @blueprint.get("/maintenance/history/<task>")
     def history(task: str) -> str:
-        if task not in CONSTITUENT_TASKS:
-            known = ", ".join(CONSTITUENT_TASKS)
+        tasks = backend.settings.maintained.constituent_tasks
+        if task not in tasks:
+            known = ", ".join(tasks)
             raise ApiError(404, "not_found", f"There is no list {task}; there are {known}.")
         return page("history", **_history(backend, index_of_task(task)))
 
@@ -84,7 +80,7 @@ def _history(backend: Backend, index: Index) -> dict[str, object]:
     begun = min((stay.from_date for stay in stays if stay.from_date), default="")
     return {
         "index": index,
-        "indices": INDICES.values(),
+        "indices": backend.settings.maintained,
         "curve": curve(member_counts(stays), today, index.name),
         "timeline": by_report,
         "day": day,
@@ -106,10 +102,11 @@ def _day(text: str, today: date) -> date:
 def _add_events(blueprint: Blueprint, backend: Backend) -> None:
     @blueprint.get("/maintenance/events")
     def events() -> str:
+        maintained = backend.settings.maintained
         given = {name: [value] for name, value in request.args.items() if value}
         if typed := request.args.get("symbol", "").strip():
-            given["symbol"] = [read_full_symbol(typed, local_codes(backend.home))]
-        query = bodies.read_query(bodies.UpcomingQuery, given)
+            given["symbol"] = read_symbols(backend.home, maintained, [typed])
+        query = bodies.read_query(bodies.UpcomingQuery, given, maintained)
         return page("events", **_events(backend, query))
 
     @blueprint.post("/maintenance/events/closures/add")
@@ -117,7 +114,8 @@ def _add_events(blueprint: Blueprint, backend: Backend) -> None:
         names = ("type", "venue", "date", "closes", "title", "reason")
         typed = {name: text for name in names if (text := request.form.get(name, "").strip())}
         try:
-            added = add_closure(backend, bodies.read_values(bodies.ClosureBody, typed))
+            body = bodies.read_values(bodies.ClosureBody, typed, backend.settings.maintained)
+            added = add_closure(backend, body)
         except ApiError as error:
             shown = _events(backend, bodies.UpcomingQuery())
             return page("events", **shown, typed=typed, problem=_in_words(error)), error.status
@@ -127,23 +125,25 @@ def _add_events(blueprint: Blueprint, backend: Backend) -> None:
     @blueprint.post("/maintenance/events/closures/remove")
     def closure_remove() -> Any:
         values = {name: request.form.get(name, "") for name in ("venue", "date", "reason")}
-        removed = remove_closure(backend, bodies.read_values(bodies.ClosureRemovalBody, values))
+        maintained = backend.settings.maintained
+        body = bodies.read_values(bodies.ClosureRemovalBody, values, maintained)
+        removed = remove_closure(backend, body)
         flash(f"No longer counted: {removed.event.event_date}, {removed.event.title}.")
         return redirect(url_for("maintenance.events"), SEE_OTHER)
 
 
 def _events(backend: Backend, query: bodies.UpcomingQuery) -> dict[str, object]:
-    at = utc_now()
+    at, settings = utc_now(), backend.settings
     agenda = read_agenda(
         backend.home,
-        backend.settings,
+        settings,
         at,
         days=query.days,
         event_type=EventType(query.type) if query.type else None,
         symbol=query.symbol,
     )
-    types = list(EventType)
-    return {"agenda": agenda, "query": query, "at": at, "types": types, "venues": VENUES}
+    types, venues = list(EventType), settings.maintained.venues
+    return {"agenda": agenda, "query": query, "at": at, "types": types, "venues": venues}
 
 
 def _in_words(error: ApiError) -> str:
@@ -161,19 +161,24 @@ def _add_watchlist(blueprint: Blueprint, backend: Backend) -> None:
     @blueprint.get("/maintenance/watchlist")
     def watchlist() -> str:
         query_as(bodies.NoQuery)
-        return page("watchlist", watchlist=read_watchlist(backend.home))
+        maintained = backend.settings.maintained
+        found = read_watchlist(backend.home, maintained)
+        told = [why_unreadable(text, maintained.venues) for text in found.unreadable]
+        return page("watchlist", watchlist=found, unreadable=told)
 
     @blueprint.post("/maintenance/watchlist/add")
     def watchlist_add() -> Any:
         symbols = request.form.get("symbols", "").replace(",", " ").split()
         if not symbols:
             raise ApiError(400, "invalid_body", "Name a symbol, such as AAPL, D05.SI or 0005.HK.")
-        added = add(backend.home, symbols, utc_now())
+        added = add(backend.home, backend.settings.maintained, symbols, utc_now())
         flash(f"Watched from now on: {', '.join(added)}." if added else "Already watched.")
         return redirect(url_for("maintenance.watchlist"), SEE_OTHER)
 
     @blueprint.post("/maintenance/watchlist/remove")
     def watchlist_remove() -> Any:
-        removed = remove(backend.home, [request.form.get("symbol", "")])
+        removed = remove(
+            backend.home, backend.settings.maintained, [request.form.get("symbol", "")]
+        )
         flash(f"No longer watched: {', '.join(removed)}.")
         return redirect(url_for("maintenance.watchlist"), SEE_OTHER)

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, redirect, request, url_for
 
 from tws_maintenance.config.events_service import EventsService
-from tws_maintenance.config.indices import INDICES, TASKS
+from tws_maintenance.config.indices import ALL_TASKS, Index
 from tws_maintenance.console.api import bodies
 from tws_maintenance.console.api.routes import markdown_of, query_as, report_or_damaged
 from tws_maintenance.console.apply_preview import newest_dry_run, to_apply, waiting_elsewhere
@@ -56,23 +56,21 @@ def _add_overview(blueprint: Blueprint, backend: Backend) -> None:
 
 def _overview(backend: Backend, at: datetime) -> dict[str, object]:
     status, apply = backend.status(at), newest_dry_run(backend, at)
+    maintained = backend.settings.maintained
     return {
         "status": status,
         "busy": {task for run in status.running for task in run.tasks},
-        "curves": {index.task: _curve(backend, index.key, at) for index in INDICES.values()},
+        "curves": {index.task: _curve(backend, index, at) for index in maintained},
         "apply": apply,
-        "promoted": {
-            index.task for index in INDICES.values() if read_generation(backend.home, index)
-        },
+        "promoted": {index.task for index in maintained if read_generation(backend.home, index)},
         "elsewhere": waiting_elsewhere(backend, apply, at),
         "agenda": _agenda(backend, at),
         "at": at,
-        "tasks": TASKS,
+        "tasks": maintained.tasks,
     }
 
 
-def _curve(backend: Backend, key: str, at: datetime) -> Any:
-    index = INDICES[key]
+def _curve(backend: Backend, index: Index, at: datetime) -> Any:
     try:
         return curve(member_counts(read_history(backend.home, index)), at.date(), index.name)
     except (HistoryError, ValueError):
@@ -106,7 +104,7 @@ def _run(backend: Backend, run_id: str) -> dict[str, object]:
     apply = to_apply(backend, report_id, utc_now()) if report_id and report else None
     checks = {
         task: own
-        for task in TASKS
+        for task in ALL_TASKS
         if (own := [check for check in found.checks if check.task == task])
     }
     return {"run": found, "report": report, "apply": apply, "checks": checks}
@@ -122,7 +120,13 @@ def _add_reports(blueprint: Blueprint, backend: Backend) -> None:
         entries, total = backend.shelf.page(
             limit=query.limit, offset=query.offset, status=query.status, task=query.task
         )
-        return page("reports", entries=entries, total=total, query=query, tasks=TASKS)
+        return page(
+            "reports",
+            entries=entries,
+            total=total,
+            query=query,
+            tasks=backend.settings.maintained.tasks,
+        )
 
     @blueprint.get("/maintenance/reports/latest")
     def latest_report() -> Any:

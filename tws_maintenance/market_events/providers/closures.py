@@ -5,18 +5,16 @@ the packages know it with a later release. It lies among the events with the sou
 which no sync reads or changes. It never opens a venue.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import VENUES
 from tws_maintenance.config.settings import Settings
-from tws_maintenance.config.venues import SATURDAY, Venue
+from tws_maintenance.config.venues import SATURDAY, VENUES, Venue
 from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.errors import SourceError, StoreError, UsageError
 from tws_maintenance.market_events.model import (
@@ -96,12 +94,12 @@ def check_time(type_name: str, closes: time | str | None, named: str) -> None:
         raise UsageError(f"A holiday is closed all day: leave its time out ({named}).")
 
 
-def venue_named(code: str) -> Venue:
-    """Return the venue with that code. Raises UsageError for any other."""
-    for venue in VENUES:
+def venue_named(code: str, venues: Collection[Venue]) -> Venue:
+    """Return the one of `venues` with that code. Raises UsageError for any other."""
+    for venue in venues:
         if venue.code == code:
             return venue
-    known = ", ".join(f"{venue.code} ({venue.name})" for venue in VENUES)
+    known = ", ".join(f"{venue.code} ({venue.name})" for venue in venues)
     raise UsageError(f"{code!r} is not a known venue. Expected one of {known}.")
 
 
@@ -193,7 +191,7 @@ def as_days(stored: Iterable[StoredEvent]) -> Closures:
     return found
 
 
-def to_dict(one: StoredEvent) -> dict[str, Any]:
+def to_dict(one: StoredEvent) -> dict[str, str | None]:
     """Return {venue, type, date, closes, title, reason, actor, added_at} of a stored closure."""
     event, detail = one.event, one.event.detail
     closes = event.event_time
@@ -252,7 +250,7 @@ def _verdict(one: StoredEvent, told: Event | None) -> Iterator[str]:
                 f"exchange's announcement; if it is off: {remove_command(one)}"
             )
         return
-    who = " and ".join(told.detail.get("sources") or [FIRST])
+    who = " and ".join(_sources(told) or [FIRST])
     has = "have" if " and " in who else "has"
     if _says_the_same(event, told):
         yield f"{named}: confirmed, {who} {has} '{told.title}'. It may go: {remove_command(one)}"
@@ -269,7 +267,7 @@ def _says_the_same(event: Event, told: Event) -> bool:
     """Tell whether the packages say it too; a half day without a time of its own is one."""
     if event.event_type is not told.event_type:
         return False
-    has_its_own_time = SECOND in (told.detail.get("sources") or ())
+    has_its_own_time = SECOND in _sources(told)
     return not has_its_own_time or event.event_time == told.event_time
 
 
@@ -278,7 +276,7 @@ def _of_day(event: Event, known: Iterable[Event]) -> Event | None:
     for one in known:
         if one.subject == event.subject and one.event_date == event.event_date:
             return one
-    venue = next((one for one in VENUES if one.code == event.subject), None)
+    venue = VENUES.get(event.subject)
     if venue is None:
         return None
     try:
@@ -298,6 +296,12 @@ def known_now(stored: Iterable[StoredEvent]) -> list[Event]:
         for one in stored
         if one.source == CALENDARS.name and one.status in UPCOMING_STATUSES
     ]
+
+
+def _sources(told: Event) -> list[str]:
+    """Return which packages said it."""
+    found = told.detail.get("sources")
+    return [str(one) for one in found] if isinstance(found, list | tuple) else []
 
 
 def _packages() -> dict[str, str]:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TypedDict
 
-from tws_maintenance.config.indices import VENUES
 from tws_maintenance.config.settings import EventSettings, HttpSettings
+from tws_maintenance.config.venues import VENUES, Venue
 from tws_maintenance.core.errors import SourceError, TwsMaintenanceError
 from tws_maintenance.market_events.model import (
     CALENDARS,
@@ -21,7 +21,9 @@ from tws_maintenance.market_events.model import (
     YAHOO,
     Answer,
     Event,
+    Json,
     Window,
+    WindowJson,
 )
 
 # What a provider may take beyond the deadline: parsing, and what no socket timeout covers.
@@ -29,32 +31,45 @@ GRACE_SECONDS = 4.0
 YAHOO_CLIENT = "tws_maintenance.market_events.providers.yahoo_client"
 
 
+class QuestionJson(TypedDict):
+    """A question as the process that asks the providers is given it."""
+
+    symbols: list[str]
+    venues: list[str]
+    window: WindowJson
+    http: Json
+    events: Json
+
+
 @dataclass(frozen=True)
 class Question:
-    """What the providers are asked: the events of `symbols`, and of the markets, in `window`."""
+    """What the providers are asked: the events of `symbols`, and of `venues`, in `window`."""
 
     symbols: tuple[str, ...]
+    venues: tuple[Venue, ...]
     window: Window
     http: HttpSettings
     events: EventSettings
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> QuestionJson:
         """Return it as plain values."""
         return {
             "symbols": list(self.symbols),
+            "venues": [venue.code for venue in self.venues],
             "window": self.window.to_dict(),
             "http": self.http.model_dump(mode="json"),
             "events": self.events.model_dump(mode="json"),
         }
 
     @classmethod
-    def from_dict(cls, value: dict[str, Any]) -> "Question":
+    def from_dict(cls, value: QuestionJson) -> "Question":
         """Read what `to_dict` wrote."""
         return cls(
             symbols=tuple(value["symbols"]),
+            venues=tuple(VENUES[code] for code in value["venues"]),
             window=Window.from_dict(value["window"]),
-            http=HttpSettings(**value["http"]),
-            events=EventSettings(**value["events"]),
+            http=HttpSettings.model_validate(value["http"]),
+            events=EventSettings.model_validate(value["events"]),
         )
 
 
@@ -124,7 +139,7 @@ def _ask_yahoo(question: Question, until: float) -> Answer:
     if not question.symbols:
         told = "no symbols to ask about: hold a position, add one to the watchlist, or use --symbol"
         return Answer(provider=YAHOO.name, source=question.http.yahoo_url, warnings=(told,))
-    from tws_maintenance.market_events.providers.sessions import judge_days
+    from tws_maintenance.market_events.providers.yahoo import judge_days
     from tws_maintenance.market_events.providers.yahoo_client import YahooClient
 
     answer = YahooClient(question.http, question.events, until=until).ask(question.symbols)
@@ -163,7 +178,7 @@ def _ask_calendars(question: Question, until: float) -> Answer:  # noqa: ARG001 
     covers: dict[str, date] = {}
     warnings: list[str] = []
     errors: list[str] = []
-    for venue in VENUES:
+    for venue in question.venues:
         try:
             told = calendars.answer(venue, question.window)
         except SourceError as error:

@@ -133,7 +133,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
 def _warm_up() -> None:
     """Do once, on nothing, what takes long the first time."""
-    nothing = {"window": Window(utc_now(), 1).to_dict(), "answers": []}
+    nothing = {"window": Window(utc_now(), 1).to_dict(), "relevant": [], "answers": []}
     importlib.import_module(AUDIT).judge(nothing)
 
 

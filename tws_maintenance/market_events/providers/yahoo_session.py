@@ -9,6 +9,7 @@ import re
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
@@ -95,7 +96,7 @@ class YahooSession(Session[Response]):
         """Send a POST (Yahoo's form of consent), within the limits."""
         return self._limited("POST", url, options)
 
-    def _limited(self, method: str, url: str, options: dict[str, Any]) -> Response:
+    def _limited(self, method: str, url: str, options: Mapping[str, Any]) -> Response:
         kind = _kind_of(url)
         if kind != Kind.QUOTE and self.welcome_fault is not None:
             raise self.welcome_fault
@@ -115,7 +116,7 @@ class YahooSession(Session[Response]):
             self._cookie_answers[url] = answer
         return answer
 
-    def _follow(self, method: str, url: str, options: dict[str, Any]) -> Response:
+    def _follow(self, method: str, url: str, options: Mapping[str, Any]) -> Response:
         for _ in range(MAX_REDIRECTS + 1):
             answer = self._send(method, self._placed(url), options)
             location = answer.headers.get("Location")
@@ -125,7 +126,7 @@ class YahooSession(Session[Response]):
             options = {"timeout": options.get("timeout")}
         raise SourceRefused(f"more than {MAX_REDIRECTS} redirects, the last one to {url:.120}")
 
-    def _send(self, method: str, url: str, options: dict[str, Any]) -> Response:
+    def _send(self, method: str, url: str, options: Mapping[str, Any]) -> Response:
         body = bytearray()
 
         def collect(chunk: bytes) -> int:

@@ -15,12 +15,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.core.errors import StoreError
-from tws_maintenance.market_events.model import StoredEvent
+from tws_maintenance.market_events.model import StoredEvent, SyncLog
 from tws_maintenance.market_events.store import faults
 from tws_maintenance.market_events.store.database import open_database
 from tws_maintenance.market_events.store.rows import read_events, read_logs
-from tws_maintenance.market_events.store.schema import END_DATE_SINCE, HEAD, migrate, revision_of
-from tws_maintenance.market_events.store.tables import METADATA, SyncLog
+from tws_maintenance.market_events.store.schema import HEAD, migrate, revision_of
+from tws_maintenance.market_events.store.tables import METADATA
 from tws_maintenance.market_events.store.trial import try_tables
 from tws_maintenance.market_events.store.writer import Writer
 
@@ -72,11 +72,9 @@ class EventStore:
         with self._reading() as ours:
             if ours is None:
                 return []
-            connection, revision = ours
             return read_events(
-                connection,
+                ours,
                 self._database.place,
-                has_end_date=revision >= END_DATE_SINCE,
                 source=source,
                 not_before=not_before,
             )
@@ -97,9 +95,8 @@ class EventStore:
         with self._reading() as ours:
             if ours is None:
                 return []
-            connection, _ = ours
             return read_logs(
-                connection, self._database.place, limit=limit, offset=offset, report_id=report_id
+                ours, self._database.place, limit=limit, offset=offset, report_id=report_id
             )
 
     def prepare(self) -> None:
@@ -157,15 +154,15 @@ class EventStore:
                 connection.commit()
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[tuple[Connection, str] | None]:
-        """Yield a reading connection and our revision there; None where there is no store yet."""
+    def _reading(self) -> Iterator[Connection | None]:
+        """Yield a reading connection; None where there is no store yet."""
         with self._telling():
             if not self._database.exists():
                 yield None
                 return
             with self._database.reading() as connection:
                 revision = revision_of(connection, self._database.place)
-                yield None if revision is None else (connection, revision)
+                yield None if revision is None else connection
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:

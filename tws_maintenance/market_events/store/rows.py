@@ -5,19 +5,22 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Connection, Select, func, null, select
+from sqlalchemy import Connection, Select, func, select
 
 from tws_maintenance.market_events.model import (
     Confidence,
     Event,
     EventStatus,
     EventType,
+    Json,
+    LogDetail,
     StoredEvent,
+    SyncLog,
 )
 from tws_maintenance.market_events.store import faults
-from tws_maintenance.market_events.store.tables import EVENTS, SYNC_LOGS, SyncLog
+from tws_maintenance.market_events.store.tables import EVENTS, SYNC_LOGS
 
 # From 0 to 100; what the robot sorts by.
 IMPORTANCE = {
@@ -29,14 +32,16 @@ IMPORTANCE = {
 }
 # Beside what the source said, in the same column: the robot's table has no other place for it.
 SEQUENCE = "calendar_sequence"
+# What a row holds, by its columns.
+Row = dict[str, object]
 _T = TypeVar("_T")
 _DAMAGES = (ValueError, TypeError, KeyError)
 
 
-def event_columns(event: Event, sequence: int = 0) -> dict[str, Any]:
+def event_columns(event: Event, sequence: int = 0) -> Row:
     """Return what a row holds of what the source said, and the sequence where it changed."""
     raw = _json_text(event.raw)
-    detail = event.detail | ({SEQUENCE: sequence} if sequence else {})
+    detail = {**event.detail, **({SEQUENCE: sequence} if sequence else {})}
     return {
         "event_type": event.event_type.value,
         "symbol": event.symbol,
@@ -58,7 +63,7 @@ def event_columns(event: Event, sequence: int = 0) -> dict[str, Any]:
     }
 
 
-def log_columns(log: SyncLog) -> dict[str, Any]:
+def log_columns(log: SyncLog) -> Row:
     """Return the row of a log."""
     columns = asdict(log)
     detail = _json_text(columns.pop("detail"))
@@ -69,7 +74,6 @@ def read_events(
     connection: Connection,
     place: str,
     *,
-    has_end_date: bool = True,
     source: str | None = None,
     not_before: date | None = None,
 ) -> list[StoredEvent]:
@@ -77,14 +81,12 @@ def read_events(
 
     `not_before` keeps those whose last day is on or after it.
     """
-    end_date: ColumnElement[Any] = EVENTS.c.end_date if has_end_date else null()
-    others = [column for column in EVENTS.c if column is not EVENTS.c.end_date]
-    statement = select(*others, end_date.label("end_date"))
-    statement = statement.order_by(EVENTS.c.event_date, EVENTS.c.event_id)
+    statement = select(EVENTS).order_by(EVENTS.c.event_date, EVENTS.c.event_id)
     if source is not None:
         statement = statement.where(EVENTS.c.source == source)
     if not_before is not None:
-        statement = statement.where(func.coalesce(end_date, EVENTS.c.event_date) >= not_before)
+        last_date = func.coalesce(EVENTS.c.end_date, EVENTS.c.event_date)
+        statement = statement.where(last_date >= not_before)
     return [
         _read(place, f"{EVENTS.name}, event {row['event_id']},", _stored_event, row)
         for row in _fetch(connection, place, statement, EVENTS.name)
@@ -127,7 +129,7 @@ def _read(
 def _stored_event(row: Mapping[str, Any]) -> StoredEvent:
     status = EventStatus(row["status"])
     detail = _json_object(row["detail_json"])
-    sequence = int(detail.pop(SEQUENCE, 0))
+    sequence = int(str(detail.pop(SEQUENCE, 0)))
     event = Event(
         event_type=EventType(row["event_type"]),
         subject=row["source_event_id"],
@@ -163,14 +165,16 @@ def _stored_event(row: Mapping[str, Any]) -> StoredEvent:
 
 def _sync_log(row: Mapping[str, Any]) -> SyncLog:
     known = {one.name: row[one.name] for one in fields(SyncLog) if one.name != "detail"}
-    return SyncLog(**known, detail=_json_object(row["detail_json"]))
+    # As this program wrote it; each key is looked at before it is used.
+    detail = cast("LogDetail", _json_object(row["detail_json"]))
+    return SyncLog(**known, detail=detail)
 
 
-def _json_text(value: dict[str, Any]) -> str:
+def _json_text(value: Mapping[str, object]) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def _json_object(text: str) -> dict[str, Any]:
+def _json_object(text: str) -> Json:
     value = json.loads(text)
     if not isinstance(value, dict):
         raise TypeError(f"expected a JSON object, found {type(value).__name__}")

@@ -10,9 +10,8 @@ from tws_maintenance.core.errors import StoreError
 from tws_maintenance.market_events.store.tables import METADATA
 
 VERSION_TABLE = "tws_maintenance_version"
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0002",)
 HEAD = REVISIONS[-1]
-END_DATE_SINCE = "0002"
 
 
 def revision_of(connection: Connection, place: str) -> str | None:

@@ -4,9 +4,7 @@ Only `end_date` is not the robot's. Instants lie there as the robot reads them: 
 a row becomes an event stands in rows.py, how the tables come to be in schema.py.
 """
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import (
     Boolean,
@@ -83,7 +81,7 @@ EVENTS = Table(
     Column("fetched_at", UtcDateTime, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
-    Column("end_date", Date),  # last, as the migration that added it left it
+    Column("end_date", Date),
     UniqueConstraint("event_id", name="uq_market_events_event_id"),
     UniqueConstraint(
         "event_type", "symbol", "event_date", name="uq_market_events_type_symbol_date"
@@ -111,25 +109,3 @@ SYNC_LOGS = Table(
     Column("detail_json", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
-
-
-@dataclass(frozen=True)
-class SyncLog:
-    """What one provider's turn did: a row of `SYNC_LOGS`.
-
-    Instants are aware. `event_type` holds every type of the provider, joined by commas.
-    """
-
-    provider: str
-    event_type: str
-    sync_started_at: datetime
-    sync_finished_at: datetime
-    window_start_utc: datetime
-    window_end_utc: datetime
-    status: str
-    fetched_count: int = 0
-    upserted_count: int = 0
-    stale_count: int = 0
-    error_count: int = 0
-    error_message: str | None = None
-    detail: dict[str, Any] = field(default_factory=dict)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, Executable, bindparam, insert, select, update
 
@@ -13,9 +12,15 @@ from tws_maintenance.market_events.model import (
     Held,
     Pair,
     StoredEvent,
+    SyncLog,
 )
-from tws_maintenance.market_events.store.rows import event_columns, log_columns, read_events
-from tws_maintenance.market_events.store.tables import EVENTS, SYNC_LOGS, SyncLog
+from tws_maintenance.market_events.store.rows import (
+    Row,
+    event_columns,
+    log_columns,
+    read_events,
+)
+from tws_maintenance.market_events.store.tables import EVENTS, SYNC_LOGS
 
 _ROW = EVENTS.c.event_id == bindparam("row")
 # What may differ without being another event for a reader (`Event.facts`).
@@ -137,17 +142,17 @@ class Writer:
         """Add what a provider's turn did."""
         self._execute(insert(SYNC_LOGS), [log_columns(log)])
 
-    def _execute(self, statement: Executable, rows: Sequence[dict[str, Any]]) -> None:
+    def _execute(self, statement: Executable, rows: Sequence[Row]) -> None:
         if rows:  # SQLAlchemy would take none for one without values
             with self._telling():
                 self._connection.execute(statement, rows)
 
 
-def _row(stored: StoredEvent) -> dict[str, Any]:
+def _row(stored: StoredEvent) -> Row:
     return {"row": stored.event_id}
 
 
-def _beside_the_facts(event: Event, sequence: int, *, is_relevant: bool) -> dict[str, Any]:
+def _beside_the_facts(event: Event, sequence: int, *, is_relevant: bool) -> Row:
     columns = event_columns(event, sequence)
     kept = {name: columns[name] for name in _BESIDE_THE_FACTS}
     return kept | {"is_portfolio_relevant": is_relevant}

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import CONSTITUENT_TASKS, MARKET_EVENTS, TASKS
+from tws_maintenance.config.indices import MARKET_EVENTS
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.core.clock import CLOCK_TOLERANCE
 from tws_maintenance.core.digest import sha256
@@ -66,7 +66,7 @@ def find_incidents(
     """Return everything that is wrong or waits at this instant."""
     state = overview(home, settings, at, shelf)
     return [
-        *_failed(home, shelf),
+        *_failed(home, settings, shelf),
         *_of_lists(state["constituents"]),
         *_moved(home, at, shelf),
         *_of_events(state["market_events"]),
@@ -74,10 +74,10 @@ def find_incidents(
     ]
 
 
-def _failed(home: Home, shelf: ReportCatalog) -> Iterator[Incident]:
+def _failed(home: Home, settings: Settings, shelf: ReportCatalog) -> Iterator[Incident]:
     """Yield the runs whose failure no later run of the same task has made up for."""
     bad: dict[str, ReportSummary] = {}
-    for task in TASKS:
+    for task in settings.maintained.tasks:
         entry = shelf.newest(lambda one, task=task: _line(one, task) is not None)  # type: ignore[misc]
         line = _line(entry, task) if entry else None
         if entry and line and (line.status in BAD or not line.was_tried):
@@ -157,7 +157,7 @@ def _waiting(
     Each venue has a schedule of its own: several may wait at once.
     """
     newest: dict[str, list[str]] = {}
-    for task in CONSTITUENT_TASKS:
+    for task in settings.maintained.constituent_tasks:
         entry = shelf.last_staged(task, at + CLOCK_TOLERANCE)
         if entry is not None:
             newest.setdefault(entry.report_id, []).append(task)

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import CONSTITUENT_TASKS, INDICES, MARKET_EVENTS
+from tws_maintenance.config.indices import INDICES, MARKET_EVENTS
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.operations.notices.incidents import Incident, find_incidents, incident
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.schema import TaskStatus
 from tws_maintenance_tests.constituents.bench import with_one, with_strangers
+from tws_maintenance_tests.defaults import CONSTITUENT_TASKS
 from tws_maintenance_tests.unattended import applied, dry_run, ended, refreshed, synced
 
 SP500, STI, HSI = INDICES.values()

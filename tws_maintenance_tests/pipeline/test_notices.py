@@ -16,11 +16,11 @@ from tws_maintenance.core.locks import hold
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.operations.notices.channels import FILE, NoticeFailed
-from tws_maintenance.pipeline import notifying
+from tws_maintenance.pipeline import notices
 from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.execution import create_run
 from tws_maintenance.pipeline.instance import open_instance
-from tws_maintenance.pipeline.notifying import look_and_tell
+from tws_maintenance.pipeline.notices import look_and_tell
 from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.disks import mounted
 from tws_maintenance_tests.operations.notices.servers import MailServer, Webhook
@@ -98,7 +98,7 @@ def test_the_memory_outlives_the_process_and_a_damaged_one_tells_again(
     assert look_and_tell(told, instance, later).sent == {"file": 4}
     with open_instance(told) as another:
         assert look_and_tell(told, another, later).sent == {}
-    instance.daemon_cursor_storage.set_cursor_values({notifying._memory(told): "[1, 2"})
+    instance.daemon_cursor_storage.set_cursor_values({notices._memory(told): "[1, 2"})
     assert look_and_tell(told, instance, later).sent == {"file": 4}
 
 
@@ -150,7 +150,7 @@ def test_a_mail_reaches_a_server_by_the_settings_of_the_home(
 def test_a_look_while_another_is_at_it_does_not_wait_for_ever(
     told: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(notifying, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(notices, "LOCK_SECONDS", 0.1)
     with hold(told.locks / "notices.lock", wait_seconds=0, holder="another look"):
         assert looked(instance) == "The other sensor is telling just now."
         with pytest.raises(LockHeld):

@@ -1,7 +1,7 @@
-"""The sensors that tell somebody: one looks at everything, one follows every run that fails.
+"""What the notice sensors do: find what is wrong or waits, send it once, and remember that.
 
-Both go by the same memory, in Dagster's own storage under one lock, so that whoever comes first
-tells and the other one keeps quiet.
+Both sensors go by the same memory, in Dagster's own storage under one lock, so that whoever comes
+first sends and the other one does not.
 """
 
 import contextlib
@@ -11,13 +11,11 @@ from datetime import datetime
 
 import dagster as dg
 
-from tws_maintenance.config.home import Home, find_home
+from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import load_settings
-from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.digest import sha256
-from tws_maintenance.core.errors import LockHeld, TwsMaintenanceError
+from tws_maintenance.core.errors import TwsMaintenanceError
 from tws_maintenance.core.locks import hold
-from tws_maintenance.operations.notices.channels import NoticeFailed
 from tws_maintenance.operations.notices.delivery import Telling, tell
 from tws_maintenance.operations.notices.incidents import Incident, find_incidents, incident
 from tws_maintenance.pipeline.jobs import CLEAN_UP
@@ -26,16 +24,8 @@ from tws_maintenance.pipeline.run_report import reasons_of
 from tws_maintenance.pipeline.tags import HOME_TAG, REPORT_ID_TAG, own_tag
 from tws_maintenance.pipeline.tick_context import shared_shelf
 
-LOOK_SECONDS = 300
-# Twice as rare as Dagster would: it keeps every tick for a week.
-FOLLOW_SECONDS = 60
 LOCK_SECONDS = 20.0
 MEMORY = "tws_maintenance/notices"
-
-
-def build_notice_sensors() -> list[dg.SensorDefinition]:
-    """Return both sensors, stopped."""
-    return [_notice_sensor(), _run_failure_sensor()]
 
 
 def look_and_tell(home: Home, instance: dg.DagsterInstance, at: datetime) -> Telling:
@@ -101,48 +91,3 @@ def _remembered(home: Home, instance: dg.DagsterInstance) -> dict[str, list[str]
         return dict(json.loads(text)) if text else {}
     except (ValueError, TypeError):
         return {}  # told again is better than not at all
-
-
-def _look(instance: dg.DagsterInstance) -> dg.SkipReason:
-    """Look and tell; what could not be delivered makes the tick fail, which the UI shows in red.
-
-    Raises:
-        NoticeFailed: a channel did not deliver; the others have.
-    """
-    try:
-        done = look_and_tell(find_home(), instance, utc_now())
-    except LockHeld:
-        return dg.SkipReason("The other sensor is telling just now.")
-    if done.failures:
-        raise NoticeFailed(". ".join([*done.failures, *done.remarks]))
-    told = [f"{name}: {count} told" for name, count in done.sent.items()]
-    return dg.SkipReason(f"{'. '.join([*told, *done.remarks]) or 'Nothing new to tell'}.")
-
-
-def _notice_sensor() -> dg.SensorDefinition:
-    @dg.sensor(
-        name="notice_sensor",
-        minimum_interval_seconds=LOOK_SECONDS,
-        description=(
-            "Tells by mail, webhook or file ([notices]) what failed, is stale, broken, drifted or "
-            "waits for approval: once an incident."
-        ),
-    )
-    def sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        return _look(context.instance)
-
-    return sensor
-
-
-def _run_failure_sensor() -> dg.SensorDefinition:
-    @dg.run_failure_sensor(
-        name="run_failure_notice_sensor",
-        minimum_interval_seconds=FOLLOW_SECONDS,
-        description="Tells of a run that failed within a minute, the same way as notice_sensor.",
-    )
-    def sensor(context: dg.RunFailureSensorContext) -> dg.SkipReason:
-        if not is_ours(find_home(), context.dagster_run):
-            return dg.SkipReason("Not a run of this home.")
-        return _look(context.instance)
-
-    return sensor

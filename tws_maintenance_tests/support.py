@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +174,11 @@ def table_of(members: list[Company]) -> SourceTable:
         for number, one in enumerate(members, start=1)
     )
     return SourceTable(rows=rows, dropped=(), rows_read=len(rows))
+
+
+def spoiled(members: list[Company]) -> list[Company]:
+    """Return `members` with one name that the audit refuses, `text_is_plain`."""
+    return [replace(members[0], name="=SUM(A1)"), *members[1:]]
 
 
 def write_live(home: Home, index: Index, members: list[Company]) -> bytes:

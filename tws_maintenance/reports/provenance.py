@@ -139,6 +139,7 @@ def _origin(home: Home, index: Index, report_id: str, symbol: str) -> Origin:
         sources = tuple(
             {"url": one.url, "sha256": one.sha256, "fetched_at": one.fetched_at, "raw": REMOVED}
             for one in result.sources
+            if one.sha256
         )
         return replace(head, missing=(text,), sources=sources)
     vote = vote_lines(result).get(symbol)

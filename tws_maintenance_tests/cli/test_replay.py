@@ -27,6 +27,7 @@ from tws_maintenance_tests.support import (
     environment_of,
     quiet_environment,
     reports_of,
+    spoiled,
     write_live,
 )
 
@@ -60,7 +61,7 @@ def kept_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
         for content, arguments in (
             (server.pages["sti"], ("--task", "constituents")),
             (server.pages["sti"], ("--task", "constituents", "--apply")),
-            (page("sti", companies("sti")[:20]), ("--task", STI)),
+            (page("sti", spoiled(companies("sti"))), ("--task", STI)),
             (b"<html><body>being rewritten</body></html>", ("--task", STI)),
         ):
             server.pages["sti"] = content
@@ -134,7 +135,7 @@ def test_a_page_that_was_refused_and_is_read_now_is_a_difference(
 def test_a_refusal_is_replayed_by_the_limits_of_the_home(
     command: Command, home: Home, server: PageServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("MEMBERSHIP", "CORROBORATION"):
+    for name in ("SOURCES", "QUORUM"):
         monkeypatch.delenv(f"TWS_MAINTENANCE_INDICES__HSI__{name}")
     home.settings_file.write_text("[indices.hsi]\nmax_source_age_days = 3\n")
     del server.pages["hsi"]
@@ -170,7 +171,7 @@ def test_bytes_that_are_gone_or_altered_are_not_replayed(
 def test_with_an_official_list_both_are_read_again(
     command: Command, home: Home, server: PageServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("MEMBERSHIP", "CORROBORATION"):
+    for name in ("SOURCES", "QUORUM"):
         monkeypatch.delenv(f"TWS_MAINTENANCE_INDICES__HSI__{name}")
     members = companies("hsi")
     write_live(home, INDICES["hsi"], members)

@@ -26,7 +26,6 @@ from tws_maintenance.demo.server import SOURCE_URLS, PageServer
 from tws_maintenance.reports.store import report_ids
 from tws_maintenance.sources.model import SourceRow, SourceTable
 
-ROWS_LOST = 20
 LISTS = ("--task", "constituents")
 WATCHED = ("AAA", "AAC")
 
@@ -60,10 +59,10 @@ def _play(home: Home, server: PageServer) -> int:
     report_id = report_ids(home)[0]
     promoted = _run(home, server, "promote", report_id, "--reason", "demo")
     _say(
-        f"3. The Hang Seng page loses {ROWS_LOST} rows: the page and the official list contradict "
-        "each other. That list is rejected, the others go on."
+        "3. Hang Seng Indexes and both funds are gone, and the page that is left lacks a member. "
+        "One source decides nothing: that list stays as it is, unconfirmed. The others go on."
     )
-    server.pages["hsi"] = page("hsi", companies("hsi")[:-ROWS_LOST])
+    leave_the_page_alone(server.pages)
     rejected = _run(home, server, "run", *LISTS, "--apply")
     _say("4. Second thoughts about the STI list: go back to what it was before.")
     restored = _run(home, server, "restore", INDICES["sti"].task, "--apply", "--reason", "demo")
@@ -86,6 +85,13 @@ def _play(home: Home, server: PageServer) -> int:
         "the same as assets, checks and runs. On your own lists: python -m tws_maintenance run"
     )
     return 0 if (looked, promoted, rejected, restored, synced) == (0, 0, 3, 0, 0) else 1
+
+
+def leave_the_page_alone(pages: dict[str, bytes]) -> None:
+    """Take all sources of the HSI away but its page, which lacks a member."""
+    for name in ("hang_seng", "tracker2800", "ishares3115"):
+        del pages[f"hsi_{name}"]
+    pages["hsi"] = page("hsi", companies("hsi")[:-1])
 
 
 def _official() -> dict[str, bytes]:

@@ -53,7 +53,7 @@ def demo(play: Play) -> None:
         journey._write_older_list(play.home, index)
     play.command("run", *LISTS)
     play.command("promote", play.newest_report(), "--reason", "demo")
-    play.web.pages["hsi"] = page("hsi", companies("hsi")[: -journey.ROWS_LOST])
+    journey.leave_the_page_alone(play.web.pages)
     play.command("run", *LISTS, "--apply")
     play.command("restore", STI, "--apply", "--reason", "demo")
     with_dates(play, *journey.WATCHED)

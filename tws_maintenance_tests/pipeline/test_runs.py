@@ -76,7 +76,7 @@ def test_a_blocking_check_stops_the_live_step_and_records_every_rule(
     assert not result.success
     found = checks_of(result, f"staged/{HSI.task}")
     failed = {name for name, one in found.items() if not one.passed}
-    assert len(found) == 16
+    assert len(found) == 18
     assert "symbols_match_the_market_format" in failed
     assert found["symbols_match_the_market_format"].severity == dg.AssetCheckSeverity.ERROR
     assert found["symbols_match_the_market_format"].blocking

@@ -198,7 +198,7 @@ def _changes(result: ListResult) -> Iterator[tuple[str, str]]:
         return
     if result.before_count is None and result.after_count is not None:
         yield "new list", f"{result.after_count} members; there was no file before"
-        yield from (line for line in source_lines(result) if line[0] == "decided")
+        yield from (line for line in source_lines(result) if line[0] != "vote")
     elif result.before_count is not None:
         yield from change_lines(result.changes)
         yield from source_lines(result)

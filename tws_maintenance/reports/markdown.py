@@ -26,7 +26,7 @@ from tws_maintenance.reports.schema import (
     TaskResult,
     ValidationResult,
 )
-from tws_maintenance.reports.votes import source_lines
+from tws_maintenance.reports.votes import source_lines, titles_of
 
 NOT_KNOWN = "not known: the robot could not be asked"
 VERDICTS = {
@@ -269,8 +269,10 @@ def _fetched(result: ListResult) -> Iterator[str]:
                 f"- fetched: <{one.url}>, HTTP {one.status}, {one.bytes} bytes, "
                 f"sha256 `{one.sha256[:16]}…`, {one.fetched_at}{of}"
             )
+    titles = titles_of(result)
     for row in result.rows_dropped:
-        yield f"- dropped source {escape(row.row)}: {escape(row.reason)}"
+        of = f" of {escape(titles[row.source])}" if row.source in titles else ""
+        yield f"- dropped{of}: {escape(row.row)}: {escape(row.reason)}"
     if result.carried_forward:
         yield f"- carried forward: {result.carried_forward} values that the source left blank"
 

@@ -182,7 +182,7 @@ def test_where_it_came_from_and_went_to_is_told() -> None:
     for expected in (
         "- source: <http://127.0.0.1/wiki/sti>",
         "HTTP 200, 12 bytes, sha256 `abababababababab…`",
-        "- dropped source row 31: cash: no ticker",
+        "- dropped: row 31: cash: no ticker",
         "- carried forward: 3 values that the source left blank",
         "- proposal: `maintenance_20261122_183000_sti`",
         "- written: `data/sti_constituents.csv`",

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ import pytest
 from tws_maintenance.config.home import HOME_VARIABLE, Home
 from tws_maintenance.config.indices import INDICES, Index
 from tws_maintenance.constituents.csv_file import to_csv
-from tws_maintenance.constituents.normalise import normalise
+from tws_maintenance.constituents.normalise import listings, normalise
 from tws_maintenance.demo.pages import Company
-from tws_maintenance.demo.server import PageServer
+from tws_maintenance.demo.server import SOURCE_URLS, PageServer
 from tws_maintenance.sources.model import SourceRow, SourceTable
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -62,12 +62,8 @@ class Program:
 
 def environment_of(server: PageServer) -> dict[str, str]:
     """Return the settings that make `server` every source, with no pause between attempts."""
-    origins = (
-        *("WIKIPEDIA_URL", "HANG_SENG_URL", "SSGA_URL"),
-        *("FEDERAL_RESERVE_URL", "YAHOO_URL"),
-    )
     return {
-        **{f"TWS_MAINTENANCE_HTTP__{name}": server.origin for name in origins},
+        **{f"TWS_MAINTENANCE_HTTP__{name}": server.origin for name in SOURCE_URLS},
         "TWS_MAINTENANCE_HTTP__BACKOFF": "0",
         **pages_alone(),
     }
@@ -78,7 +74,7 @@ def pages_alone() -> dict[str, str]:
     return {
         f"TWS_MAINTENANCE_INDICES__{key.upper()}__{name}": value
         for key in INDICES
-        for name, value in (("MEMBERSHIP", '["wikipedia"]'), ("CORROBORATION", "[]"))
+        for name, value in (("SOURCES", '["wikipedia"]'), ("QUORUM", "1"))
     }
 
 
@@ -180,9 +176,14 @@ def table_of(members: list[Company]) -> SourceTable:
     return SourceTable(rows=rows, dropped=(), rows_read=len(rows))
 
 
+def spoiled(members: list[Company]) -> list[Company]:
+    """Return `members` with one name that the audit refuses, `text_is_plain`."""
+    return [replace(members[0], name="=SUM(A1)"), *members[1:]]
+
+
 def write_live(home: Home, index: Index, members: list[Company]) -> bytes:
     """Write the live file that lists `members` and return its bytes."""
-    rows = normalise(table_of(members), index, None)
+    rows = normalise(listings(table_of(members), index), index, None)
     content = to_csv(rows.columns, list(rows.rows))
     home.data.mkdir(parents=True, exist_ok=True)
     home.live_file(index.key).write_bytes(content)

@@ -11,7 +11,7 @@ from typing import Any
 from tws_maintenance.audit.receipt import Override, Receipt
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, index_of_task
+from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, Index, index_of_task
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.constituents.audit import audit
 from tws_maintenance.constituents.promotion import promote
@@ -22,7 +22,8 @@ from tws_maintenance.demo.pages import Company, companies
 from tws_maintenance.reports.results import describe, describe_audit
 from tws_maintenance.reports.schema import EventsResult, ListResult, TaskResult, TaskStatus
 from tws_maintenance.reports.store import Reservation, read_report, reserve, write_report
-from tws_maintenance_tests.constituents.bench import NO_OVERRIDE, gathered, page_alone
+from tws_maintenance.sources.model import Attempt, Gathered, SourceTable
+from tws_maintenance_tests.constituents.bench import NO_OVERRIDE, gathered, page_alone, raw_copy
 from tws_maintenance_tests.reports.shelf import report, whole
 from tws_maintenance_tests.support import table_of
 
@@ -37,17 +38,24 @@ def dry_run(
     *,
     override: Override = NO_OVERRIDE,
     warnings: tuple[str, ...] = (),
+    beside: Mapping[str, SourceTable] | None = None,
     **changed: Any,
 ) -> str:
-    """Stage and audit what the pages list, by index key, and return the id of the report."""
+    """Stage and audit what the pages list, by index key, and return the id of the report.
+
+    The page decides where nothing is `beside` it; else it votes with these, by the source's name.
+    """
     reservation = reserve(home, at, {})
     mark = RunContext(reservation.report_id, f"run-of-{reservation.report_id}", at)
     results = []
     for key, members in listed.items():
         index = INDICES[key]
-        proposal = stage(
-            home, index, gathered(index, table_of(members)), page_alone(home, index), mark
-        )
+        answer, limits = gathered(index, table_of(members)), page_alone(home, index)
+        if beside is not None:
+            others = (_answer(index, name, table) for name, table in beside.items())
+            answer = Gathered(index, (*answer.attempts, *others))
+            limits = load_settings(home).of(index)
+        proposal = stage(home, index, answer, limits, mark)
         receipt = audit(home, index, proposal, load_settings(home).of(index), override, mark)
         result = _result(index.task, at, dry_run=True)
         describe(result, proposal)
@@ -55,6 +63,11 @@ def dry_run(
         result.warnings += warnings
         results.append(result)
     return _filed(home, reservation, at, results, dry_run=True, **changed)
+
+
+def _answer(index: Index, name: str, table: SourceTable) -> Attempt:
+    url = f"http://127.0.0.1/{name}"
+    return Attempt(index.addresses(name)[0], url, raw_copy(url), table, status=200)
 
 
 def applied(

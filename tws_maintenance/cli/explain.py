@@ -64,12 +64,12 @@ def _origin(one: dict[str, Any]) -> Iterator[str]:
     elif one["decided_by"]:
         revision = f", revision {one['revision']}" if one["revision"] else ""
         dated = f", of {one['revised_at']}" if one["revised_at"] else ""
-        yield f"decided by {one['decided_by']}{revision}{dated}"
+        yield f"{one['decided_by'].rstrip('.')}{revision}{dated}"
     yield from one["missing"]
     for source in one["sources"]:
         digest = (source["sha256"] or "no bytes")[:DIGITS]
         yield f"{source['url']}, sha256 {digest}, {source['fetched_at']}: raw bytes {source['raw']}"
-    if one["corroboration"]:
-        yield one["corroboration"]
+    if one["vote"]:
+        yield one["vote"]
     if one["backup_path"]:
         yield f"the former file: {one['backup_path']}"

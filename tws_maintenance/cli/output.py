@@ -12,7 +12,6 @@ from tws_maintenance.config.home import Home, find_home
 from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.core.text import some_of
 from tws_maintenance.market_events.model import provider_title
-from tws_maintenance.reports.corroboration import source_lines
 from tws_maintenance.reports.event_words import (
     apply_events_command,
     changes_of,
@@ -40,6 +39,7 @@ from tws_maintenance.reports.schema import (
     ValidationResult,
 )
 from tws_maintenance.reports.store import BACKUP_SOURCE
+from tws_maintenance.reports.votes import source_lines
 
 NAMES_SHOWN = 12
 EVENTS_SHOWN = 40
@@ -198,7 +198,7 @@ def _changes(result: ListResult) -> Iterator[tuple[str, str]]:
         return
     if result.before_count is None and result.after_count is not None:
         yield "new list", f"{result.after_count} members; there was no file before"
-        yield from (line for line in source_lines(result) if line[0] == "decided")
+        yield from (line for line in source_lines(result) if line[0] != "vote")
     elif result.before_count is not None:
         yield from change_lines(result.changes)
         yield from source_lines(result)

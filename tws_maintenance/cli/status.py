@@ -45,6 +45,8 @@ def _print(home: Home, value: dict[str, Any]) -> None:
     print_table(columns, [_row(one) for one in value["constituents"]])
     for one in value["constituents"]:
         told = [*one["file_audit"]["errors"], *one["file_audit"]["warnings"]]
+        if one["unconfirmed"]:
+            told.append(f"unconfirmed: {one['unconfirmed']}")
         for text in (*told, *([one["drift"]] if one["drift"] else [])):
             click.echo(f"{one['name']}: {text}")
     click.echo()
@@ -76,10 +78,17 @@ def _row(one: dict[str, Any]) -> list[str]:
         one["name"],
         "-" if one["row_count"] is None else str(one["row_count"]),
         one["last_refreshed_at"] or "never",
-        "restored" if one["restored_at"] else "STALE" if one["stale"] else "fresh",
+        _age_state(one),
         _file_state(one),
         f"{audit}, {counted(warnings, 'warning')}" if warnings else audit,
     ]
+
+
+def _age_state(one: dict[str, Any]) -> str:
+    if one["restored_at"]:
+        return "restored"
+    state = "STALE" if one["stale"] else "fresh"
+    return f"{state}, unconfirmed" if one["unconfirmed"] else state
 
 
 def _file_state(one: dict[str, Any]) -> str:

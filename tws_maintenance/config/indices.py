@@ -9,6 +9,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from tws_maintenance.config.sources import (
+    ES3,
+    HANG_SENG,
+    IVV,
+    SOURCES,
+    SPY,
+    WIKIPEDIA,
+    SourceSpec,
+)
 from tws_maintenance.config.venues import XHKG, XNYS, XSES, XTKS, Venue
 
 MARKET_EVENTS = "market_events"
@@ -37,8 +46,19 @@ GICS_SECTORS = frozenset(
 )
 
 
-# The names of sources, as settings and reports have them.
-OFFICIAL, WIKIPEDIA = "official", "wikipedia"
+_PAGE = (WIKIPEDIA,)
+Describers = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def _best_at(
+    security: tuple[str, ...] = _PAGE,
+    sector: tuple[str, ...] = _PAGE,
+    sub_industry: tuple[str, ...] = _PAGE,
+) -> Describers:
+    return (("security", security), ("sector", sector), ("sub_industry", sub_industry))
+
+
+BY_THE_PAGE = _best_at()
 
 
 @dataclass(frozen=True)
@@ -73,21 +93,6 @@ class SymbolRule:
 
 
 @dataclass(frozen=True)
-class SourceSpec:
-    """An address of a source: `kind` names the reader in `tws_maintenance.sources`.
-
-    Several addresses of one `name` are asked one after the other until one gives a list. `title`
-    is what the source is called, `is_fund` where it lists what a fund holds.
-    """
-
-    kind: str
-    locator: str
-    name: str
-    title: str
-    is_fund: bool = False
-
-
-@dataclass(frozen=True)
 class Index:
     """Everything that tells one index from another."""
 
@@ -96,16 +101,20 @@ class Index:
     venue: Venue
     symbol_rule: SymbolRule
     sources: tuple[SourceSpec, ...]
-    membership: tuple[str, ...]  # which source decides, the next where the first does not answer
     min_rows: int
-    # Which source is best at a column; what none of them says stays as it is.
-    best_at: tuple[tuple[str, tuple[str, ...]], ...] = (("security", (WIKIPEDIA,)),)
+    max_rows: int
+    quorum: int  # how many sources that agree make a member
+    authority: str | None = None  # the source that decides without a vote
+    # Which source is best at a column. Another one may still name a member; its sector it may not.
+    best_at: Describers = BY_THE_PAGE
     enriched: tuple[str, ...] = ()  # the descriptive columns that its page must give
     has_display_symbol: bool = False
     sectors: frozenset[str] = frozenset()
     is_optional: bool = False
     # Where the day of its list is that of a review, and another one is months away.
     max_source_age_days: float | None = None
+    # Where a few members are a large share of the list.
+    fail_disagreement: float | None = None
 
     @property
     def how_to_switch_on(self) -> str:
@@ -142,17 +151,6 @@ def _hong_kong_symbol(ticker: str) -> str:
     return f"{digits.zfill(4) if ticker.isdecimal() else ticker}.HK"
 
 
-def _wikipedia(title: str) -> tuple[SourceSpec, ...]:
-    """Return the page and, as fallback, the REST HTML of the same page."""
-    kinds = ("wikipedia_page", "wikipedia_rest")
-    return tuple(SourceSpec(kind, title, WIKIPEDIA, "Wikipedia") for kind in kinds)
-
-
-def _holdings(path: str, title: str) -> SourceSpec:
-    """Return the daily holdings of a fund of SSGA that follows an index."""
-    return SourceSpec("ssga_holdings", path, OFFICIAL, title)
-
-
 DECLARED: dict[str, Index] = {
     index.key: index
     for index in (
@@ -165,18 +163,11 @@ DECLARED: dict[str, Index] = {
                 example="AAPL or BRK-B",
                 normalise=lambda ticker: ticker.replace(".", "-"),
             ),
-            sources=(
-                *_wikipedia("List_of_S&P_500_companies"),
-                _holdings("us/holdings-daily-us-en-spy.xlsx", "SSGA's SPY holdings"),
-            ),
-            # A fund can lag its index and hold what is not in it.
-            membership=(WIKIPEDIA, OFFICIAL),
-            best_at=(
-                ("security", (WIKIPEDIA,)),
-                ("sector", (WIKIPEDIA, OFFICIAL)),
-                ("sub_industry", (WIKIPEDIA,)),
-            ),
+            sources=SOURCES["sp500"],
+            best_at=_best_at(sector=(WIKIPEDIA, SPY, IVV)),
             min_rows=450,
+            max_rows=510,
+            quorum=2,
             enriched=("sector", "sub_industry"),
             sectors=GICS_SECTORS,
         ),
@@ -191,12 +182,12 @@ DECLARED: dict[str, Index] = {
                 prefix="SGX",
                 suffix=".SI",
             ),
-            sources=(
-                *_wikipedia("Straits_Times_Index"),
-                _holdings("apac/holdings-daily-sg-en-es3.xlsx", "SSGA's ES3 holdings"),
-            ),
-            membership=(OFFICIAL, WIKIPEDIA),
+            sources=SOURCES["sti"],
+            best_at=_best_at(sector=(ES3,)),
             min_rows=25,
+            max_rows=32,
+            quorum=2,
+            fail_disagreement=0.20,
             has_display_symbol=True,
         ),
         Index(
@@ -210,13 +201,13 @@ DECLARED: dict[str, Index] = {
                 prefix="SEHK",
                 suffix=".HK",
             ),
-            sources=(
-                *_wikipedia("Hang_Seng_Index"),
-                SourceSpec("hang_seng", "hsi", OFFICIAL, "Hang Seng Indexes"),
-            ),
-            membership=(OFFICIAL, WIKIPEDIA),
-            best_at=(("security", (WIKIPEDIA,)), ("sector", (OFFICIAL, WIKIPEDIA))),
+            sources=SOURCES["hsi"],
+            authority=HANG_SENG,
+            # iShares sorts by its own sectors, which are not the four sub-indexes.
+            best_at=_best_at(sector=(HANG_SENG, WIKIPEDIA)),
             min_rows=70,
+            max_rows=110,
+            quorum=2,
             enriched=("sector",),
             has_display_symbol=True,
         ),
@@ -229,11 +220,10 @@ DECLARED: dict[str, Index] = {
                 example="AAPL",
                 normalise=lambda ticker: ticker.replace(".", "-"),
             ),
-            # Since July 2026 the list has a page of its own.
-            sources=(*_wikipedia("List_of_NASDAQ-100_companies"), *_wikipedia("Nasdaq-100")),
-            membership=(WIKIPEDIA,),
-            best_at=(),
+            sources=SOURCES["nasdaq100"],
             min_rows=95,
+            max_rows=110,
+            quorum=1,
             enriched=("sector",),
             is_optional=True,
         ),
@@ -248,10 +238,10 @@ DECLARED: dict[str, Index] = {
                 prefix="TYO",
                 suffix=".T",
             ),
-            sources=(SourceSpec("wikipedia_items", "Nikkei_225", WIKIPEDIA, "Wikipedia"),),
-            membership=(WIKIPEDIA,),
-            best_at=(),
+            sources=SOURCES["nikkei225"],
             min_rows=215,
+            max_rows=235,
+            quorum=1,
             max_source_age_days=366,
             has_display_symbol=True,
             is_optional=True,

@@ -24,16 +24,27 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+_ASKED = "`sources` names the sources that vote, `quorum` how many of them make a member"
+_REPLACED = {
+    "membership": _ASKED,
+    "corroboration": _ASKED,
+    "warn_disagreement": "a source that differs in more than `fail_disagreement` is set aside",
+}
+
+
 class IndexSettings(_Section):
     """Thresholds of one index; shares are fractions of the rows before (0.10 is 10 %).
 
-    None is above 1: a 25 that was meant as a percentage would switch its rule off. `membership`
-    names the sources that may decide, in their order, `corroboration` those that are asked besides
-    (None: all the others); the declaration's where they are empty.
+    None is above 1: a 25 that was meant as a percentage would switch its rule off. `sources` are
+    those that are asked, in their order, `quorum` how many of them make a member. Where `sources`,
+    `quorum`, `min_rows` or `max_rows` are not set, the index's own declaration holds.
     """
 
     enabled: bool | None = Field(default=None, description="of an optional index; see `indices`")
+    sources: tuple[str, ...] = ()
+    quorum: int | None = Field(default=None, ge=1)
     min_rows: int | None = Field(default=None, ge=1)
+    max_rows: int | None = Field(default=None, ge=1)
     warn_change: float = Field(default=0.10, ge=0, le=1)
     fail_change: float = Field(default=0.25, ge=0, le=1)
     warn_turnover: float = Field(default=0.10, ge=0, le=1)
@@ -42,16 +53,21 @@ class IndexSettings(_Section):
     fail_names: float = Field(default=0.50, ge=0, le=1)
     warn_dropped: float = Field(default=0.0, ge=0, le=1)
     fail_dropped: float = Field(default=0.02, ge=0, le=1)
-    warn_disagreement: float = Field(default=0.0, ge=0, le=1)
     fail_disagreement: float = Field(default=0.10, ge=0, le=1)
-    membership: tuple[str, ...] = ()
-    corroboration: tuple[str, ...] | None = None
     max_source_age_days: float = Field(default=10.0, gt=0, le=HUNDRED_YEARS)
     max_age_days: float = Field(default=3.0, gt=0, le=HUNDRED_YEARS)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_key_of_before_the_vote(cls, value: Any) -> Any:
+        for key, instead in _REPLACED.items():
+            if isinstance(value, dict) and key in value:
+                raise ValueError(f"there is no setting {key} any more: {instead}")
+        return value
+
     @model_validator(mode="after")
     def _warn_comes_before_fail(self) -> Self:
-        for rule in ("change", "turnover", "names", "dropped", "disagreement"):
+        for rule in ("change", "turnover", "names", "dropped"):
             if getattr(self, f"warn_{rule}") > getattr(self, f"fail_{rule}"):
                 raise ValueError(f"warn_{rule} must not be larger than fail_{rule}")
         return self

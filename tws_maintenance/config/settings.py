@@ -78,6 +78,7 @@ class Settings(BaseSettings):
             if key not in DECLARED:
                 raise ValueError(f"unknown index {key!r}; known: {', '.join(DECLARED)}")
             _refuse_unknown_sources(DECLARED[key], found)
+            _refuse_what_cannot_be(DECLARED[key], with_what_is_declared(DECLARED[key], found))
             _refuse_what_switches_nothing(DECLARED[key], found)
         return value
 
@@ -123,19 +124,45 @@ class Settings(BaseSettings):
 
     def of(self, index: Index) -> IndexSettings:
         """Return the settings of `index`, with what it declares where nothing is set."""
-        found = self.indices.get(index.key, IndexSettings())
-        membership = found.membership or index.membership
-        others = tuple(name for name in index.source_names if name not in membership)
-        corroboration = others if found.corroboration is None else found.corroboration
-        is_set = "max_source_age_days" in found.model_fields_set
-        age = None if is_set else index.max_source_age_days
-        return found.model_copy(
-            update={
-                "min_rows": found.min_rows or index.min_rows,
-                "membership": membership,
-                "corroboration": corroboration,
-                "max_source_age_days": age or found.max_source_age_days,
-            }
+        return with_what_is_declared(index, self.indices.get(index.key, IndexSettings()))
+
+
+def with_what_is_declared(index: Index, found: IndexSettings) -> IndexSettings:
+    """Return the settings of an index, those of its declaration where nothing is set."""
+    declared = {
+        "sources": index.source_names,
+        "quorum": index.quorum,
+        "min_rows": index.min_rows,
+        "max_rows": index.max_rows,
+        "max_source_age_days": index.max_source_age_days,
+        "fail_disagreement": index.fail_disagreement,
+    }
+    return found.model_copy(
+        update={
+            key: value
+            for key, value in declared.items()
+            if value is not None and getattr(found, key) in _unset(key, found)
+        }
+    )
+
+
+def _unset(key: str, found: IndexSettings) -> tuple[Any, ...]:
+    """Return the values of a key that say nothing: where it has a default, that one unless set."""
+    default = IndexSettings.model_fields[key].default
+    return (None, ()) if key in found.model_fields_set else (None, (), default)
+
+
+def _refuse_what_cannot_be(index: Index, value: IndexSettings) -> None:
+    """Refuse a quorum that can never be reached, and bounds between which there is no number."""
+    where = f"indices.{index.key}"
+    if (value.quorum or 1) > len(value.sources) and index.authority not in value.sources:
+        raise ValueError(
+            f"{where}.quorum: {value.quorum} sources that agree make a member, and `sources` names "
+            f"{len(value.sources)}; set quorum = {len(value.sources)} or name more sources"
+        )
+    if (value.min_rows or 1) > (value.max_rows or 1):
+        raise ValueError(
+            f"{where}.max_rows: {value.max_rows} is less than min_rows, {value.min_rows}"
         )
 
 
@@ -148,14 +175,13 @@ def _refuse_what_switches_nothing(index: Index, value: IndexSettings) -> None:
 
 
 def _refuse_unknown_sources(index: Index, value: IndexSettings) -> None:
-    for key in ("membership", "corroboration"):
-        names = getattr(value, key) or ()
-        unknown = [name for name in names if name not in index.source_names]
-        if unknown or len(set(names)) < len(names):
-            raise ValueError(
-                f"indices.{index.key}.{key}: each of {', '.join(index.source_names)} at most once, "
-                f"found {', '.join(map(repr, names))}"
-            )
+    names = value.sources
+    unknown = [name for name in names if name not in index.source_names]
+    if unknown or len(set(names)) < len(names):
+        raise ValueError(
+            f"indices.{index.key}.sources: each of {', '.join(index.source_names)} at most once, "
+            f"found {', '.join(map(repr, names))}"
+        )
 
 
 def load_settings(home: Home) -> Settings:

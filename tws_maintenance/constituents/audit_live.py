@@ -21,7 +21,7 @@ from tws_maintenance.constituents.backups import newest_backup
 from tws_maintenance.constituents.csv_file import LiveFile, parse_live, read_live
 from tws_maintenance.constituents.drift import find_drift
 from tws_maintenance.constituents.generation import read_generation
-from tws_maintenance.constituents.measures import count_change, row_count
+from tws_maintenance.constituents.measures import count_change, row_counts
 from tws_maintenance.core.clock import age_days
 from tws_maintenance.core.errors import LiveFileError, ProposalUnaudited
 
@@ -106,7 +106,7 @@ def _measures(
         except (OSError, LiveFileError):
             what = f"the newest backup, {what}, is damaged"
     return [
-        row_count(frame, limits),
+        *row_counts(frame, limits),
         count_change(len(frame), before, what, limits),
         _age(refreshed_at, limits, at),
         _drift(home, index, live),

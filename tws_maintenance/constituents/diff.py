@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -86,8 +86,13 @@ def renames(before: dict[str, Row], after: dict[str, Row]) -> dict[str, str]:
     return {came[key]: left[key] for key in came if key and key in left and came[key]}
 
 
-def compare(before: Iterable[Row], after: Iterable[Row]) -> Changes:
-    """Return how `after` differs from `before`, sorted by symbol."""
+def compare(
+    before: Iterable[Row], after: Iterable[Row], renamed: Mapping[str, str] | None = None
+) -> Changes:
+    """Return how `after` differs from `before`, sorted by symbol.
+
+    `renamed` is {symbol: former symbol} of those that are known to be the same share.
+    """
     old = {row["symbol"]: row for row in before}
     new = {row["symbol"]: row for row in after}
     return Changes(
@@ -95,7 +100,7 @@ def compare(before: Iterable[Row], after: Iterable[Row]) -> Changes:
         removed=tuple(Member(s, old[s].get("security", "")) for s in sorted(old.keys() - new)),
         renamed=tuple(
             Rename(from_symbol, to_symbol, new[to_symbol].get("security", ""))
-            for to_symbol, from_symbol in sorted(renames(old, new).items())
+            for to_symbol, from_symbol in sorted({**renames(old, new), **(renamed or {})}.items())
         ),
         updated=tuple(
             FieldChange(symbol, name, old[symbol].get(name, ""), new[symbol].get(name, ""))

@@ -1,9 +1,9 @@
 """What is measured about a list before it is judged: counts, turnover, age."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 import pandas as pd
 
@@ -14,6 +14,7 @@ from tws_maintenance.constituents.csv_file import LiveFile
 from tws_maintenance.constituents.diff import company_key
 from tws_maintenance.constituents.generation import Generation
 from tws_maintenance.constituents.proposal import Proposal
+from tws_maintenance.constituents.votes_told import undecided_text
 from tws_maintenance.core.clock import parse_utc
 from tws_maintenance.core.text import some_of
 
@@ -34,7 +35,7 @@ def staged_measures(
     """Return the measurements of a proposal, taken from the files themselves."""
     measures = [
         _parsed(proposal),
-        row_count(frame, limits),
+        *row_counts(frame, limits),
         count_change(
             len(frame),
             len(live.rows) if live else None,
@@ -47,18 +48,26 @@ def staged_measures(
         _sectors_lost(frame, live),
         _stated_count(len(frame), proposal),
         _older(proposal, last),
-        _second_source(len(frame), proposal, limits),
+        _confirmed(proposal),
+        _decided(proposal),
     ]
     return [replace(one, advice=OVERRIDE) if one.rule.yields else one for one in measures]
 
 
-def row_count(frame: pd.DataFrame, limits: IndexSettings) -> Measure:
-    """Return the row count against its minimum, as a shortfall of rows."""
-    minimum = limits.min_rows or 1
-    return Measure(
+def row_counts(frame: pd.DataFrame, limits: IndexSettings) -> Iterator[Measure]:
+    """Yield the row count against its minimum and its maximum, as rows too few and too many."""
+    minimum, rows = limits.min_rows or 1, len(frame)
+    yield Measure(
         rules.ROW_COUNT,
-        float(minimum - len(frame)),
-        f"{len(frame)} rows, expected at least {minimum}",
+        float(minimum - rows),
+        f"{rows} rows, expected at least {minimum}",
+        fail_above=0.0,
+    )
+    maximum = limits.max_rows
+    yield Measure(
+        rules.ROW_COUNT_MAXIMUM,
+        None if maximum is None else float(rows - maximum),
+        f"{rows} rows, expected at most {maximum}",
         fail_above=0.0,
     )
 
@@ -169,7 +178,7 @@ def _sectors_lost(frame: pd.DataFrame, live: LiveFile | None) -> Measure:
 def _stated_count(rows: int, proposal: Proposal) -> Measure:
     stated = proposal.stated_count
     if stated is None:
-        return Measure(rules.STATED_COUNT, None, "the page states no count")
+        return Measure(rules.STATED_COUNT, None, "there is no single list that states a count")
     return Measure(
         rules.STATED_COUNT,
         float(abs(stated - rows)),
@@ -179,52 +188,32 @@ def _stated_count(rows: int, proposal: Proposal) -> Measure:
     )
 
 
-def _second_source(rows: int, proposal: Proposal, limits: IndexSettings) -> Measure:
-    """Tell where the other sources list other members than the one that decides.
-
-    One that could not be asked is a warning: the list has not been compared, which is not the same
-    as confirmed. One that is too old is heard, and told, and not held against the list.
-    """
-    if not proposal.corroboration:
-        told = "nothing to compare with: no other source is asked"
-        return Measure(rules.SECOND_SOURCE, None, told)
-    texts, worst, is_missing = [], 0.0, False
-    for one in proposal.corroboration:
-        texts.append(_second_text(one, limits))
-        is_missing = is_missing or bool(one["error"])
-        if not one["error"] and not one["is_old"]:
-            differing = len(one["only_here"]) + len(one["only_there"])
-            worst = max(worst, differing / rows if rows else 1.0)
+def _confirmed(proposal: Proposal) -> Measure:
+    """Tell a list that too few usable sources could decide: it fails where it would be new."""
+    vote = proposal.membership
+    if not vote:
+        return Measure(rules.CONFIRMED, None, "no source was asked: it is a backup")
+    is_changed = bool(proposal.changes.added or proposal.changes.removed)
     return Measure(
-        rules.SECOND_SOURCE,
-        worst,
-        "; ".join(texts),
-        -1.0 if is_missing else limits.warn_disagreement,
-        limits.fail_disagreement,
+        rules.CONFIRMED,
+        1.0 if proposal.is_unconfirmed else 0.0,
+        str(vote["reason"]).rstrip("."),
+        warn_above=0.0,
+        fail_above=0.0 if is_changed else None,
     )
 
 
-def _second_text(one: dict[str, Any], limits: IndexSettings) -> str:
-    title = one["title"]
-    if one["error"]:
-        return f"{title} could not be asked, so that nothing is confirmed by it: {one['error']}"
-    of = f" of {one['as_of'][:10]}" if one["as_of"] else ""
-    here, there = one["only_here"], one["only_there"]
-    if not here and not there:
-        return f"{title}{of} lists the same members"
-    told = [
-        f"{what}: {some_of([_member(each) for each in members], NAMED_MEMBERS)}"
-        for what, members in (("only in this list", here), (f"only in {title}", there))
-        if members
-    ]
-    note = ""
-    if one["is_old"]:
-        note = f" It is older than {limits.max_source_age_days:g} days, which may be all."
-    return f"{title}{of} lists other members: {'; '.join(told)}.{note}"
-
-
-def _member(one: dict[str, str]) -> str:
-    return f"{one['symbol']} ({one['security']})" if one["security"] else one["symbol"]
+def _decided(proposal: Proposal) -> Measure:
+    """Name each symbol that stays as it is because too few sources agree about it."""
+    undecided = proposal.membership.get("undecided", ())
+    titles = {one["name"]: one["title"] for one in proposal.sources}
+    told = some_of([undecided_text(one, titles) for one in undecided], NAMED_MEMBERS, "; ")
+    return Measure(
+        rules.DECIDED,
+        float(len(undecided)),
+        f"{len(undecided)} undecided, which stay as they are: {told}" if told else "none undecided",
+        warn_above=0.0,
+    )
 
 
 def _older(proposal: Proposal, last: Generation | None) -> Measure:

@@ -14,6 +14,7 @@ from typing import Any
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
 from tws_maintenance.constituents.diff import Changes
+from tws_maintenance.constituents.votes_told import UNCONFIRMED
 from tws_maintenance.core.atomic import write_json, write_whole
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import ProposalMissing
@@ -28,8 +29,7 @@ RAW = "raw"
 class SourceCopy:
     """A source that answered, with its raw bytes under `raw/<file>`.
 
-    `source` is its name and `kind` how it is read; both blank in records of before there were
-    several.
+    `source` is its name and `kind` how it is read.
     """
 
     url: str
@@ -38,10 +38,10 @@ class SourceCopy:
     bytes: int
     fetched_at: str
     file: str
+    source: str
+    kind: str
     etag: str | None = None
     last_modified: str | None = None
-    source: str = ""
-    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,9 @@ class Proposal:
     `live_sha256` is the live file it was compared with, None where there was none;
     `from_backup` is the backup that was staged instead of a source. The last `rows_beside` of
     `rows_dropped` are lines that are no share of a member; `rows_read` leaves them out.
-    `membership` is the source that decided, `enrichment` which one described the members,
-    `corroboration` what the others say of them (`tws_maintenance.constituents.source_selection`).
+    `sources` are the addresses that were asked with what came of each, `membership` how the vote
+    came out (`tws_maintenance.constituents.membership`), `identifiers` those of the members, by
+    symbol, for the next run to know them by.
     """
 
     proposal_id: str
@@ -76,15 +77,25 @@ class Proposal:
     revised_at: str | None = None
     last_modified: str | None = None
     from_backup: str | None = None
+    sources: tuple[dict[str, Any], ...] = ()
     membership: dict[str, Any] = field(default_factory=dict)
-    enrichment: dict[str, str] = field(default_factory=dict)
-    corroboration: tuple[dict[str, Any], ...] = ()
+    identifiers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     warnings: tuple[str, ...] = field(default=())
 
     @property
     def rows_lost(self) -> tuple[dict[str, str], ...]:
         """The source rows that were dropped and may have been members."""
         return self.rows_dropped[: len(self.rows_dropped) - self.rows_beside]
+
+    @property
+    def is_unconfirmed(self) -> bool:
+        """Whether too few sources were usable to decide who is a member."""
+        return self.membership.get("rule") == UNCONFIRMED
+
+    @property
+    def keeps_the_list(self) -> bool:
+        """Whether the live list was staged as it is, because nobody could confirm another."""
+        return self.is_unconfirmed and self.before_count is not None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of proposal.json."""
@@ -99,7 +110,8 @@ class Proposal:
                 "changes": Changes.from_dict(value["changes"]),
                 "copies": tuple(SourceCopy(**copy) for copy in value["copies"]),
                 "rows_dropped": tuple(value["rows_dropped"]),
-                "corroboration": tuple(value.get("corroboration", ())),
+                "sources": tuple(value["sources"]),
+                "identifiers": {key: tuple(ids) for key, ids in value["identifiers"].items()},
                 "warnings": tuple(value["warnings"]),
             }
         )

@@ -27,6 +27,9 @@ PARSED = ListRule(
     "source_records_were_parsed", "at least one record read from the source", on_live=False
 )
 ROW_COUNT = ListRule("row_count_is_at_least_the_minimum", "no fewer rows than the index can have")
+ROW_COUNT_MAXIMUM = ListRule(
+    "row_count_is_at_most_the_maximum", "no more rows than the index can have"
+)
 NON_EMPTY = ListRule("symbols_are_non_empty", "a symbol in every row that names a company")
 UNIQUE = ListRule("symbols_are_unique", "every symbol once")
 FORMAT = ListRule("symbols_match_the_market_format", "symbols as the market writes them")
@@ -61,10 +64,16 @@ STATED_COUNT = ListRule(
 NOT_OLDER = ListRule(
     "source_is_not_older", "a source no older than the last one", warns_only=True, on_live=False
 )
-SECOND_SOURCE = ListRule(
-    "second_source_agrees",
-    "the same members as every other source lists",
+CONFIRMED = ListRule(
+    "membership_is_confirmed",
+    "as many usable sources as the quorum, or the index provider's own list",
     yields=True,
+    on_live=False,
+)
+DECIDED = ListRule(
+    "no_symbol_is_undecided",
+    "a quorum of sources for or against every symbol",
+    warns_only=True,
     on_live=False,
 )
 FRESH = ListRule("file_is_fresh", "a refresh within the limit", warns_only=True, on_staged=False)
@@ -77,9 +86,9 @@ NOT_EDITED = ListRule(
 
 
 RULES = (
-    COLUMNS, PARSED, ROW_COUNT, NON_EMPTY, UNIQUE, FORMAT, MISSING_TEXT, PLAIN, SECTORS,
-    COUNT_CHANGE, TURNOVER, NAMES, DROPPED, SECTORS_LOST, STATED_COUNT, NOT_OLDER,
-    SECOND_SOURCE, FRESH, NOT_EDITED,
+    COLUMNS, PARSED, ROW_COUNT, ROW_COUNT_MAXIMUM, NON_EMPTY, UNIQUE, FORMAT, MISSING_TEXT, PLAIN,
+    SECTORS, COUNT_CHANGE, TURNOVER, NAMES, DROPPED, SECTORS_LOST, STATED_COUNT, NOT_OLDER,
+    CONFIRMED, DECIDED, FRESH, NOT_EDITED,
 )  # fmt: skip
 
 

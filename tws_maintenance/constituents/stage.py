@@ -11,14 +11,16 @@ from tws_maintenance.constituents.backups import read_backup
 from tws_maintenance.constituents.csv_file import LiveFile, parse_live, read_live, to_csv
 from tws_maintenance.constituents.diff import Changes, compare
 from tws_maintenance.constituents.drift import find_drift
+from tws_maintenance.constituents.membership import Membership, hold_vote, source_records
 from tws_maintenance.constituents.normalise import Normalised, normalise
 from tws_maintenance.constituents.proposal import RAW, Proposal, SourceCopy, write_proposal
 from tws_maintenance.constituents.reversals import reversals
-from tws_maintenance.constituents.source_selection import Choice, choose, corroborate
+from tws_maintenance.constituents.vote import DecidedBy
 from tws_maintenance.core.atomic import write_whole
 from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import LiveFileError
+from tws_maintenance.core.text import some_of
 from tws_maintenance.sources.fetching import READERS
 from tws_maintenance.sources.model import Attempt, Gathered, SourceTable
 
@@ -40,16 +42,15 @@ def stage(
     """
     copies = _keep_raw_copies(home, mark.proposal_id(index.key), gathered)
     live = read_live(home, index)
-    choice = choose(gathered, limits, live, mark.at)
-    second = tuple(corroborate(choice, gathered, limits, mark.at))
-    normalised = normalise(choice.table, index, live)
-    staged = to_csv(normalised.columns, list(normalised.rows))
-    changes = compare(live.rows if live else (), normalised.rows)
-    is_fallback = choice.attempt.spec.name != limits.membership[0]
+    vote = hold_vote(home, gathered, limits, live, mark.at.date())
+    normalised = _rows(index, vote, live)
+    # What may not change keeps its very bytes.
+    is_kept = live is not None and vote.keeps_the_live_list
+    staged = live.content if live and is_kept else _csv(normalised)
+    changes = Changes() if is_kept else _changes(live, normalised, vote)
     warnings = (
-        *choice.warnings,
-        *_source_warnings(index, gathered, choice.attempt, normalised),
-        *reversals(home, index, changes, mark.at.date(), is_fallback=is_fallback),
+        *_source_warnings(index, vote, normalised),
+        *reversals(home, index, changes, mark.at.date(), is_fallback=_is_fallback(vote)),
         *_lost_notes(index, live, changes),
         *_live_notes(home, index, live),
     )
@@ -59,36 +60,66 @@ def stage(
         sha256=sha256(staged),
         live_sha256=live.sha256 if live else None,
         before_count=len(live.rows) if live else None,
+        after_count=len(live.rows) if live and is_kept else len(normalised.rows),
         changes=changes,
         copies=copies,
-        corroboration=second,
+        carried_forward=0 if is_kept else len(normalised.carried),
         warnings=warnings,
-        **_told_by(choice, normalised),
+        **_told_by(vote),
     )
     write_proposal(home, proposal, staged)
     return proposal
 
 
-def _told_by(choice: Choice, normalised: Normalised) -> dict[str, Any]:
-    """Return what the source that decided says of itself and of its rows, and what came of them."""
-    chosen, table = choice.attempt, choice.table
+def _rows(index: Index, vote: Membership, live: LiveFile | None) -> Normalised:
+    if vote.keeps_the_live_list:
+        return Normalised(index.columns, (), ())
+    return normalise(vote.decision.rows, index, live, vote.renamed)
+
+
+def _csv(normalised: Normalised) -> bytes:
+    return to_csv(normalised.columns, list(normalised.rows))
+
+
+def _changes(live: LiveFile | None, normalised: Normalised, vote: Membership) -> Changes:
+    return compare(live.rows if live else (), normalised.rows, vote.renamed)
+
+
+def _is_fallback(vote: Membership) -> bool:
+    """Tell whether others decide because the authority could not."""
+    return vote.rule.authority is not None and vote.decision.rule != DecidedBy.AUTHORITY
+
+
+def _told_by(vote: Membership) -> dict[str, Any]:
+    """Return what the sources said of themselves and of their rows, and how they voted."""
+    lead, counted = vote.lead, vote.deciders or tuple(vote.tables)
+    table = vote.tables[lead.spec.name]
+    lost, beside = _dropped(vote)
+    is_one_list = len(vote.deciders) == 1
     return {
-        "source": chosen.url,
-        "after_count": len(normalised.rows),
-        "carried_forward": len(normalised.carried),
-        "rows_read": table.rows_read,
-        "rows_dropped": tuple(
-            {"source": chosen.spec.name, "row": one.row, "reason": one.reason}
-            for one in (*table.dropped, *table.beside)
-        ),
-        "rows_beside": len(table.beside),
-        "stated_count": table.stated_count,
+        "source": lead.url,
+        "rows_read": sum(vote.tables[name].rows_read for name in counted),
+        "rows_dropped": (*lost, *beside),
+        "rows_beside": len(beside),
+        "stated_count": table.stated_count if is_one_list else None,
         "revision": table.revision,
         "revised_at": _dated(table),
-        "last_modified": chosen.raw.last_modified if chosen.raw else None,
-        "membership": choice.membership(),
-        "enrichment": choice.enrichment,
+        "last_modified": lead.raw.last_modified if lead.raw else None,
+        "sources": tuple(source_records(vote.gathered, vote.standing)),
+        "membership": vote.record(),
+        "identifiers": vote.identifiers(),
     }
+
+
+def _dropped(vote: Membership) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """Return the lines that may have been members of the list, and all other dropped ones."""
+    lost: list[dict[str, str]] = []
+    beside: list[dict[str, str]] = []
+    for name, table in vote.tables.items():
+        counted = lost if name in vote.deciders else beside
+        counted += [{"source": name, "row": one.row, "reason": one.reason} for one in table.dropped]
+        beside += [{"source": name, "row": one.row, "reason": one.reason} for one in table.beside]
+    return lost, beside
 
 
 def _dated(table: SourceTable) -> str | None:
@@ -169,20 +200,27 @@ def _keep_raw(home: Home, proposal_id: str, number: int, attempt: Attempt) -> So
     )
 
 
-def _source_warnings(
-    index: Index, gathered: Gathered, chosen: Attempt, normalised: Normalised
-) -> list[str]:
-    """Return what is odd about the sources and what they gave."""
-    notes = chosen.table.notes if chosen.table else ()
-    fallbacks = _fallback_warnings(gathered, chosen)
-    return [*fallbacks, *notes, *_carried_warnings(index, normalised)]
+def _source_warnings(index: Index, vote: Membership, normalised: Normalised) -> list[str]:
+    """Return what is odd about the sources that decided and what they gave."""
+    warnings: list[str] = []
+    for name in vote.deciders:
+        warnings += _fallback_warnings(vote.gathered, name)
+        warnings += vote.tables[name].notes
+    if len(vote.deciders) > 1:  # of a single list, the audit says it
+        warnings += [
+            f"{vote.standing[name].title}: {note}"
+            for name in vote.deciders
+            for note in vote.standing[name].notes
+        ]
+    return [*warnings, *_carried_warnings(index, normalised)]
 
 
-def _fallback_warnings(gathered: Gathered, chosen: Attempt) -> list[str]:
+def _fallback_warnings(gathered: Gathered, name: str) -> list[str]:
+    used = gathered.of(name)
     return [
-        f"{one.url} was of no use: {one.error}. The list was read from {chosen.url}"
+        f"{one.url} was of no use: {one.error}. The list was read from {used.url}"
         for one in gathered.attempts
-        if one.error and one.spec.name == chosen.spec.name
+        if one.error and used and one.spec.name == name
     ]
 
 
@@ -194,7 +232,7 @@ def _carried_warnings(index: Index, normalised: Normalised) -> list[str]:
         if symbols:
             warnings.append(
                 f"The source left {name} blank for {len(symbols)} members that had one; the "
-                f"former value was kept: {_some(symbols)}"
+                f"former value was kept: {some_of(symbols, NAMED_IN_A_WARNING)}"
             )
     return warnings
 
@@ -210,7 +248,7 @@ def _lost_notes(index: Index, live: LiveFile | None, changes: Changes) -> list[s
         if symbols:
             warnings.append(
                 f"Your column {name} holds values for members that leave the list; they stay in "
-                f"the backup only: {_some(symbols)}"
+                f"the backup only: {some_of(symbols, NAMED_IN_A_WARNING)}"
             )
     return warnings
 
@@ -231,9 +269,3 @@ def _live_notes(home: Home, index: Index, live: LiveFile | None) -> list[str]:
             "the counts before are of rows."
         )
     return notes
-
-
-def _some(symbols: list[str]) -> str:
-    more = len(symbols) - NAMED_IN_A_WARNING
-    named = ", ".join(symbols[:NAMED_IN_A_WARNING])
-    return f"{named} and {more} more" if more > 0 else named

@@ -195,12 +195,16 @@ class _Room:
     def decided_by(self, name: str, rule: DecidedBy, reason: str) -> Decision:
         """Return the list of one source, with what the table says of the others.
 
-        A line that is no known member stays in it as it is, for the audit to refuse.
+        A line that is no known member stays in it as it is, for the audit to refuse. So does any
+        odd line of a page that nobody else votes with: a page has no placeholders.
         """
-        members, ballots, known = self._count([name], 1, None)
+        is_literal = rule != DecidedBy.AUTHORITY and not self.answers[name].is_fund
+        literal = name if is_literal else ""
+        members, ballots, known = self._count([name], 1, None, literal)
         roll = self.rolls[name]
         unknown = [line for line in roll.unresolved if line not in known]
-        rows = self._described(members, [*unknown, *roll.copies])
+        described = self._described(members, roll if is_literal else None)
+        rows = _in_order([*described, *unknown, *roll.copies])
         is_confirmed = rule is not DecidedBy.UNCONFIRMED
         return Decision(rows, rule, is_confirmed, reason, self._sources(), ballots)
 
@@ -218,7 +222,7 @@ class _Room:
         """Return the live list as it is, or without one the first list that could be read."""
         reason = self._authority_aside() + self._why_unconfirmed(voters)
         if self.live is not None:
-            rows = tuple(sorted(self.published, key=lambda row: (row.symbol, row.security)))
+            rows = _in_order(self.published)
             # Fewer than a quorum decide nothing: each difference is a ballot that is undecided.
             _, ballots, _ = self._count(voters, self.rule.quorum, frozenset())
             told = f"{reason} The list stays as it is."
@@ -253,11 +257,16 @@ class _Room:
         return tuple(self.standing.values())
 
     def _count(
-        self, deciders: list[str], quorum: int, announced: frozenset[str] | None
+        self,
+        deciders: list[str],
+        quorum: int,
+        announced: frozenset[str] | None,
+        literal: str = "",
     ) -> tuple[dict[str, frozenset[str]], tuple[Ballot, ...], list[Listing]]:
         """Return {member: all its symbols}, the ballots, and the lines that were recognised.
 
-        Without `announced` one source decides, who may bring any member.
+        Without `announced` one source decides, who may bring any member. Of the source `literal`
+        no line is recognised.
         """
         heard = dict.fromkeys([*self.usable, *deciders])
         rolls = {name: self.rolls[name] for name in heard}
@@ -268,7 +277,7 @@ class _Room:
         linked = groups_of(lists)
         groups = {linked.get(symbol, frozenset({symbol})) for symbol in loose}
         samples = {group: _samples(group, lists) for group in groups}
-        tallies, known = _tallies(rolls, samples)
+        tallies, known = _tallies(rolls, samples, literal)
         ballots = [self._unanimous(symbol, rolls) for symbol in settled if self.live is None]
         for group, tally in tallies.items():
             verdict = _Verdict(self, tally, group, deciders, quorum, announced)
@@ -295,11 +304,12 @@ class _Room:
         return Ballot(symbol, security, tuple(listed_by), (), (), Outcome.JOINS)
 
     def _described(
-        self, members: Mapping[str, frozenset[str]], others: Iterable[Listing] = ()
+        self, members: Mapping[str, frozenset[str]], literal: Roll | None = None
     ) -> tuple[Listing, ...]:
         """Return the rows of the members, each column from the source that is best at it.
 
-        Then from the live list, then from whichever source has it, in the order of the rule.
+        Then from the live list, then from whichever source has it, in the order of the rule. A
+        name is as the list `literal` has it, a blank one too.
         """
         best = dict(self.rule.describe)
         orders = {column: self._describers(best.get(column, ())) for column in COLUMNS}
@@ -310,9 +320,11 @@ class _Room:
                 column: _first_value(column, symbol, group, rolls)
                 for column, rolls in orders.items()
             }
+            if literal is not None and symbol in literal.lines:
+                values["security"] = literal.lines[symbol].security
             kept = next((live[each] for each in (symbol, *sorted(group)) if each in live), None)
             rows.append(Listing(symbol, **values, identifiers=kept.identifiers if kept else ()))
-        return tuple(sorted([*rows, *others], key=lambda row: (row.symbol, row.security)))
+        return _in_order(rows)
 
     def _describers(self, best: Sequence[str]) -> list[Mapping[str, Listing]]:
         def lines(names: Iterable[str]) -> list[Mapping[str, Listing]]:
@@ -450,8 +462,12 @@ def _samples(group: frozenset[str], lists: Iterable[Roll]) -> list[Listing]:
     return [roll.lines[symbol] for roll in lists for symbol in group if symbol in roll.lines]
 
 
+def _in_order(rows: Iterable[Listing]) -> tuple[Listing, ...]:
+    return tuple(sorted(rows, key=lambda row: (row.symbol, row.security)))
+
+
 def _tallies(
-    rolls: Mapping[str, Roll], samples: Mapping[frozenset[str], list[Listing]]
+    rolls: Mapping[str, Roll], samples: Mapping[frozenset[str], list[Listing]], literal: str
 ) -> tuple[dict[frozenset[str], _Tally], list[Listing]]:
     """Return who lists each share, and the lines without a proper ticker that were recognised."""
     tickers: dict[frozenset[str], dict[str, str]] = {group: {} for group in samples}
@@ -461,7 +477,7 @@ def _tallies(
         for group in samples:
             if found := group & roll.lines.keys():
                 tickers[group][name] = next(iter(found))
-        for line in roll.unresolved:
+        for line in roll.unresolved if name != literal else ():
             lacking = [group for group in samples if name not in tickers[group]]
             same = [g for g in lacking if any(are_same(line, one) for one in samples[g])]
             if len(same) == 1:

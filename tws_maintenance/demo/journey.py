@@ -17,16 +17,15 @@ import click
 from tws_maintenance.config.home import HOME_VARIABLE, Home
 from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, Index
 from tws_maintenance.constituents.csv_file import to_csv
-from tws_maintenance.constituents.normalise import normalise
+from tws_maintenance.constituents.normalise import listings, normalise
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.events import as_json, calendar_events
-from tws_maintenance.demo.official import es3, hang_seng, spy
+from tws_maintenance.demo.official import es3, hang_seng, ishares, spy, tracker
 from tws_maintenance.demo.pages import Company, companies, page
-from tws_maintenance.demo.server import PageServer
+from tws_maintenance.demo.server import SOURCE_URLS, PageServer
 from tws_maintenance.reports.store import report_ids
 from tws_maintenance.sources.model import SourceRow, SourceTable
 
-ROWS_LOST = 20
 LISTS = ("--task", "constituents")
 WATCHED = ("AAA", "AAC")
 
@@ -60,10 +59,10 @@ def _play(home: Home, server: PageServer) -> int:
     report_id = report_ids(home)[0]
     promoted = _run(home, server, "promote", report_id, "--reason", "demo")
     _say(
-        f"3. The Hang Seng page loses {ROWS_LOST} rows: the page and the official list contradict "
-        "each other. That list is rejected, the others go on."
+        "3. Hang Seng Indexes and both funds are gone, and the page that is left lacks a member. "
+        "One source decides nothing: that list stays as it is, unconfirmed. The others go on."
     )
-    server.pages["hsi"] = page("hsi", companies("hsi")[:-ROWS_LOST])
+    leave_the_page_alone(server.pages)
     rejected = _run(home, server, "run", *LISTS, "--apply")
     _say("4. Second thoughts about the STI list: go back to what it was before.")
     restored = _run(home, server, "restore", INDICES["sti"].task, "--apply", "--reason", "demo")
@@ -88,13 +87,23 @@ def _play(home: Home, server: PageServer) -> int:
     return 0 if (looked, promoted, rejected, restored, synced) == (0, 0, 3, 0, 0) else 1
 
 
+def leave_the_page_alone(pages: dict[str, bytes]) -> None:
+    """Take all sources of the HSI away but its page, which lacks a member."""
+    for name in ("hang_seng", "tracker2800", "ishares3115"):
+        del pages[f"hsi_{name}"]
+    pages["hsi"] = page("hsi", companies("hsi")[:-1])
+
+
 def _official() -> dict[str, bytes]:
     """Return the lists of yesterday as their makers publish them."""
     day = utc_now().date() - timedelta(days=1)
     return {
-        "sp500_official": spy(companies("sp500"), day),
-        "sti_official": es3(companies("sti"), day),
-        "hsi_official": hang_seng(companies("hsi"), day),
+        "sp500_spy": spy(companies("sp500"), day),
+        "sp500_ivv": ishares(companies("sp500"), day),
+        "sti_es3": es3(companies("sti"), day),
+        "hsi_hang_seng": hang_seng(companies("hsi"), day),
+        "hsi_tracker2800": tracker(companies("hsi"), day),
+        "hsi_ishares3115": ishares(companies("hsi"), day),
     }
 
 
@@ -113,7 +122,7 @@ def _write_older_list(home: Home, index: Index) -> None:
         dropped=(),
         rows_read=len(older),
     )
-    rows = normalise(table, index, None)
+    rows = normalise(listings(table, index), index, None)
     home.data.mkdir(parents=True, exist_ok=True)
     home.live_file(index.key).write_bytes(to_csv(rows.columns, list(rows.rows)))
 
@@ -124,11 +133,7 @@ def _run(home: Home, server: PageServer, *arguments: str) -> int:
     environment = {
         **os.environ,
         HOME_VARIABLE: str(home.root),
-        "TWS_MAINTENANCE_HTTP__WIKIPEDIA_URL": server.origin,
-        "TWS_MAINTENANCE_HTTP__HANG_SENG_URL": server.origin,
-        "TWS_MAINTENANCE_HTTP__SSGA_URL": server.origin,
-        "TWS_MAINTENANCE_HTTP__FEDERAL_RESERVE_URL": server.origin,
-        "TWS_MAINTENANCE_HTTP__YAHOO_URL": server.origin,
+        **{f"TWS_MAINTENANCE_HTTP__{name}": server.origin for name in SOURCE_URLS},
     }
     environment.pop("DAGSTER_HOME", None)
     for name in [one for one in environment if one.upper().endswith("__ENABLED")]:

@@ -1,4 +1,4 @@
-"""Lists of invented companies as their makers publish them: an index's JSON, a fund's workbook."""
+"""Lists of invented companies as their makers publish them: JSON, workbooks, CSV files."""
 
 import io
 import json
@@ -82,6 +82,33 @@ def es3(members: Iterable[Company], as_of: date) -> bytes:
         *("SGD", "0.1", unknown, "A fund", day),
     ]
     return _workbook([*rows, cash])
+
+
+def ishares(members: Iterable[Company], as_of: date) -> bytes:
+    """Return the holdings of a fund of iShares: a preamble, the members, cash, legal text."""
+    lines = ["A fund of invented companies", f'Fund Holdings as of,"{as_of:%b %d, %Y}"', ""]
+    lines.append("Ticker,Name,Sector,Asset Class,Market Value,Weight (%),Exchange")
+    lines += [
+        _csv(one.ticker, one.name.upper(), one.sector, "Equity", "1000", "0.20", "X")
+        for one in members
+    ]
+    lines += [_csv("USD", "USD CASH", "Cash and/or Derivatives", "Cash", "12", "0.01", "-")]
+    return "\n".join(["\ufeff" + lines[0], *lines[1:], "", "Past performance."]).encode()
+
+
+def tracker(members: Iterable[Company], as_of: date) -> bytes:
+    """Return the holdings of the Tracker Fund of Hong Kong: the day as digits, codes with -HK."""
+    lines = ["The Tracker Fund of an invented city", "", f"Holdings as of,{as_of:%d%m%Y}", ""]
+    lines.append("ISIN,Ticker,Security Name,Weight (%)")
+    lines += [
+        _csv(f"HK{number:010d}", f"{one.ticker}-HK", one.name.upper(), "1.10")
+        for number, one in enumerate(members)
+    ]
+    return ("\ufeff" + "\n".join(lines) + "\n").encode()
+
+
+def _csv(*cells: str) -> str:
+    return ",".join(f'"{cell}"' for cell in cells)
 
 
 def _workbook(rows: list[list[object]]) -> bytes:

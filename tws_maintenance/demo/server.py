@@ -9,19 +9,25 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, unquote, urlsplit
 
-from tws_maintenance.config.indices import DECLARED, WIKIPEDIA
+from tws_maintenance.config.indices import DECLARED
+from tws_maintenance.config.sources import WIKIPEDIA
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.demo.events import as_json, fomc_page, this_year, unknown_symbol
 from tws_maintenance.market_events.providers.fomc import PAGE_PATH
 from tws_maintenance.sources.fetching import READERS
 
+# The settings that say where the sources are.
+SOURCE_URLS = (
+    *("WIKIPEDIA_URL", "HANG_SENG_URL", "SSGA_URL", "ISHARES_URL", "BLACKROCK_URL", "HSBC_URL"),
+    *("FEDERAL_RESERVE_URL", "YAHOO_URL"),
+)
 QUOTE_PATH = "/v10/finance/quoteSummary/"
 
 
 class PageServer:
     """Serves `pages` and `symbols` under the addresses of the real sources; a context manager.
 
-    `pages` are bytes by index key (`hsi` for the page, `hsi_official` for its maker's list), and
+    `pages` are bytes by index key (`hsi` for the page, `hsi_hang_seng` for its maker's list), and
     `fomc`; `symbols` Yahoo's answers (status, bytes), 404 for any other symbol. Both may be changed
     while it serves. `asked` are the paths that were asked for. `latency` is in seconds, before
     each answer.
@@ -77,7 +83,8 @@ class PageServer:
             return self.pages.get("fomc")
         for index in DECLARED.values():
             for spec in index.sources:
-                if READERS[spec.kind].address("", spec.locator) == quote(path):
+                address = urlsplit(READERS[spec.kind].address("", spec.locator)).path
+                if address == quote(path):
                     return self.pages.get(
                         index.key if spec.name == WIKIPEDIA else f"{index.key}_{spec.name}"
                     )

@@ -3,7 +3,6 @@
 import os
 import platform
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -12,10 +11,12 @@ from pathlib import Path
 
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import MAX_DAYS, WIKIPEDIA
+from tws_maintenance.config.indices import MAX_DAYS, Index
 from tws_maintenance.config.settings import HttpSettings, Settings, load_settings
+from tws_maintenance.constituents.csv_file import read_live
+from tws_maintenance.constituents.normalise import listings
 from tws_maintenance.core.clock import utc_now, utc_text
-from tws_maintenance.core.errors import SettingsError, SourceError, StoreError
+from tws_maintenance.core.errors import LiveFileError, SettingsError, SourceError, StoreError
 from tws_maintenance.market_events.model import PROVIDERS, Window
 from tws_maintenance.market_events.providers.calendars import (
     known_until,
@@ -27,8 +28,8 @@ from tws_maintenance.market_events.providers.worker import EventsWorker
 from tws_maintenance.market_events.scope import resolve
 from tws_maintenance.market_events.store.event_store import EventStore
 from tws_maintenance.robot.portfolio import Portfolio, read_portfolio
-from tws_maintenance.sources.fetching import READERS, address_of
-from tws_maintenance.sources.web import WebClient
+from tws_maintenance.sources.fetching import Gathering
+from tws_maintenance.sources.model import Gathered, SourceTable
 
 PACKAGES = (
     *("dagster", "dagster-webserver", "pandas", "pandera", "requests", "lxml"),
@@ -75,7 +76,7 @@ def diagnose(home: Home, *, offline: bool) -> list[Finding]:
     findings += [*_version_control(home), *_events(home, settings, offline=offline)]
     findings += _calendars(settings)
     if not offline:
-        findings += [*_sources(settings)]
+        findings += [*_sources(home, settings)]
         if settings.events_service == EventsService.EMBEDDED:
             findings += _providers(settings)
     return findings
@@ -135,23 +136,54 @@ def _versions() -> Iterator[Finding]:
         )
 
 
-def _sources(settings: Settings) -> Iterator[Finding]:
-    """Ask each source of each index at its first address."""
+def _sources(home: Home, settings: Settings) -> Iterator[Finding]:
+    """Ask every source of every list once, all at the same time, and say what it lists."""
+    gathering = Gathering(settings, lambda _index, _url: None)
+    gathering.start(settings.maintained)
     for index in settings.maintained:
-        limits = settings.of(index)
-        for name in dict.fromkeys((*limits.membership, *(limits.corroboration or ()))):
-            spec = index.addresses(name)[0]
-            subject = index.name if name == WIKIPEDIA else spec.title
-            url, origin = address_of(spec, settings.http), READERS[spec.kind].origin(settings.http)
-            until = time.monotonic() + settings.http.deadline
-            try:
-                raw = WebClient(settings.http, origin, until=until).get(url)
-            except SourceError as error:
-                yield Finding("failed", subject, f"{url}: {error}")
-                continue
-            yield Finding("ok", subject, f"{url}: {len(raw.content)} bytes")
-            if raw.served_at:
-                yield _clock(raw.served_at)
+        gathered = gathering.answer(index)
+        known = _live_symbols(home, index)
+        for name in settings.of(index).sources:
+            yield _source(gathered, name, known)
+        served = (one.raw.served_at for one in gathered.attempts if one.raw)
+        if served_at := next(filter(None, served), None):
+            yield _clock(served_at)
+
+
+def _source(gathered: Gathered, name: str, known: set[str] | None) -> Finding:
+    """Return kind, day and members of what a source listed, and how far the list is from it."""
+    index = gathered.index
+    kind = "fund" if index.addresses(name)[0].is_fund else "list"
+    kind = "authority" if name == index.authority else kind
+    subject = f"{index.name}, {index.addresses(name)[0].title}"
+    attempt = gathered.of(name)
+    if attempt is None or attempt.table is None:
+        faults = [f"{one.url}: {one.error}" for one in gathered.attempts if one.spec.name == name]
+        return Finding("failed", subject, "; ".join(faults))
+    table = attempt.table
+    listed = {
+        one.symbol for one in listings(table, index) if index.symbol_rule.is_symbol(one.symbol)
+    }
+    told = f"{attempt.url}: {kind}, {_day_of(table)}, {len(table.rows)} members"
+    if known is not None:
+        told += (
+            f", {len(listed ^ known)} differ from the file" if listed ^ known else ", as the file"
+        )
+    return Finding("ok", subject, told)
+
+
+def _day_of(table: SourceTable) -> str:
+    if table.as_of:
+        return f"of {table.as_of}"
+    return f"edited {utc_text(table.revised_at)}" if table.revised_at else "of no stated day"
+
+
+def _live_symbols(home: Home, index: Index) -> set[str] | None:
+    try:
+        live = read_live(home, index)
+    except LiveFileError:
+        return None
+    return set(live.by_symbol()) if live else None
 
 
 def _events(home: Home, settings: Settings, *, offline: bool) -> Iterator[Finding]:

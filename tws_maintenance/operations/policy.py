@@ -25,12 +25,15 @@ from tws_maintenance.market_events.providers.closures import read_closures
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.markdown import task_name
 from tws_maintenance.reports.readiness import ListReadiness, is_refreshed_since, readiness
-from tws_maintenance.reports.schema import TaskStatus
+from tws_maintenance.reports.schema import ListResult, TaskStatus
 from tws_maintenance.reports.store import BACKUP_SOURCE, find_report, read_report
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
+from tws_maintenance.reports.votes import set_aside, titles_of
 
 # What is promoted unread is not to fall into a session that is about to begin.
 BEFORE_OPENING = timedelta(minutes=5)
+# So many sources that agree stand in for a reader, or all that the list has.
+VOUCHING = 3
 
 
 @dataclass(frozen=True)
@@ -261,6 +264,7 @@ def _doubts(
         yield f"warnings of {', '.join(warned)}"
     if receipt.allow_large_change:
         yield "a large change was allowed for it"
+    yield from _disagreement(result)
     if result.warnings:
         yield f"warnings: {'; '.join(result.warnings)}"
     yield from _too_large(now, index, proposal)
@@ -275,6 +279,20 @@ def _doubts(
         yield closing
     if index.task in now.busy:
         yield "a run of it is in progress"
+
+
+def _disagreement(result: ListResult) -> Iterator[str]:
+    """Yield why the sources do not vouch for a change: too few of them, or one that differs."""
+    titles = titles_of(result)
+    wanted = min(VOUCHING, len(titles))
+    votes = result.membership.votes if result.membership else {}
+    if len(votes) < wanted:
+        aside = "; ".join(f"{titles[name]}: {why}" for name, why in set_aside(result).items())
+        yield f"{len(votes)} usable sources, and {wanted} that agree are wanted ({aside})"
+    for one in result.membership.changed if result.membership else ():
+        others = one.listed_by if one.outcome == "leaves" else one.not_listed_by
+        if others:
+            yield f"{one.symbol}: {', '.join(titles[name] for name in others)} differs"
 
 
 def _too_large(now: Situation, index: Index, proposal: Proposal) -> Iterator[str]:

@@ -74,6 +74,8 @@ def _live_asset(index: Index, freshness: dg.FreshnessPolicy) -> dg.AssetsDefinit
         if report.wants(index.task):
             with failing_plainly():
                 done = report.promote(index)
+            if done.proposal.is_unconfirmed and not done.changed:
+                return  # what nobody confirmed is no refresh
             metadata = proposal_metadata(report.home, done.proposal, report.result(index.task))
             metadata |= {
                 "changed": dg.MetadataValue.bool(done.changed),

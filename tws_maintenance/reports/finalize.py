@@ -5,6 +5,7 @@ from tws_maintenance.config.indices import DECLARED, METADATA_VALIDATION
 from tws_maintenance.reports.events import settle_providers
 from tws_maintenance.reports.schema import (
     EventsResult,
+    ListResult,
     Result,
     TaskResult,
     TaskStatus,
@@ -17,6 +18,8 @@ def conclude(result: TaskResult, *, is_interrupted: bool) -> None:
     if isinstance(result, ValidationResult):
         _gather_files(result)
     _settle_status(result, is_interrupted=is_interrupted)
+    if isinstance(result, ListResult) and result.is_unconfirmed and not result.changed:
+        _settle_unconfirmed(result)
     if isinstance(result, EventsResult):
         settle_providers(result)
     if isinstance(result, ValidationResult) and result.validation.errors:
@@ -51,6 +54,12 @@ def _settle_status(result: Result, *, is_interrupted: bool) -> None:
     elif result.status != TaskStatus.SUCCESS:
         result.status = TaskStatus.FAILED
         result.errors.append("the promotion did not run")
+
+
+def _settle_unconfirmed(result: ListResult) -> None:
+    """Settle a list that nothing went wrong with, and that nobody confirmed all the same."""
+    if result.status == TaskStatus.SUCCESS:
+        result.status = TaskStatus.PARTIAL_FAILURE
 
 
 def _gather_files(result: ValidationResult) -> None:

@@ -10,7 +10,6 @@ from tws_maintenance.config.indices import (
 )
 from tws_maintenance.constituents.diff import Changes, Member
 from tws_maintenance.core.errors import ProposalOutdated
-from tws_maintenance.reports.corroboration import source_lines
 from tws_maintenance.reports.event_words import (
     apply_events_command,
     escape,
@@ -27,6 +26,7 @@ from tws_maintenance.reports.schema import (
     TaskResult,
     ValidationResult,
 )
+from tws_maintenance.reports.votes import source_lines, titles_of
 
 NOT_KNOWN = "not known: the robot could not be asked"
 VERDICTS = {
@@ -48,6 +48,11 @@ def verdict(report: Report) -> str:
     replaced = [task_name(r.task) for r in results if isinstance(r, ListResult) and r.changed]
     stored = [one for r in results if (one := stored_of(r))]
     failed = [task_name(r.task) for r in results if r.status == "failed"]
+    unconfirmed = [
+        task_name(r.task)
+        for r in report.lists
+        if r.is_unconfirmed and r.status == "partial_failure"
+    ]
     partly = [name for r in results for name in failed_providers(r) if r.status != "failed"]
     skipped = any(r.status == "skipped" for r in results)
     kind = _kind(report)
@@ -63,6 +68,8 @@ def verdict(report: Report) -> str:
     else:
         parts.append("Nothing was stored.")
     parts += stored
+    if unconfirmed:
+        parts.append(f"Not confirmed: {', '.join(unconfirmed)}.")
     if failed or partly:
         parts.append(f"Failed: {', '.join([*failed, *partly])}.")
     return " ".join(parts)
@@ -257,12 +264,15 @@ def _origin(result: TaskResult) -> Iterator[str]:
 def _fetched(result: ListResult) -> Iterator[str]:
     for one in result.sources:
         if one.sha256:
+            of = f", of {one.as_of}" if one.as_of else ""
             yield (
                 f"- fetched: <{one.url}>, HTTP {one.status}, {one.bytes} bytes, "
-                f"sha256 `{one.sha256[:16]}…`, {one.fetched_at}"
+                f"sha256 `{one.sha256[:16]}…`, {one.fetched_at}{of}"
             )
+    titles = titles_of(result)
     for row in result.rows_dropped:
-        yield f"- dropped source {escape(row.row)}: {escape(row.reason)}"
+        of = f" of {escape(titles[row.source])}" if row.source in titles else ""
+        yield f"- dropped{of}: {escape(row.row)}: {escape(row.reason)}"
     if result.carried_forward:
         yield f"- carried forward: {result.carried_forward} values that the source left blank"
 
@@ -272,6 +282,8 @@ def status_of(result: TaskResult) -> str:
     status = result.status.replace("_", " ")
     if result.status == "success" and isinstance(result, ListResult) and not result.dry_run:
         return "replaced" if result.changed else "nothing to change"
+    if isinstance(result, ListResult) and result.is_unconfirmed and result.status != "failed":
+        return "not confirmed"
     if code := result.refusal:
         return (
             f"refused ({'outdated' if code == ProposalOutdated.code else code.replace('_', ' ')})"

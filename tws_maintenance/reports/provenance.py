@@ -11,10 +11,10 @@ from tws_maintenance.config.indices import Index
 from tws_maintenance.constituents.csv_file import read_live
 from tws_maintenance.constituents.history import Stay, read_history
 from tws_maintenance.constituents.proposal import RAW, Proposal, read_proposal
-from tws_maintenance.constituents.source_selection import agreements
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import LiveFileError, ProposalMissing, UsageError
 from tws_maintenance.reports.store import read_report
+from tws_maintenance.reports.votes import vote_lines
 
 KEPT, REMOVED, ALTERED = "kept", "removed", "altered"
 
@@ -39,7 +39,7 @@ class Origin:
     revision: str | None = None
     revised_at: str | None = None
     sources: tuple[dict[str, Any], ...] = ()
-    corroboration: str | None = None
+    vote: str | None = None
     backup: str | None = None
     backup_path: str | None = None
     missing: tuple[str, ...] = ()
@@ -139,15 +139,17 @@ def _origin(home: Home, index: Index, report_id: str, symbol: str) -> Origin:
         sources = tuple(
             {"url": one.url, "sha256": one.sha256, "fetched_at": one.fetched_at, "raw": REMOVED}
             for one in result.sources
+            if one.sha256
         )
         return replace(head, missing=(text,), sources=sources)
-    return replace(head, **_of_proposal(home, proposal, report_id, symbol))
+    vote = vote_lines(result).get(symbol)
+    return replace(head, vote=vote, **_of_proposal(home, proposal, report_id))
 
 
-def _of_proposal(home: Home, proposal: Proposal, report_id: str, symbol: str) -> dict[str, Any]:
+def _of_proposal(home: Home, proposal: Proposal, report_id: str) -> dict[str, Any]:
     return {
         "staged_by": proposal.report_id if proposal.report_id != report_id else None,
-        "decided_by": proposal.membership.get("title") or proposal.source,
+        "decided_by": proposal.membership.get("reason") or proposal.source,
         "revision": proposal.revision,
         "revised_at": proposal.revised_at,
         "sources": tuple(
@@ -159,7 +161,6 @@ def _of_proposal(home: Home, proposal: Proposal, report_id: str, symbol: str) ->
             }
             for copy in proposal.copies
         ),
-        "corroboration": dict(agreements(proposal)).get(symbol),
         "backup": proposal.from_backup,
     }
 

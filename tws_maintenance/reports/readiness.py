@@ -44,8 +44,9 @@ class ListReadiness:
 
     @property
     def can_apply(self) -> bool:
-        """Whether promoting it now would succeed."""
-        return self.found.may_be_applied
+        """Whether promoting it now would succeed and confirm or change the list."""
+        proposal = self.found.proposal
+        return self.found.may_be_applied and not (proposal and proposal.keeps_the_list)
 
     @property
     def is_live(self) -> bool:
@@ -156,6 +157,8 @@ def _list_readiness(
 def _why(found: Eligibility) -> str:  # noqa: PLR0911 - one line a verdict
     """Return in a sentence or two what an operator needs to know before, or why it is too late."""
     told = why(found)
+    if found.may_be_applied and found.proposal and found.proposal.keeps_the_list:
+        return f"Not confirmed, so nothing can be applied: {found.proposal.membership['reason']}"
     match found.verdict:
         case Verdict.ELIGIBLE:
             return f"Can be applied until {found.expires_at}."

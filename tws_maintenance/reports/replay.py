@@ -16,8 +16,8 @@ from tws_maintenance.audit.receipt import Override, Receipt, read_receipt
 from tws_maintenance.audit.results import Outcome
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import WIKIPEDIA, Index, index_of_task
-from tws_maintenance.config.settings import IndexSettings, Settings
+from tws_maintenance.config.indices import Index, index_of_task
+from tws_maintenance.config.settings import IndexSettings, Settings, with_what_is_declared
 from tws_maintenance.constituents import rules
 from tws_maintenance.constituents.audit import audit
 from tws_maintenance.constituents.csv_file import parse_live
@@ -224,14 +224,9 @@ def _attempt(index: Index, path: Path, copy: dict[str, Any]) -> Attempt:
 
 
 def _limits(index: Index, then: dict[str, Any]) -> IndexSettings:
-    """Return the limits of then; of before there were several sources, the page alone decides."""
+    """Return the limits of then, those of today where none were noted."""
     known = {key: value for key, value in then.items() if key in IndexSettings.model_fields}
-    known.setdefault("min_rows", index.min_rows)
-    if then and "membership" not in then:
-        known |= {"membership": (WIKIPEDIA,), "corroboration": ()}
-    found = IndexSettings.model_validate(known)
-    membership = found.membership or index.membership
-    return found.model_copy(update={"membership": membership})
+    return with_what_is_declared(index, IndexSettings.model_validate(known))
 
 
 def _now(home: Home, index: Index) -> bytes | None:

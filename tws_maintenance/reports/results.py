@@ -5,14 +5,11 @@ from tws_maintenance.audit.results import Outcome, ValidationStatus
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS, Index, Maintained
 from tws_maintenance.constituents.diff import Changes
+from tws_maintenance.constituents.membership import source_records
 from tws_maintenance.constituents.proposal import Proposal
-from tws_maintenance.constituents.source_selection import agreements, as_of_text
-from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.errors import ProposalUnaudited, UsageError
 from tws_maintenance.market_events.scope import Scope
 from tws_maintenance.reports.schema import (
-    Comparison,
-    Corroboration,
     Dropped,
     ListResult,
     Membership,
@@ -30,17 +27,13 @@ def describe(result: ListResult, proposal: Proposal) -> None:
     result.after_count = proposal.after_count
     describe_changes(result, proposal.changes, proposal.before_count)
     result.warnings += proposal.warnings
-    result.sources = result.sources or _kept_sources(proposal)
+    result.sources = [SourceAnswer.model_validate(one) for one in proposal.sources]
     result.proposal_id, result.proposal_sha256 = proposal.proposal_id, proposal.sha256
     result.rows_read = proposal.rows_read
     result.rows_dropped = [Dropped(**row) for row in proposal.rows_dropped]
     result.carried_forward = proposal.carried_forward
-    result.membership = Membership(**proposal.membership) if proposal.membership else None
-    result.enrichment = proposal.enrichment
-    result.corroboration = Corroboration(
-        sources=[Comparison.model_validate(one) for one in proposal.corroboration],
-        changes=dict(agreements(proposal)),
-    )
+    vote = proposal.membership
+    result.membership = Membership.model_validate(vote) if vote else None
 
 
 def describe_changes(result: ListResult, changes: Changes, before_count: int | None) -> None:
@@ -76,18 +69,6 @@ def describe_impact(result: ListResult, changes: Changes, scope: Scope) -> None:
         result.warnings += scope.problems
 
 
-def _kept_sources(proposal: Proposal) -> list[SourceAnswer]:
-    """Return the sources of a proposal that an earlier run staged."""
-    keys = ("url", "status", "sha256", "bytes", "fetched_at", "source")
-    as_of = {one["url"]: one["as_of"] for one in proposal.corroboration}
-    if proposal.membership:
-        as_of[proposal.membership["url"]] = proposal.membership["as_of"]
-    return [
-        SourceAnswer(**{key: getattr(copy, key) for key in keys}, as_of=as_of.get(copy.url))
-        for copy in proposal.copies
-    ]
-
-
 def describe_audit(result: Result, receipt: Receipt) -> None:
     """Fill in what the audit said."""
     result.validation = Validation(
@@ -98,20 +79,8 @@ def describe_audit(result: Result, receipt: Receipt) -> None:
 
 
 def describe_sources(result: ListResult, gathered: Gathered) -> None:
-    """Fill in what each source that was asked answered, the useless ones too."""
-    result.sources = [
-        SourceAnswer(
-            url=attempt.url,
-            status=attempt.status,
-            sha256=attempt.raw.sha256 if attempt.raw else None,
-            bytes=len(attempt.raw.content) if attempt.raw else None,
-            fetched_at=utc_text(attempt.raw.fetched_at) if attempt.raw else None,
-            source=attempt.spec.name,
-            as_of=as_of_text(attempt.table) if attempt.table else None,
-            error=str(attempt.error) if attempt.error else None,
-        )
-        for attempt in gathered.attempts
-    ]
+    """Fill in what each source that was asked answered, before any of them was judged."""
+    result.sources = [SourceAnswer(**one) for one in source_records(gathered)]
 
 
 def promotable_tasks(

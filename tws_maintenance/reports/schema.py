@@ -25,6 +25,7 @@ from tws_maintenance.audit.results import ValidationStatus
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.indices import MARKET_EVENTS, METADATA_VALIDATION
 from tws_maintenance.constituents.diff import Changes
+from tws_maintenance.constituents.votes_told import UNCONFIRMED
 from tws_maintenance.core.clock import parse_utc, utc_now, utc_text
 
 
@@ -146,16 +147,21 @@ class Result(Part):
 
 
 class SourceAnswer(Part):
-    """What one source answered; without a sha256 it gave nothing to read."""
+    """What one address answered; without a sha256 it gave nothing to read.
 
+    `usable` where its list voted, else `reason` says why not.
+    """
+
+    name: str
+    title: str
     url: str
     status: int | None
     sha256: str | None
     bytes: int | None
     fetched_at: str | None
-    source: str | None = None
     as_of: str | None = None
-    error: str | None = None
+    usable: bool
+    reason: str | None = None
 
 
 class Dropped(Part):
@@ -166,40 +172,41 @@ class Dropped(Part):
     reason: str
 
 
-class Member(Part):
-    """A company of a list."""
+class Vote(Part):
+    """Which usable sources list a symbol, and which do not."""
 
     symbol: str
-    security: str | None = None
+    security: str = ""
+    listed_by: Texts = []
+    not_listed_by: Texts = []
+
+
+class Undecided(Vote):
+    """A symbol that stays as it is: in the list where it is `kept`, else out of it."""
+
+    kept: bool
+
+
+class ChangedMember(Vote):
+    """A symbol that joins or leaves, or the new ticker of a member."""
+
+    outcome: str
+    from_symbol: str = ""
 
 
 class Membership(Part):
-    """The source that decided who is a member."""
+    """How it was decided who is a member.
 
-    source: str | None = None
-    title: str
-    url: str | None = None
-    as_of: str | None
+    `rule` is `authority`, `quorum` or `single`; `unconfirmed` where too few sources were usable and
+    the list stayed as it was. `votes` are the members of each usable source.
+    """
 
-
-class Comparison(Part):
-    """What another source says of the list: who is missing here, and who there."""
-
-    source: str | None = None
-    title: str
-    url: str | None = None
-    as_of: str | None
-    error: str | None
-    is_old: bool
-    only_here: list[Member]
-    only_there: list[Member]
-
-
-class Corroboration(Part):
-    """What the other sources say, and of each change whether they have it too."""
-
-    sources: list[Comparison] = []
-    changes: dict[str, str] = {}
+    rule: str
+    quorum: Count
+    reason: str = ""
+    votes: dict[str, Count] = {}
+    undecided: list[Undecided] = []
+    changed: list[ChangedMember] = []
 
 
 class Cache(Part):
@@ -224,16 +231,20 @@ class ListResult(Result):
     sources: list[SourceAnswer] = []
     rows_read: Count | None = None
     rows_dropped: list[Dropped] = []
+    membership: Membership | None = None
+    announced: list[dict[str, Any]] = []
     carried_forward: Count = 0
     impact: dict[str, Texts | None] = {"positions": [], "strategies": [], "watchlist": []}
     output_path: str | None = None
     backup_path: str | None = None
     changed: bool = False
     caches: list[Cache] = []
-    membership: Membership | None = None
-    enrichment: dict[str, str] = {}
-    corroboration: Corroboration = Field(default_factory=Corroboration)
     refusal: str | None = None
+
+    @property
+    def is_unconfirmed(self) -> bool:
+        """Whether too few sources were usable to decide who is a member."""
+        return self.membership is not None and self.membership.rule == UNCONFIRMED
 
 
 class NamedEvent(Part):

@@ -17,7 +17,7 @@ from tws_maintenance.core.errors import LiveFileError, StoreError
 from tws_maintenance.market_events.last_sync import LOGS_READ, doubts, moved_lately
 from tws_maintenance.market_events.store.event_store import EventStore, SyncLog
 from tws_maintenance.reports.catalog import Refreshed, ReportCatalog
-from tws_maintenance.reports.schema import EventsResult, TaskResult, TaskStatus
+from tws_maintenance.reports.schema import EventsResult, ListResult, TaskResult, TaskStatus
 from tws_maintenance.reports.store import BACKUP_SOURCE, find_report
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
 
@@ -65,7 +65,9 @@ def needs_attention(value: dict[str, Any]) -> bool:
         events["needs_refresh"]
         or events["status"] in {"failed", "partial_failure"}
         or any(
-            one["stale"] or "failed" in (one["file_audit"]["status"], one["validation"]["status"])
+            one["stale"]
+            or one["unconfirmed"]
+            or "failed" in (one["file_audit"]["status"], one["validation"]["status"])
             for one in value["constituents"]
         )
     )
@@ -110,12 +112,21 @@ def _index_status(
         # What was brought back is an older list, however lately its source was asked.
         "stale": restored is not None
         or is_older(refreshed_at, settings.of(index).max_age_days, at),
+        "unconfirmed": _unconfirmed(home, index, last[0].report_id) if last else None,
         "restored_at": restored.promoted_at if restored else None,
         "drift": drift,
         "file_problem": problem,
         "last_run": last and _last_run(*last),
         "run_id": last[0].run_id if last else None,
     }
+
+
+def _unconfirmed(home: Home, index: Index, report_id: str) -> str | None:
+    """Return why the last run could not confirm the members, None where it could."""
+    result = _result(home, report_id, index.task)
+    if not isinstance(result, ListResult) or not result.is_unconfirmed:
+        return None
+    return result.membership.reason if result.membership else None
 
 
 def _restored(home: Home, index: Index, refreshed_at: str | None) -> Generation | None:

@@ -16,7 +16,7 @@ from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.reports import chain
 from tws_maintenance.reports.markdown import render
-from tws_maintenance.reports.schema import Report, Result, TaskStatus, parse_report
+from tws_maintenance.reports.schema import ListResult, Report, Result, TaskStatus, parse_report
 
 PREFIX = "maintenance_"
 BACKUP_SOURCE = "data/backups/"
@@ -211,9 +211,13 @@ def report_of_run(home: Home, run_id: str) -> str | None:
 
 
 def is_refresh(result: Result) -> bool:
-    """Tell whether a task result is a successful apply that brought what its source says now."""
+    """Tell whether a task result is a successful apply of what the sources say now.
+
+    One whose membership was not confirmed is none, also where an override published it.
+    """
     return (
         not result.dry_run
+        and not (isinstance(result, ListResult) and result.is_unconfirmed)
         and result.status == TaskStatus.SUCCESS
         # A restore brings an older list back: it is no refresh.
         and not (result.source or "").startswith(BACKUP_SOURCE)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 
-from tws_maintenance.config.indices import Index, SourceSpec
+from tws_maintenance.config.indices import Index
 from tws_maintenance.config.settings import HttpSettings, Settings
+from tws_maintenance.config.sources import SourceSpec
 from tws_maintenance.core.background import begin
 from tws_maintenance.core.errors import PageChanged, SourceError, SourceUnreachable
 from tws_maintenance.sources import fund_csv, hang_seng, ssga, wikipedia
@@ -53,7 +54,7 @@ class Gathering:
                 self._until[index.key] = time.monotonic() + seconds
                 self._answers[index.key] = {
                     name: begin(partial(self._gather, index, name), f"gather-{index.key}-{name}")
-                    for name in self._names(index)
+                    for name in self._settings.of(index).sources
                 }
 
     def answer(self, index: Index) -> Gathered:
@@ -83,11 +84,6 @@ class Gathering:
             )
             spec = index.addresses(name)[0]
             return (Attempt(spec, self._url(spec), error=error),)
-
-    def _names(self, index: Index) -> tuple[str, ...]:
-        """Return the sources to ask: those that may decide, then those that have a second word."""
-        settings = self._settings.of(index)
-        return tuple(dict.fromkeys((*settings.membership, *(settings.corroboration or ()))))
 
     def _gather(self, index: Index, name: str) -> tuple[Attempt, ...]:
         http = self._settings.http

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from tws_maintenance.config.indices import Index, SourceSpec
+from tws_maintenance.config.indices import Index
+from tws_maintenance.config.sources import SourceSpec
 from tws_maintenance.core.errors import SourceError
 
 
@@ -67,6 +68,7 @@ class SourceTable:
     does; `revised_at` is when the page's text was last edited, `as_of` the day of which the list
     itself says that it is, where they say so. `beside` are a fund's lines that are no share of a
     member; they are in neither `dropped` nor `rows_read`, since no member is lost with them.
+    `tables` counts the tables of the same columns that hold members, of which one was read.
     """
 
     rows: tuple[SourceRow, ...]
@@ -78,6 +80,7 @@ class SourceTable:
     revised_at: datetime | None = None
     as_of: date | None = None
     beside: tuple[DroppedRow, ...] = ()
+    tables: int = 1
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,8 @@ Grid = list[list[str]]
 class FoundTable:
     """The constituents table: its rows, those of its rows that are none, and what is odd.
 
-    `as_of` is the day that the page states for it, where it does.
+    `as_of` is the day that the page states for it, where it does; `tables` counts those that the
+    list seems to be split into.
     """
 
     rows: tuple[SourceRow, ...]
@@ -55,6 +56,7 @@ class FoundTable:
     rows_read: int
     notes: tuple[str, ...] = ()
     as_of: date | None = None
+    tables: int = 1
 
     def symbols(self, index: Index) -> list[str]:
         """Return the well-formed symbols of the rows."""
@@ -80,7 +82,9 @@ def find_constituents(document: html.HtmlElement, index: Index) -> FoundTable:
             f"({len(chosen.symbols(index))} and {len(others[0].symbols(index))} symbols), expected "
             "one. Look at the page; nothing was guessed."
         )
-    return replace(chosen, notes=tuple(_note(chosen, other, index) for other in others))
+    notes = tuple(_note(chosen, other, index) for other in others)
+    parts = [other for other in others if _further(chosen, other, index)]
+    return replace(chosen, notes=notes, tables=1 + len(parts))
 
 
 def _candidate(element: html.HtmlElement, index: Index) -> FoundTable | None:
@@ -96,11 +100,15 @@ def _candidate(element: html.HtmlElement, index: Index) -> FoundTable | None:
 
 def _note(chosen: FoundTable, other: FoundTable, index: Index) -> str:
     """Tell of a second table that looks alike: the list may have been split in two."""
-    further = sorted(set(other.symbols(index)) - set(chosen.symbols(index)))
+    further = _further(chosen, other, index)
     return (
         f"the page holds another table with the same columns, {len(further)} symbols of which are "
         f"not in the one that was read ({', '.join(further[:8])}). Look whether the list was split."
     )
+
+
+def _further(chosen: FoundTable, other: FoundTable, index: Index) -> list[str]:
+    return sorted(set(other.symbols(index)) - set(chosen.symbols(index)))
 
 
 def _grid(table: html.HtmlElement, limit: int | None = None) -> Grid:

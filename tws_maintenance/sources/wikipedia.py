@@ -77,6 +77,7 @@ def _read(
         revision=_first_group(_REVISION, raw.content),
         revised_at=_revised_at(raw.content),
         as_of=table.as_of,
+        tables=table.tables,
     )
 
 

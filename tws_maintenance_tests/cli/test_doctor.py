@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
 from tws_maintenance.config.venues import XSES
 from tws_maintenance.core.clock import utc_now
+from tws_maintenance.demo.official import hang_seng, tracker
+from tws_maintenance.demo.pages import Company, companies
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.market_events.providers.calendars import (
     known_until,
@@ -16,6 +19,7 @@ from tws_maintenance.market_events.providers.calendars import (
 )
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.postgres import PostgresServer
+from tws_maintenance_tests.support import write_live
 
 
 def findings_of(command: Command, *options: str) -> tuple[int, dict[str, tuple[str, str]]]:
@@ -35,7 +39,8 @@ def test_a_healthy_machine_passes_and_nothing_is_left_behind(
     assert {outcome for outcome, _ in found.values()} == {"ok", "note"}
     assert found["contact"][0] == "note"
     address = f"{server.origin}/wiki/Hang_Seng_Index"
-    assert found["HSI"] == ("ok", f"{address}: {len(server.pages['hsi'])} bytes")
+    told = f"{address}: list, edited 2026-11-01T08:00:00.000Z, 85 members"
+    assert found["HSI, Wikipedia"] == ("ok", told)
     assert found["clock"][0] == "ok"
     assert found["storage"][0] == "ok"
     assert found["events"] == ("ok", "data/market_events.db: 0 events")
@@ -63,9 +68,9 @@ def test_a_source_that_does_not_answer_is_found(command: Command, server: PageSe
     del server.pages["sti"], server.pages["fomc"]
     code, found = findings_of(command)
     assert code == 1
-    assert found["STI"][0] == "failed"
-    assert "refused with HTTP 404" in found["STI"][1]
-    assert found["HSI"][0] == "ok"
+    assert found["STI, Wikipedia"][0] == "failed"
+    assert "refused with HTTP 404" in found["STI, Wikipedia"][1]
+    assert found["HSI, Wikipedia"][0] == "ok"
     assert found["Federal Reserve"][0] == "failed"
     assert found["Exchange calendars"][0] == "ok"
 
@@ -74,7 +79,28 @@ def test_offline_asks_nobody(command: Command, server: PageServer) -> None:
     server.pages.clear()
     code, found = findings_of(command, "--offline")
     assert code == 0
-    assert {"S&P 500", "STI", "HSI", "clock"}.isdisjoint(found)
+    assert {"S&P 500, Wikipedia", "STI, Wikipedia", "HSI, Wikipedia", "clock"}.isdisjoint(found)
+
+
+def test_each_source_says_its_kind_its_day_its_members_and_what_differs(
+    command: Command, home: Home, server: PageServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SOURCES", "QUORUM"):
+        monkeypatch.delenv(f"TWS_MAINTENANCE_INDICES__HSI__{name}")
+    members, day = companies("hsi"), utc_now().date()
+    write_live(home, INDICES["hsi"], members)
+    server.pages["hsi_hang_seng"] = hang_seng([*members, Company("9999", "CATL")], day)
+    server.pages["hsi_tracker2800"] = tracker(members, day)
+    code, found = findings_of(command)
+    assert code == 1
+    outcome, text = found["HSI, Hang Seng Indexes"]
+    assert (outcome, text.partition(": ")[2]) == (
+        "ok",
+        f"authority, of {day}, 86 members, 1 differ from the file",
+    )
+    text = found["HSI, the Tracker Fund's 2800 holdings"][1]
+    assert text.endswith(f": fund, of {day}, 85 members, as the file")
+    assert found["HSI, iShares' 3115 holdings"][0] == "failed"
 
 
 def test_a_folder_that_cannot_be_written_is_found(command: Command, home: Home) -> None:

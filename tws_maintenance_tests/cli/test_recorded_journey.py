@@ -11,7 +11,7 @@ import pytest
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.constituents.csv_file import to_csv
-from tws_maintenance.constituents.normalise import normalise
+from tws_maintenance.constituents.normalise import listings, normalise
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.sources import wikipedia
@@ -27,8 +27,7 @@ PAGES = {
 }
 # The official list of the HSI, which the page lags, has five more and one less.
 ROWS = {"sp500": 503, "sti": 30, "hsi": 89}
-OFFICIAL_ALONE = ["0728.HK", "1801.HK", "3750.HK", "3993.HK", "6181.HK"]
-PAGE_ALONE = ["0881.HK"]
+NOT_ON_THE_PAGE = ["0728.HK", "1801.HK", "3750.HK", "3993.HK", "6181.HK"]
 BEFORE = {"sp500": 501, "sti": 28, "hsi": 83}
 CHANGES = {"sp500": (3, 1), "sti": (3, 1), "hsi": (8, 2)}
 GONE = {"sp500": "ZZOLD", "sti": "Z99", "hsi": "9998"}
@@ -54,7 +53,7 @@ def write_older_list(home: Home, key: str) -> None:
     rows = wikipedia.parse(raw, index).rows[3:]
     left = SourceRow(999, GONE[key], "Yesterday Mill plc", rows[0].sector, rows[0].sub_industry)
     table = SourceTable(rows=(*rows, left), dropped=(), rows_read=len(rows) + 1)
-    older = normalise(table, index, None)
+    older = normalise(listings(table, index), index, None)
     home.data.mkdir(exist_ok=True)
     home.live_file(key).write_bytes(to_csv(older.columns, list(older.rows)))
 
@@ -69,7 +68,7 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> Journey:
         write_older_list(home, key)
     log = folder / "requests.jsonl"
     with quiet_environment():
-        program = recorded.started_by_it("--log", str(log))
+        program = recorded.started_by_it("--fresh", "--log", str(log))
         looked = program("run", "--task", "constituents")
         applied = program("run", "--task", "constituents", "--apply")
         first = {key: home.live_file(key).read_bytes() for key in INDICES}
@@ -115,61 +114,71 @@ def test_the_second_apply_has_nothing_to_change_and_downloads_nothing(journey: J
 def test_each_list_is_asked_for_once_a_run_by_name_and_only_fetched_once(
     journey: Journey,
 ) -> None:
-    assert [one["status"] for one in journey.requests] == [200] * 6 + [304] * 12
-    assert all(one["conditional"] for one in journey.requests[6:])
-    assert {one["path"] for one in journey.requests[:6]} == {
-        one["path"] for one in journey.requests[6:12]
+    assert [one["status"] for one in journey.requests] == [200] * 9 + [304] * 18
+    assert all(one["conditional"] for one in journey.requests[9:])
+    assert {one["path"] for one in journey.requests[:9]} == {
+        one["path"] for one in journey.requests[9:18]
     }
     (agent,) = {one["agent"] for one in journey.requests}
     assert agent.startswith("tws-maintenance/")
     assert "(" in agent, "it names whom to write to"
 
 
-def names_of(members: list[dict[str, str]]) -> list[str]:
-    return [one["symbol"] for one in members]
+def set_aside(result: dict[str, Any]) -> dict[str, str]:
+    return {one["name"]: one["reason"] for one in result["sources"] if not one["usable"]}
 
 
-def test_the_official_list_decides_the_hsi_and_the_page_contradicts_it_by_name(
+def test_the_provider_decides_the_hsi_and_the_page_that_lags_is_set_aside(
     journey: Journey,
 ) -> None:
     result = result_of(reports_of(journey.home)[0], "hsi_constituents")
     assert result["source"].startswith("https://www.hsi.com.hk/")
-    assert result["membership"]["title"] == "Hang Seng Indexes"
-    assert result["enrichment"] == {"security": "wikipedia", "sector": "official"}
-    (second,) = result["corroboration"]["sources"]
-    assert names_of(second["only_here"]) == OFFICIAL_ALONE
-    assert names_of(second["only_there"]) == PAGE_ALONE
-    warnings = result["validation"]["warnings"]
-    warning = next(one for one in warnings if one.startswith("second_source_agrees"))
-    assert all(symbol in warning for symbol in (*OFFICIAL_ALONE, *PAGE_ALONE))
-    assert "not in Wikipedia" in result["corroboration"]["changes"]["3750.HK"]
-    assert "0881.HK: still in Wikipedia" in journey.looked.stdout
+    assert (result["membership"]["rule"], result["membership"]["undecided"]) == ("authority", [])
+    assert set_aside(result) == {"wikipedia": "it states 88 members and lists 85"}
+    votes = {one["symbol"]: one["listed_by"] for one in result["membership"]["changed"]}
+    others = ["hang_seng", "tracker2800", "ishares3115"]
+    assert all(votes[symbol] == others for symbol in NOT_ON_THE_PAGE)
+    assert votes["0881.HK"] == [], "the page alone still lists it"
+    assert "aside    Wikipedia: it states 88 members and lists 85" in journey.looked.stdout
 
 
-def test_recorded_holdings_of_years_ago_do_not_decide_and_are_explained(journey: Journey) -> None:
-    report = reports_of(journey.home)[0]
-    sti, sp500 = (result_of(report, INDICES[key].task) for key in ("sti", "sp500"))
-    assert sti["membership"]["source"] == sp500["membership"]["source"] == "wikipedia"
-    assert any(
-        "is of 2022-11-14" in text and "too old to decide" in text for text in sti["warnings"]
-    )
-    assert sp500["validation"]["warnings"] == [], "an older list is no contradiction"
-    (second,) = sp500["corroboration"]["sources"]
-    assert (second["as_of"], second["is_old"]) == ("2025-09-30", True)
-    assert second["only_here"], "what came since is told by name"
-    told = "SSGA's SPY holdings of 2025-09-30 is too old to confirm anything; it differs"
-    assert told in journey.looked.stdout
+def test_three_sources_of_the_sp500_and_two_of_the_sti_agree(journey: Journey) -> None:
+    sp500, sti, _ = reports_of(journey.home)[0]["results"]
+    assert sp500["membership"]["votes"] == {"wikipedia": 503, "spy": 503, "ivv": 503}
+    assert sti["membership"]["votes"] == {"es3": 30, "wikipedia": 30}
+    for one in (sp500, sti):
+        assert (one["membership"]["rule"], one["membership"]["undecided"]) == ("quorum", [])
+        assert set_aside(one) == {}
+    reasons = {one["reason"] for one in sp500["rows_dropped"]}
+    assert "a contra line" in reasons, "a fund's other lines are named, and no member"
 
 
-def test_with_the_official_list_down_the_page_decides_and_that_is_said(
+def test_holdings_of_long_ago_have_no_vote_and_what_is_left_changes_nothing(
     recorded: RecordedWeb,
 ) -> None:
-    program = recorded.program("--fault", "www.hsi.com.hk/*=503")
-    done = program(
-        "run", "--task", "hsi_constituents", "--json", TWS_MAINTENANCE_HTTP__ATTEMPTS="1"
-    )
+    program = recorded.program()
+    write_older_list(program.home, "sp500")
+    before = program.home.live_file("sp500").read_bytes()
+    done = program("run", "--task", "sp500_constituents", "--apply")
+    assert done.returncode == 3, done.stderr
+    assert "Not confirmed: S&P 500." in done.stdout
+    assert program.home.live_file("sp500").read_bytes() == before
+    (report,) = reports_of(program.home)
+    result = result_of(report, "sp500_constituents")
+    assert set_aside(result)["spy"].startswith("it is of 2025-09-30, which is too old")
+    assert len(result["membership"]["undecided"]) == 4, "three to come, one to go"
+
+
+def test_with_the_provider_down_the_funds_vote_and_its_fault_is_said(
+    recorded: RecordedWeb,
+) -> None:
+    program = recorded.program("--fresh", "--fault", "www.hsi.com.hk/*=403")
+    write_older_list(program.home, "hsi")
+    done = program("run", "--task", "hsi_constituents", "--json")
     assert done.returncode == 0, done.stderr
     result = result_of(json.loads(done.stdout), "hsi_constituents")
-    assert (result["membership"]["source"], result["after_count"]) == ("wikipedia", 85)
-    assert any("HTTP 503" in text and "Wikipedia's word" in text for text in result["warnings"])
-    assert any("could not be asked" in text for text in result["validation"]["warnings"])
+    assert result["membership"]["rule"] == "quorum"
+    assert set_aside(result)["hang_seng"] == "refused with HTTP 403 Forbidden"
+    assert {"9998.HK", "0881.HK"} <= set(result["removed"]), "to leave, any quorum will do"
+    undecided = {one["symbol"] for one in result["membership"]["undecided"]}
+    assert undecided >= set(NOT_ON_THE_PAGE), "what funds alone list does not join"

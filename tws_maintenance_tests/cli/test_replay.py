@@ -27,6 +27,7 @@ from tws_maintenance_tests.support import (
     environment_of,
     quiet_environment,
     reports_of,
+    spoiled,
     write_live,
 )
 
@@ -60,7 +61,7 @@ def kept_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
         for content, arguments in (
             (server.pages["sti"], ("--task", "constituents")),
             (server.pages["sti"], ("--task", "constituents", "--apply")),
-            (page("sti", companies("sti")[:20]), ("--task", STI)),
+            (page("sti", spoiled(companies("sti"))), ("--task", STI)),
             (b"<html><body>being rewritten</body></html>", ("--task", STI)),
         ):
             server.pages["sti"] = content
@@ -134,12 +135,12 @@ def test_a_page_that_was_refused_and_is_read_now_is_a_difference(
 def test_a_refusal_is_replayed_by_the_limits_of_the_home(
     command: Command, home: Home, server: PageServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("MEMBERSHIP", "CORROBORATION"):
+    for name in ("SOURCES", "QUORUM"):
         monkeypatch.delenv(f"TWS_MAINTENANCE_INDICES__HSI__{name}")
     home.settings_file.write_text("[indices.hsi]\nmax_source_age_days = 3\n")
     del server.pages["hsi"]
     day = utc_now().date() - timedelta(days=5)
-    server.pages["hsi_official"] = hang_seng(companies("hsi"), day)
+    server.pages["hsi_hang_seng"] = hang_seng(companies("hsi"), day)
     assert command("run", "--task", "hsi_constituents").exit_code != 0
     code, (one,) = replayed(command, str(reports_of(home)[-1]["report_id"]))
     assert (code, one["then"], one["now"], one["same"]) == (0, "refused", "refused", True)
@@ -170,11 +171,11 @@ def test_bytes_that_are_gone_or_altered_are_not_replayed(
 def test_with_an_official_list_both_are_read_again(
     command: Command, home: Home, server: PageServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("MEMBERSHIP", "CORROBORATION"):
+    for name in ("SOURCES", "QUORUM"):
         monkeypatch.delenv(f"TWS_MAINTENANCE_INDICES__HSI__{name}")
     members = companies("hsi")
     write_live(home, INDICES["hsi"], members)
-    server.pages["hsi_official"] = hang_seng(members[1:], utc_now().date())
+    server.pages["hsi_hang_seng"] = hang_seng(members[1:], utc_now().date())
     command("run", "--task", "hsi_constituents")
     (report,) = reports_of(home)
     code, (one,) = replayed(command, report["report_id"])

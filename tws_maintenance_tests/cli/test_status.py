@@ -13,7 +13,7 @@ from tws_maintenance.reports.store import report_path
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.reports.shelf import AT, filed
 from tws_maintenance_tests.reports.shelf import result as a_result
-from tws_maintenance_tests.support import Program, reports_of, write_live
+from tws_maintenance_tests.support import Program, reports_of, spoiled, write_live
 
 
 def test_a_new_home_is_not_fresh_and_says_how_to_start(command: Command, home: Home) -> None:
@@ -58,7 +58,7 @@ def test_the_check_fails_for_a_failed_run_and_for_an_old_one(
     report.write_text(good)
     assert command("status", "--check").exit_code == 0
 
-    server.pages["hsi"] = page("hsi", companies("hsi")[:60])
+    server.pages["hsi"] = page("hsi", spoiled(companies("hsi")))
     assert command("run", "--task", "hsi_constituents").exit_code == 1
     failed = command("status", "--check")
     assert failed.exit_code == 1

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tws_maintenance.config.indices import GICS_SECTORS, INDICES, index_of_task
+from tws_maintenance.config.indices import DECLARED, GICS_SECTORS, INDICES, index_of_task
 from tws_maintenance.config.venues import XHKG, XNYS
 from tws_maintenance_tests.defaults import CONSTITUENT_TASKS, TASK_GROUPS, TASKS
 
@@ -119,6 +119,23 @@ def test_the_declared_minimum_rows_are_as_agreed() -> None:
         "sti": 25,
         "hsi": 70,
     }
+
+
+def test_who_decides_is_as_agreed() -> None:
+    assert {
+        key: (one.authority, one.source_names, one.quorum) for key, one in DECLARED.items()
+    } == {
+        "sp500": (None, ("wikipedia", "spy", "ivv"), 2),
+        "sti": (None, ("es3", "wikipedia"), 2),
+        "hsi": ("hang_seng", ("hang_seng", "tracker2800", "ishares3115", "wikipedia"), 2),
+        "nasdaq100": (None, ("wikipedia",), 1),
+        "nikkei225": (None, ("wikipedia",), 1),
+    }
+    assert [DECLARED[key].max_rows for key in INDICES] == [510, 32, 110]
+
+
+def test_a_fund_names_no_sub_index() -> None:
+    assert dict(INDICES["hsi"].best_at)["sector"] == ("hang_seng", "wikipedia")
 
 
 def test_every_task_of_constituents_leads_back_to_its_index() -> None:

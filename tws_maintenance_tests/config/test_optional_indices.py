@@ -23,7 +23,7 @@ TASKS = ("nasdaq100_constituents", "nikkei225_constituents")
 
 
 def read(key: str, content: bytes) -> SourceTable:
-    spec = DECLARED[key].sources[0]
+    spec = DECLARED[key].addresses("wikipedia")[0]
     raw = RawCopy("https://example.com", 200, content, sha256(content), utc_now())
     return READERS[spec.kind].parse(raw, DECLARED[key])
 

@@ -39,6 +39,9 @@ def test_the_thresholds_without_settings_are_as_agreed(home: Home) -> None:
     assert [settings.of(index).min_rows for index in INDICES.values()] == [450, 25, 70]
     for index in INDICES.values():
         assert settings.of(index).model_dump(exclude={"min_rows"}) == {
+            "sources": index.source_names,
+            "quorum": index.quorum,
+            "max_rows": index.max_rows,
             "warn_change": 0.10,
             "fail_change": 0.25,
             "warn_turnover": 0.10,
@@ -49,11 +52,8 @@ def test_the_thresholds_without_settings_are_as_agreed(home: Home) -> None:
             "fail_dropped": 0.02,
             "max_age_days": 3.0,
             "enabled": None,
-            "warn_disagreement": 0.0,
-            "fail_disagreement": 0.10,
+            "fail_disagreement": 0.20 if index.key == "sti" else 0.10,
             "max_source_age_days": 10.0,
-            "membership": index.membership,
-            "corroboration": (),
         }
 
 
@@ -256,3 +256,37 @@ def test_the_address_of_a_database_is_never_shown_for_it_may_hold_a_password(
     assert "secret" not in str(told.value)
     monkeypatch.setenv(name, "postgresql://u:p%40ss@host/name")
     assert load_settings(home).events.database_url.endswith("@host/name")
+
+
+@pytest.mark.parametrize("key", ["membership", "corroboration"])
+def test_a_key_of_before_the_vote_is_refused_and_names_the_new_ones(home: Home, key: str) -> None:
+    write(home, f'[indices.hsi]\n{key} = ["wikipedia"]\n')
+
+    with pytest.raises(SettingsError, match=rf"no setting {key} any more: `sources`.*`quorum`"):
+        load_settings(home)
+
+
+@pytest.mark.parametrize(
+    ("toml", "told"),
+    [
+        ('sources = ["wikipedia"]', r"indices.sti.quorum: 2 sources that agree .*set quorum = 1"),
+        ('sources = ["spy"]', r"indices.sti.sources: each of es3, wikipedia at most once"),
+        ('sources = ["es3", "es3"]', r"at most once, found 'es3', 'es3'"),
+        ("quorum = 0", "greater than or equal to 1"),
+        ("min_rows = 33", "indices.sti.max_rows: 32 is less than min_rows, 33"),
+    ],
+)
+def test_sources_that_can_never_decide_are_refused(home: Home, toml: str, told: str) -> None:
+    write(home, f"[indices.sti]\n{toml}\n")
+
+    with pytest.raises(SettingsError, match=told):
+        load_settings(home)
+
+
+def test_the_sources_and_the_quorum_of_the_file_hold(home: Home) -> None:
+    write(home, '[indices.hsi]\nsources = ["wikipedia", "tracker2800"]\nfail_disagreement = 0.0\n')
+
+    found = load_settings(home).of(HSI)
+
+    assert (found.sources, found.quorum) == (("wikipedia", "tracker2800"), 2)
+    assert found.fail_disagreement == 0.0

@@ -18,7 +18,7 @@ from tws_maintenance.config.indices import INDICES
 from tws_maintenance.config.settings import ConsoleSettings
 from tws_maintenance.console.app import create_app
 from tws_maintenance.console.serve import listen
-from tws_maintenance.demo.server import PageServer
+from tws_maintenance.demo.server import SOURCE_URLS, PageServer
 from tws_maintenance.pipeline.instance import VARIABLE
 from tws_maintenance_tests.pipeline.support import quiet_environment, until
 
@@ -132,9 +132,8 @@ def error_of(answer: TestResponse) -> tuple[int, str]:
 
 def point_to(home: Home, server: PageServer, more: str = "") -> None:
     """Let the settings of a home name `server` as every source, for every process on it."""
-    origins = ("wikipedia_url", "hang_seng_url", "ssga_url", "federal_reserve_url", "yahoo_url")
-    lines = [f'{name} = "{server.origin}"' for name in origins]
-    alone = 'membership = ["wikipedia"]\ncorroboration = []'
+    lines = [f'{name.lower()} = "{server.origin}"' for name in SOURCE_URLS]
+    alone = 'sources = ["wikipedia"]\nquorum = 1'
     indices = [f"[indices.{key}]\n{alone}" for key in INDICES]
     text = "\n".join([more, *indices, "[http]", "backoff = 0", *lines, ""])
     (home.root / "maintenance.toml").write_text(text)

@@ -41,10 +41,10 @@ def raw_copy(
 
 
 def gathered(index: Index, table: SourceTable, *, last_modified: str | None = None) -> Gathered:
-    """Return what the first source of `index` answered: `table`."""
+    """Return what the page of `index` answered: `table`."""
     url = f"http://127.0.0.1/wiki/{index.key}"
     raw = raw_copy(url, etag='"1"', last_modified=last_modified)
-    return Gathered(index, (Attempt(index.sources[0], url, raw, table, status=200),))
+    return Gathered(index, (Attempt(index.addresses("wikipedia")[0], url, raw, table, status=200),))
 
 
 def staged(
@@ -64,7 +64,7 @@ def staged(
 def page_alone(home: Home, index: Index) -> IndexSettings:
     """Return the settings of `index` where its page decides and nobody else is heard."""
     found = load_settings(home).of(index)
-    return found.model_copy(update={"membership": ("wikipedia",), "corroboration": ()})
+    return found.model_copy(update={"sources": ("wikipedia",), "quorum": 1})
 
 
 def audited(

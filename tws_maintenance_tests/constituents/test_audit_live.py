@@ -191,6 +191,7 @@ def test_a_column_that_an_operator_adds_is_no_edit_but_a_cell_of_ours_is(home: H
 def test_a_large_change_that_was_accepted_once_is_no_failure_of_the_same_bytes(
     home: Home,
 ) -> None:
+    configure(home, "[indices.sti]\nmax_rows = 45\n")
     write_live(home, STI, companies("sti"))
     enlarged = [*companies("sti"), *with_strangers(STI, 15)[:15]]
     proposal = staged(home, STI, enlarged)

@@ -9,7 +9,9 @@ from tws_maintenance.audit.results import Outcome, Rule
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
 from tws_maintenance.constituents import rules
+from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.constituents.rules import staged_rules
+from tws_maintenance.core.errors import SourceError
 from tws_maintenance.demo.pages import Company, companies
 from tws_maintenance.sources.model import SourceTable
 from tws_maintenance_tests.constituents.bench import (
@@ -138,10 +140,18 @@ def test_a_missing_column_fails_its_check_and_none_passes_that_needed_it(
     assert unable == names(receipt.checks, FAILED)
 
 
-def test_a_list_without_a_single_row_fails_for_what_it_is(home: Home) -> None:
-    receipt = audited(home, staged(home, STI, SourceTable(rows=(), dropped=(), rows_read=0)))
-    assert names(receipt.checks, FAILED) == {rules.PARSED.name, rules.ROW_COUNT.name}
+def test_a_list_without_a_single_row_is_no_list(home: Home) -> None:
+    with pytest.raises(SourceError, match="it lists 0 members, and at least 25 are expected"):
+        staged(home, STI, SourceTable(rows=(), dropped=(), rows_read=0))
+
+
+def test_a_list_without_a_single_row_leaves_the_members_as_they_are(home: Home) -> None:
+    write_live(home, STI, companies("sti"))
+    proposal = staged(home, STI, SourceTable(rows=(), dropped=(), rows_read=0))
+    receipt = audited(home, proposal)
+    assert names(receipt.checks, FAILED) == {rules.PARSED.name}
     assert outcome_of(receipt.checks, rules.PARSED).message == "0 of 0 source rows were used"
+    assert (proposal.after_count, proposal.changes) == (30, Changes())
 
 
 def test_a_thousand_offenders_are_counted_and_the_first_named(home: Home) -> None:

@@ -6,12 +6,18 @@ import pytest
 
 from tws_maintenance.config.indices import Index
 from tws_maintenance.constituents.csv_file import LiveFile, Row, parse_live, to_csv
-from tws_maintenance.constituents.normalise import Normalised, normalise
+from tws_maintenance.constituents.normalise import Normalised, listings
+from tws_maintenance.constituents.normalise import normalise as normalise_listings
 from tws_maintenance.demo.pages import Company
+from tws_maintenance.sources.model import SourceTable
 from tws_maintenance_tests.constituents.bench import HSI, SP500, STI
 from tws_maintenance_tests.support import table_of
 
 OLD = Company("OLD", "Amber Lane Inc.", "Utilities", "Water Utilities")
+
+
+def normalise(table: SourceTable, index: Index, live: LiveFile | None) -> Normalised:
+    return normalise_listings(listings(table, index), index, live)
 
 
 def live_of(index: Index, *members: Company, **extra: str) -> LiveFile:

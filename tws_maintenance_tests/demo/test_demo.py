@@ -25,9 +25,11 @@ def test_the_demo_plays_to_its_end_and_leaves_nothing_behind(home: Home, tmp_pat
     ]
     assert "Dry run completed. No file was replaced." in done.stdout
     assert "Apply completed. Replaced: S&P 500, STI, HSI." in done.stdout
-    assert "Failed: HSI." in done.stdout
-    assert "second_source_agrees: Wikipedia of 2026-11-01 lists other members" in done.stdout
-    assert "confirmed by SSGA's SPY holdings of " in done.stdout
+    assert "Not confirmed: HSI." in done.stdout
+    assert "membership_is_confirmed: Hang Seng Indexes, the authority, was not used" in done.stdout
+    voters = "Wikipedia, SSGA's SPY holdings, iShares' IVV holdings"
+    assert f"  vote     AAA: listed by {voters}\n" in done.stdout
+    assert "fresh, unconfirmed" in done.stdout
     assert (
         "\nTo apply exactly this:\n  python -m tws_maintenance promote maintenance_" in done.stdout
     )

@@ -13,7 +13,7 @@ from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.locks import hold
 from tws_maintenance.demo import journey
 from tws_maintenance.demo.events import as_json, calendar_events
-from tws_maintenance.demo.official import hang_seng
+from tws_maintenance.demo.official import hang_seng, ishares, spy, tracker
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.reports.store import reserve
 from tws_maintenance.runs.recovery import recover
@@ -53,7 +53,7 @@ def demo(play: Play) -> None:
         journey._write_older_list(play.home, index)
     play.command("run", *LISTS)
     play.command("promote", play.newest_report(), "--reason", "demo")
-    play.web.pages["hsi"] = page("hsi", companies("hsi")[: -journey.ROWS_LOST])
+    journey.leave_the_page_alone(play.web.pages)
     play.command("run", *LISTS, "--apply")
     play.command("restore", STI, "--apply", "--reason", "demo")
     with_dates(play, *journey.WATCHED)
@@ -134,36 +134,68 @@ def renamed_described_anew_and_kept_columns(play: Play) -> None:
 # Sources
 
 
+def hsi_lists(members: list[Company], day: date = TODAY) -> dict[str, bytes]:
+    """Return the list of the HSI as its provider and both funds publish it."""
+    return {
+        "hsi_hang_seng": hang_seng(members, day),
+        "hsi_tracker2800": tracker(members, day),
+        "hsi_ishares3115": ishares(members, day),
+    }
+
+
 @scene
-def official_list_is_down_and_the_page_decides(play: Play) -> None:
-    play.every_source({"hsi_official": b"no list at all"})
+def provider_is_down_and_the_others_vote(play: Play) -> None:
+    play.every_source(hsi_lists(companies("hsi")))
     play.older_lists("hsi")
-    del play.web.pages["hsi_official"]
+    del play.web.pages["hsi_hang_seng"]
     play.apply(HSI)
 
 
 @scene
-def official_list_decides_and_the_page_is_down(play: Play) -> None:
-    play.every_source({"hsi_official": hang_seng(companies("hsi"), TODAY)})
+def provider_decides_and_the_page_is_down(play: Play) -> None:
+    play.every_source(hsi_lists(companies("hsi")))
     play.older_lists("hsi")
     del play.web.pages["hsi"]
     play.look(HSI)
 
 
 @scene
-def official_list_and_the_page_differ(play: Play) -> None:
-    official = [*companies("hsi")[:-1], Company("9903", "Only Official Ltd", "Finance")]
-    play.every_source({"hsi_official": hang_seng(official, TODAY)})
+def provider_and_the_page_differ(play: Play) -> None:
+    listed = [*companies("hsi")[:-1], Company("9903", "Only Official Ltd", "Finance")]
+    play.every_source({"hsi_hang_seng": hang_seng(listed, TODAY)})
     play.older_lists("hsi")
     play.look(HSI)
 
 
 @scene
-def official_list_is_too_old(play: Play) -> None:
-    day = TODAY - timedelta(days=30)
-    play.every_source({"hsi_official": hang_seng(companies("hsi")[:-2], day)})
+def page_alone_confirms_nothing(play: Play) -> None:
+    """Only the page is usable: nothing changes, also where it is applied."""
+    play.every_source(hsi_lists(companies("hsi")[:-2], TODAY - timedelta(days=30)))
     play.older_lists("hsi")
-    play.look(HSI)
+    play.promote(play.look(HSI), HSI)
+
+
+@scene
+def one_source_begins_a_list_with_the_override(play: Play) -> None:
+    play.every_source({})
+    play.apply(HSI)
+    play.apply(HSI, allow_large_change=True, reason="no other source is served here")
+
+
+@scene
+def funds_hold_what_is_no_member(play: Play) -> None:
+    """Two funds hold a share that the page lacks, and one a contra line: it is undecided."""
+    members = companies("sp500")
+    spun_off = [*members, Company("SPN", "Spin Off Inc.", "Energy")]
+    contra = Company("2602335D", "CONTRA HOLOGIC INCORPO")
+    play.every_source(
+        {
+            "sp500_spy": spy([*spun_off, contra], TODAY),
+            "sp500_ivv": ishares(spun_off, TODAY),
+        }
+    )
+    play.older_lists("sp500")
+    play.look("sp500_constituents")
 
 
 @scene
@@ -197,11 +229,11 @@ def rows_are_odd(play: Play) -> None:
         replace(first, ticker=""),
         replace(second, ticker="not a ticker"),
         replace(third, name="=SUM(A1)"),
-        *(others[0], others[0]),
+        replace(others[0], name="Twin plc"),
         replace(others[1], name="nan"),
     ]
     play.older_lists("sti")
-    play.web.pages["sti"] = page("sti", [*odd, *others])
+    play.web.pages["sti"] = page("sti", [*odd, others[0], *others[2:]])
     play.look()
 
 

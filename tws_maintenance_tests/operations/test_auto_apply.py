@@ -20,8 +20,9 @@ from tws_maintenance.operations.policy import Decision, Situation, decide_promot
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.readiness import readiness
 from tws_maintenance.reports.store import read_report
+from tws_maintenance.sources.model import SourceTable
 from tws_maintenance_tests.constituents.bench import configure
-from tws_maintenance_tests.support import write_live
+from tws_maintenance_tests.support import table_of, write_live
 from tws_maintenance_tests.unattended import applied, dry_run, refreshed, staged_by
 
 SP500, STI, HSI = INDICES.values()
@@ -63,6 +64,37 @@ def test_a_clean_and_small_change_is_promoted_where_the_setting_allows_it(home: 
     assert decisions(home, SATURDAY + HOUR) == [
         Decision(SP500.task, starts=True, why=why, report_id=report_id)
     ]
+
+
+def fund(members: list[Company], *, days_old: int = 0) -> SourceTable:
+    return replace(table_of(members), as_of=SATURDAY.date() - timedelta(days=days_old))
+
+
+@pytest.mark.parametrize(
+    ("spy", "ivv", "why"),
+    [
+        pytest.param(fund(one_more()), fund(one_more()), "", id="three agree"),
+        pytest.param(
+            fund(one_more()),
+            fund(one_more()[:-1]),
+            "NEWC: iShares' IVV holdings differs",
+            id="one differs",
+        ),
+        pytest.param(
+            fund(one_more(), days_old=20),
+            fund(one_more()),
+            "2 usable sources, and 3 that agree are wanted (SSGA's SPY holdings: it is of",
+            id="one is set aside",
+        ),
+    ],
+)
+def test_three_sources_that_agree_stand_in_for_a_reader(
+    home: Home, spy: SourceTable, ivv: SourceTable, why: str
+) -> None:
+    dry_run(home, {"sp500": one_more()}, SATURDAY, beside={"spy": spy, "ivv": ivv})
+    (found,) = decisions(home, SATURDAY + HOUR)
+    assert found.starts is not bool(why)
+    assert why in found.why
 
 
 def test_nothing_is_ever_promoted_by_default(home: Home) -> None:
@@ -149,8 +181,13 @@ def test_a_run_at_work_goes_first(home: Home) -> None:
 
 
 def test_what_failed_its_audit_is_not_promoted(home: Home) -> None:
-    dry_run(home, {"sp500": companies("sp500")[:300]}, SATURDAY)
+    dry_run(home, {"sp500": [*one_more(), replace(one_more()[-1], ticker="<b>")]}, SATURDAY)
     assert refusal(home).startswith("Its audit failed: ")
+
+
+def test_what_nobody_confirmed_is_not_promoted(home: Home) -> None:
+    dry_run(home, {"sp500": companies("sp500")[:300]}, SATURDAY)
+    assert refusal(home).startswith("Not confirmed, so nothing can be applied: 0 of 1 sources")
 
 
 def test_what_expired_was_used_or_is_stale_is_not_promoted(home: Home) -> None:

@@ -43,7 +43,7 @@ class HeldServer(PageServer):
 
     def __init__(self, pages: dict[str, bytes], held: str) -> None:
         super().__init__(pages)
-        self._held = INDICES[held].sources[0].locator
+        self._held = INDICES[held].addresses("wikipedia")[0].locator
         self._released = threading.Event()
 
     def release(self) -> None:

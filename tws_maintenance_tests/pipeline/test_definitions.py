@@ -9,6 +9,7 @@ STAGED_CHECKS = [
     "columns_are_present",
     "source_records_were_parsed",
     "row_count_is_at_least_the_minimum",
+    "row_count_is_at_most_the_maximum",
     "symbols_are_non_empty",
     "symbols_are_unique",
     "symbols_match_the_market_format",
@@ -21,11 +22,13 @@ STAGED_CHECKS = [
     "sectors_are_not_lost",
     "stated_count_agrees",
     "source_is_not_older",
-    "second_source_agrees",
+    "membership_is_confirmed",
+    "no_symbol_is_undecided",
 ]
 LIVE_CHECKS = [
     "columns_are_present",
     "row_count_is_at_least_the_minimum",
+    "row_count_is_at_most_the_maximum",
     "symbols_are_non_empty",
     "symbols_are_unique",
     "symbols_match_the_market_format",

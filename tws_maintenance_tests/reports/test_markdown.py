@@ -148,6 +148,9 @@ def test_where_it_came_from_and_went_to_is_told() -> None:
                 source="http://127.0.0.1/wiki/sti",
                 sources=[
                     {
+                        "name": "wikipedia",
+                        "title": "Wikipedia",
+                        "usable": True,
                         "url": "http://127.0.0.1/wiki/sti",
                         "status": 200,
                         "sha256": "ab" * 32,
@@ -155,6 +158,10 @@ def test_where_it_came_from_and_went_to_is_told() -> None:
                         "fetched_at": "2026-11-22T18:30:00.000Z",
                     },
                     {
+                        "name": "es3",
+                        "title": "SSGA's ES3 holdings",
+                        "usable": False,
+                        "reason": "refused with HTTP 404",
                         "url": "http://127.0.0.1/gone",
                         "status": 404,
                         "sha256": None,
@@ -175,7 +182,7 @@ def test_where_it_came_from_and_went_to_is_told() -> None:
     for expected in (
         "- source: <http://127.0.0.1/wiki/sti>",
         "HTTP 200, 12 bytes, sha256 `abababababababab…`",
-        "- dropped source row 31: cash: no ticker",
+        "- dropped: row 31: cash: no ticker",
         "- carried forward: 3 values that the source left blank",
         "- proposal: `maintenance_20261122_183000_sti`",
         "- written: `data/sti_constituents.csv`",

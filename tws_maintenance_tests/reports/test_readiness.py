@@ -29,6 +29,7 @@ from tws_maintenance_tests.constituents.bench import (
     SP500,
     STI,
     audited,
+    configure,
     mark,
     promoted,
     ready,
@@ -160,6 +161,7 @@ def test_a_large_change_alone_yields_to_the_override(home: Home) -> None:
 
 
 def test_a_large_change_beside_another_fault_yields_to_nothing(home: Home) -> None:
+    configure(home, "[indices.sti]\nmin_rows = 15\n")
     write_live(home, STI, companies("sti"))
     proposal = staged(home, STI, with_one(STI, name="<b>")[:20])
     audited(home, proposal)

@@ -17,8 +17,8 @@ COMMON_KEYS = (
     "after_count, added, removed, validation, warnings, errors"
 )
 CONSTITUENTS_KEYS = (
-    "proposal_id, proposal_sha256, changes, sources, rows_read, rows_dropped, carried_forward, "
-    "impact, output_path, backup_path, changed, caches"
+    "proposal_id, proposal_sha256, changes, sources, rows_read, rows_dropped, membership, "
+    "announced, carried_forward, impact, output_path, backup_path, changed, caches"
 )
 REPORT_KEYS = (
     "report_id, run_id, entry_point, actor, reason, status, dry_run, overrides, started_at, "

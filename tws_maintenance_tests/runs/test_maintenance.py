@@ -26,7 +26,7 @@ from tws_maintenance.runs.request import PlannedRun
 from tws_maintenance.sources.fetching import Gathering
 from tws_maintenance.sources.model import Gathered
 from tws_maintenance_tests.defaults import CONSTITUENT_TASKS
-from tws_maintenance_tests.support import live_bytes, reports_of, result_of, write_live
+from tws_maintenance_tests.support import live_bytes, reports_of, result_of, spoiled, write_live
 
 SP500, STI, HSI = INDICES.values()
 DRY_RUN, APPLY = True, False
@@ -161,23 +161,34 @@ def test_a_second_apply_finds_nothing_to_change_and_still_counts_as_a_refresh(
     assert not list(home.backups.iterdir())
 
 
-def test_one_page_that_lost_rows_leaves_the_other_lists_promoted(
+def test_one_page_that_lost_rows_changes_nothing_and_leaves_the_other_lists_promoted(
     home: Home, settings: Settings, server: PageServer, tmp_path: Path
 ) -> None:
     before = older_lists(home)
     server.pages["hsi"] = page("hsi", companies("hsi")[:-20])
     report = carried_out(new_run(home, settings, dry_run=APPLY))
     assert report["status"] == "partial_failure"
-    assert statuses(report) == ["success", "success", "failed"]
+    assert statuses(report) == ["success", "success", "partial_failure"]
     assert live_bytes(home) == new_lists(tmp_path) | {"hsi": before["hsi"]}
     hsi = result_of(report, "hsi_constituents")
-    assert hsi["validation"]["status"] == "failed"
-    assert hsi["validation"]["errors"] == [
-        "row_count_is_at_least_the_minimum: 65 rows, expected at least 70"
-    ]
-    assert report["errors"] == [
-        "hsi_constituents: row_count_is_at_least_the_minimum: 65 rows, expected at least 70"
-    ]
+    assert (hsi["membership"]["rule"], hsi["changed"]) == ("unconfirmed", False)
+    (warning,) = hsi["validation"]["warnings"]
+    assert warning.startswith("membership_is_confirmed: 0 of 1 sources are usable")
+    assert "it lists 65 members, and at least 70 are expected" in warning
+    assert (hsi["validation"]["errors"], report["errors"]) == ([], [])
+
+
+def test_one_page_that_fails_its_audit_leaves_the_other_lists_promoted(
+    home: Home, settings: Settings, server: PageServer, tmp_path: Path
+) -> None:
+    before = older_lists(home)
+    server.pages["hsi"] = page("hsi", spoiled(companies("hsi")))
+    report = carried_out(new_run(home, settings, dry_run=APPLY))
+    assert report["status"] == "partial_failure"
+    assert statuses(report) == ["success", "success", "failed"]
+    assert live_bytes(home) == new_lists(tmp_path) | {"hsi": before["hsi"]}
+    (error,) = report["errors"]
+    assert error.startswith("hsi_constituents: text_is_plain: 1 of 85 rows break the rule")
 
 
 def test_a_source_that_is_gone_fails_its_list_alone_and_names_both_addresses(
@@ -403,7 +414,7 @@ def test_the_live_list_alone_is_refused_when_the_newest_proposal_did_not_pass(
 ) -> None:
     before = older_lists(home)
     assert carried_out(new_run(home, settings, ("sti_constituents",)))["status"] == "completed"
-    server.pages["sti"] = page("sti", companies("sti")[:3])
+    server.pages["sti"] = page("sti", spoiled(companies("sti")))
     assert carried_out(new_run(home, settings, ("sti_constituents",)))["status"] == "failed"
     result = promoted_alone(home, settings, STI)
     assert (result["status"], result["refusal"]) == ("failed", "unaudited")

@@ -9,7 +9,6 @@ import openpyxl
 from tws_maintenance.config.indices import DECLARED
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.digest import sha256
-from tws_maintenance.sources.declared import addresses
 from tws_maintenance.sources.fetching import READERS
 from tws_maintenance.sources.model import RawCopy, SourceTable
 from tws_maintenance_tests.support import page_file
@@ -33,7 +32,7 @@ Rows = Sequence[Sequence[object]]
 def read(name: str, content: bytes) -> SourceTable:
     """Return what `content` lists, read as the file of the source `name`."""
     index = DECLARED[OF[name]]
-    spec = addresses(index.key, name)[0]
+    spec = index.addresses(name)[0]
     raw = RawCopy("https://example.com", 200, content, sha256(content), utc_now())
     return READERS[spec.kind].parse(raw, index)
 

@@ -1,12 +1,14 @@
 """Asking all indices at once, falling back, and failing one by one."""
 
 import threading
+from pathlib import Path
 
 import pytest
 
+from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import DECLARED, INDICES, Index
 from tws_maintenance.config.settings import HttpSettings, Settings
-from tws_maintenance.constituents.source_selection import choose
+from tws_maintenance.constituents.membership import hold_vote
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import PageChanged, SourceError, SourceRefused, SourceUnreachable
 from tws_maintenance.demo.pages import companies, page
@@ -31,12 +33,12 @@ STI = INDICES["sti"]
 
 def page_path(index: Index) -> str:
     """Return the path of the article of `index`."""
-    return page_url("", index.sources[0].locator)
+    return page_url("", index.addresses("wikipedia")[0].locator)
 
 
 def rest_path(index: Index) -> str:
     """Return the path of the REST HTML of `index`."""
-    return rest_url("", index.sources[0].locator)
+    return rest_url("", index.addresses("wikipedia")[0].locator)
 
 
 def own_page(index: Index) -> Reply:
@@ -57,15 +59,16 @@ def gathering(server: FaultyServer, **http: object) -> Gathering:
 
 def page_alone(http: HttpSettings) -> Settings:
     """Return settings where each index's page decides and nobody else is asked."""
-    alone = {"membership": ("wikipedia",), "corroboration": ()}
+    alone = {"sources": ("wikipedia",), "quorum": 1}
     return Settings.model_validate({"http": http, "indices": dict.fromkeys(INDICES, alone)})
 
 
 def decided(gathered: Gathered) -> tuple[Attempt, SourceTable]:
     """Return the source that decides, with its list."""
     limits = page_alone(HttpSettings()).of(gathered.index)
-    choice = choose(gathered, limits, None, utc_now())
-    return choice.attempt, choice.table
+    nowhere = Home(Path("/nonexistent"))
+    vote = hold_vote(nowhere, gathered, limits, None, utc_now().date())
+    return vote.lead, vote.tables[vote.lead.spec.name]
 
 
 def test_the_three_indices_are_asked_at_the_same_time(faulty: FaultyServer) -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from tws_maintenance.config.indices import DECLARED
 from tws_maintenance.config.settings import HttpSettings
+from tws_maintenance.config.sources import SOURCES
 from tws_maintenance.core.errors import PageChanged
 from tws_maintenance.sources import csv_file
-from tws_maintenance.sources.declared import AUTHORITIES, SOURCES, addresses
 from tws_maintenance.sources.fetching import address_of
 from tws_maintenance_tests.sources.fund_files import (
     ES3_HEADER,
@@ -332,7 +332,7 @@ def test_a_recorded_page_in_place_of_a_file_is_refused() -> None:
 def test_the_sources_of_2026_have_their_names_hosts_and_readers() -> None:
     http = HttpSettings()
     first = {
-        (key, spec.name): address_of(addresses(key, spec.name)[0], http)
+        (key, spec.name): address_of(DECLARED[key].addresses(spec.name)[0], http)
         for key, specs in SOURCES.items()
         for spec in specs
     }
@@ -362,9 +362,10 @@ def test_what_the_declarations_say_of_sources_holds_together() -> None:
     assert SOURCES.keys() == DECLARED.keys()
     funds = {spec.name for specs in SOURCES.values() for spec in specs if spec.is_fund}
     assert funds == {"spy", "ivv", "es3", "tracker2800", "ishares3115"}
-    for key, name in AUTHORITIES.items():
-        assert not any(spec.is_fund for spec in addresses(key, name))
-        assert addresses(key, name)
+    for index in DECLARED.values():
+        assert not any(spec.is_fund for spec in index.addresses(index.authority or ""))
+    assert {key for key, index in DECLARED.items() if index.authority} == {"hsi"}
+    assert DECLARED["hsi"].addresses(str(DECLARED["hsi"].authority))
 
 
 def test_the_header_of_es3_is_the_recorded_one() -> None:

@@ -22,12 +22,13 @@ from tws_maintenance.sources.model import RawCopy, SourceTable
 from tws_maintenance_tests.support import page_file
 
 DAY = date(2026, 11, 24)
+NAMES = {"sp500": "spy", "sti": "es3", "hsi": "hang_seng"}
 
 
 def read(key: str, content: bytes) -> SourceTable:
     """Return what `content` lists, read as the official list of an index."""
     index = INDICES[key]
-    (spec,) = index.addresses("official")
+    (spec,) = index.addresses(NAMES[key])
     raw = RawCopy("https://example.com", 200, content, sha256(content), utc_now())
     return READERS[spec.kind].parse(raw, index)
 

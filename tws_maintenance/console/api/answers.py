@@ -92,6 +92,7 @@ class ListStatus(Answer):
     source: str | None
     validation: Validation
     stale: bool
+    unconfirmed: str | None
     restored_at: Instant | None
     drift: str | None
     file_problem: str | None

@@ -19,7 +19,6 @@ from tws_maintenance.console.api.answers import Proposal, Step
 from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.constituents.proposal_state import NOTHING_TO_CHANGE, State
 from tws_maintenance.core.clock import parse_utc, utc_now
-from tws_maintenance.reports.corroboration import source_lines
 from tws_maintenance.reports.event_words import robots_own_of, type_words
 from tws_maintenance.reports.markdown import (
     counted,
@@ -32,6 +31,7 @@ from tws_maintenance.reports.markdown import (
 from tws_maintenance.reports.schema import Report
 from tws_maintenance.reports.store import BACKUP_SOURCE
 from tws_maintenance.reports.summary import ReportSummary
+from tws_maintenance.reports.votes import source_lines
 
 PROPOSAL_STATES = {State.OUTDATED: "outdated: the file changed since", State.TOO_OLD: "expired"}
 CURVE_WIDTH = 160

@@ -5,7 +5,7 @@ from dataclasses import replace
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.constituents.csv_file import to_csv
-from tws_maintenance.constituents.normalise import normalise
+from tws_maintenance.constituents.normalise import listings, normalise
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.sources import wikipedia
@@ -32,7 +32,7 @@ def write_older_lists(home: Home) -> None:
         if key == "sp500":
             rows = [*(_as_it_was(row) for row in rows if row.ticker not in MISSING), EXTRA]
         table = SourceTable(rows=tuple(rows), dropped=(), rows_read=len(rows))
-        older = normalise(table, INDICES[key], None)
+        older = normalise(listings(table, INDICES[key]), INDICES[key], None)
         home.live_file(key).write_bytes(to_csv(older.columns, list(older.rows)))
 
 

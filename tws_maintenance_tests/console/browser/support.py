@@ -105,7 +105,7 @@ class Pages(PageServer):
 
     def _lookup(self, path: str) -> tuple[int, bytes]:
         for key, index in INDICES.items():
-            if index.sources[0].locator in path:
+            if index.addresses("wikipedia")[0].locator in path:
                 self._gates[key].wait(HELD_SECONDS)
                 if key in self.refused:
                     return self.refused[key], b"refused\n"

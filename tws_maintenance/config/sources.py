@@ -1,15 +1,29 @@
 """Every source of every index, by the name that settings and reports give it, with its reader.
 
-A declaration of what there is, in the order in which it is named. Which sources an index asks is in
-`tws_maintenance.config.indices`, and how many of them make a member is not for this module.
+A declaration of what there is, in the order in which it is named. How many of them make a member,
+and which one is an authority, is in `tws_maintenance.config.indices`.
 """
 
-from tws_maintenance.config.indices import WIKIPEDIA, SourceSpec
+from dataclasses import dataclass
 
+WIKIPEDIA = "wikipedia"
 SPY, IVV, ES3 = "spy", "ivv", "es3"
 HANG_SENG, TRACKER_2800, ISHARES_3115 = "hang_seng", "tracker2800", "ishares3115"
-# The list of the index's own provider, which decides by itself.
-AUTHORITIES: dict[str, str] = {"hsi": HANG_SENG}
+
+
+@dataclass(frozen=True)
+class SourceSpec:
+    """An address of a source: `kind` names the reader in `tws_maintenance.sources`.
+
+    Several addresses of one `name` are asked one after the other until one gives a list. `title`
+    is what the source is called, `is_fund` where it lists what a fund holds.
+    """
+
+    kind: str
+    locator: str
+    name: str
+    title: str
+    is_fund: bool = False
 
 
 def _wikipedia(*titles: str) -> tuple[SourceSpec, ...]:
@@ -71,8 +85,3 @@ SOURCES: dict[str, tuple[SourceSpec, ...]] = {
     "nasdaq100": _wikipedia("List_of_NASDAQ-100_companies", "Nasdaq-100"),
     "nikkei225": (SourceSpec("wikipedia_items", "Nikkei_225", WIKIPEDIA, "Wikipedia"),),
 }
-
-
-def addresses(index_key: str, name: str) -> tuple[SourceSpec, ...]:
-    """Return the addresses of the source `name` of an index, in the order they are asked."""
-    return tuple(spec for spec in SOURCES[index_key] if spec.name == name)

@@ -34,7 +34,7 @@ from tws_maintenance.constituents.proposal import STAGED, Proposal
 from tws_maintenance.constituents.rules import ListRule
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import LiveFileError
-from tws_maintenance.sources.text import MISSING_TEXTS
+from tws_maintenance.core.text import MISSING_TEXTS
 
 _NOT_PLAIN = r"[<>]|&#?\w+;|[\x00-\x1f\x7f-\x9f]|\[[^\]]*\]|^[=+\-@]"
 

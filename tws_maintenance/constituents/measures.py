@@ -17,7 +17,6 @@ from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.constituents.votes_told import undecided_text
 from tws_maintenance.core.clock import parse_utc
 from tws_maintenance.core.text import some_of
-from tws_maintenance.sources.text import described
 
 NAMED = 8
 NAMED_MEMBERS = 12
@@ -160,6 +159,9 @@ def _dropped(proposal: Proposal, limits: IndexSettings) -> Measure:
 def _sectors_lost(frame: pd.DataFrame, live: LiveFile | None) -> Measure:
     if live is None or not {"symbol", "sector"} <= set(frame.columns):
         return Measure(rules.SECTORS_LOST, None, "nothing to compare")
+    # Brings lxml, which an audit of live files has no use for.
+    from tws_maintenance.sources.text import described
+
     had = {row["symbol"] for row in live.rows if described(row.get("sector", ""))}
     blank = set(frame.loc[frame["sector"].map(described) == "", "symbol"])
     lost = sorted(had & blank)

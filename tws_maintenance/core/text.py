@@ -1,6 +1,11 @@
-"""Words that messages share."""
+"""Words that messages share, and texts that stand for no value."""
 
 from collections.abc import Sequence
+
+# What spreadsheets and pandas leave where a value is missing, and dashes that stand for none.
+MISSING_TEXTS = frozenset(
+    {"", "nan", "none", "null", "n/a", "#n/a", "<na>", "-", "\u2013", "\u2014", "?", "tbd"}
+)
 
 
 def some_of(texts: Sequence[str], limit: int, separator: str = ", ") -> str:

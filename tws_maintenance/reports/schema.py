@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     Tag,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -84,7 +85,12 @@ class Part(BaseModel):
     """A part of a report. A key of a later version is ignored, a wrong type is refused."""
 
     model_config = ConfigDict(
-        strict=True, extra="ignore", allow_inf_nan=False, validate_by_name=True
+        strict=True,
+        extra="ignore",
+        allow_inf_nan=False,
+        validate_by_name=True,
+        # What is written holds no other key.
+        json_schema_extra={"additionalProperties": False},
     )
 
     def to_dict(self) -> dict[str, Any]:
@@ -218,6 +224,7 @@ class ListResult(Result):
     `lock_held`, `missing`): exit codes tell a refusal from a failure by it.
     """
 
+    task: Annotated[str, WithJsonSchema({"type": "string", "pattern": "_constituents$"})]
     proposal_id: str | None = None
     proposal_sha256: str | None = None
     changes: Changes = Changes()
@@ -345,6 +352,7 @@ class Moved(Part):
 class EventsResult(Result):
     """The result of market events; `service` is who keeps them, `refusal` as in `ListResult`."""
 
+    task: Annotated[str, WithJsonSchema({"const": MARKET_EVENTS})]
     providers: list[ProviderResult] = []
     symbols: dict[str, Asked] = {}
     window: WindowShown = Field(default_factory=WindowShown)
@@ -377,6 +385,7 @@ class FileAudit(Part):
 class ValidationResult(Result):
     """The result of the validation of the live files, each by its index's key."""
 
+    task: Annotated[str, WithJsonSchema({"const": METADATA_VALIDATION})]
     files: dict[str, FileAudit] = {}
     refusal: str | None = Field(default=None, exclude_if=_is_none)
 

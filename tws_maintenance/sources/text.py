@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 from lxml import html
 
+from tws_maintenance.core.text import MISSING_TEXTS
+
 # [1], [a], [zh], [note 3], [citation needed], with any blanks before
 _MARK = re.compile(
     r"\s*\[\s*(?:\d{1,3}|[a-z]{1,3}|(?:note|nb|n)\s*\d+|[a-z ]*needed|update|dubious)\s*\]",
@@ -22,10 +24,6 @@ _LISTS = frozenset({"ul", "ol"})
 _BREAKING_TAGS = frozenset({"br", "p", "div", "li", "tr"})
 
 
-# What spreadsheets and pandas leave where a value is missing, and dashes that stand for none.
-MISSING_TEXTS = frozenset(
-    {"", "nan", "none", "null", "n/a", "#n/a", "<na>", "-", "\u2013", "\u2014", "?", "tbd"}
-)
 # What funds write beside these where they classify nothing.
 _UNDESCRIBED = MISSING_TEXTS | {"unassigned", "not classified"}
 

@@ -106,7 +106,7 @@ def test_a_fault_of_our_own_is_told_without_its_stack(
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         told = ("Traceback", "KeyError", "what is not there", ".py", "a secret")
         assert [one for one in told if one in answer.text] == []
-        assert "its log says more" in answer.text
+        assert "its log shows why" in answer.text
     assert error_of(app.test_client().get("/api/broken")) == (500, "internal_error")
     assert "KeyError" in caplog.text
     app.extensions["tws_maintenance"].close()

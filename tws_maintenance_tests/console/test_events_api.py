@@ -255,8 +255,8 @@ def test_the_venues_of_the_status_count_a_closure_at_once(open_as_usual: Console
     noon = datetime.fromisoformat(f"{day}T12:00").replace(tzinfo=ZoneInfo(XNYS.timezone))
 
     def state() -> str:
-        found = console.backend.status(noon)["venues"]
-        return str(next(one["state"] for one in found if one["venue"] == "XNYS"))
+        found = console.backend.status(noon).venues
+        return str(next(one.state for one in found if one.venue == "XNYS"))
 
     assert state() == "open"
     console.post(CLOSURES, closure())

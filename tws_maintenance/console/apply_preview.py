@@ -219,7 +219,7 @@ def _outcome(one: ListReadiness | None, *, is_done: bool, is_superseded: bool) -
     match one.found.verdict:
         case Verdict.ELIGIBLE:
             return Outcome.REPLACE
-        case Verdict.UNCHANGED:
+        case Verdict.UNCHANGED if one.can_apply:
             # Confirming a restore would make an older list look fresh.
             return Outcome.DONE if is_done or one.is_restore else Outcome.CONFIRM
         case Verdict.PROMOTED if one.is_live:

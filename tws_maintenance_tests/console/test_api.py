@@ -25,7 +25,14 @@ LATEST = {"report_id", "finished_at", "status", "warnings", "errors"}
 RUN = {"run_id", "report_id", "state", "steps", "checks", "run_url"}
 # Beyond what is promised in DESIGN.md; another one is a decision, not an accident.
 MORE = {
-    "constituents": {"drift", "file_problem", "file_audit", "restored_at", "last_run"},
+    "constituents": {
+        "drift",
+        "file_problem",
+        "file_audit",
+        "restored_at",
+        "last_run",
+        "unconfirmed",
+    },
     "market_events": {
         *("status", "run_id", "run_url", "doubts", "moved", "needs_refresh", "service"),
     },

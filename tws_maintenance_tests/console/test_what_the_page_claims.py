@@ -67,6 +67,19 @@ def test_a_file_that_is_gone_is_not_called_fresh(console: Console) -> None:
     assert card_of(console, STI).startswith("STI missing or unreadable")
 
 
+def test_a_list_that_nobody_confirmed_says_so_and_is_offered_to_nobody(
+    console: Console, server: PageServer
+) -> None:
+    server.pages["hsi"] = page("hsi", companies("hsi")[:60])
+    assert console.run(HSI)["status"] == "partial_failure"
+    why = "0 of 1 sources are usable, and 1 must agree"
+    assert why in console.list_of(HSI)["unconfirmed"]
+    card = card_of(console, HSI)
+    assert card.startswith("HSI fresh unconfirmed Unconfirmed 0 of 1 sources are usable")
+    panel = " ".join(re.sub(r"<[^>]+>", " ", console.get("/maintenance").text).split())
+    assert f"Not confirmed, so nothing can be applied: {why}" in panel
+
+
 def test_a_page_from_before_a_newer_dry_run_with_another_result_applies_nothing(
     console: Console, server: PageServer
 ) -> None:

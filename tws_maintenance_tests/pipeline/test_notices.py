@@ -25,6 +25,7 @@ from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.disks import mounted
 from tws_maintenance_tests.operations.notices.servers import MailServer, Webhook
 from tws_maintenance_tests.pipeline.support import run_job
+from tws_maintenance_tests.support import spoiled
 from tws_maintenance_tests.unattended import dry_run, refreshed, synced
 
 STI = INDICES["sti"]
@@ -74,8 +75,8 @@ def followed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Any:
 
 
 def failing(home: Home, server: PageServer) -> dg.DagsterRun:
-    """Return a run that failed, as the page listed nine companies."""
-    server.pages["sti"] = page("sti", companies("sti")[:9])
+    """Return a run that failed, as a name on the page is a formula."""
+    server.pages["sti"] = page("sti", spoiled(companies("sti")))
     result = run_job(home, "dry_run_all", {"tasks": [STI.task]}, f"staged/{STI.task}")
     return result.dagster_run
 

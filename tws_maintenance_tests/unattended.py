@@ -138,6 +138,8 @@ def _settle(result: ListResult, receipt: Receipt) -> None:
     describe_audit(result, receipt)
     if not receipt.has_passed:
         result.status = TaskStatus.FAILED
+    elif result.is_unconfirmed and not result.changed:
+        result.status = TaskStatus.PARTIAL_FAILURE
 
 
 def _filed(

@@ -143,3 +143,24 @@ def test_the_last_fund_that_is_left_never_blocks_on_a_contra_line(
     assert (result["after_count"], result["changed"]) == (503, False)
     (dropped,) = [one for one in result["rows_dropped"] if "HOLOGIC" in one["row"]]
     assert (dropped["source"], dropped["reason"]) == ("spy", "a contra line")
+
+
+def test_a_list_that_an_override_began_is_no_refresh(
+    command: Command, home: Home, voting: PageServer
+) -> None:
+    for name in ("hang_seng", "tracker2800", "ishares3115"):
+        del voting.pages[f"hsi_{name}"]
+    refused = command("run", "--task", HSI.task, "--apply")
+    assert refused.exit_code == 1
+    assert "membership_is_confirmed" in refused.output
+    options = ("--allow-large-change", "--reason", "no other source is served here")
+    done = command("run", "--task", HSI.task, "--apply", *options)
+    assert done.exit_code == 0, done.output
+    assert len(home.live_file("hsi").read_text().splitlines()) == 86
+    (told,) = [
+        one
+        for one in json.loads(command("status", "--json").stdout)["constituents"]
+        if one["task"] == HSI.task
+    ]
+    assert (told["last_refreshed_at"], told["stale"]) == (None, True)
+    assert UNCONFIRMED in told["unconfirmed"]

@@ -85,11 +85,18 @@ def _failed(home: Home, settings: Settings, shelf: ReportCatalog) -> Iterator[In
     for entry in bad.values():
         try:
             report = read_report(home, entry.report_id)
-            subject, errors = verdict(report), report.errors
+            subject, errors = verdict(report), [*report.errors, *_unconfirmed(report)]
         except (OSError, ValueError, UsageError):
             subject, errors = f"{entry.report_id}: {entry.status}", []
         lines = [*errors, f"Report: {entry.report_id}, by {entry.actor} ({entry.entry_point})."]
         yield incident(f"failed:{entry.report_id}", "failed", subject, lines)
+
+
+def _unconfirmed(report: Report) -> Iterator[str]:
+    """Yield why the members of a list could not be confirmed."""
+    for one in report.lists:
+        if one.is_unconfirmed and one.membership:
+            yield f"{one.task}: {one.membership.reason}"
 
 
 def _line(entry: ReportSummary, task: str) -> ResultLine | None:

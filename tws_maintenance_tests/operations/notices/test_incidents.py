@@ -12,7 +12,7 @@ from tws_maintenance.config.settings import load_settings
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.operations.notices.incidents import Incident, find_incidents, incident
 from tws_maintenance.reports.catalog import ReportCatalog
-from tws_maintenance.reports.schema import TaskStatus
+from tws_maintenance.reports.schema import RunStatus, TaskStatus
 from tws_maintenance_tests.constituents.bench import with_one, with_strangers
 from tws_maintenance_tests.defaults import CONSTITUENT_TASKS
 from tws_maintenance_tests.unattended import applied, dry_run, ended, refreshed, synced
@@ -68,6 +68,16 @@ def test_a_run_that_failed_is_one_incident_until_a_later_one_makes_up_for_it(hom
     assert keys(home, AT + 4 * HOUR) == [one.key]
     dry_run(home, {"hsi": companies("hsi")}, AT + 5 * HOUR)
     assert keys(home, AT + 6 * HOUR) == []
+
+
+def test_a_list_that_nobody_could_confirm_is_told_with_the_reason(home: Home) -> None:
+    dry_run(home, {"sp500": companies("sp500")[:300]}, AT + HOUR, status=RunStatus.PARTIAL_FAILURE)
+    (one,) = found(home, AT + 2 * HOUR)
+    assert (one.kind, one.subject) == (
+        "failed",
+        "Dry run partly failed. No file was replaced. Not confirmed: S&P 500.",
+    )
+    assert "sp500_constituents: 0 of 1 sources are usable, and 1 must agree" in one.text
 
 
 def test_events_that_came_in_part_are_told(home: Home) -> None:

@@ -14,7 +14,7 @@ from tws_maintenance.constituents.csv_file import LiveFile
 from tws_maintenance.constituents.diff import company_key
 from tws_maintenance.constituents.generation import Generation
 from tws_maintenance.constituents.proposal import Proposal
-from tws_maintenance.constituents.votes_told import undecided_text
+from tws_maintenance.constituents.vote_text import undecided_text
 from tws_maintenance.core.clock import parse_utc
 from tws_maintenance.core.text import some_of
 

@@ -25,7 +25,7 @@ from tws_maintenance.audit.results import ValidationStatus
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.indices import MARKET_EVENTS, METADATA_VALIDATION
 from tws_maintenance.constituents.diff import Changes
-from tws_maintenance.constituents.votes_told import UNCONFIRMED
+from tws_maintenance.constituents.vote_text import UNCONFIRMED
 from tws_maintenance.core.clock import parse_utc, utc_now, utc_text
 
 

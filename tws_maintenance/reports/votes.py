@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from tws_maintenance.constituents.votes_told import UNCONFIRMED, vote_text
+from tws_maintenance.constituents.vote_text import UNCONFIRMED, vote_text
 from tws_maintenance.reports.schema import ListResult
 
 NAMED = 12

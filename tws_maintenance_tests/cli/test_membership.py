@@ -108,7 +108,7 @@ def test_with_the_page_alone_nothing_changes_and_status_says_unconfirmed(
     assert "To apply exactly this" not in looked.output
     text = " ".join(looked.output.split())
     assert "9999.HK (Ninefold Group) stays out: listed by Wikipedia" in text
-    assert "0001.HK (Amber Lane Inc.) stays in: not by Wikipedia" in text
+    assert "0001.HK (Amber Lane Inc.) stays in: not listed by Wikipedia" in text
     assert command("promote", reports_of(home)[-1]["report_id"]).exit_code == 3
 
 

@@ -8,12 +8,12 @@ UNCONFIRMED = "unconfirmed"
 
 def vote_text(ballot: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     """Return who lists a symbol and who does not."""
-    parts = [
-        f"{what} {_named(ballot[key], titles)}"
-        for what, key in (("listed by", "listed_by"), ("not by", "not_listed_by"))
-        if ballot[key]
-    ]
-    return ", ".join(parts) or "no usable source has a word about it"
+    listed, missing = (_named(ballot[key], titles) for key in ("listed_by", "not_listed_by"))
+    if listed and missing:
+        return f"listed by {listed}, not by {missing}"
+    if listed or missing:
+        return f"listed by {listed}" if listed else f"not listed by {missing}"
+    return "no usable source says anything about it"
 
 
 def undecided_text(ballot: Mapping[str, Any], titles: Mapping[str, str]) -> str:

@@ -1,5 +1,6 @@
-"""The Dagster coat: assets, checks and jobs over `tws_maintenance.runs.maintenance`.
+"""Everything that imports Dagster: assets, checks, jobs, schedules, sensors, and their runs.
 
-The only folder that imports Dagster (with `tws_maintenance.definitions`). What a run does is
-decided in the domain folders; here it gets keys, metadata, and a place in Dagster's history.
+Belongs here: keys, metadata and a place in Dagster's history for each step of a run
+(https://docs.dagster.io/guides/build/assets). Does not: what a step does, which is `runs`' and the
+rooms' below it. Nothing else imports Dagster but `tws_maintenance.definitions`.
 """

@@ -140,14 +140,16 @@ def _sources(home: Home, settings: Settings) -> Iterator[Finding]:
     """Ask every source of every list once, all at the same time, and say what it lists."""
     gathering = Gathering(settings, lambda _index, _url: None)
     gathering.start(settings.maintained)
+    served_at = None
     for index in settings.maintained:
         gathered = gathering.answer(index)
         known = _live_symbols(home, index)
         for name in settings.of(index).sources:
             yield _source(gathered, name, known)
         served = (one.raw.served_at for one in gathered.attempts if one.raw)
-        if served_at := next(filter(None, served), None):
-            yield _clock(served_at)
+        served_at = served_at or next(filter(None, served), None)
+    if served_at:
+        yield _clock(served_at)
 
 
 def _source(gathered: Gathered, name: str, known: set[str] | None) -> Finding:

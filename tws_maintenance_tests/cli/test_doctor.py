@@ -26,6 +26,8 @@ def findings_of(command: Command, *options: str) -> tuple[int, dict[str, tuple[s
     done = command("doctor", "--json", *options)
     value = json.loads(done.stdout)
     assert value["healthy"] is (done.exit_code == 0)
+    subjects = [one["subject"] for one in value["findings"]]
+    assert sorted(set(subjects)) == sorted(subjects), "each thing is looked at once"
     return done.exit_code, {
         one["subject"]: (one["outcome"], one["text"]) for one in value["findings"]
     }

@@ -65,7 +65,7 @@ def show_report(home: Home, ctx: click.Context, report_id: str, as_json: bool) -
     """Show a report as Markdown, the latest unless one is named."""
     from tws_maintenance.core.errors import UsageError
     from tws_maintenance.reports.markdown import render
-    from tws_maintenance.reports.store import read_report, report_ids, report_path
+    from tws_maintenance.reports.store import is_ours, read_report, report_ids, report_path
 
     if report_id == "latest":
         found = report_ids(home)
@@ -75,8 +75,8 @@ def show_report(home: Home, ctx: click.Context, report_id: str, as_json: bool) -
     try:
         report = read_report(home, report_id)
     except ValueError as error:
-        is_ours = report_path(home, report_id).stem[:1].isdigit()
-        what = "is damaged" if is_ours else "is of an older form"
+        ours = is_ours(report_path(home, report_id).stem)
+        what = "is damaged" if ours else "is of an older form"
         click.echo(f"The report {report_id} {what} ({error}). Its bytes:", err=True)
         click.echo(report_path(home, report_id).read_bytes())
         ctx.exit(1)

@@ -18,7 +18,7 @@ from tws_maintenance.console.api.answers import RunFacts
 from tws_maintenance.console.errors import Busy
 from tws_maintenance.core.errors import TwsMaintenanceError
 from tws_maintenance.core.locks import hold
-from tws_maintenance.pipeline import run_history as observe
+from tws_maintenance.pipeline import run_history
 from tws_maintenance.pipeline.database_faults import database_errors
 from tws_maintenance.pipeline.definitions import Definitions, definitions_of
 from tws_maintenance.pipeline.execution import create_run
@@ -92,10 +92,10 @@ class Launcher:
 
     def running(self) -> list[RunView]:
         """Return the runs in progress; those whose process is gone are closed and reported."""
-        views, has_dead = observe.runs_in_progress(self._home, self._instance)
+        views, has_dead = run_history.runs_in_progress(self._home, self._instance)
         if has_dead:
             self.close_dead()
-            views, _ = observe.runs_in_progress(self._home, self._instance)
+            views, _ = run_history.runs_in_progress(self._home, self._instance)
         return views
 
     def close_dead(self) -> None:

@@ -7,7 +7,7 @@ from tws_maintenance.console.api import bodies
 from tws_maintenance.console.api.answers import Check, Run, RunLine, Step
 from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.service import Backend
-from tws_maintenance.pipeline import run_history as observe
+from tws_maintenance.pipeline import run_history
 from tws_maintenance.pipeline.run_history import RunState, RunView
 from tws_maintenance.reports.schema import Report
 
@@ -20,14 +20,14 @@ def describe_run(backend: Backend, run_id: str) -> Run:
     """
     if not re.fullmatch(bodies.RUN_ID_PATTERN, run_id):
         raise ApiError(404, "not_found", "That is not the id of a run.")
-    view = observe.run_view(backend.home, backend.instance, run_id)
+    view = run_history.run_view(backend.home, backend.instance, run_id)
     if view is not None and view.is_in_progress:
         backend.launcher.running()  # closes it if it died
-        view = observe.run_view(backend.home, backend.instance, run_id)
+        view = run_history.run_view(backend.home, backend.instance, run_id)
     report_id = (view and view.report_id) or backend.shelf.of_run(run_id)
     if view is None and report_id is None:
         raise ApiError(404, "not_found", "There is no run of that id in this home.")
-    steps, checks = observe.progress_of(backend.instance, run_id)
+    steps, checks = run_history.progress_of(backend.instance, run_id)
     line = backend.line(view) if view else _line_of_report(backend, run_id, str(report_id))
     is_over = view is None or not view.is_in_progress
     report = backend.report(report_id) if is_over and report_id else None
@@ -43,7 +43,7 @@ def describe_run(backend: Backend, run_id: str) -> Run:
 
 def report_of_run(backend: Backend, run_id: str) -> Report | None:
     """Return the report of a run that has ended, None where it has no whole one."""
-    view = observe.run_view(backend.home, backend.instance, run_id)
+    view = run_history.run_view(backend.home, backend.instance, run_id)
     if view is not None and view.is_in_progress:
         return None
     report_id = (view and view.report_id) or backend.shelf.of_run(run_id)

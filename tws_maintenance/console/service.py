@@ -16,7 +16,7 @@ from tws_maintenance.config.indices import MARKET_EVENTS, index_of_task
 from tws_maintenance.config.settings import Settings, load_settings
 from tws_maintenance.config.venues import Venue
 from tws_maintenance.console.api import answers
-from tws_maintenance.console.api.report_json import JsonObject
+from tws_maintenance.console.api.words import JsonObject
 from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.file_audits import NOT_RUN, FileAudits
 from tws_maintenance.console.launcher import Launcher, run_facts
@@ -35,7 +35,7 @@ from tws_maintenance.core.errors import (
 from tws_maintenance.market_events.clocks import clocks
 from tws_maintenance.market_events.providers.closures import read_closures
 from tws_maintenance.market_events.scope import resolve
-from tws_maintenance.pipeline import run_history as observe
+from tws_maintenance.pipeline import run_history
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.run_history import RunView
 from tws_maintenance.reports.catalog import ReportCatalog
@@ -92,8 +92,8 @@ class Backend:
         """
         at, settings = at or utc_now(), self.settings
         value = overview(self.home, settings, at, self.shelf)
-        refreshed = observe.refreshes(self.instance)
-        audits = observe.audits(self.instance)
+        refreshed = run_history.refreshes(self.instance)
+        audits = run_history.audits(self.instance)
         files = self.file_audits.audits(wait_seconds=wait_seconds)
         lists = []
         for one in value["constituents"]:
@@ -150,7 +150,7 @@ class Backend:
     def _newer_refresh(
         self,
         one: JsonObject,
-        newest: observe.Materialized | None,
+        newest: run_history.Materialized | None,
         settings: Settings,
         at: datetime,
     ) -> JsonObject:
@@ -168,7 +168,7 @@ class Backend:
             "stale": is_older(finished_at, limits.max_age_days, at),
         }
 
-    def _newer_audit(self, one: JsonObject, audited: observe.Audited | None) -> JsonObject:
+    def _newer_audit(self, one: JsonObject, audited: run_history.Audited | None) -> JsonObject:
         """Return what an audit that Dagster recorded changes, {} unless it is the newest."""
         if audited is None or audited.run_id == one["run_id"]:
             return {}
@@ -306,7 +306,7 @@ def _refusal(one: ListReadiness) -> answers.ProposalRefusal:
     return answers.ProposalRefusal(task=one.task, state=one.state.value, why=one.why)
 
 
-def _validation_of(audited: observe.Audited) -> answers.Validation:
+def _validation_of(audited: run_history.Audited) -> answers.Validation:
     warnings, errors = (
         [f"{check.name}: {check.message}" for check in audited.checks if check.outcome == outcome]
         for outcome in ("warned", "failed")

@@ -26,7 +26,6 @@ from tws_maintenance.core.errors import ProposalMissing
 from tws_maintenance.sources.model import Attempt, Gathered, SourceTable
 
 Identifiers = Mapping[str, tuple[str, ...]]
-_UNDECIDED = (Outcome.UNDECIDED_IN, Outcome.UNDECIDED_OUT)
 
 
 @dataclass(frozen=True)
@@ -102,17 +101,18 @@ class Membership:
 
         Without a live list every member is new, and `changed` is left empty.
         """
-        ballots = self.decision.ballots
+        undecided = self.decision.undecided
+        changed = [one for one in self.decision.ballots if one not in undecided]
         return {
             "rule": self.decision.rule.value,
             "quorum": self.rule.quorum,
             "reason": self.decision.reason,
             "votes": {one.name: one.rows for one in self.decision.sources if one.is_usable},
-            "undecided": [_undecided(one) for one in ballots if one.outcome in _UNDECIDED],
+            "undecided": [_undecided(one) for one in undecided],
             "changed": [
                 {"outcome": one.outcome.value, **_ballot(one), "from_symbol": one.from_symbol}
-                for one in ballots
-                if one.outcome not in _UNDECIDED and self.has_live
+                for one in changed
+                if self.has_live
             ],
         }
 

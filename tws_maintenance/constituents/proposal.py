@@ -14,7 +14,7 @@ from typing import Any
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
 from tws_maintenance.constituents.diff import Changes
-from tws_maintenance.constituents.vote_text import UNCONFIRMED
+from tws_maintenance.constituents.vote import DecidedBy
 from tws_maintenance.core.atomic import write_json, write_whole
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import ProposalMissing
@@ -90,7 +90,7 @@ class Proposal:
     @property
     def is_unconfirmed(self) -> bool:
         """Whether too few sources were usable to decide who is a member."""
-        return self.membership.get("rule") == UNCONFIRMED
+        return self.membership.get("rule") == DecidedBy.UNCONFIRMED
 
     @property
     def keeps_the_list(self) -> bool:

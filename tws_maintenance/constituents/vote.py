@@ -125,12 +125,11 @@ def decide(
         ValueError: two answers have one name, or the quorum is below 1.
     """
     room = _Room.of(answers, live, rule, day)
-    usable = [name for name in rule.order if room.standing[name].is_usable]
-    if rule.authority in usable:
+    if rule.authority in room.usable:
         title = room.standing[rule.authority].title
         reason = f"{title} decides: it is the authority, and its list is usable."
         return room.decided_by(rule.authority, DecidedBy.AUTHORITY, reason)
-    voters = [name for name in usable if name in rule.voters]
+    voters = [name for name in room.usable if name in rule.voters]
     if rule.quorum == 1 and voters:
         reason = f"{room.standing[voters[0]].title} decides: it is the first usable source."
         return room.decided_by(voters[0], DecidedBy.SINGLE, reason)

@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-UNCONFIRMED = "unconfirmed"
-
 
 def vote_text(ballot: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     """Return who lists a symbol and who does not."""

@@ -10,7 +10,7 @@ import dagster as dg
 from tws_maintenance.audit.results import Outcome, Rule, RuleResult
 from tws_maintenance.config.indices import METADATA_VALIDATION, Index
 from tws_maintenance.constituents.rules import live_rules, staged_rules
-from tws_maintenance.pipeline import asset_keys as names
+from tws_maintenance.pipeline import asset_keys
 from tws_maintenance.pipeline.assets import failing_plainly
 from tws_maintenance.pipeline.metadata import check_metadata
 from tws_maintenance.runs.maintenance import MaintenanceRun
@@ -23,36 +23,39 @@ def build_checks(index: Index) -> list[dg.AssetChecksDefinition]:
 
 def staged_check_keys(index: Index) -> list[dg.AssetCheckKey]:
     """Return the keys of the checks that guard the proposal of `index`."""
-    return [dg.AssetCheckKey(names.staged_key(index), r.name) for r in staged_rules(index)]
+    return [dg.AssetCheckKey(asset_keys.staged_key(index), r.name) for r in staged_rules(index)]
 
 
 def live_check_keys(index: Index) -> list[dg.AssetCheckKey]:
     """Return the keys of the checks of the live file of `index`."""
-    return [dg.AssetCheckKey(names.live_key(index), rule.name) for rule in live_rules(index)]
+    return [dg.AssetCheckKey(asset_keys.live_key(index), rule.name) for rule in live_rules(index)]
 
 
 def _staged_checks(index: Index) -> dg.AssetChecksDefinition:
     specs = [
-        check_spec(rule, names.staged_key(index), blocking=True) for rule in staged_rules(index)
+        check_spec(rule, asset_keys.staged_key(index), blocking=True)
+        for rule in staged_rules(index)
     ]
 
-    @dg.multi_asset_check(name=names.audit_step(index), specs=specs)
+    @dg.multi_asset_check(name=asset_keys.audit_step(index), specs=specs)
     def audit(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.AssetCheckResult]:
         if not report.wants(index.task):
             return
         with failing_plainly():
             receipt = report.audit(index)
         for check in receipt.checks:
-            yield check_result(check, names.staged_key(index))
+            yield check_result(check, asset_keys.staged_key(index))
 
     return audit
 
 
 def _live_checks(index: Index) -> dg.AssetChecksDefinition:
-    specs = [check_spec(rule, names.live_key(index), blocking=False) for rule in live_rules(index)]
+    specs = [
+        check_spec(rule, asset_keys.live_key(index), blocking=False) for rule in live_rules(index)
+    ]
 
     # can_subset: a plain Materialize with `tasks` brings these checks along, unasked for.
-    @dg.multi_asset_check(name=names.validate_step(index), specs=specs, can_subset=True)
+    @dg.multi_asset_check(name=asset_keys.validate_step(index), specs=specs, can_subset=True)
     def validate(
         context: dg.AssetCheckExecutionContext, report: dg.ResourceParam[MaintenanceRun]
     ) -> Iterator[dg.AssetCheckResult]:
@@ -61,10 +64,10 @@ def _live_checks(index: Index) -> dg.AssetChecksDefinition:
         with failing_plainly():
             audit = report.validate(index)
         for check in audit.checks:
-            if dg.AssetCheckKey(names.live_key(index), check.name) in (
+            if dg.AssetCheckKey(asset_keys.live_key(index), check.name) in (
                 context.selected_asset_check_keys
             ):
-                yield check_result(check, names.live_key(index))
+                yield check_result(check, asset_keys.live_key(index))
 
     return validate
 

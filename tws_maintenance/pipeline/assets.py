@@ -11,7 +11,7 @@ from typing import cast
 import dagster as dg
 
 from tws_maintenance.config.indices import Index
-from tws_maintenance.pipeline import asset_keys as names
+from tws_maintenance.pipeline import asset_keys
 from tws_maintenance.pipeline.metadata import proposal_metadata
 from tws_maintenance.runs.maintenance import MaintenanceRun
 from tws_maintenance.runs.recorder import StepFailed
@@ -34,8 +34,8 @@ def fresh_for(days: float) -> dg.FreshnessPolicy:
 
 def _staged_asset(index: Index) -> dg.AssetsDefinition:
     @dg.asset(
-        key=names.staged_key(index),
-        group_name=names.GROUP,
+        key=asset_keys.staged_key(index),
+        group_name=asset_keys.GROUP,
         kinds={"wikipedia", "csv"},
         output_required=False,
         dagster_type=NO_VALUE,
@@ -57,9 +57,9 @@ def _staged_asset(index: Index) -> dg.AssetsDefinition:
 
 def _live_asset(index: Index, freshness: dg.FreshnessPolicy) -> dg.AssetsDefinition:
     @dg.asset(
-        key=names.live_key(index),
-        deps=[names.staged_key(index)],
-        group_name=names.GROUP,
+        key=asset_keys.live_key(index),
+        deps=[asset_keys.staged_key(index)],
+        group_name=asset_keys.GROUP,
         kinds={"csv"},
         output_required=False,
         dagster_type=NO_VALUE,

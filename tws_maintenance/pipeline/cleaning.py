@@ -22,7 +22,7 @@ from tws_maintenance.config.settings import load_settings
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.text import some_of
 from tws_maintenance.operations.retention import clean
-from tws_maintenance.pipeline import asset_keys as names
+from tws_maintenance.pipeline import asset_keys
 from tws_maintenance.pipeline.asset_checks import live_check_keys, staged_check_keys
 from tws_maintenance.pipeline.database_faults import database_errors, reason_of
 from tws_maintenance.pipeline.event_assets import event_check_keys
@@ -139,7 +139,7 @@ def _ended(instance: dg.DagsterInstance, before: datetime) -> Iterator[dg.Dagste
 
 def _referred_to(instance: dg.DagsterInstance) -> Iterator[str]:
     """Yield the runs of the newest materializations of each asset and of its newest checks."""
-    for key in names.own_assets():
+    for key in asset_keys.own_assets():
         found = instance.fetch_materializations(key, limit=MATERIALIZATIONS_READ)
         yield from (record.run_id for record in found.records)
     checks = [key for one in DECLARED.values() for key in staged_check_keys(one)]

@@ -8,7 +8,7 @@ import dagster as dg
 
 from tws_maintenance.config.indices import DEFAULT_DAYS, MARKET_EVENTS, MAX_DAYS, Maintained
 from tws_maintenance.core.errors import UsageError
-from tws_maintenance.pipeline import asset_keys as names
+from tws_maintenance.pipeline import asset_keys
 from tws_maintenance.pipeline.jobs import PROMOTE, RESTORE
 from tws_maintenance.runs.request import RunSpec
 
@@ -81,7 +81,7 @@ def _in_vain(
         for key, unset in (("symbols", []), ("days", DEFAULT_DAYS), ("many_symbols", False)):
             if config.get(key, unset) != unset:
                 yield f"`{key}` is for {MARKET_EVENTS}, which this run does not work on."
-    if config.get("report_id") and steps & names.staging_steps():
+    if config.get("report_id") and steps & asset_keys.staging_steps():
         yield "`report_id` is for promote_proposals; this run stages anew."
     if config.get("backup") and job != RESTORE:
         yield "`backup` is for restore_backup. Nothing was started."

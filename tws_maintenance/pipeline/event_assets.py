@@ -6,7 +6,7 @@ import dagster as dg
 
 from tws_maintenance.config.indices import MARKET_EVENTS
 from tws_maintenance.market_events.rules import RULES
-from tws_maintenance.pipeline import asset_keys as names
+from tws_maintenance.pipeline import asset_keys
 from tws_maintenance.pipeline.asset_checks import check_result, check_spec
 from tws_maintenance.pipeline.assets import NO_VALUE, failing_plainly, fresh_for
 from tws_maintenance.pipeline.metadata import events_metadata
@@ -21,15 +21,15 @@ def build_event_assets(max_age_days: float) -> list[dg.AssetsDefinition]:
 
 def event_check_keys() -> list[dg.AssetCheckKey]:
     """Return the keys of the checks that guard what was staged."""
-    return [dg.AssetCheckKey(names.STAGED_EVENTS, rule.name) for rule in RULES]
+    return [dg.AssetCheckKey(asset_keys.STAGED_EVENTS, rule.name) for rule in RULES]
 
 
 def build_event_checks() -> dg.AssetChecksDefinition:
     """Return the blocking checks of the staged events, together in one step."""
 
     @dg.multi_asset_check(
-        name=names.AUDIT_EVENTS_STEP,
-        specs=[check_spec(rule, names.STAGED_EVENTS, blocking=True) for rule in RULES],
+        name=asset_keys.AUDIT_EVENTS_STEP,
+        specs=[check_spec(rule, asset_keys.STAGED_EVENTS, blocking=True) for rule in RULES],
     )
     def audit(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.AssetCheckResult]:
         if not report.wants(MARKET_EVENTS):
@@ -37,15 +37,15 @@ def build_event_checks() -> dg.AssetChecksDefinition:
         with failing_plainly():
             receipt = report.audit_events()
         for check in receipt.checks:
-            yield check_result(check, names.STAGED_EVENTS)
+            yield check_result(check, asset_keys.STAGED_EVENTS)
 
     return audit
 
 
 def _staged_asset() -> dg.AssetsDefinition:
     @dg.asset(
-        key=names.STAGED_EVENTS,
-        group_name=names.EVENTS_GROUP,
+        key=asset_keys.STAGED_EVENTS,
+        group_name=asset_keys.EVENTS_GROUP,
         kinds={"yahoo", "json"},
         output_required=False,
         dagster_type=NO_VALUE,
@@ -66,9 +66,9 @@ def _staged_asset() -> dg.AssetsDefinition:
 
 def _live_asset(freshness: dg.FreshnessPolicy) -> dg.AssetsDefinition:
     @dg.asset(
-        key=names.EVENTS,
-        deps=[names.STAGED_EVENTS],
-        group_name=names.EVENTS_GROUP,
+        key=asset_keys.EVENTS,
+        deps=[asset_keys.STAGED_EVENTS],
+        group_name=asset_keys.EVENTS_GROUP,
         kinds={"sqlalchemy"},
         freshness_policy=freshness,
         output_required=False,

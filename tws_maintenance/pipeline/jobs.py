@@ -13,7 +13,7 @@ from tws_maintenance.config.indices import (
     Maintained,
     index_of_task,
 )
-from tws_maintenance.pipeline import asset_keys as names
+from tws_maintenance.pipeline import asset_keys
 from tws_maintenance.pipeline.asset_checks import live_check_keys, staged_check_keys
 from tws_maintenance.pipeline.event_assets import event_check_keys
 from tws_maintenance.runs.event_steps import APPLY_JOB
@@ -42,8 +42,8 @@ def build_jobs(maintained: Maintained) -> "list[UnresolvedAssetJobDefinition]":
     every = maintained.indices
     look = "Fetch, audit and show what would change. No file is replaced."
     apply = "Fetch, audit, and replace each file whose audit passes, with a backup."
-    staged_events = dg.AssetSelection.assets(names.STAGED_EVENTS)
-    events = dg.AssetSelection.assets(names.STAGED_EVENTS, names.EVENTS)
+    staged_events = dg.AssetSelection.assets(asset_keys.STAGED_EVENTS)
+    events = dg.AssetSelection.assets(asset_keys.STAGED_EVENTS, asset_keys.EVENTS)
     return [
         _job("dry_run_all", f"{look} Lists and market events.", _staged(every) | staged_events),
         _job("dry_run_constituents", look, _staged(every)),
@@ -105,14 +105,14 @@ def selection_of(
             continue
         if task == MARKET_EVENTS:
             checks.update(event_check_keys())
-            assets |= {names.STAGED_EVENTS} | (set() if dry_run else {names.EVENTS})
+            assets |= {asset_keys.STAGED_EVENTS} | (set() if dry_run else {asset_keys.EVENTS})
             continue
         index = index_of_task(task)
         if not promotes:
-            assets.add(names.staged_key(index))
+            assets.add(asset_keys.staged_key(index))
             checks.update(staged_check_keys(index))
         if not dry_run:
-            assets.add(names.live_key(index))
+            assets.add(asset_keys.live_key(index))
     return assets, checks
 
 
@@ -123,12 +123,14 @@ def _job(
 
 
 def _staged(indices: Iterable[Index]) -> dg.AssetSelection:
-    return dg.AssetSelection.assets(*(names.staged_key(index) for index in indices))
+    return dg.AssetSelection.assets(*(asset_keys.staged_key(index) for index in indices))
 
 
 def _live(indices: Iterable[Index]) -> dg.AssetSelection:
     """The live assets alone: their checks belong to validate_metadata."""
-    return dg.AssetSelection.assets(*(names.live_key(index) for index in indices)).without_checks()
+    return dg.AssetSelection.assets(
+        *(asset_keys.live_key(index) for index in indices)
+    ).without_checks()
 
 
 def _validated(indices: Iterable[Index]) -> dg.AssetSelection:

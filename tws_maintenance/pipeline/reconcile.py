@@ -13,7 +13,7 @@ import dagster as dg
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.core.clock import utc_now
-from tws_maintenance.pipeline import asset_keys as names
+from tws_maintenance.pipeline import asset_keys
 from tws_maintenance.pipeline.jobs import CLEAN_UP, IMPLICIT_ASSET_JOB, JOB_NAMES
 from tws_maintenance.pipeline.tags import (
     HOME_TAG,
@@ -143,7 +143,7 @@ def is_ours(home: Home, run: dg.DagsterRun) -> bool:
     if Path(os.environ.get("DAGSTER_HOME", "")) != home.dagster:
         return False
     if run.job_name == IMPLICIT_ASSET_JOB:
-        ours = names.own_assets()
+        ours = asset_keys.own_assets()
         checked = {key.asset_key for key in run.asset_check_selection or ()}
         selected = {*(run.asset_selection or ()), *checked}
         return bool(selected) and selected <= ours

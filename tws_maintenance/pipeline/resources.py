@@ -15,8 +15,7 @@ from tws_maintenance.config.environment import operating_system_user
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.core.errors import SettingsError, TwsMaintenanceError, UsageError
-from tws_maintenance.pipeline import asset_keys as names
-from tws_maintenance.pipeline import interrupts
+from tws_maintenance.pipeline import asset_keys, interrupts
 from tws_maintenance.pipeline.config import CONFIG, KEYS, misuse_of
 from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.run_report import step_failures
@@ -133,9 +132,11 @@ def _request(
         run_id=run.run_id,
         entry_point=plan.entry_point,
         actor=plan.actor or operating_system_user(),
-        only_looked_at=tuple(task for task in asked if task in names.live_steps() - plan.steps),
+        only_looked_at=tuple(
+            task for task in asked if task in asset_keys.live_steps() - plan.steps
+        ),
         lineage=lineage_of(run),
-        fetches=bool(plan.steps & names.staging_steps()),
+        fetches=bool(plan.steps & asset_keys.staging_steps()),
         **given,
     )
     return request, misuse

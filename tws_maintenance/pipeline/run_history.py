@@ -16,7 +16,7 @@ import dagster as dg
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import ALL_TASKS, DECLARED
 from tws_maintenance.core.clock import utc_text
-from tws_maintenance.pipeline import asset_keys as names
+from tws_maintenance.pipeline import asset_keys
 from tws_maintenance.pipeline.asset_checks import staged_check_keys
 from tws_maintenance.pipeline.jobs import CLEAN_UP
 from tws_maintenance.pipeline.reconcile import UNFINISHED, is_ours, may_be_alive
@@ -164,7 +164,7 @@ def refreshes(instance: dg.DagsterInstance) -> dict[str, Materialized]:
 
     Not of events: whether a sync was complete is settled when its report is written.
     """
-    keys = {names.live_key(index): index.task for index in DECLARED.values()}
+    keys = {asset_keys.live_key(index): index.task for index in DECLARED.values()}
     newest = instance.get_latest_materialization_events(keys)
     found = {}
     for key, task in keys.items():
@@ -253,10 +253,12 @@ def _planned(run: dg.DagsterRun, instance: dg.DagsterInstance) -> Iterator[tuple
 
 def _in_order(steps: Iterable[str], task: str) -> list[str]:
     def verb(step: str) -> int:
-        return 0 if step.startswith(names.STAGED_PREFIX) else 1 if step.startswith("audit") else 2
+        return (
+            0 if step.startswith(asset_keys.STAGED_PREFIX) else 1 if step.startswith("audit") else 2
+        )
 
-    own = [step for step in steps if names.task_of_step(step) == task]
-    places = {names.validate_step(index): n for n, index in enumerate(DECLARED.values())}
+    own = [step for step in steps if asset_keys.task_of_step(step) == task]
+    places = {asset_keys.validate_step(index): n for n, index in enumerate(DECLARED.values())}
     return sorted(own, key=lambda step: (verb(step), places.get(step, 0)))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from tws_maintenance.config.indices import ALL_TASKS, METADATA_VALIDATION
-from tws_maintenance.pipeline import asset_keys as names
+from tws_maintenance.pipeline import asset_keys
 from tws_maintenance.reports.schema import EntryPoint
 
 REPORT_ID_TAG = "tws/report_id"
@@ -70,7 +70,7 @@ def plan_of(run: dg.DagsterRun, instance: dg.DagsterInstance) -> RunPlan:
     """Return what `run` is to do, by its plan, its config and its tags."""
     steps = planned_steps(run, instance)
     asked = tuple(report_config(run).get("tasks") or ())
-    planned = frozenset(task for task in map(names.task_of_step, steps) if task)
+    planned = frozenset(task for task in map(asset_keys.task_of_step, steps) if task)
     if len(planned) > 1 and METADATA_VALIDATION not in asked:
         # A Materialize of live assets brings their checks along; they belong to validate_metadata.
         planned -= {METADATA_VALIDATION}
@@ -80,7 +80,7 @@ def plan_of(run: dg.DagsterRun, instance: dg.DagsterInstance) -> RunPlan:
         steps=steps,
         planned=planned,
         tasks=asked or tuple(task for task in ALL_TASKS if task in planned),
-        dry_run=not steps & names.live_steps(),
+        dry_run=not steps & asset_keys.live_steps(),
         entry_point=entry_point,
         actor=own_tag(run, ACTOR_TAG) or unknown,
     )

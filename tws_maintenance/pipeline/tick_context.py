@@ -12,7 +12,7 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.core.clock import CLOCK_TOLERANCE
 from tws_maintenance.operations.policy import Situation
-from tws_maintenance.pipeline import asset_keys as names
+from tws_maintenance.pipeline import asset_keys
 from tws_maintenance.pipeline.jobs import RESTORE
 from tws_maintenance.pipeline.reconcile import is_ours, reconcile
 from tws_maintenance.pipeline.run_history import runs_in_progress
@@ -64,7 +64,7 @@ def _last_begun(
     filters = dg.RunsFilter(created_after=since, created_before=until)
     for record in instance.get_run_records(filters):  # the newest first
         run = record.dagster_run
-        plan, stages = plan_of(run, instance), names.staging_steps()
+        plan, stages = plan_of(run, instance), asset_keys.staging_steps()
         if run.job_name == RESTORE or not plan.steps & stages or not is_ours(home, run):
             continue
         for task in plan.tasks:

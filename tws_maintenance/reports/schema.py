@@ -25,7 +25,7 @@ from tws_maintenance.audit.results import ValidationStatus
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.indices import MARKET_EVENTS, METADATA_VALIDATION
 from tws_maintenance.constituents.diff import Changes
-from tws_maintenance.constituents.vote_text import UNCONFIRMED
+from tws_maintenance.constituents.vote import DecidedBy
 from tws_maintenance.core.clock import parse_utc, utc_now, utc_text
 
 
@@ -244,7 +244,7 @@ class ListResult(Result):
     @property
     def is_unconfirmed(self) -> bool:
         """Whether too few sources were usable to decide who is a member."""
-        return self.membership is not None and self.membership.rule == UNCONFIRMED
+        return self.membership is not None and self.membership.rule == DecidedBy.UNCONFIRMED
 
 
 class NamedEvent(Part):

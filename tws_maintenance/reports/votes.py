@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from tws_maintenance.constituents.vote_text import UNCONFIRMED, vote_text
+from tws_maintenance.constituents.vote import DecidedBy
+from tws_maintenance.constituents.vote_text import vote_text
 from tws_maintenance.reports.schema import ListResult
 
 NAMED = 12
@@ -18,7 +19,7 @@ def source_lines(result: ListResult) -> Iterator[tuple[str, str]]:
     titles = titles_of(result)
     if membership is None or len(titles) < 2:  # noqa: PLR2004 - one source votes with nobody
         return
-    if membership.rule != UNCONFIRMED:
+    if membership.rule != DecidedBy.UNCONFIRMED:
         yield "decided", membership.reason
     changed = [one.to_dict() for one in membership.changed]
     for one in changed[:NAMED]:

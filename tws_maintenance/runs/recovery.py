@@ -40,12 +40,12 @@ from tws_maintenance.reports import store
 from tws_maintenance.reports.results import describe, describe_audit
 from tws_maintenance.reports.schema import (
     ListResult,
-    Report,
     RunStatus,
     TaskResult,
     TaskStatus,
     compose,
     new_result,
+    parse_report,
 )
 from tws_maintenance.runs.event_recovery import settled_events
 
@@ -192,9 +192,7 @@ def _finish(home: Home, marker: Path, note: dict[str, Any]) -> Recovered:
         marker.unlink(missing_ok=True)
         return Recovered(note["run_id"], reservation.report_id, "its report was complete")
     if "report" in note:  # it ended well, but its report could not be written then
-        store.write_report(
-            home, reservation, Report.model_validate_json(json.dumps(note["report"]))
-        )
+        store.write_report(home, reservation, parse_report(json.dumps(note["report"])))
         return Recovered(note["run_id"], reservation.report_id, "its report is written now")
     results = [_told(home, reservation.report_id, task, note) for task in note["tasks"]]
     replaced = [r.task for r in results if isinstance(r, ListResult) and r.changed]

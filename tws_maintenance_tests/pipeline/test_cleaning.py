@@ -18,8 +18,7 @@ from tws_maintenance.config.settings import load_settings
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.pipeline import asset_keys as names
-from tws_maintenance.pipeline import cleaning
+from tws_maintenance.pipeline import asset_keys, cleaning
 from tws_maintenance.pipeline.cleaning import clean_runs
 from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.execution import create_run, execute
@@ -108,7 +107,7 @@ def test_after_a_clean_up_all_pages_still_know_what_they_knew(
     settings, shelf, at = load_settings(entered), ReportCatalog(entered), utc_now()
 
     def known() -> object:
-        newest = instance.get_latest_materialization_event(names.live_key(STI))
+        newest = instance.get_latest_materialization_event(asset_keys.live_key(STI))
         return (
             overview(entered, settings, at, shelf),
             refreshes(instance),

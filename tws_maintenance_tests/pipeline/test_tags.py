@@ -7,7 +7,7 @@ import dagster as dg
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES, METADATA_VALIDATION
-from tws_maintenance.pipeline import asset_keys as names
+from tws_maintenance.pipeline import asset_keys
 from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.execution import create_run
 from tws_maintenance.pipeline.instance import open_instance
@@ -45,7 +45,7 @@ def tags_of(home: Home, process: int) -> dict[str, str]:
 def materialize(home: Home, instance: dg.DagsterInstance, process: int) -> dg.DagsterRun:
     """Create the run of a Materialize of the live list; the checks of the live file come along."""
     job = build_definitions().resolve_implicit_global_asset_job_def()
-    subset = job.get_subset(asset_selection={names.live_key(STI)})
+    subset = job.get_subset(asset_selection={asset_keys.live_key(STI)})
     return instance.create_run_for_job(subset, tags=tags_of(home, process))
 
 
@@ -53,7 +53,7 @@ def test_a_materialize_of_a_live_list_is_its_task_alone_to_everybody(entered: Ho
     with open_instance(entered) as instance:
         run = materialize(entered, instance, ended_process())
         plan = plan_of(run, instance)
-        assert names.validate_step(STI) in plan.steps
+        assert asset_keys.validate_step(STI) in plan.steps
         assert plan.tasks == (STI.task,)
         assert plan.planned == {STI.task}
         assert (plan.dry_run, plan.entry_point, plan.actor) == (False, "dagster_cli", None)
@@ -95,7 +95,7 @@ def test_a_run_that_repeats_another_is_not_judged_by_the_other_s_process(entered
         first = materialize(entered, instance, ended_process())
         job = build_definitions().resolve_implicit_global_asset_job_def()
         again = instance.create_run_for_job(
-            job.get_subset(asset_selection={names.live_key(STI)}),
+            job.get_subset(asset_selection={asset_keys.live_key(STI)}),
             tags=first.tags,
             parent_run_id=first.run_id,
             root_run_id=first.run_id,

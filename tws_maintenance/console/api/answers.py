@@ -2,7 +2,7 @@
 
 The views build these models, `Answer.to_json` serialises them, and the OpenAPI description derives
 from them. The order of the fields is the order of the keys. A field with a default is written only
-where it was given. Reports are passed on as their files hold them: see `report_json`.
+where it was given. Reports are passed on as their files hold them: see `words`.
 """
 
 from typing import Annotated, Literal, Self
@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
-from tws_maintenance.console.api.report_json import (
+from tws_maintenance.console.api.words import (
     JsonObject,
     ProviderJson,
     RunStatus,

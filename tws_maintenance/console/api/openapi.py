@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from tws_maintenance.config.indices import Maintained
 from tws_maintenance.console.api import answers, bodies
-from tws_maintenance.console.api.report_json import JsonObject
+from tws_maintenance.console.api.words import JsonObject
 from tws_maintenance.reports.schema import Report
 
 REFERENCE = "#/components/schemas/{model}"

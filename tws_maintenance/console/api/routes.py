@@ -14,7 +14,7 @@ from pydantic_core import from_json
 from tws_maintenance.config.indices import Index, Maintained
 from tws_maintenance.console.actor import actor
 from tws_maintenance.console.api import answers, bodies
-from tws_maintenance.console.api.report_json import JsonObject
+from tws_maintenance.console.api.words import JsonObject
 from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.pages.filters import as_json
 from tws_maintenance.console.run_view import describe_run, report_of_run

@@ -11,7 +11,12 @@ from tws_maintenance.constituents.backups import read_backup
 from tws_maintenance.constituents.csv_file import LiveFile, parse_live, read_live, to_csv
 from tws_maintenance.constituents.diff import Changes, compare
 from tws_maintenance.constituents.drift import find_drift
-from tws_maintenance.constituents.membership import Membership, hold_vote, source_records
+from tws_maintenance.constituents.membership import (
+    Membership,
+    hold_vote,
+    published_identifiers,
+    source_records,
+)
 from tws_maintenance.constituents.normalise import Normalised, normalise
 from tws_maintenance.constituents.proposal import RAW, Proposal, SourceCopy, write_proposal
 from tws_maintenance.constituents.reversals import reversals
@@ -151,6 +156,8 @@ def stage_backup(home: Home, index: Index, backup_id: str | None, mark: RunConte
     except LiveFileError as error:
         warnings.append(f"{error} Its bytes are backed up before they are replaced.")
     live_bytes = path.read_bytes() if path.exists() else None
+    # The next vote knows a member under another ticker by these.
+    known = published_identifiers(home, index)
     home.proposal(mark.proposal_id(index.key)).mkdir(parents=True, exist_ok=True)
     proposal = Proposal(
         **mark.identity(index.key),
@@ -166,6 +173,7 @@ def stage_backup(home: Home, index: Index, backup_id: str | None, mark: RunConte
         rows_dropped=(),
         carried_forward=0,
         from_backup=chosen,
+        identifiers={symbol: known[symbol] for symbol in restored.by_symbol() if symbol in known},
         warnings=tuple(warnings),
     )
     write_proposal(home, proposal, content)

@@ -16,7 +16,7 @@ from tws_maintenance.constituents.audit import audit
 from tws_maintenance.constituents.membership import published_identifiers
 from tws_maintenance.constituents.promotion import promote
 from tws_maintenance.constituents.proposal import Proposal
-from tws_maintenance.constituents.stage import stage
+from tws_maintenance.constituents.stage import stage, stage_backup
 from tws_maintenance.core.errors import PageChanged, SourceError, SourceRefused
 from tws_maintenance.demo.pages import Company, companies
 from tws_maintenance.sources.model import Attempt, DroppedRow, Gathered, SourceRow, SourceTable
@@ -308,6 +308,17 @@ def test_a_member_under_a_placeholder_is_known_by_what_was_published_with_it(hom
     assert proposal.after_count == 503, "SPY and IVV list it"
     assert any("A NEW NAME stands under '2670549D': AAA" in text for text in proposal.warnings)
     assert proposal.identifiers["AAA"] == ("000000001",)
+
+
+def test_a_restore_keeps_what_its_members_are_known_by(home: Home) -> None:
+    write_live(home, SP500, SP500_MEMBERS[:-1])
+    page, funds = table_of(SP500_MEMBERS), official(SP500_MEMBERS)
+    first, _ = judged(home, answers(SP500, wikipedia=page, spy=with_cusips(funds), ivv=funds))
+    promote(home, SP500, first.proposal_id, load_settings(home), mark(), None)
+    known = published_identifiers(home, SP500)
+    restored = stage_backup(home, SP500, None, mark(1))
+    assert len(restored.identifiers) == len(SP500_MEMBERS) - 1
+    assert restored.identifiers.items() < known.items()
 
 
 def test_a_ticker_that_changed_is_one_rename_whatever_the_names(home: Home) -> None:

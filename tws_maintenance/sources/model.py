@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 
 from tws_maintenance.config.indices import Index
 from tws_maintenance.config.sources import SourceSpec
@@ -115,3 +116,28 @@ class Gathered:
             f"No source of {self.index.name} gave a usable list, so its file is left as it is. "
             + " | ".join(faults)
         )
+
+
+class Action(StrEnum):
+    """What an announced change does with a symbol."""
+
+    ADD = "add"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True)
+class AnnouncedChange:
+    """A symbol that joins or leaves an index, as the provider announced it.
+
+    It holds from the opening of `effective_date` on, a day of the index's market. `symbol` is in
+    published form, `counterpart` the symbols that it replaces or is replaced by ("" where the
+    announcement names none); `source` is the name of who says so.
+    """
+
+    effective_date: date
+    action: Action
+    symbol: str
+    security: str
+    counterpart: str = ""
+    reason: str = ""
+    source: str = ""

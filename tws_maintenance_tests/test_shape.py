@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 import tws_maintenance
-from tws_maintenance.cli.main import cli
+from tws_maintenance.cli.main import COMMANDS, cli
 
 # In one worker: each reads the whole package, which is read once.
 pytestmark = pytest.mark.xdist_group("shape")
@@ -72,7 +73,10 @@ def commands(
 ) -> Iterator[tuple[str, click.Command]]:
     yield " ".join(path) or "the program", command
     if isinstance(command, click.Group):
-        for name, child in command.commands.items():
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            assert child is not None, name
             yield from commands(child, (*path, name))
 
 
@@ -157,6 +161,13 @@ def test_every_command_and_every_option_has_help() -> None:
             if isinstance(parameter, click.Option) and not parameter.help
         ]
     assert silent == []
+
+
+def test_each_command_has_a_line_in_the_help_that_fits() -> None:
+    lines = CliRunner().invoke(cli, ["--help"]).output.splitlines()
+    described = {name: f"  {name:<9}  {line}" for name, line in COMMANDS.items()}
+    assert [line for line in lines if line in described.values()] == list(described.values())
+    assert list(COMMANDS) == sorted(COMMANDS)
 
 
 def test_the_documented_commands_are_all_there() -> None:

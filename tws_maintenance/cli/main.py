@@ -1,35 +1,63 @@
 """The root command: where the home is, and the commands."""
 
+import importlib
 import json
 import sys
 from pathlib import Path
 
 import click
 
-from tws_maintenance.cli import (
-    backups,
-    console,
-    dagster,
-    demo,
-    doctor,
-    events,
-    explain,
-    history,
-    promote,
-    proposals,
-    replay,
-    reports,
-    restore,
-    run,
-    status,
-    validate,
-    watchlist,
-)
 from tws_maintenance.cli.context import entering_home
 
+# Each command with its line in the help. Its module, of the same name unless it stands in
+# MODULES, is imported when the command is called: all of them cost more than most looks.
+COMMANDS = {
+    "backups": "List, verify and prune the backups of the lists.",
+    "console": "Serve the maintenance page and its API until interrupted.",
+    "dagster": "Run Dagster's own commands with this home's DAGSTER_HOME.",
+    "demo": "Play the whole journey on bundled pages, without a network.",
+    "dev": "Serve the console and the Dagster UI together.",
+    "doctor": "Check home, settings, databases, versions, sources and clock.",
+    "events": "Show the market events to come, export them, add closures.",
+    "explain": "Show why a symbol is in a list, and since when.",
+    "history": "Show what changed in a list, or its members on a day.",
+    "promote": "Publish exactly what a dry run staged and showed.",
+    "proposals": "List and show what runs have staged.",
+    "replay": "Parse and audit the kept pages of a run again, and compare.",
+    "reports": "List and show the reports of former runs.",
+    "restore": "Restore a list from a backup.",
+    "run": "Fetch, audit and show what would change; with --apply, apply.",
+    "status": "Show how fresh each list and the market events are.",
+    "validate": "Audit the live files; fetches and replaces nothing.",
+    "watchlist": "Show and change which symbols are watched.",
+}
+MODULES = {"dev": "console"}
 
-class _PlainErrors(click.Group):
-    """Show our own errors as messages with exit code 1 (2 for usage), never as a stack."""
+
+class _Commands(click.Group):
+    """The commands, each imported when it is called.
+
+    Our own errors become messages with exit code 1 (2 for usage), never a stack.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in alphabetical order."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of a name, None for an unknown one."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = f"tws_maintenance.cli.{MODULES.get(cmd_name, cmd_name)}"
+        found: click.Command = getattr(importlib.import_module(module), cmd_name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a line a command, without importing one."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
 
     def invoke(self, ctx: click.Context) -> object:
         from tws_maintenance.core.errors import TwsMaintenanceError, UsageError
@@ -58,7 +86,7 @@ def _tell(text: str) -> None:
         click.echo(json.dumps({"error": {"message": text}}))
 
 
-@click.group(cls=_PlainErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--home",
     type=click.Path(path_type=Path),
@@ -73,26 +101,3 @@ def cli(ctx: click.Context, home: Path | None) -> None:
     is ever written; no order, strategy or trading setting is touched.
     """
     ctx.obj = entering_home(home)
-
-
-for command in (
-    run.run,
-    promote.promote,
-    proposals.proposals,
-    restore.restore,
-    backups.backups,
-    history.history,
-    explain.explain,
-    replay.replay,
-    validate.validate,
-    status.status,
-    reports.reports,
-    events.events,
-    watchlist.watchlist,
-    console.console,
-    console.dev,
-    dagster.dagster,
-    doctor.doctor,
-    demo.demo,
-):
-    cli.add_command(command)

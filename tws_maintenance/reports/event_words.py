@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.indices import DEFAULT_DAYS, DEFAULT_MAX_SYMBOLS, MARKET_EVENTS
+from tws_maintenance.core.text import words
 from tws_maintenance.market_events.model import provider_title
 from tws_maintenance.reports.schema import (
     Asked,
     EventsDiff,
     EventsResult,
     NamedEvent,
-    ProviderResult,
     Report,
     Result,
 )
@@ -49,8 +49,8 @@ def event_name(one: NamedEvent) -> str:
 
 def type_words(event_type: str | None) -> str:
     """Return a type of events in words: `CPI_RELEASE` is "CPI release"."""
-    words = (event_type or "").split("_")
-    return " ".join(_PROPER.get(word, word.lower()) for word in words)
+    parts = (event_type or "").split("_")
+    return " ".join(_PROPER.get(part, part.lower()) for part in parts)
 
 
 def robots_own_of(result: EventsResult) -> str:
@@ -89,48 +89,25 @@ def changes_of(diff: EventsDiff) -> list[tuple[str, list[NamedEvent]]]:
     return [("new", diff.new), ("changed", diff.changed), ("stale", diff.stale)]
 
 
-def provider_counts(one: ProviderResult) -> list[str]:
-    """Return how many events a provider named, and what became of them."""
-    counts = (one.fetched, one.new, one.changed, one.stale, one.unchanged)
-    return [str(count) for count in counts]
-
-
-def event_lines(result: EventsResult) -> Iterator[str]:
-    """Yield the Markdown lines of a result of market events."""
-    if result.providers:
-        yield "| provider | status | fetched | new | changed | stale | unchanged |"
-        yield "|---|---|--:|--:|--:|--:|--:|"
-    for one in result.providers:
-        counts = provider_counts(one)
-        name = escape(provider_title(one.provider))
-        yield f"| {' | '.join([name, one.status.replace('_', ' '), *counts])} |"
-    yield ""
+def event_lines(result: EventsResult) -> Iterator[tuple[str, str]]:
+    """Yield (kind, text) of each event that changes, and of each of its fields."""
     for kind, events in changes_of(result.diff):
-        for event in events:
-            yield f"- **{kind}:** {escape(event_name(event))}"
+        yield from ((kind, event_name(one)) for one in events)
     for change in result.changed_fields:
-        before, after = (escape(text or "none") for text in (change.before, change.after))
-        yield f"- {escape(change.symbol or change.event_type)} {change.field}: {before} → {after}"
-    if result.symbols:
-        yield f"- **symbols:** {escape(', '.join(symbol_lines(result.symbols)))}"
-    if told := robots_own_of(result):
-        yield f"- **also stored:** {escape(told)}"
+        whose = change.symbol or type_words(change.event_type)
+        told = f"{change.before or 'none'} → {change.after or 'none'}"
+        yield "field", f"{whose} {words(change.field)}: {told}"
+
+
+def robots_own_lines(result: EventsResult) -> Iterator[str]:
+    """Yield each event of a type that only the robot keeps, and what became of it."""
     for own in result.robots_own.events if result.robots_own else ():
         what = "" if own.change == "unchanged" else f", {own.change}"
-        yield f"    - {escape(event_name(own))} ({escape(type_words(own.event_type))}{what})"
+        yield f"{event_name(own)} ({type_words(own.event_type)}{what})"
 
 
 def symbol_lines(symbols: dict[str, Asked]) -> Iterator[str]:
     """Yield each symbol with where it came from and how its question ended."""
     for symbol, one in symbols.items():
-        outcome = f": {one.outcome.replace('_', ' ')}" if one.outcome else ""
+        outcome = f": {words(one.outcome)}" if one.outcome else ""
         yield f"{symbol} ({', '.join(one.origins)}){outcome}"
-
-
-def escape(text: str) -> str:
-    """Keep a source's text from being markup, in Markdown and in the HTML made from it."""
-    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
-        text = text.replace(character, entity)
-    for character in "\\`*_[]|":
-        text = text.replace(character, f"\\{character}")
-    return " ".join(text.split())

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from tws_maintenance.reports.schema import (
+    BACKUP_SOURCE,
     Instant,
     Report,
     TaskResult,
@@ -27,7 +28,7 @@ from tws_maintenance.reports.schema import (
     ValidationResult,
     parse_report,
 )
-from tws_maintenance.reports.store import BACKUP_SOURCE, is_ours, is_refresh
+from tws_maintenance.reports.store import is_ours, is_refresh
 
 DAMAGED = "damaged"
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.reports.markdown import render, verdict
+from tws_maintenance.reports.markdown import render
+from tws_maintenance.reports.view import verdict
 from tws_maintenance_tests.reports.shelf import report, result, whole
 
 HOSTILE = "<img src=x onerror=alert(1)> | **bold** [link](http://evil) `code`"

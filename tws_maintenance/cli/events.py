@@ -14,7 +14,7 @@ from tws_maintenance.config.venues import VENUES
 from tws_maintenance.core.text import counted
 from tws_maintenance.market_events.model import OPERATOR, Confidence, Event, EventType, NamedEvent
 from tws_maintenance.market_events.upcoming import Upcoming
-from tws_maintenance.reports.event_words import type_words
+from tws_maintenance.reports.view import type_words
 
 TYPE_WORDS = {
     EventType.EARNINGS: "earnings",

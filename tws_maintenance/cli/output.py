@@ -11,7 +11,7 @@ import click
 from tws_maintenance.config.home import Home, find_home
 from tws_maintenance.core.text import some_of
 from tws_maintenance.reports.schema import Report
-from tws_maintenance.reports.view import Group, Part, ResultView, Table, view_of
+from tws_maintenance.reports.view import Group, ResultView, Table, view_of
 
 NAMES_SHOWN = 12
 LINES_SHOWN = 40
@@ -58,18 +58,17 @@ def print_table(columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str
 def print_report(home: Home, report: Report) -> None:
     """Print what a run came to: the verdict, a line a list, then changes and findings by name."""
     view = view_of(report)
-    click.secho(view.verdict, bold=True, fg=_colour(view.status))
+    click.secho(view.verdict, bold=True, fg=_colour(report.status))
     click.echo()
     if view.lists:
         _print_view(view.lists)
     for result in view.results:
         _print_result(result)
-    for kind, texts in (("error", view.errors), ("warning", view.warnings)):
-        _print_lines([(kind, text) for text in texts])
-    stamp = view.report_id.removeprefix("maintenance_")
+    _print_lines([line for group in view.own for line in group_lines(group)])
+    stamp = report.report_id.removeprefix("maintenance_")
     click.echo(f"Report: {home.reports / stamp}.md")
-    for step in view.next_steps:
-        click.echo(f"\n{step.purpose}:\n  {here(step.command)}")
+    for purpose, command in view.next_steps:
+        click.echo(f"\n{purpose}:\n  {here(command)}")
     if view.remark:
         click.echo(view.remark)
 
@@ -112,12 +111,15 @@ def group_lines(group: Group, *, every: bool = False) -> Iterator[tuple[str, str
 
 
 def _print_view(table: Table) -> None:
-    print_table(table.columns, [row.cells for row in table.rows])
+    columns = [(name, name in table.numbers) for name in (*table.texts, *table.numbers)]
+    print_table(columns, table.rows)
     click.echo()
 
 
 def _print_result(view: ResultView) -> None:
-    lines = list(_details(view))
+    lines = [(one.label, one.text) for one in view.files]
+    lines += [line for group in view.groups for line in group_lines(group)]
+    lines += [(fact.label, fact.text) for fact in view.facts if fact.part == "outcome"]
     if lines or view.table:
         click.secho(view.name, bold=True)
     if view.table:
@@ -132,16 +134,6 @@ def _print_lines(lines: Sequence[tuple[str, str]]) -> None:
         click.echo(f"  {click.style(kind.ljust(width), fg=_colour(kind))} {text}")
     if lines:
         click.echo()
-
-
-def _details(view: ResultView) -> Iterator[tuple[str, str]]:
-    for group in view.groups:
-        if not group.is_bulk:
-            yield from group_lines(group)
-    yield from ((file.label, file.text) for file in view.files)
-    yield from (("error", text) for text in view.errors)
-    yield from (("warning", text) for text in view.warnings)
-    yield from ((fact.label, fact.text) for fact in view.facts if fact.part == Part.OUTCOME)
 
 
 def _colour(word: str) -> str | None:

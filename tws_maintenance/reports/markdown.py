@@ -13,7 +13,6 @@ from tws_maintenance.reports.view import (
     ReportView,
     ResultView,
     Span,
-    Style,
     Table,
     view_of,
 )
@@ -21,7 +20,6 @@ from tws_maintenance.reports.view import (
 _SPECIAL = re.compile(r"[\\`*_\[\]|]")
 # "&" is markup only where an entity begins.
 _ENTITIES = ((re.compile(r"&(?=#?\w+;)"), "&amp;"), (re.compile("<"), "&lt;"))
-_PLAIN = re.compile(r"[^\s<>`]+")
 
 
 def render(report: Report) -> str:
@@ -39,53 +37,45 @@ def escape(text: str) -> str:
 
 
 def _blocks(view: ReportView) -> Iterator[Iterable[str]]:
+    report = view.report
     yield [f"# {escape(view.verdict)}"]
-    yield [f"{view.report_id}, {view.finished_at}, {view.duration_seconds} s, {escape(view.by)}"]
+    at = f"{report.report_id}, {report.finished_at}, {report.duration_seconds} s"
+    yield [f"{at}, {escape(view.by)}"]
     yield from ([f"{note.label}: {_spans(note)}"] for note in view.notes)
     if view.lists:
         yield _table(view.lists)
     for result in view.results:
         yield from _result(result)
-    if view.errors or view.warnings:
+    if view.own:
         yield ["## The run itself"]
-        yield [*_notes("error", view.errors), *_notes("warning", view.warnings)]
-    for step in view.next_steps:
-        yield [f"{step.purpose}:"]
-        yield [f"    {step.command}"]
+        yield [line for group in view.own for line in _group(group)]
+    for purpose, command in view.next_steps:
+        yield from ([f"{purpose}:"], [f"    {command}"])
     if view.remark:
         yield [view.remark]
-    yield [f"Run {escape(view.run_id)}."]
+    yield [f"Run {escape(report.run_id)}."]
 
 
 def _result(view: ResultView) -> Iterator[Iterable[str]]:
     yield [f"## {escape(view.name)}: {view.state}"]
     if view.table:
         yield _table(view.table)
-    yield [
-        *(line for group in view.groups if not group.is_bulk for line in _group(group)),
-        *(f"- **{escape(file.label)}:** {_spans(file)}" for file in view.files),
-        *_notes("error", view.errors),
-        *_notes("warning", view.warnings),
-    ]
+    files = [f"- **{escape(file.label)}:** {_spans(file)}" for file in view.files]
+    yield [*files, *(line for group in view.groups for line in _group(group))]
     yield [f"- {escape(fact.label)}: {_spans(fact)}" for fact in view.facts]
 
 
 def _group(group: Group) -> Iterator[str]:
     texts = [group.joint.join(group.texts)] if group.joint else group.texts
-    yield from _notes(group.kind, texts)
-    yield from (f"    - {escape(text)}" for text in group.details)
-
-
-def _notes(kind: str, texts: Iterable[str]) -> Iterator[str]:
-    return (f"- **{escape(kind)}:** {escape(text)}" for text in texts)
+    return (f"- **{escape(group.kind)}:** {escape(text)}" for text in texts)
 
 
 def _table(table: Table) -> Iterator[str]:
     # The facts of each result say how long it took.
-    table = table.without("seconds")
-    yield f"| {' | '.join(name for name, _ in table.columns)} |"
-    yield f"|{'|'.join('--:' if is_number else '---' for _, is_number in table.columns)}|"
-    yield from (f"| {' | '.join(escape(cell) for cell in row.cells)} |" for row in table.rows)
+    names = (*table.texts, *table.numbers[:-1])
+    yield f"| {' | '.join(names)} |"
+    yield f"|{'---|' * len(table.texts)}{'--:|' * len(table.numbers[:-1])}"
+    yield from (f"| {' | '.join(escape(cell) for cell in row[:-1])} |" for row in table.rows)
 
 
 def _spans(fact: Fact) -> str:
@@ -93,9 +83,8 @@ def _spans(fact: Fact) -> str:
 
 
 def _span(span: Span) -> str:
-    if _PLAIN.fullmatch(span.text) or span.style == Style.CODE:
-        if span.style == Style.ADDRESS:
-            return f"<{span.text}>"
-        if span.style == Style.CODE and "`" not in span.text:
-            return f"`{span.text}`"
+    if span.style == "address" and re.fullmatch(r"[^\s<>]+", span.text):
+        return f"<{span.text}>"
+    if span.style == "code" and "`" not in span.text:
+        return f"`{span.text}`"
     return escape(span.text)

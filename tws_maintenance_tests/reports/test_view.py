@@ -16,7 +16,7 @@ from tws_maintenance.console.pages.filters import add_filters
 from tws_maintenance.constituents.csv_file import read_live
 from tws_maintenance.core.errors import LiveFileError
 from tws_maintenance.reports.markdown import escape, render
-from tws_maintenance.reports.view import Part, ReportView, ResultView, view_of
+from tws_maintenance.reports.view import ReportView, ResultView, view_of
 from tws_maintenance_tests.reports.shelf import report, result, whole
 
 TEMPLATES = Path(tws_maintenance.console.__file__).parent / "templates"
@@ -142,8 +142,8 @@ def printed(home: Home, value: dict[str, Any], capsys: pytest.CaptureFixture[str
 def said(view: ResultView) -> list[str]:
     """Return every text of a result that each output must show."""
     groups = [text for one in view.groups for text in one.texts]
-    cells = [cell for row in view.table.rows for cell in row.cells] if view.table else []
-    return [view.name, *cells, *groups, *view.errors, *view.warnings]
+    cells = [cell for row in view.table.rows for cell in row] if view.table else []
+    return [view.name, *cells, *groups]
 
 
 def test_every_output_shows_all_that_a_report_says(
@@ -151,7 +151,7 @@ def test_every_output_shows_all_that_a_report_says(
 ) -> None:
     value = everything()
     view = view_of(whole(value))
-    texts = [view.verdict, *view.errors, *view.warnings]
+    texts = [view.verdict, *(text for group in view.own for text in group.texts)]
     texts += [text for one in view.results for text in said(one)]
     assert len(texts) > 30
     markdown, terminal, page = render(whole(value)), printed(home, value, capsys), on_the_page(view)
@@ -159,8 +159,8 @@ def test_every_output_shows_all_that_a_report_says(
     assert [text for text in texts if text not in terminal] == []
     assert [text for text in texts if text not in page] == []
     facts = [fact for one in view.results for fact in (*one.facts, *one.files)]
-    assert {fact.part for fact in facts} == set(Part)
-    shown = [fact for fact in facts if fact.part == Part.OUTCOME]
+    assert {fact.part for fact in facts} == {"outcome", "origin", "evidence"}
+    shown = [fact for fact in facts if fact.part == "outcome"]
     assert [fact.label for fact in shown if fact.text not in terminal] == []
     # An address is a link, which the page writes without its scheme.
     plain = page.replace("https://", "")
@@ -172,7 +172,10 @@ def test_what_a_run_says_itself_is_shown_once_by_every_output(
 ) -> None:
     value = everything()
     view = view_of(whole(value))
-    assert (view.errors, view.warnings) == (("the run was cancelled",), ("give a reason",))
+    assert [tuple(one[:2]) for one in view.own] == [
+        ("error", ("the run was cancelled",)),
+        ("warning", ("give a reason",)),
+    ]
     for text in ("the run was cancelled", "give a reason", "the disk is slow"):
         outputs = render(whole(value)), printed(home, value, capsys), on_the_page(view)
         assert [output.count(text) for output in outputs] == [1, 1, 1]
@@ -191,14 +194,18 @@ def test_each_kind_is_said_in_the_same_words() -> None:
         ("you hold", ("OLD.SI",)),
         ("traded by", ("not known: the robot could not be asked",)),
         ("you watch", ("FROM.SI",)),
+        ("error", ("the disk is slow",)),
+        ("warning", ("the market may be open",)),
     ]
-    assert [(one.kind, one.texts, one.details) for one in found.groups[3:]] == [
-        ("field", ("AAPL event date: 2026-11-29 → none",), ()),
-        ("symbols", ("MSFT (--symbol): unknown symbol",), ()),
+    assert [(one.kind, one.texts) for one in found.groups[3:]] == [
+        ("field", ("AAPL event date: 2026-11-29 → none",)),
+        ("symbols", ("MSFT (--symbol): unknown symbol",)),
         (
             "also stored",
-            ("1 of types that only the robot keeps (CPI release 1)",),
-            ("2026-12-05 Prices (CPI release, new)",),
+            (
+                "1 of types that only the robot keeps (CPI release 1)",
+                "2026-12-05 Prices (CPI release, new)",
+            ),
         ),
     ]
     assert [(one.label, one.text) for one in audits.files] == [
@@ -207,10 +214,11 @@ def test_each_kind_is_said_in_the_same_words() -> None:
 
 
 def before(value: dict[str, Any]) -> str:
+    """Return the cell of the rows before in the table of lists."""
     lists = view_of(whole(report(value))).lists
     assert lists is not None
     (row,) = lists.rows
-    return dict(zip((name for name, _ in lists.columns), row.cells, strict=True))["before"]
+    return row[[*lists.texts, *lists.numbers].index("before")]
 
 
 def test_no_file_before_is_not_said_of_one_that_was_not_read_or_not_readable(home: Home) -> None:
@@ -219,7 +227,7 @@ def test_no_file_before_is_not_said_of_one_that_was_not_read_or_not_readable(hom
     with pytest.raises(LiveFileError) as refused:
         read_live(home, INDICES["sti"])
     unreadable = f"{refused.value}"
-    nothing = {"before_count": None, "after_count": None}
+    nothing: dict[str, Any] = {"before_count": None, "after_count": None}
     restored = result(before_count=None, warnings=[f"{unreadable} Its bytes are backed up."])
     assert before(result(status="failed", errors=[unreadable], **nothing)) == "unreadable"
     assert before(restored) == "unreadable"
@@ -242,7 +250,9 @@ def test_the_members_of_a_first_list_are_named_on_the_page_only(
 def test_what_was_refused_is_not_shown_as_a_change() -> None:
     value = a_list(status="failed", refusal="too_old", changed=False)
     (view,) = view_of(whole(report(value, status="failed"))).results
-    assert (view.state, view.groups) == ("refused (too old)", ())
+    assert view.state == "refused (too old)"
+    assert (view.changes, view.reasons, view.concerns) == ((), (), ())
+    assert [one.kind for one in view.groups] == ["error", "warning"]
     assert view.summary == "Refused, so nothing was changed."
 
 
@@ -282,7 +292,7 @@ def test_the_verdict_says_what_kind_of_run_it_was(
 def test_a_dry_run_ends_with_its_command_or_says_that_nothing_would_change(
     home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    staged = {"dry_run": True, "proposal_id": "maintenance_20261122_183000_sti"}
+    staged: dict[str, Any] = {"dry_run": True, "proposal_id": "maintenance_20261122_183000_sti"}
     same = report(result(**staged), dry_run=True)
     other = report(result(**staged, added=["NEW.SI"]), dry_run=True)
     command = "python -m tws_maintenance promote maintenance_20261122_183000\n"

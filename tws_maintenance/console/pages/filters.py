@@ -26,9 +26,8 @@ from tws_maintenance.constituents.proposal_state import NOTHING_TO_CHANGE, State
 from tws_maintenance.core.clock import parse_utc, utc_now
 from tws_maintenance.core.text import counted, some_of, words
 from tws_maintenance.market_events.model import provider_title
-from tws_maintenance.reports.event_words import type_words
 from tws_maintenance.reports.schema import Report
-from tws_maintenance.reports.view import kind_of, view_of
+from tws_maintenance.reports.view import kind_of, type_words, view_of
 
 PROPOSAL_STATES = {State.OUTDATED: "outdated: the file changed since", State.TOO_OLD: "expired"}
 CURVE_WIDTH = 160
@@ -161,7 +160,7 @@ def step_name(step: Step) -> str:
 
 def tone(word: str | None) -> str:
     """Return good, warn, bad or plain for a status: the class that colours it."""
-    return TONES.get(str(word), "plain")
+    return TONES.get(str(word).replace(" ", "_"), "plain")
 
 
 def from_markdown(text: str) -> Markup:
@@ -227,6 +226,7 @@ def add_filters(blueprint: Blueprint) -> None:
         "view": view_of,
         "some_of": some_of,
         "provider": provider_title,
+        "zip": zip,
         "proposal": proposal_words,
         "json": as_json,
         "not_fetched": not_fetched,

@@ -1,7 +1,7 @@
 """What is remembered of a report: little enough that thousands of them fit into a process.
 
 What belongs here: reading it from a file that may hold anything. What does not: when it is read
-again, which is `shelf`'s.
+again, which is `catalog`'s.
 """
 
 import stat

@@ -78,11 +78,6 @@ class ListToApply:
         errors = self.result.every_error
         return errors or [self.ready.why if self.ready else "Nothing was staged."]
 
-    @property
-    def warnings(self) -> list[str]:
-        """The warnings to read before applying."""
-        return self.result.every_warning
-
 
 @dataclass(frozen=True)
 class ToApply:

@@ -31,6 +31,10 @@ from tws_maintenance.reports.schema import (
 from tws_maintenance.reports.store import is_ours, is_refresh
 
 DAMAGED = "damaged"
+_LISTED = (
+    *("report_id", "run_id", "status", "dry_run", "finished_at"),
+    *("warnings", "errors", "damaged"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +79,7 @@ class ReportSummary:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as a line of the list of reports, for programs."""
-        return {
-            "report_id": self.report_id,
-            "run_id": self.run_id,
-            "status": self.status,
-            "dry_run": self.dry_run,
-            "finished_at": self.finished_at,
-            "warnings": self.warnings,
-            "errors": self.errors,
-            "damaged": self.damaged,
-        }
+        return {name: getattr(self, name) for name in _LISTED}
 
     def matches(self, status: str | None, task: str | None) -> bool:
         """Tell whether it has that status (or is `damaged`) and a result of that task."""

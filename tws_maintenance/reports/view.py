@@ -250,7 +250,7 @@ def change_groups(changes: Changes) -> Iterator[Group]:
             yield Group(kind, tuple(members), ", ")
     renames = ((one.from_symbol, Member(one.to_symbol, one.security)) for one in changes.renamed)
     yield from _all("renamed", (f"{former} is now {_named(now)}" for former, now in renames))
-    fields = ((f"{u.symbol} {words(u.field)}", u.before, u.after) for u in changes.updated)
+    fields = ((f"{u.symbol} {u.field}", u.before, u.after) for u in changes.updated)
     yield from _all("changed", (_change(*one, "(blank)") for one in fields))
 
 
@@ -503,7 +503,7 @@ def _event_lines(result: EventsResult) -> Iterator[tuple[str, str]]:
     for kind, events in changes_of(result.diff):
         yield from ((kind, f"{one.date} {one.title}") for one in events)
     for change in result.changed_fields:
-        what = f"{change.symbol or type_words(change.event_type)} {words(change.field)}"
+        what = f"{change.symbol or type_words(change.event_type)} {change.field}"
         yield "field", _change(what, change.before, change.after, "none")
 
 

@@ -187,7 +187,7 @@ def test_each_kind_is_said_in_the_same_words() -> None:
         ("added", ("NEW.SI (Newcomer)",)),
         ("removed", ("OLD.SI",)),
         ("renamed", ("FROM.SI is now TO.SI (Mover)",)),
-        ("changed", ("D05.SI sub industry: (blank) → B",)),
+        ("changed", ("D05.SI sub_industry: (blank) → B",)),
         ("decided", ("Two that agree decide.",)),
         ("vote", ("NEW.SI: listed by SSGA",)),
         ("set aside", ("Wikipedia: it is too old",)),
@@ -198,7 +198,7 @@ def test_each_kind_is_said_in_the_same_words() -> None:
         ("warning", ("the market may be open",)),
     ]
     assert [(one.kind, one.texts) for one in found.groups[3:]] == [
-        ("field", ("AAPL event date: 2026-11-29 → none",)),
+        ("field", ("AAPL event_date: 2026-11-29 → none",)),
         ("symbols", ("MSFT (--symbol): unknown symbol",)),
         (
             "also stored",
@@ -210,6 +210,23 @@ def test_each_kind_is_said_in_the_same_words() -> None:
     ]
     assert [(one.label, one.text) for one in audits.files] == [
         ("STI", "failed, no rows, last refreshed never (stale)")
+    ]
+
+
+def test_the_facts_of_a_list_say_where_it_came_from_and_what_it_left() -> None:
+    view, *_ = view_of(whole(everything())).results
+    answer = "HTTP 200, 12 bytes, sha256 abababababababab…, 2026-11-22T18:30:00.000Z"
+    assert [(one.part, one.label, one.text) for one in view.facts] == [
+        ("origin", "source", "https://es3.example/list"),
+        ("evidence", "fetched", f"https://es3.example/list, {answer}"),
+        ("evidence", "fetched", f"https://wikipedia.example/list, {answer}"),
+        ("evidence", "dropped of SSGA", "row 31: cash: no ticker"),
+        ("evidence", "carried forward", "3 values that the source left blank"),
+        ("origin", "proposal", "maintenance_20261122_183000_sti"),
+        ("origin", "written", "data/sti.csv"),
+        ("outcome", "the former file is kept as", "data/backups/sti.csv"),
+        ("outcome", "cache", "sti: it was emptied"),
+        ("origin", "duration", "0.0 s"),
     ]
 
 

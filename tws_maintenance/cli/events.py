@@ -11,10 +11,10 @@ from tws_maintenance.cli.output import print_json
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import DEFAULT_DAYS, MAX_DAYS
 from tws_maintenance.config.venues import VENUES
+from tws_maintenance.core.text import counted
 from tws_maintenance.market_events.model import OPERATOR, Confidence, Event, EventType, NamedEvent
 from tws_maintenance.market_events.upcoming import Upcoming
-from tws_maintenance.reports.event_words import type_words
-from tws_maintenance.reports.markdown import counted
+from tws_maintenance.reports.view import type_words
 
 TYPE_WORDS = {
     EventType.EARNINGS: "earnings",

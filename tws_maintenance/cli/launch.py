@@ -6,10 +6,9 @@ import click
 
 from tws_maintenance.cli.output import is_terminal
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import MARKET_EVENTS
+from tws_maintenance.config.indices import MARKET_EVENTS, task_name
 from tws_maintenance.core.errors import HomeError, UsageError
 from tws_maintenance.pipeline import launching
-from tws_maintenance.reports.markdown import task_name
 
 if TYPE_CHECKING:
     from tws_maintenance.config.settings import Settings

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tws_maintenance.cli.context import json_option, pass_home, settings_of
-from tws_maintenance.cli.output import change_lines, print_json, print_table
+from tws_maintenance.cli.output import group_lines, print_json, print_table
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import DECLARED
 
@@ -66,6 +66,7 @@ def show_proposal(home: Home, proposal_id: str, as_json: bool) -> None:
     """Show one proposal: its state, its source and its changes by name."""
     from tws_maintenance.constituents.proposal_state import find_state
     from tws_maintenance.core.clock import utc_now
+    from tws_maintenance.reports.view import change_groups
 
     found = find_state(home, proposal_id, settings_of(home), utc_now())
     if as_json:
@@ -77,5 +78,6 @@ def show_proposal(home: Home, proposal_id: str, as_json: bool) -> None:
         return
     click.echo(f"  source {found.proposal.source}, staged {found.proposal.created_at}")
     click.echo(f"  sha256 {found.proposal.sha256}")
-    for kind, text in change_lines(found.proposal.changes, every=True):
-        click.echo(f"  {kind.ljust(8)} {text}")
+    for group in change_groups(found.proposal.changes):
+        for kind, text in group_lines(group, every=True):
+            click.echo(f"  {kind.ljust(8)} {text}")

@@ -7,7 +7,7 @@ import click
 from tws_maintenance.cli.context import json_option, pass_home
 from tws_maintenance.cli.output import print_json, print_table
 from tws_maintenance.config.home import Home
-from tws_maintenance.reports.markdown import counted
+from tws_maintenance.core.text import counted
 
 
 @click.group()
@@ -23,6 +23,7 @@ def list_reports(home: Home, limit: int, as_json: bool) -> None:
     """List the newest reports."""
     from tws_maintenance.reports.store import report_ids, report_path
     from tws_maintenance.reports.summary import read_summary
+    from tws_maintenance.reports.view import kind_of
 
     found = report_ids(home)
     shown = [read_summary(report_path(home, report_id), report_id) for report_id in found[:limit]]
@@ -44,7 +45,7 @@ def list_reports(home: Home, limit: int, as_json: bool) -> None:
         [
             one.report_id,
             "DAMAGED" if one.damaged else str(one.status),
-            "-" if one.dry_run is None else "dry run" if one.dry_run else "apply",
+            kind_of(one),
             one.finished_at or "-",
             str(one.warnings),
             str(one.errors),

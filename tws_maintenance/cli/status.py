@@ -7,7 +7,7 @@ import click
 from tws_maintenance.cli.context import json_option, pass_home, settings_of
 from tws_maintenance.cli.output import print_json, print_table
 from tws_maintenance.config.home import Home
-from tws_maintenance.reports.markdown import counted
+from tws_maintenance.core.text import counted
 
 
 @click.command()

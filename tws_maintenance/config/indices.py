@@ -319,3 +319,10 @@ def maintained(switched_on: Iterable[str] = ()) -> Maintained:
 def index_of_task(task: str) -> Index:
     """Return the index whose constituents `task` maintains; KeyError for any other task."""
     return DECLARED[task.removesuffix("_constituents")]
+
+
+def task_name(task: str) -> str:
+    """Return what people call a task; one that is not known is called as it is."""
+    if task in {MARKET_EVENTS, METADATA_VALIDATION}:
+        return task.replace("_", " ")
+    return index_of_task(task).name if task in ALL_TASKS else task

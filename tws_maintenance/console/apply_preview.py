@@ -14,6 +14,7 @@ from tws_maintenance.config.indices import (
     Index,
     Maintained,
     index_of_task,
+    task_name,
 )
 from tws_maintenance.console.service import Backend
 from tws_maintenance.constituents.eligibility import Verdict
@@ -21,12 +22,10 @@ from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.proposal_state import ProposalState
 from tws_maintenance.market_events.providers.calendars import NO_CLOSURES, may_be_open
 from tws_maintenance.market_events.providers.closures import read_closures
-from tws_maintenance.reports.event_words import failed_providers
-from tws_maintenance.reports.markdown import task_name
 from tws_maintenance.reports.readiness import ListReadiness, Readiness, is_refreshed_since
-from tws_maintenance.reports.schema import ListResult, Report
-from tws_maintenance.reports.store import BACKUP_SOURCE
+from tws_maintenance.reports.schema import BACKUP_SOURCE, ListResult, Report
 from tws_maintenance.reports.summary import ReportSummary
+from tws_maintenance.reports.view import ResultView, failed_providers, view_of_result
 
 
 class Outcome(StrEnum):
@@ -60,6 +59,11 @@ class ListToApply:
         return task_name(self.result.task)
 
     @property
+    def view(self) -> ResultView:
+        """What its result says."""
+        return view_of_result(self.result)
+
+    @property
     def is_wanted(self) -> bool:
         """Whether applying works on it."""
         return self.outcome in {Outcome.REPLACE, Outcome.CONFIRM}
@@ -73,11 +77,6 @@ class ListToApply:
             return [f"A newer dry run has another result: {self.superseded_by}. Look at that one."]
         errors = self.result.every_error
         return errors or [self.ready.why if self.ready else "Nothing was staged."]
-
-    @property
-    def warnings(self) -> list[str]:
-        """The warnings to read before applying."""
-        return self.result.every_warning
 
 
 @dataclass(frozen=True)

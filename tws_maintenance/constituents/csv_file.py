@@ -10,6 +10,8 @@ from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import LiveFileError
 
 Row = dict[str, str]
+# Stands in every message about a live file that cannot be read.
+UNREADABLE = "so nothing can be compared with it"
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def to_csv(columns: tuple[str, ...], rows: list[Row]) -> bytes:
 
 def _advice(name: str, fault: str) -> str:
     return (
-        f"{name} {fault}, so nothing can be compared with it; it is left as it is. Bring it back: "
+        f"{name} {fault}, {UNREADABLE}; it is left as it is. Bring it back: "
         f"python -m tws_maintenance restore {PurePosixPath(name).stem}. Or move it away and fetch "
         "it anew: run --apply."
     )

@@ -15,3 +15,13 @@ def some_of(texts: Sequence[str], limit: int, separator: str = ", ") -> str:
         return shown
     joint = separator if separator.strip() == ";" else " "
     return f"{shown}{joint}and {more} more"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def words(text: str | None) -> str:
+    """Return an identifier as words."""
+    return (text or "").replace("_", " ")

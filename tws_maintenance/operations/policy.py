@@ -12,7 +12,7 @@ from functools import cached_property
 
 from tws_maintenance.audit.results import Outcome
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import MARKET_EVENTS, Index
+from tws_maintenance.config.indices import MARKET_EVENTS, Index, task_name
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.config.venues import Venue
 from tws_maintenance.constituents.generation import read_generation
@@ -23,10 +23,9 @@ from tws_maintenance.market_events.clocks import VenueState, clock
 from tws_maintenance.market_events.providers.calendars import NO_CLOSURES, Closures
 from tws_maintenance.market_events.providers.closures import read_closures
 from tws_maintenance.reports.catalog import ReportCatalog
-from tws_maintenance.reports.markdown import task_name
 from tws_maintenance.reports.readiness import ListReadiness, is_refreshed_since, readiness
-from tws_maintenance.reports.schema import ListResult, TaskStatus
-from tws_maintenance.reports.store import BACKUP_SOURCE, find_report, read_report
+from tws_maintenance.reports.schema import BACKUP_SOURCE, ListResult, TaskStatus
+from tws_maintenance.reports.store import find_report, read_report
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
 from tws_maintenance.reports.votes import set_aside, titles_of
 

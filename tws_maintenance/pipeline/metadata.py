@@ -8,8 +8,8 @@ from tws_maintenance.audit.results import RuleResult
 from tws_maintenance.config.home import Home
 from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.constituents.proposal import STAGED, Proposal
-from tws_maintenance.reports.event_words import changes_of
 from tws_maintenance.reports.schema import EventsResult, ListResult, TaskResult
+from tws_maintenance.reports.view import changes_of
 
 PREVIEW_ROWS = 12
 MAX_DIFF_ROWS = 200

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from tws_maintenance.config.home import Home, find_home
-from tws_maintenance.config.indices import MARKET_EVENTS, Maintained, index_of_task, maintained
+from tws_maintenance.config.indices import (
+    MARKET_EVENTS,
+    Maintained,
+    index_of_task,
+    maintained,
+    task_name,
+)
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.config.venues import XNYS, Venue
 from tws_maintenance.core.clock import utc_now
@@ -19,7 +25,6 @@ from tws_maintenance.market_events.providers.calendars import NO_CLOSURES, Closu
 from tws_maintenance.market_events.providers.closures import read_closures
 from tws_maintenance.operations.policy import opened
 from tws_maintenance.pipeline.tick_context import busy_tasks
-from tws_maintenance.reports.markdown import task_name
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from tws_maintenance.config.home import Home, find_home
-from tws_maintenance.config.indices import Maintained
+from tws_maintenance.config.indices import Maintained, task_name
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import LockHeld, SettingsError
 from tws_maintenance.operations.notices.channels import NoticeFailed
@@ -22,7 +22,6 @@ from tws_maintenance.pipeline.notices import look_and_tell
 from tws_maintenance.pipeline.reconcile import is_ours, reconcile
 from tws_maintenance.pipeline.run_requests import RELOAD, run_request
 from tws_maintenance.pipeline.tick_context import situation_of
-from tws_maintenance.reports.markdown import task_name
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import (

@@ -15,7 +15,8 @@ from typing import Generic, TypeVar
 from tws_maintenance.config.home import Home
 from tws_maintenance.core.clock import parse_utc
 from tws_maintenance.core.errors import UsageError
-from tws_maintenance.reports.store import BACKUP_SOURCE, names_in, newest_first, report_path
+from tws_maintenance.reports.schema import BACKUP_SOURCE
+from tws_maintenance.reports.store import names_in, newest_first, report_path
 from tws_maintenance.reports.summary import ReportSummary, ResultLine, read_summary
 
 T = TypeVar("T")

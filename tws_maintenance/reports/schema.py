@@ -76,6 +76,8 @@ def _is_none(value: object) -> bool:
     return value is None
 
 
+# A result whose source begins so comes from a restore.
+BACKUP_SOURCE = "data/backups/"
 Instant = Annotated[str, AfterValidator(_instant)]
 Count = Annotated[int, Field(ge=0)]
 Texts = list[str]

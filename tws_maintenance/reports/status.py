@@ -17,8 +17,14 @@ from tws_maintenance.core.errors import LiveFileError, StoreError
 from tws_maintenance.market_events.last_sync import LOGS_READ, doubts, moved_lately
 from tws_maintenance.market_events.store.event_store import EventStore, SyncLog
 from tws_maintenance.reports.catalog import Refreshed, ReportCatalog
-from tws_maintenance.reports.schema import EventsResult, ListResult, TaskResult, TaskStatus
-from tws_maintenance.reports.store import BACKUP_SOURCE, find_report
+from tws_maintenance.reports.schema import (
+    BACKUP_SOURCE,
+    EventsResult,
+    ListResult,
+    TaskResult,
+    TaskStatus,
+)
+from tws_maintenance.reports.store import find_report
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
 
 # Freshness and drift have fields of their own.

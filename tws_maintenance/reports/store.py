@@ -16,10 +16,16 @@ from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.reports import chain
 from tws_maintenance.reports.markdown import render
-from tws_maintenance.reports.schema import ListResult, Report, Result, TaskStatus, parse_report
+from tws_maintenance.reports.schema import (
+    BACKUP_SOURCE,
+    ListResult,
+    Report,
+    Result,
+    TaskStatus,
+    parse_report,
+)
 
 PREFIX = "maintenance_"
-BACKUP_SOURCE = "data/backups/"
 _STAMP = re.compile(r"\d{8}_\d{6}(_\d+)?")
 _OLDER_FORM = re.compile(r"maintenance_.+")
 

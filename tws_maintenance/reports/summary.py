@@ -1,7 +1,7 @@
 """What is remembered of a report: little enough that thousands of them fit into a process.
 
 What belongs here: reading it from a file that may hold anything. What does not: when it is read
-again, which is `shelf`'s.
+again, which is `catalog`'s.
 """
 
 import stat
@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from tws_maintenance.reports.schema import (
+    BACKUP_SOURCE,
     Instant,
     Report,
     TaskResult,
@@ -27,9 +28,13 @@ from tws_maintenance.reports.schema import (
     ValidationResult,
     parse_report,
 )
-from tws_maintenance.reports.store import BACKUP_SOURCE, is_ours, is_refresh
+from tws_maintenance.reports.store import is_ours, is_refresh
 
 DAMAGED = "damaged"
+_LISTED = (
+    *("report_id", "run_id", "status", "dry_run", "finished_at"),
+    *("warnings", "errors", "damaged"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +79,7 @@ class ReportSummary:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as a line of the list of reports, for programs."""
-        return {
-            "report_id": self.report_id,
-            "run_id": self.run_id,
-            "status": self.status,
-            "dry_run": self.dry_run,
-            "finished_at": self.finished_at,
-            "warnings": self.warnings,
-            "errors": self.errors,
-            "damaged": self.damaged,
-        }
+        return {name: getattr(self, name) for name in _LISTED}
 
     def matches(self, status: str | None, task: str | None) -> bool:
         """Tell whether it has that status (or is `damaged`) and a result of that task."""

@@ -1,19 +1,19 @@
 """What a report says of the sources: who decided, who lists each change, and who was set aside."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from tws_maintenance.constituents.vote import DecidedBy
 from tws_maintenance.constituents.vote_text import vote_text
 from tws_maintenance.reports.schema import ListResult
 
-NAMED = 12
+VOTE = "vote"
 
 
 def source_lines(result: ListResult) -> Iterator[tuple[str, str]]:
     """Yield (kind, text): what decided, who lists each change, and which sources were set aside.
 
-    Kinds are `decided`, `vote`, `aside`. Of a list with one source there is nothing to say. What is
-    undecided or not confirmed is a warning of the audit, and not said again.
+    Kinds are `decided`, `vote`, `set aside`. Of a list with one source there is nothing to say.
+    What is undecided or not confirmed is a warning of the audit, and not said again.
     """
     membership, aside = result.membership, set_aside(result)
     titles = titles_of(result)
@@ -21,12 +21,10 @@ def source_lines(result: ListResult) -> Iterator[tuple[str, str]]:
         return
     if membership.rule != DecidedBy.UNCONFIRMED:
         yield "decided", membership.reason
-    changed = [one.to_dict() for one in membership.changed]
-    for one in changed[:NAMED]:
-        yield "vote", f"{_symbol(one)}: {vote_text(one, titles)}"
-    if len(changed) > NAMED:
-        yield "vote", f"and {len(changed) - NAMED} more, all in the report"
-    yield from (("aside", f"{titles[name]}: {reason}") for name, reason in aside.items())
+    for one in membership.changed:
+        name = f"{one.from_symbol} is now {one.symbol}" if one.from_symbol else one.symbol
+        yield VOTE, f"{name}: {vote_text(one.to_dict(), titles)}"
+    yield from (("set aside", f"{titles[name]}: {reason}") for name, reason in aside.items())
 
 
 def vote_lines(result: ListResult) -> dict[str, str]:
@@ -47,7 +45,3 @@ def set_aside(result: ListResult) -> dict[str, str]:
     """Return {name: why} of each source that was asked and did not vote."""
     usable = {one.name for one in result.sources if one.usable}
     return {one.name: one.reason or "" for one in result.sources if one.name not in usable}
-
-
-def _symbol(one: Mapping[str, str]) -> str:
-    return f"{one['from_symbol']} is now {one['symbol']}" if one["from_symbol"] else one["symbol"]

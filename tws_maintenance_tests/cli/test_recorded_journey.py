@@ -139,7 +139,7 @@ def test_the_provider_decides_the_hsi_and_the_page_that_lags_is_set_aside(
     others = ["hang_seng", "tracker2800", "ishares3115"]
     assert all(votes[symbol] == others for symbol in NOT_ON_THE_PAGE)
     assert votes["0881.HK"] == [], "the page alone still lists it"
-    assert "aside    Wikipedia: it states 88 members and lists 85" in journey.looked.stdout
+    assert "set aside Wikipedia: it states 88 members and lists 85" in journey.looked.stdout
 
 
 def test_three_sources_of_the_sp500_and_two_of_the_sti_agree(journey: Journey) -> None:

@@ -33,7 +33,7 @@ def test_the_demo_plays_to_its_end_and_leaves_nothing_behind(home: Home, tmp_pat
     assert (
         "\nTo apply exactly this:\n  python -m tws_maintenance promote maintenance_" in done.stdout
     )
-    assert "  read from data/backups/constituents/" in done.stdout
+    assert "  source   data/backups/constituents/" in done.stdout
     assert "Apply completed. Events stored: " in done.stdout
     assert "AAC earnings, after close" in done.stdout
     # The last chapter goes back to a backup, which is an older list.

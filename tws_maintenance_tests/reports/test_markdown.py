@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.reports.markdown import render, verdict
+from tws_maintenance.reports.markdown import render
+from tws_maintenance.reports.view import verdict
 from tws_maintenance_tests.reports.shelf import report, result, whole
 
 HOSTILE = "<img src=x onerror=alert(1)> | **bold** [link](http://evil) `code`"
@@ -87,12 +88,31 @@ def test_changes_are_told_by_name_and_a_rename_only_once() -> None:
     assert "| STI | nothing to change | not run | 30 | 30 | 1 | 1 | 1 | 1 |" in told
 
 
-def test_whom_the_changes_concern_is_one_line_where_there_is_anybody() -> None:
+def test_whom_the_changes_concern_is_a_line_each_where_there_is_anybody() -> None:
     impact = {"positions": ["FROM.SI", "OLD.SI"], "strategies": [HOSTILE], "watchlist": []}
-    told = lines(report(result(changes=CHANGES, impact=impact)))
-    (line,) = [line for line in told if "concerns" in line]
-    assert line.startswith("- **concerns:** positions FROM.SI, OLD.SI; strategies &lt;img")
-    assert "**concerns:**" not in render(whole(report(result(changes=CHANGES))))
+    plain = lines(report(result(changes=CHANGES)))
+    more = [
+        one for one in lines(report(result(changes=CHANGES, impact=impact))) if one not in plain
+    ]
+    held, traded = more
+    assert held == "- **you hold:** FROM.SI, OLD.SI"
+    assert traded.startswith("- **traded by:** &lt;img")
+
+
+def test_nothing_leaves_a_gap_of_blank_lines() -> None:
+    skipped = render(whole(report(result(status="skipped", duration_seconds=None))))
+    assert "## STI: skipped\n\nRun run-1.\n" in skipped
+    for one in (result(changes=CHANGES), result(source="a"), result("market_events")):
+        assert "\n\n\n" not in render(whole(report(one, reason="why", errors=["gone"])))
+
+
+def test_a_name_with_an_ampersand_stays_readable_and_an_entity_stays_text() -> None:
+    text = render(
+        whole(report(result("sp500_constituents", warnings=["S&P 500", "&lt;b&gt; &#60;"])))
+    )
+    assert "## S&P 500: nothing to change" in text
+    assert "- **warning:** S&P 500\n" in text
+    assert "- **warning:** &amp;lt;b&amp;gt; &amp;#60;\n" in text
 
 
 def test_a_first_list_is_not_told_member_by_member() -> None:

@@ -13,10 +13,10 @@ from tws_maintenance.market_events.model import Window
 from tws_maintenance.market_events.providers.worker import EventsWorker
 from tws_maintenance.market_events.robot_keeper import RobotSync
 from tws_maintenance.market_events.scope import Scope
-from tws_maintenance.reports.event_words import event_lines, failed_providers
 from tws_maintenance.reports.events import describe_sync, settle_providers
 from tws_maintenance.reports.finalize import conclude
 from tws_maintenance.reports.schema import EventsResult, TaskStatus
+from tws_maintenance.reports.view import failed_providers, view_of_result
 from tws_maintenance.robot.client import RobotClient
 from tws_maintenance_tests.robot.stand_in import (
     ENRICHMENT,
@@ -97,11 +97,11 @@ def test_each_provider_is_told_once_and_its_own_types_are_listed_and_no_error(
         ("CPI_RELEASE", "new"),
     ]
     assert (found.errors, found.warnings) == ([], [])
-    lines = list(event_lines(found))
-    assert (
-        "- **also stored:** 3 of types that only the robot keeps "
-        "(CPI release 1, Fed minutes 1, jobs report 1)"
-    ) in lines
+    (also,) = [one for one in view_of_result(found).reasons if one.kind == "also stored"]
+    assert len(also.texts) == 4
+    assert also.texts[0] == (
+        "3 of types that only the robot keeps (CPI release 1, Fed minutes 1, jobs report 1)"
+    )
 
 
 def test_a_provider_of_its_own_types_that_failed_is_a_warning(

@@ -161,7 +161,7 @@ def test_the_command_line_names_whom_it_concerns_and_nobody_where_there_is_nobod
         home, whole(report(result(impact=NOBODY | {"positions": ["Z"], "watchlist": watched})))
     )
     told = capsys.readouterr().out.splitlines()
-    assert "  concerns positions: Z" in told
-    assert f"  concerns watchlist: {', '.join(watched[:12])} and 2 more, all in the report" in told
+    assert "  you hold  Z" in told
+    assert f"  you watch {', '.join(watched[:12])} and 2 more, all in the report" in told
     print_report(home, whole(report(result())))
-    assert "concerns" not in capsys.readouterr().out
+    assert "you" not in capsys.readouterr().out

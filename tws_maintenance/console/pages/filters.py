@@ -13,25 +13,21 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, render_template
 from markupsafe import Markup
 
-from tws_maintenance.config.indices import DECLARED, MARKET_EVENTS, METADATA_VALIDATION, maintained
+from tws_maintenance.config.indices import (
+    DECLARED,
+    MARKET_EVENTS,
+    METADATA_VALIDATION,
+    maintained,
+    task_name,
+)
 from tws_maintenance.console.actor import operator_name
 from tws_maintenance.console.api.answers import Proposal, Step
-from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.constituents.proposal_state import NOTHING_TO_CHANGE, State
 from tws_maintenance.core.clock import parse_utc, utc_now
-from tws_maintenance.reports.event_words import robots_own_of, type_words
-from tws_maintenance.reports.markdown import (
-    counted,
-    counts_of,
-    member,
-    status_of,
-    task_name,
-    verdict,
-)
+from tws_maintenance.core.text import counted, some_of, words
+from tws_maintenance.market_events.model import provider_title
 from tws_maintenance.reports.schema import Report
-from tws_maintenance.reports.store import BACKUP_SOURCE
-from tws_maintenance.reports.summary import ReportSummary
-from tws_maintenance.reports.votes import source_lines
+from tws_maintenance.reports.view import kind_of, type_words, view_of
 
 PROPOSAL_STATES = {State.OUTDATED: "outdated: the file changed since", State.TOO_OLD: "expired"}
 CURVE_WIDTH = 160
@@ -164,12 +160,7 @@ def step_name(step: Step) -> str:
 
 def tone(word: str | None) -> str:
     """Return good, warn, bad or plain for a status: the class that colours it."""
-    return TONES.get(str(word), "plain")
-
-
-def words(text: str | None) -> str:
-    """Return an identifier as words."""
-    return str(text or "").replace("_", " ")
+    return TONES.get(str(word).replace(" ", "_"), "plain")
 
 
 def from_markdown(text: str) -> Markup:
@@ -184,39 +175,6 @@ def from_markdown(text: str) -> Markup:
             token.attrs["class"] = "n"
     rendered = markdown.renderer.render(tokens, markdown.options, {})
     return Markup(rendered)  # noqa: S704 - html is off: the renderer escapes whatever it gets
-
-
-def groups_of(changes: Changes) -> dict[str, list[str]]:
-    """Return the changes of a list as sentences by kind, each change once."""
-    moved = {symbol for one in changes.renamed for symbol in (one.from_symbol, one.to_symbol)}
-    return {
-        "added": [member(one) for one in changes.added if one.symbol not in moved],
-        "removed": [member(one) for one in changes.removed if one.symbol not in moved],
-        "renamed": [
-            f"{one.from_symbol} is now {one.to_symbol} ({one.security})" for one in changes.renamed
-        ],
-        "changed": [
-            f"{one.symbol} {one.field}: {one.before or '(blank)'} → {one.after or '(blank)'}"
-            for one in changes.updated
-        ],
-    }
-
-
-def kind_of(report: Report | ReportSummary) -> str:
-    """Return what kind of run a report is of, such as "dry run" or "restore"."""
-    if isinstance(report, ReportSummary):
-        dry_run, tasks = report.dry_run, [line.task for line in report.results]
-        sources = [line.source for line in report.results]
-    else:
-        dry_run, tasks = report.dry_run, [one.task for one in report.results]
-        sources = [one.source for one in report.results]
-    if dry_run is None:
-        return "unknown"
-    if tasks and set(tasks) == {METADATA_VALIDATION}:
-        return "validation"
-    if any(str(source).startswith(BACKUP_SOURCE) for source in sources):
-        return "restore preview" if dry_run else "restore"
-    return "dry run" if dry_run else "apply"
 
 
 def proposal_words(proposal: Proposal) -> str:
@@ -258,23 +216,20 @@ def add_filters(blueprint: Blueprint) -> None:
         "tone": tone,
         "words": words,
         "type": type_words,
-        "robots_own": robots_own_of,
         "task_name": task_name,
         "counted": counted,
-        "groups_of": groups_of,
-        "counts_of": counts_of,
-        "status_of": status_of,
-        "verdict": verdict,
         "from_markdown": from_markdown,
         "there": there,
         "step": step_name,
-        "zip": zip,
         "concerns": concerns,
         "kind": kind_of,
+        "view": view_of,
+        "some_of": some_of,
+        "provider": provider_title,
+        "zip": zip,
         "proposal": proposal_words,
         "json": as_json,
         "not_fetched": not_fetched,
-        "sources": source_lines,
     }
     for name, function in filters.items():
         blueprint.add_app_template_filter(function, f"tws_{name}")

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import MARKET_EVENTS
+from tws_maintenance.config.indices import MARKET_EVENTS, task_name
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.core.clock import CLOCK_TOLERANCE
 from tws_maintenance.core.digest import sha256
@@ -18,12 +18,12 @@ from tws_maintenance.core.errors import UsageError
 from tws_maintenance.core.text import some_of
 from tws_maintenance.market_events.last_sync import MOVED_FOR
 from tws_maintenance.reports.catalog import ReportCatalog
-from tws_maintenance.reports.markdown import task_name, verdict
 from tws_maintenance.reports.readiness import ListReadiness, readiness
 from tws_maintenance.reports.schema import EntryPoint, Report, RunStatus, TaskStatus
 from tws_maintenance.reports.status import overview
 from tws_maintenance.reports.store import find_report, read_report
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
+from tws_maintenance.reports.view import verdict
 
 BAD = frozenset({TaskStatus.FAILED, TaskStatus.PARTIAL_FAILURE})
 # Nobody sat before these when they were refused.

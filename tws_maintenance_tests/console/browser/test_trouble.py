@@ -126,7 +126,9 @@ def test_a_large_change_is_applied_only_after_a_second_look_with_a_reason(
     assert (allowed["overrides"], allowed["reason"]) == ({"allow_large_change": True}, WHY)
     window.goto(f"/maintenance/reports/{allowed['report_id']}")
     expect(window.locator("main")).to_contain_text(f"Reason: {WHY}")
-    expect(window.locator("main")).to_contain_text("Override: a large change was allowed.")
+    expect(window.locator("main")).to_contain_text(
+        "Override: a large change was accepted (--allow-large-change)."
+    )
 
 
 def test_a_hostile_name_in_a_live_file_is_text_wherever_it_is_shown(

@@ -19,7 +19,7 @@ from tws_maintenance.demo.server import PageServer
 from tws_maintenance.market_events.providers.calendars import days_of, is_closed_day
 from tws_maintenance.operations.notices.incidents import find_incidents
 from tws_maintenance.reports.catalog import ReportCatalog
-from tws_maintenance.reports.status import overview
+from tws_maintenance.reports.status import HomeStatus, overview
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.support import reports_of
 
@@ -74,7 +74,7 @@ def rows_of(home: Home) -> list[tuple[str, ...]]:
     return rows
 
 
-def overview_of(home: Home) -> dict[str, Any]:
+def overview_of(home: Home) -> HomeStatus:
     return overview(home, load_settings(home), utc_now(), ReportCatalog(home))
 
 
@@ -225,7 +225,7 @@ def test_a_near_event_of_a_watched_symbol_that_moves_is_shown_wherever_events_ar
     assert [one["text"] for one in result_of(home)["moved"]] == [text]
     assert incidents(home) == [("event_moved", text)], "one, for the look and the apply"
     assert f"Warning: {text}" in command("events", "list").output
-    assert overview_of(home)["market_events"]["moved"] == [text]
+    assert overview_of(home).market_events.moved == [text]
 
 
 WATCHED = tuple(f"W{chr(ord('A') + n)}" for n in range(12))

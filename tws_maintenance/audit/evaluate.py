@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pandera.pandas as pa
 
-from tws_maintenance.audit.results import Outcome, Rule, RuleResult
+from tws_maintenance.audit.results import Cell, Outcome, Rule, RuleResult
 from tws_maintenance.core.text import some_of
 
 COLUMNS = ["column", "check", "failure_case", "index"]
@@ -20,7 +20,6 @@ NAMED_CELLS = 5
 ACCEPTED = " (accepted: --allow-large-change)"
 
 Case = dict[Hashable, Any]
-Cell = dict[str, Any]
 
 
 def failures(schema: pa.DataFrameSchema, frame: pd.DataFrame) -> pd.DataFrame:
@@ -40,8 +39,8 @@ def failures(schema: pa.DataFrameSchema, frame: pd.DataFrame) -> pd.DataFrame:
 class Rows:
     """How the rows of one kind of frame are named in messages.
 
-    `kind` is what a row is called, in the plural. `cell` makes {row, column, value, of} of a
-    failure case, in plain types; `named` is how a message names such a cell.
+    `kind` is what a row is called, in the plural. `cell` makes a cell of a failure case; `named` is
+    how a message names it.
     """
 
     kind: str

@@ -10,14 +10,20 @@ from tws_maintenance.audit.evaluate import (
     MAX_CELLS,
     NAMED_CELLS,
     Case,
-    Cell,
     Measure,
     Rows,
     failures,
     judge_measure,
     judge_rows,
 )
-from tws_maintenance.audit.results import Outcome, Rule, RuleResult, ValidationStatus, status_of
+from tws_maintenance.audit.results import (
+    Cell,
+    Outcome,
+    Rule,
+    RuleResult,
+    ValidationStatus,
+    status_of,
+)
 
 LIMIT = Rule("count_is_small", "a small count", yields=True)
 FIRM = Rule("count_is_firm", "a firm count")
@@ -26,10 +32,10 @@ SHORT = Rule("texts_are_short", "at most two characters")
 
 def cell(case: Case, frame: pd.DataFrame) -> Cell:
     row = int(case["index"])
-    return {"row": row, "column": "text", "value": frame["text"].iloc[row], "of": "it"}
+    return Cell(row=row, column="text", value=frame["text"].iloc[row], of="it")
 
 
-ROWS = Rows("texts", cell, lambda one: str(one["value"]))
+ROWS = Rows("texts", cell, lambda one: one.value)
 
 
 def judged(texts: list[str], rule: Rule = SHORT, *, breaks: bool = False) -> RuleResult:
@@ -92,7 +98,7 @@ def test_rows_that_break_a_rule_are_counted_and_the_first_named() -> None:
         "25 of 25 texts break the rule (at most two characters): "
         "text 0; text 1; text 2; text 3; text 4; and 20 more"
     )
-    assert (len(found.cells), found.cells[0]["value"]) == (MAX_CELLS, "text 0")
+    assert (len(found.cells), found.cells[0].value) == (MAX_CELLS, "text 0")
     assert found.message.count("text ") == NAMED_CELLS
 
 

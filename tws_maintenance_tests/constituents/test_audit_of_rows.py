@@ -106,7 +106,7 @@ def test_one_code_with_and_without_its_zero_is_one_company_twice(home: Home) -> 
         "2 of 87 rows break the rule (every symbol once): '9988.HK' (row 87: Alibaba); "
         "'9988.HK' (row 88: Alibaba Group)"
     )
-    assert [cell["row"] for cell in check.cells] == [87, 88]
+    assert [cell.row for cell in check.cells] == [87, 88]
 
 
 def test_a_sector_that_is_none_of_the_eleven_is_a_warning(home: Home) -> None:

@@ -54,7 +54,7 @@ def judge_rows(rule: Rule, cases: pd.DataFrame, frame: pd.DataFrame, rows: Rows)
         told = f"could not run: {cases['failure_case'].iloc[0]!s:.200}"
         return RuleResult(rule.name, Outcome.FAILED, told)
     if cases.empty:
-        told = f"all {len(frame)} {rows.kind}: {rule.says}"
+        told = f"all {len(frame)} {rows.kind} keep the rule {rule.quoted}"
         return RuleResult(rule.name, Outcome.PASSED, told)
     # pandera lists them in no order that a reader would follow.
     in_order = cases.sort_values("index", kind="stable")
@@ -63,7 +63,7 @@ def judge_rows(rule: Rule, cases: pd.DataFrame, frame: pd.DataFrame, rows: Rows)
     return RuleResult(
         rule.name,
         Outcome.WARNED if rule.warns_only else Outcome.FAILED,
-        f"{cases['index'].nunique()} of {len(frame)} {rows.kind} break the rule ({rule.says}): "
+        f"{cases['index'].nunique()} of {len(frame)} {rows.kind} break the rule {rule.quoted}: "
         f"{named}",
         tuple(cells[:MAX_CELLS]),
     )

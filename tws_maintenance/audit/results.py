@@ -25,7 +25,7 @@ class ValidationStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: `says` is what it demands, in words that end a message.
+    """One rule: `says` is what it demands, a sentence, with limits in braces by their names.
 
     `warns_only` never stops what it judges; `yields` gives way to an operator's explicit override.
     """
@@ -34,6 +34,11 @@ class Rule:
     says: str
     warns_only: bool = False
     yields: bool = False
+
+    @property
+    def quoted(self) -> str:
+        """What it demands, as a message quotes it; for a rule without limits."""
+        return f'"{self.says.removesuffix(".")}"'
 
 
 @dataclass(frozen=True)

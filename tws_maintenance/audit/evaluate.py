@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pandera.pandas as pa
 
-from tws_maintenance.audit.results import Outcome, Rule, RuleResult
+from tws_maintenance.audit.results import Cell, Outcome, Rule, RuleResult
 from tws_maintenance.core.text import some_of
 
 COLUMNS = ["column", "check", "failure_case", "index"]
@@ -20,7 +20,6 @@ NAMED_CELLS = 5
 ACCEPTED = " (accepted: --allow-large-change)"
 
 Case = dict[Hashable, Any]
-Cell = dict[str, Any]
 
 
 def failures(schema: pa.DataFrameSchema, frame: pd.DataFrame) -> pd.DataFrame:
@@ -40,8 +39,8 @@ def failures(schema: pa.DataFrameSchema, frame: pd.DataFrame) -> pd.DataFrame:
 class Rows:
     """How the rows of one kind of frame are named in messages.
 
-    `kind` is what a row is called, in the plural. `cell` makes {row, column, value, of} of a
-    failure case, in plain types; `named` is how a message names such a cell.
+    `kind` is what a row is called, in the plural. `cell` makes a cell of a failure case; `named` is
+    how a message names it.
     """
 
     kind: str
@@ -55,7 +54,7 @@ def judge_rows(rule: Rule, cases: pd.DataFrame, frame: pd.DataFrame, rows: Rows)
         told = f"could not run: {cases['failure_case'].iloc[0]!s:.200}"
         return RuleResult(rule.name, Outcome.FAILED, told)
     if cases.empty:
-        told = f"all {len(frame)} {rows.kind}: {rule.says}"
+        told = f"all {len(frame)} {rows.kind} keep the rule {rule.quoted}"
         return RuleResult(rule.name, Outcome.PASSED, told)
     # pandera lists them in no order that a reader would follow.
     in_order = cases.sort_values("index", kind="stable")
@@ -64,7 +63,7 @@ def judge_rows(rule: Rule, cases: pd.DataFrame, frame: pd.DataFrame, rows: Rows)
     return RuleResult(
         rule.name,
         Outcome.WARNED if rule.warns_only else Outcome.FAILED,
-        f"{cases['index'].nunique()} of {len(frame)} {rows.kind} break the rule ({rule.says}): "
+        f"{cases['index'].nunique()} of {len(frame)} {rows.kind} break the rule {rule.quoted}: "
         f"{named}",
         tuple(cells[:MAX_CELLS]),
     )

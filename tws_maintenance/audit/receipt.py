@@ -2,9 +2,16 @@
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TypedDict
 
-from tws_maintenance.audit.results import Outcome, RuleResult, ValidationStatus, status_of, told
+from tws_maintenance.audit.results import (
+    Cell,
+    Outcome,
+    RuleResult,
+    ValidationStatus,
+    status_of,
+    told,
+)
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.core.atomic import write_json
@@ -12,6 +19,15 @@ from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.errors import ProposalUnaudited
 
 RECORD = "receipt.json"
+# What a setting of an index may be.
+Limit = float | bool | str | list[str] | None
+
+
+class OverrideJson(TypedDict):
+    """An override as a file or another process holds it."""
+
+    allow_large_change: bool
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -36,7 +52,7 @@ class Receipt:
     audited_at: str
     allow_large_change: bool
     reason: str
-    limits: dict[str, Any]
+    limits: dict[str, Limit]
     checks: tuple[RuleResult, ...]
 
     @property
@@ -54,7 +70,7 @@ def receipt_of(
     digest: str,
     checks: tuple[RuleResult, ...],
     override: Override,
-    limits: dict[str, Any],
+    limits: dict[str, Limit],
     mark: RunContext,
 ) -> Receipt:
     """Return the receipt for the bytes with the sha256 `digest`, as the run `mark` judged them."""
@@ -73,10 +89,7 @@ def receipt_of(
 
 def write_receipt(home: Home, receipt: Receipt) -> None:
     """Write the receipt into the folder of its proposal, whole."""
-    write_json(
-        home.proposal(receipt.proposal_id) / RECORD,
-        asdict(receipt) | {"checks": [check.to_dict() for check in receipt.checks]},
-    )
+    write_json(home.proposal(receipt.proposal_id) / RECORD, asdict(receipt))
 
 
 def read_receipt(home: Home, proposal_id: str) -> Receipt:
@@ -89,8 +102,14 @@ def read_receipt(home: Home, proposal_id: str) -> Receipt:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
         checks = tuple(
-            RuleResult(**c | {"outcome": Outcome(c["outcome"]), "cells": tuple(c["cells"])})
-            for c in value["checks"]
+            RuleResult(
+                **check
+                | {
+                    "outcome": Outcome(check["outcome"]),
+                    "cells": tuple(Cell(**cell) for cell in check["cells"]),
+                }
+            )
+            for check in value["checks"]
         )
         return Receipt(**value | {"checks": checks})
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -1,9 +1,8 @@
 """Rules and how they came out: what the audits of lists and of events share."""
 
 from collections.abc import Container, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 NO_COLUMN = "could not run: no column "
 
@@ -26,7 +25,7 @@ class ValidationStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: `says` is what it demands, in words that end a message.
+    """One rule: `says` is what it demands, a sentence, with limits in braces by their names.
 
     `warns_only` never stops what it judges; `yields` gives way to an operator's explicit override.
     """
@@ -36,24 +35,35 @@ class Rule:
     warns_only: bool = False
     yields: bool = False
 
+    @property
+    def quoted(self) -> str:
+        """What it demands, as a message quotes it; for a rule without limits."""
+        return f'"{self.says.removesuffix(".")}"'
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One offender: its row and column, its value as text, and whom the row is of."""
+
+    row: int
+    column: str
+    value: str
+    of: str
+
 
 @dataclass(frozen=True)
 class RuleResult:
     """How one rule came out.
 
-    `cells` are at most 20 offenders {row, column, value, of}; `measured` is the number that was
-    held against the limits, where the rule is about one.
+    `cells` are at most 20 offenders; `measured` is the number that was held against the limits,
+    where the rule is about one.
     """
 
     name: str
     outcome: Outcome
     message: str
-    cells: tuple[dict[str, Any], ...] = ()
+    cells: tuple[Cell, ...] = ()
     measured: float | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as it stands in a receipt."""
-        return asdict(self) | {"cells": list(self.cells)}
 
 
 def status_of(checks: Iterable[RuleResult]) -> ValidationStatus:

@@ -1,13 +1,17 @@
 """`explain`: since when somebody is a member, and on whose word."""
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from tws_maintenance.cli.context import json_option, list_choice, pass_home
 from tws_maintenance.cli.output import print_json
 from tws_maintenance.config.home import Home
+
+if TYPE_CHECKING:
+    from tws_maintenance.reports.provenance import ExplainedStay, Origin
 
 DIGITS = 12
 
@@ -22,54 +26,54 @@ def explain(home: Home, task: str, symbol: str, as_json: bool) -> None:
     from tws_maintenance.config.indices import index_of_task
     from tws_maintenance.reports.provenance import explain as explained
 
-    found = explained(home, index_of_task(task), symbol).to_dict()
+    found = explained(home, index_of_task(task), symbol)
     if as_json:
-        print_json(found)
+        print_json(asdict(found))
         return
-    state = "is a member" if found["is_member"] else "is no member"
-    name = f" ({found['security']})" if found["security"] else ""
-    click.secho(f"{found['symbol']}{name} {state} of {index_of_task(task).name}", bold=True)
-    if not found["stays"]:
+    state = "is a member" if found.is_member else "is no member"
+    name = f" ({found.security})" if found.security else ""
+    click.secho(f"{found.symbol}{name} {state} of {index_of_task(task).name}", bold=True)
+    if not found.stays:
         click.echo("  in the file; by no promotion that is on record")
-    elif not found["is_member"] and found["stays"][-1]["to_date"] is None:
+    elif not found.is_member and found.stays[-1].to_date is None:
         click.echo("  not in the file, although no report took it out: it was edited by hand")
-    for stay in found["stays"]:
+    for stay in found.stays:
         for line in _stay(stay):
             click.echo(f"  {line}")
 
 
-def _stay(stay: dict[str, Any]) -> Iterator[str]:
-    if stay["came_by"] is None:
+def _stay(stay: "ExplainedStay") -> Iterator[str]:
+    if stay.came_by is None:
         yield "was in the file before the first promotion that is on record"
     else:
-        former = f", as the former {stay['renamed_from']}" if stay["renamed_from"] else ""
-        yield f"came on {stay['from_date']}{former}"
-        yield from (f"  {line}" for line in _origin(stay["came_by"]))
-    if stay["went_by"] is not None:
-        yield f"went on {stay['to_date']}"
-        yield from (f"  {line}" for line in _origin(stay["went_by"]))
+        former = f", as the former {stay.renamed_from}" if stay.renamed_from else ""
+        yield f"came on {stay.from_date}{former}"
+        yield from (f"  {line}" for line in _origin(stay.came_by))
+    if stay.went_by is not None:
+        yield f"went on {stay.to_date}"
+        yield from (f"  {line}" for line in _origin(stay.went_by))
 
 
-def _origin(one: dict[str, Any]) -> Iterator[str]:
-    who = f"by {one['actor']} ({one['entry_point']})" if one["actor"] else ""
-    yield " ".join(filter(None, ["report", one["report_id"], who, f"at {one['at'] or 'unknown'}"]))
-    if one["reason"]:
-        yield f"reason: {one['reason']}"
-    if one["allow_large_change"]:
+def _origin(one: "Origin") -> Iterator[str]:
+    who = f"by {one.actor} ({one.entry_point})" if one.actor else ""
+    yield " ".join(filter(None, ["report", one.report_id, who, f"at {one.at or 'unknown'}"]))
+    if one.reason:
+        yield f"reason: {one.reason}"
+    if one.allow_large_change:
         yield "a large change was allowed"
-    if one["staged_by"]:
-        yield f"promoted what {one['staged_by']} had staged"
-    if one["backup"]:
-        yield f"brought back from the backup {one['backup']}"
-    elif one["decided_by"]:
-        revision = f", revision {one['revision']}" if one["revision"] else ""
-        dated = f", of {one['revised_at']}" if one["revised_at"] else ""
-        yield f"{one['decided_by'].rstrip('.')}{revision}{dated}"
-    yield from one["missing"]
-    for source in one["sources"]:
-        digest = (source["sha256"] or "no bytes")[:DIGITS]
-        yield f"{source['url']}, sha256 {digest}, {source['fetched_at']}: raw bytes {source['raw']}"
-    if one["vote"]:
-        yield one["vote"]
-    if one["backup_path"]:
-        yield f"the former file: {one['backup_path']}"
+    if one.staged_by:
+        yield f"promoted what {one.staged_by} had staged"
+    if one.backup:
+        yield f"brought back from the backup {one.backup}"
+    elif one.decided_by:
+        revision = f", revision {one.revision}" if one.revision else ""
+        dated = f", of {one.revised_at}" if one.revised_at else ""
+        yield f"{one.decided_by.rstrip('.')}{revision}{dated}"
+    yield from one.missing
+    for source in one.sources:
+        digest = (source.sha256 or "no bytes")[:DIGITS]
+        yield f"{source.url}, sha256 {digest}, {source.fetched_at}: raw bytes {source.raw}"
+    if one.vote:
+        yield one.vote
+    if one.backup_path:
+        yield f"the former file: {one.backup_path}"

@@ -1,5 +1,6 @@
 """`replay`: does today's code read the pages of then as it did?"""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -45,7 +46,7 @@ def replay(
         raise UsageError("Name one report, or every report with --all. `reports list` shows them.")
     found = list(replay_reports(home, settings_of(home), report_id, tasks))
     if as_json:
-        print_json({"replayed": [one.to_dict() for one in found]})
+        print_json({"replayed": [asdict(one) for one in found]})
     else:
         _print(found)
     context.exit(_code(found))

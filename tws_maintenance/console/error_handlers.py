@@ -100,7 +100,7 @@ def _answer(problem: ApiError) -> Response:
         page = render_template("tws_maintenance/problem.html", problem=problem)
         response = Response(page, problem.status)
     else:
-        response = jsonify(problem.answer().to_json())
+        response = jsonify(problem.answer().to_dict())
         response.status_code = problem.status
     if problem.status == 401:  # noqa: PLR2004
         response.headers["WWW-Authenticate"] = 'Basic realm="tws_maintenance"'

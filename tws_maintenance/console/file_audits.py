@@ -5,7 +5,6 @@ separate process, and only when something that it depends on has changed. Until 
 the audit counts as not run.
 """
 
-import json
 import logging
 import subprocess
 import sys
@@ -16,11 +15,11 @@ from typing import Any
 from tws_maintenance.config.environment import child_environment
 from tws_maintenance.config.home import HOME_VARIABLE, Home
 from tws_maintenance.config.indices import DECLARED
-from tws_maintenance.console.api.answers import Validation
 from tws_maintenance.reports.catalog import mark_of
+from tws_maintenance.reports.schema import Validation
+from tws_maintenance.reports.status import HomeStatus
 
 SECONDS = 60.0
-NOT_RUN = Validation(status="not_run", warnings=[], errors=[])
 logger = logging.getLogger(__name__)
 
 
@@ -66,7 +65,7 @@ class FileAudits:
         found = None
         try:
             found = self._ask()
-        except (OSError, ValueError, KeyError, TypeError, subprocess.SubprocessError):
+        except (OSError, ValueError, subprocess.SubprocessError):
             logger.exception("the live files could not be audited")
         with self._lock:
             self._thread = None
@@ -84,5 +83,5 @@ class FileAudits:
             timeout=SECONDS,
             check=True,
         )
-        lists = json.loads(done.stdout)["constituents"]
-        return {one["task"]: Validation.read(one["file_audit"]) for one in lists}
+        lists = HomeStatus.model_validate_json(done.stdout).constituents
+        return {one.task: one.file_audit for one in lists if one.file_audit}

@@ -160,7 +160,7 @@ Channel.error_task_class = _Refusal
 def refusal(status: int, message: str) -> bytes:
     """Return the one error shape of the API as JSON."""
     problem = ApiError(status, CODES.get(status, "error"), f"{message}. Nothing was started.")
-    return f"{json.dumps(problem.answer().to_json())}\n".encode()
+    return f"{json.dumps(problem.answer().to_dict())}\n".encode()
 
 
 def _headers(body: bytes) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from tws_maintenance.config.venues import Venue
 from tws_maintenance.console.api import answers
 from tws_maintenance.console.api.words import JsonObject
 from tws_maintenance.console.errors import ApiError
-from tws_maintenance.console.file_audits import NOT_RUN, FileAudits
+from tws_maintenance.console.file_audits import FileAudits
 from tws_maintenance.console.launcher import Launcher, run_facts
 from tws_maintenance.constituents.backups import read_backup
 from tws_maintenance.constituents.eligibility import Verdict
@@ -41,8 +41,8 @@ from tws_maintenance.pipeline.run_history import RunView
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.readiness import ListReadiness, ProposalShelf, Readiness, readiness
 from tws_maintenance.reports.results import promotable_tasks
-from tws_maintenance.reports.schema import Report, TaskResult
-from tws_maintenance.reports.status import overview
+from tws_maintenance.reports.schema import Report, TaskResult, Validation
+from tws_maintenance.reports.status import EventsStatus, LatestReport, ListStatus, overview
 from tws_maintenance.reports.store import find_report
 from tws_maintenance.robot.portfolio import PortfolioCache
 from tws_maintenance.runs.request import RunSpec
@@ -91,34 +91,33 @@ class Backend:
         live file that has just changed.
         """
         at, settings = at or utc_now(), self.settings
-        value = overview(self.home, settings, at, self.shelf)
+        found = overview(self.home, settings, at, self.shelf)
         refreshed = run_history.refreshes(self.instance)
         audits = run_history.audits(self.instance)
         files = self.file_audits.audits(wait_seconds=wait_seconds)
         lists = []
-        for one in value["constituents"]:
-            task = one["task"]
-            known = one | {"validation": answers.Validation.read(one["validation"])}
-            known |= self._newer_refresh(one, refreshed.get(task), settings, at)
-            known |= self._newer_audit(one, audits.get(task))
+        for one in found.constituents:
+            newer = self._newer_refresh(one, refreshed.get(one.task), settings, at)
+            newer |= self._newer_audit(one, audits.get(one.task))
+            known = one.model_copy(update=newer)
             more: JsonObject = {
-                "file_audit": files.get(task, NOT_RUN),
-                "proposal": self._proposal(task, settings, at),
-                "run_url": self.run_url(known["run_id"]),
+                "file_audit": files.get(one.task, Validation()),
+                "proposal": self._proposal(one.task, settings, at),
+                "run_url": self.run_url(known.run_id),
             }
-            lists.append(answers.ListStatus(**known, **more))
-        events, latest = value["market_events"], value["latest_report"]
+            lists.append(answers.ListStatus(**dict(known) | more))
+        events, latest = found.market_events, found.latest_report
         return answers.Status(
             constituents=lists,
             market_events=answers.EventsStatus(**self._linked(events)),
             latest_report=answers.LatestReport(**self._linked(latest)) if latest else None,
             venues=self._venues(settings, at),
             running=self.running(),
-            **({"robot": self._robot(settings)} if settings.robot.url else {}),
+            robot=self._robot(settings) if settings.robot.url else None,
         )
 
-    def _linked(self, value: JsonObject) -> JsonObject:
-        return value | {"run_url": self.run_url(value["run_id"])}
+    def _linked(self, value: EventsStatus | LatestReport) -> JsonObject:
+        return dict(value) | {"run_url": self.run_url(value.run_id)}
 
     def _robot(self, settings: Settings) -> answers.Robot:
         """Return the robot as it last answered; nothing waits for a newer answer."""
@@ -149,7 +148,7 @@ class Backend:
 
     def _newer_refresh(
         self,
-        one: JsonObject,
+        one: ListStatus,
         newest: run_history.Materialized | None,
         settings: Settings,
         at: datetime,
@@ -157,22 +156,22 @@ class Backend:
         """Return what a refresh that Dagster recorded changes, {} unless it is the newest."""
         finished_at = str(newest.result.finished_at) if newest else ""
         is_sound = finished_at <= utc_text(at + CLOCK_TOLERANCE)
-        if newest is None or not is_sound or finished_at <= (one["last_refreshed_at"] or ""):
+        if newest is None or not is_sound or finished_at <= (one.last_refreshed_at or ""):
             return {}
-        if one["restored_at"] is not None:
+        if one.restored_at is not None:
             return {"last_refreshed_at": finished_at}
-        limits = settings.of(index_of_task(one["task"]))
+        limits = settings.of(index_of_task(one.task))
         return {
             "last_refreshed_at": finished_at,
             "source": newest.result.source,
             "stale": is_older(finished_at, limits.max_age_days, at),
         }
 
-    def _newer_audit(self, one: JsonObject, audited: run_history.Audited | None) -> JsonObject:
+    def _newer_audit(self, one: ListStatus, audited: run_history.Audited | None) -> JsonObject:
         """Return what an audit that Dagster recorded changes, {} unless it is the newest."""
-        if audited is None or audited.run_id == one["run_id"]:
+        if audited is None or audited.run_id == one.run_id:
             return {}
-        last = self.shelf.last_result(one["task"])
+        last = self.shelf.last_result(one.task)
         if last is not None and (last[1].finished_at or "") >= audited.finished_at:
             return {}
         return {"validation": _validation_of(audited), "run_id": audited.run_id}
@@ -306,10 +305,10 @@ def _refusal(one: ListReadiness) -> answers.ProposalRefusal:
     return answers.ProposalRefusal(task=one.task, state=one.state.value, why=one.why)
 
 
-def _validation_of(audited: run_history.Audited) -> answers.Validation:
+def _validation_of(audited: run_history.Audited) -> Validation:
     warnings, errors = (
         [f"{check.name}: {check.message}" for check in audited.checks if check.outcome == outcome]
         for outcome in ("warned", "failed")
     )
     status = ValidationStatus.FAILED if errors else ValidationStatus.PASSED
-    return answers.Validation(status=status.value, warnings=warnings, errors=errors)
+    return Validation(status=status, warnings=warnings, errors=errors)

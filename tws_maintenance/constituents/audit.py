@@ -13,7 +13,6 @@ import pandera.pandas as pa
 
 from tws_maintenance.audit.evaluate import (
     Case,
-    Cell,
     Measure,
     Rows,
     failures,
@@ -21,7 +20,7 @@ from tws_maintenance.audit.evaluate import (
     judge_rows,
 )
 from tws_maintenance.audit.receipt import Override, Receipt, receipt_of, write_receipt
-from tws_maintenance.audit.results import NO_COLUMN, Outcome, Rule, RuleResult
+from tws_maintenance.audit.results import NO_COLUMN, Cell, Outcome, Rule, RuleResult
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
@@ -137,15 +136,15 @@ def _cell(case: Case, frame: pd.DataFrame) -> Cell:
     """Return one offender in plain types; `row` is the line in the file, the header being 1."""
     position = int(case["index"])
     security = str(frame["security"].iloc[position]) if "security" in frame else ""
-    return {
-        "row": position + 2,
-        "column": str(case["column"]),
-        "value": str(case["failure_case"])[:200],
-        "of": security[:80] or "no company",
-    }
+    return Cell(
+        row=position + 2,
+        column=str(case["column"]),
+        value=str(case["failure_case"])[:200],
+        of=security[:80] or "no company",
+    )
 
 
-_ROWS = Rows("rows", _cell, lambda one: f"{one['value']!r} (row {one['row']}: {one['of']})")
+_ROWS = Rows("rows", _cell, lambda one: f"{one.value!r} (row {one.row}: {one.of})")
 
 
 @functools.cache

@@ -6,15 +6,14 @@ either way, so the receipt on disk is the answer.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
-from tws_maintenance.audit.receipt import Override, Receipt, read_receipt
-from tws_maintenance.audit.run_context import RunContext
+from tws_maintenance.audit.receipt import Limit, Override, OverrideJson, Receipt, read_receipt
+from tws_maintenance.audit.run_context import RunContext, RunContextJson
 from tws_maintenance.config.environment import child_environment
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import DECLARED, Index
 from tws_maintenance.constituents.proposal import Proposal, read_proposal
-from tws_maintenance.core.clock import parse_utc, utc_text
 from tws_maintenance.core.errors import AuditFailed, TwsMaintenanceError
 from tws_maintenance.core.worker_process import WorkerDied, WorkerProcess, serve_standard_streams
 
@@ -24,11 +23,29 @@ if TYPE_CHECKING:
     )
 
 
+class AuditRequest(TypedDict):
+    """Which proposal of which home is audited, by which limits."""
+
+    home: str
+    proposal_id: str
+    limits: dict[str, Limit]
+    override: OverrideJson
+    mark: RunContextJson
+
+
+class AuditAnswer(TypedDict):
+    """Why there is no receipt, "" where there is one."""
+
+    problem: str
+
+
 class Auditor:
     """Audits proposals; in this process until `start` is called."""
 
     def __init__(self) -> None:
-        self._helper = WorkerProcess(__name__, "auditing", child_environment)
+        self._helper: WorkerProcess[AuditRequest, AuditAnswer] = WorkerProcess(
+            __name__, "auditing", child_environment
+        )
 
     def start(self) -> None:
         """Start the process that audits; it ends with this one, however that ends."""
@@ -57,12 +74,15 @@ class Auditor:
             from tws_maintenance.constituents.audit import audit
 
             return audit(home, index, proposal, limits, override, mark)
-        request: dict[str, Any] = {
+        request: AuditRequest = {
             "home": str(home.root),
             "proposal_id": proposal.proposal_id,
             "limits": limits.model_dump(),
-            "override": vars(override),
-            "mark": {**vars(mark), "at": utc_text(mark.at)},
+            "override": {
+                "allow_large_change": override.allow_large_change,
+                "reason": override.reason,
+            },
+            "mark": mark.to_dict(),
         }
         try:
             problem = self._helper.ask(request)["problem"]
@@ -73,22 +93,21 @@ class Auditor:
         return read_receipt(home, proposal.proposal_id)
 
 
-def answer(asked: dict[str, Any]) -> dict[str, Any]:
-    """Audit one proposal and return {problem}, "" where there is a receipt."""
+def answer(asked: AuditRequest) -> AuditAnswer:
+    """Audit one proposal and return what became of it."""
     from tws_maintenance.config.settings import IndexSettings
     from tws_maintenance.constituents.audit import audit
 
     home = Home(Path(asked["home"]))
-    mark = asked["mark"]
     try:
         proposal = read_proposal(home, asked["proposal_id"])
         audit(
             home,
             DECLARED[proposal.index],
             proposal,
-            IndexSettings(**asked["limits"]),
+            IndexSettings.model_validate(asked["limits"]),
             Override(**asked["override"]),
-            RunContext(mark["report_id"], mark["run_id"], parse_utc(mark["at"])),
+            RunContext.from_dict(asked["mark"]),
         )
     except TwsMaintenanceError as error:
         return {"problem": str(error)}

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import DECLARED, Index
@@ -33,7 +32,7 @@ class Backup:
     rows: int
     damage: str
 
-    def to_dict(self, home: Home) -> dict[str, Any]:
+    def to_dict(self, home: Home) -> dict[str, str | int]:
         """Return it in plain values, its path relative to the home."""
         return {
             "backup_id": self.backup_id,

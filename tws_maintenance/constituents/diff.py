@@ -3,8 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from tws_maintenance.constituents.csv_file import Row
 
@@ -52,13 +51,9 @@ class Changes:
     renamed: tuple[Rename, ...] = ()
     updated: tuple[FieldChange, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the `changes` of a task result."""
-        return {name: list(value) for name, value in asdict(self).items()}
-
     @classmethod
-    def from_dict(cls, value: dict[str, Any]) -> "Changes":
-        """Read what `to_dict` wrote."""
+    def from_dict(cls, value: Mapping[str, list[dict[str, str]]]) -> "Changes":
+        """Read what `dataclasses.asdict` made of it, from JSON."""
         return cls(
             tuple(Member(**one) for one in value["added"]),
             tuple(Member(**one) for one in value["removed"]),

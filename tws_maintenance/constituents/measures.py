@@ -20,8 +20,6 @@ from tws_maintenance.core.text import some_of
 
 NAMED = 8
 NAMED_MEMBERS = 12
-# Of the members that had a sector. More is a column that was lost, not a few cells.
-MAX_SECTORS_LOST = 0.10
 OVERRIDE = 'If that is right: --allow-large-change --reason "..."'
 
 
@@ -170,7 +168,7 @@ def _sectors_lost(frame: pd.DataFrame, live: LiveFile | None) -> Measure:
         float(len(lost)),
         f"{len(lost)} members lost their sector" + (f": {', '.join(lost[:8])}" if lost else ""),
         warn_above=0.0,
-        fail_above=MAX_SECTORS_LOST * len(had),
+        fail_above=rules.MAX_SECTORS_LOST * len(had),
         advice="Look whether the source still has its column of sectors",
     )
 

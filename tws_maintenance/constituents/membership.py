@@ -17,8 +17,8 @@ from tws_maintenance.constituents.csv_file import LiveFile
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.matching import Listing
 from tws_maintenance.constituents.normalise import listings
+from tws_maintenance.constituents.placeholders import known_members, recognised
 from tws_maintenance.constituents.proposal import read_proposal
-from tws_maintenance.constituents.recognising import known_members, recognised
 from tws_maintenance.constituents.usable import Answer, Standing, VoteRule
 from tws_maintenance.constituents.vote import Ballot, DecidedBy, Decision, Outcome, decide
 from tws_maintenance.core.clock import utc_text

@@ -99,7 +99,7 @@ class Proposal:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of proposal.json."""
-        return asdict(self) | {"changes": self.changes.to_dict()}
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> "Proposal":

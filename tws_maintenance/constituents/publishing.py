@@ -13,7 +13,6 @@ import os
 import secrets
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
@@ -55,7 +54,7 @@ class Intent:
     before_sha256: str | None
     after_sha256: str
     backup_path: str | None
-    generation: dict[str, Any]
+    generation: Generation
     former_file: str | None = None
     prepared: str | None = None
     outcome: str = ""
@@ -121,7 +120,7 @@ def _replace(
         # Durable before it is noted: a power cut must not take away what only the rename may.
         sync_folder(replacement.first_temporary.parent)
         intent = replace(intent, prepared=replacement.first_temporary.name)
-        write_intent(home, intent.generation["proposal_id"], intent)
+        write_intent(home, intent.generation.proposal_id, intent)
         replacement.commit()
     finally:
         replacement.discard()
@@ -180,7 +179,7 @@ def _found_out(home: Home, index: Index, proposal_id: str, intent: Intent) -> In
 def _was_published(home: Home, index: Index, intent: Intent, found: str | None) -> bool:
     """Tell whether this run replaced the list for good; `found` is the live file's sha256 now."""
     stamp = read_generation(home, index)
-    if stamp is not None and stamp.generation == intent.generation["generation"]:
+    if stamp is not None and stamp.generation == intent.generation.generation:
         return True
     if not _was_renamed(home, index, intent):
         return False
@@ -220,14 +219,15 @@ def read_intent(home: Home, proposal_id: str) -> Intent | None:
     """
     path = home.proposal(proposal_id) / RECORD
     try:
-        intent = Intent(**json.loads(path.read_text(encoding="utf-8")))
+        value = json.loads(path.read_text(encoding="utf-8"))
+        # Settling goes by the generation.
+        intent = Intent(**value | {"generation": Generation(**value["generation"])})
         if intent.state not in STATES:
             raise ValueError(f"no such state: {intent.state!r}")
-        Generation(**intent.generation)  # settling goes by it
         return intent
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ProposalUnaudited(
             f"{home.relative(path)} is damaged ({type(error).__name__}), so it cannot be told "
             "whether this proposal was promoted before. Run a dry run for a new one."
@@ -258,7 +258,7 @@ def _intent(home: Home, index: Index, proposal: Proposal, mark: RunContext) -> I
         before_sha256=proposal.live_sha256,
         after_sha256=proposal.sha256,
         backup_path=None,
-        generation=asdict(generation),
+        generation=generation,
         former_file=_file_id(home.live_file(index.key)),
     )
 
@@ -276,7 +276,7 @@ def _belongings(
     )
     return [
         (home.membership_file(index.key), history.to_csv(stays)),
-        (home.generation_file(index.key), to_json(intent.generation)),
+        (home.generation_file(index.key), to_json(asdict(intent.generation))),
     ]
 
 

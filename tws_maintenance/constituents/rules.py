@@ -1,12 +1,16 @@
 """The rules of the audit of a list, each named as the sentence that is true when it passes.
 
-One declaration serves the pandera schemas, the asset checks, the receipt and the docs.
+One declaration serves the pandera schemas, the asset checks, the receipt and the docs. A name in
+braces is a setting of the index, or `max_sectors_lost`.
 """
 
 from dataclasses import dataclass
 
 from tws_maintenance.audit.results import Rule
 from tws_maintenance.config.indices import Index
+
+# Of the members that had a sector. More is a column that was lost, not a few cells.
+MAX_SECTORS_LOST = 0.10
 
 
 @dataclass(frozen=True)
@@ -22,64 +26,96 @@ class ListRule(Rule):
     gics_only: bool = False
 
 
-COLUMNS = ListRule("columns_are_present", "the columns of the live file, each once")
+COLUMNS = ListRule("columns_are_present", "The file has each column of the live file once.")
 PARSED = ListRule(
-    "source_records_were_parsed", "at least one record read from the source", on_live=False
+    "source_records_were_parsed", "At least one record was read from the source.", on_live=False
 )
-ROW_COUNT = ListRule("row_count_is_at_least_the_minimum", "no fewer rows than the index can have")
+ROW_COUNT = ListRule("row_count_is_at_least_the_minimum", "The list has at least {min_rows} rows.")
 ROW_COUNT_MAXIMUM = ListRule(
-    "row_count_is_at_most_the_maximum", "no more rows than the index can have"
+    "row_count_is_at_most_the_maximum", "The list has at most {max_rows} rows."
 )
-NON_EMPTY = ListRule("symbols_are_non_empty", "a symbol in every row that names a company")
-UNIQUE = ListRule("symbols_are_unique", "every symbol once")
-FORMAT = ListRule("symbols_match_the_market_format", "symbols as the market writes them")
+NON_EMPTY = ListRule("symbols_are_non_empty", "Every row that names a company has a symbol.")
+UNIQUE = ListRule("symbols_are_unique", "Every symbol is listed once.")
+FORMAT = ListRule(
+    "symbols_match_the_market_format", "Every symbol is written as its market writes symbols."
+)
 MISSING_TEXT = ListRule(
     "no_text_stands_for_a_missing_value",
-    "a real value in symbol and security, not a blank or nan, None, -",
+    "Every symbol and company is a real value, not a blank, nan, None or -.",
 )
 PLAIN = ListRule(
     "text_is_plain",
-    "plain text: no markup, control characters, footnote marks or leading = + - @",
+    "Every text is plain, without markup, control characters, footnote marks or leading = + - @.",
 )
 SECTORS = ListRule(
-    "sectors_are_gics_sectors", "one of the eleven GICS sectors", warns_only=True, gics_only=True
+    "sectors_are_gics_sectors",
+    "Every sector is one of the eleven GICS sectors.",
+    warns_only=True,
+    gics_only=True,
 )
-COUNT_CHANGE = ListRule("count_change_is_within_limits", "a count close to the former", yields=True)
+COUNT_CHANGE = ListRule(
+    "count_change_is_within_limits",
+    "The row count changed by at most {fail_change}; more than {warn_change} is a warning.",
+    yields=True,
+)
 TURNOVER = ListRule(
-    "turnover_is_within_limits", "few members added or removed", yields=True, on_live=False
+    "turnover_is_within_limits",
+    "At most {fail_turnover} of the members were added or removed; more than {warn_turnover} is a "
+    "warning.",
+    yields=True,
+    on_live=False,
 )
 NAMES = ListRule(
     "companies_stay_with_their_symbols",
-    "the same company behind nearly every symbol that stayed",
+    "At most {fail_names} of the symbols that stayed name another company; more than {warn_names} "
+    "is a warning.",
     on_live=False,
 )
-DROPPED = ListRule("source_rows_are_not_dropped", "every source row used", on_live=False)
-SECTORS_LOST = ListRule("sectors_are_not_lost", "a sector wherever there was one", on_live=False)
+DROPPED = ListRule(
+    "source_rows_are_not_dropped",
+    "At most {fail_dropped} of the source's rows were dropped; more than {warn_dropped} is a "
+    "warning.",
+    on_live=False,
+)
+SECTORS_LOST = ListRule(
+    "sectors_are_not_lost",
+    "At most {max_sectors_lost} of the members that had a sector lost it; any that did is a "
+    "warning.",
+    on_live=False,
+)
 STATED_COUNT = ListRule(
     "stated_count_agrees",
-    "as many rows as the page itself says",
+    "The list has as many rows as its page states, where the page states a number.",
     warns_only=True,
     on_live=False,
 )
 NOT_OLDER = ListRule(
-    "source_is_not_older", "a source no older than the last one", warns_only=True, on_live=False
+    "source_is_not_older",
+    "The source is not older than the source of the last promotion.",
+    warns_only=True,
+    on_live=False,
 )
 CONFIRMED = ListRule(
     "membership_is_confirmed",
-    "as many usable sources as the quorum, or the index provider's own list",
+    "At least {quorum} usable sources, or the index provider's own list, decided who is a member.",
     yields=True,
     on_live=False,
 )
 DECIDED = ListRule(
     "no_symbol_is_undecided",
-    "a quorum of sources for or against every symbol",
+    "At least {quorum} usable sources agree about every symbol.",
     warns_only=True,
     on_live=False,
 )
-FRESH = ListRule("file_is_fresh", "a refresh within the limit", warns_only=True, on_staged=False)
+FRESH = ListRule(
+    "file_is_fresh",
+    "The list was refreshed in the last {max_age_days} days.",
+    warns_only=True,
+    on_staged=False,
+)
 NOT_EDITED = ListRule(
     "file_is_as_it_was_promoted",
-    "the bytes of the last promotion",
+    "The file has the bytes of the last promotion.",
     warns_only=True,
     on_staged=False,
 )

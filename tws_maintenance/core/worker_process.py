@@ -13,20 +13,28 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Generic, TypedDict, TypeVar
 
 from tws_maintenance.core.errors import TwsMaintenanceError
 
 FAULT = "fault"
+Request = TypeVar("Request", bound=Mapping[str, object])
+Answer = TypeVar("Answer", bound=Mapping[str, object])
+
+
+class Fault(TypedDict):
+    """The answer to a request that could not be answered: why."""
+
+    fault: str
 
 
 class WorkerDied(TwsMaintenanceError):
     """The process ended without answering, or could not answer."""
 
 
-class WorkerProcess:
-    """A process that runs `module`, which must call `serve`.
+class WorkerProcess(Generic[Request, Answer]):
+    """A process that runs `module`, which must call `serve_standard_streams`.
 
     Args:
         module: the module's full name.
@@ -69,7 +77,7 @@ class WorkerProcess:
                     assert pipe is not None
                     pipe.close()
 
-    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, request: Request) -> Answer:
         """Return the answer to `request`.
 
         Raises:
@@ -89,16 +97,13 @@ class WorkerProcess:
         if not line:
             code = process.wait()
             raise WorkerDied(f"the {self._task} process ended early (exit code {code})")
-        answer: dict[str, Any] = json.loads(line)
+        answer: Answer = json.loads(line)
         if FAULT in answer:
             raise WorkerDied(f"the {self._task} process failed: {answer[FAULT]}")
         return answer
 
 
-Answerer = Callable[[dict[str, Any]], dict[str, Any]]
-
-
-def serve_standard_streams(answer: Answerer, *, needs: str) -> None:
+def serve_standard_streams(answer: Callable[[Request], Answer], *, needs: str) -> None:
     """Answer the process that started this one, and end with it, whatever is at work then.
 
     The module that it `needs` is imported first, while the run that will ask is still loading.
@@ -127,8 +132,8 @@ def _listen(requests: "queue.SimpleQueue[str]") -> None:
     os._exit(0)
 
 
-def _answered(answer: Answerer, request: str) -> dict[str, Any]:
+def _answered(answer: Callable[[Request], Answer], request: str) -> Answer | Fault:
     try:
         return answer(json.loads(request))
     except Exception as error:  # noqa: BLE001 - the process's edge: told, not lost
-        return {FAULT: f"{type(error).__name__}: {error}"[:500]}
+        return {"fault": f"{type(error).__name__}: {error}"[:500]}

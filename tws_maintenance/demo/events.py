@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from tws_maintenance.core.clock import utc_now
@@ -36,32 +35,36 @@ preceding it.</p></div></body></html>""".encode()
 
 
 def calendar_events(
-    earnings: Iterable[date] = (), *, is_estimate: bool = False, ex_dividend: date | None = None
-) -> dict[str, Any]:
-    """Return Yahoo's answer: earnings at 21:05 UTC (a span where there are two days)."""
-    events: dict[str, Any] = {
-        "maxAge": 1,
-        "earnings": {
+    earnings: Iterable[date] | None = (),
+    *,
+    is_estimate: bool = False,
+    ex_dividend: date | None = None,
+) -> bytes:
+    """Return Yahoo's answer: earnings at 21:05 UTC (a span where there are two days).
+
+    Where `earnings` is None it says nothing of earnings, as of a fund.
+    """
+    events: dict[str, object] = {"maxAge": 1}
+    if earnings is not None:
+        events["earnings"] = {
             "earningsDate": [_epoch(day, time(21, 5)) for day in earnings],
             "isEarningsDateEstimate": is_estimate,
             "earningsAverage": 1.5,
-        },
-    }
+        }
     if ex_dividend is not None:
         events["exDividendDate"] = _epoch(ex_dividend, time(0))
         events["dividendDate"] = _epoch(ex_dividend + timedelta(days=14), time(0))
-    return {"quoteSummary": {"result": [{"calendarEvents": events}], "error": None}}
+    return _summary({"result": [{"calendarEvents": events}], "error": None})
 
 
-def unknown_symbol(symbol: str) -> dict[str, Any]:
+def unknown_symbol(symbol: str) -> bytes:
     """Return what Yahoo says, with status 404, of a symbol that it does not know."""
     said = f"Quote not found for symbol: {symbol}"
-    return {"quoteSummary": {"result": None, "error": {"code": "Not Found", "description": said}}}
+    return _summary({"result": None, "error": {"code": "Not Found", "description": said}})
 
 
-def as_json(value: dict[str, Any]) -> bytes:
-    """Return the bytes of an answer."""
-    return json.dumps(value).encode()
+def _summary(content: object) -> bytes:
+    return json.dumps({"quoteSummary": content}).encode()
 
 
 def _panel(year: int) -> str:

@@ -19,7 +19,7 @@ from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, Index
 from tws_maintenance.constituents.csv_file import to_csv
 from tws_maintenance.constituents.normalise import listings, normalise
 from tws_maintenance.core.clock import utc_now
-from tws_maintenance.demo.events import as_json, calendar_events
+from tws_maintenance.demo.events import calendar_events
 from tws_maintenance.demo.official import es3, hang_seng, ishares, spy, tracker
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import SOURCE_URLS, PageServer
@@ -71,7 +71,7 @@ def _play(home: Home, server: PageServer) -> int:
     soon = today + timedelta(days=9 - today.weekday())  # Wednesday of next week
     for days, ticker in enumerate(WATCHED):
         told = calendar_events([soon + timedelta(days=days)], ex_dividend=soon)
-        server.symbols[ticker] = (HTTPStatus.OK.value, as_json(told))
+        server.symbols[ticker] = (HTTPStatus.OK.value, told)
     _run(home, server, "watchlist", "add", *WATCHED)
     synced = _run(home, server, "run", "--task", MARKET_EVENTS, "--apply")
     _run(home, server, "events", "list")

@@ -5,22 +5,40 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from tws_maintenance.demo.pages import Company
+
+
+class Listed(TypedDict):
+    """A member as Hang Seng Indexes lists it."""
+
+    code: str
+    constituentName: str
+    type: str
+    isDummy: bool
+
+
+class ListedIndex(TypedDict):
+    """An index or a sub-index of Hang Seng Indexes, with its members by sub-index or in one."""
+
+    indexName: str
+    constituentsCount: int
+    subIndexList: NotRequired[list["ListedIndex"]]
+    constituentContent: NotRequired[list[Listed]]
 
 
 def hang_seng(
     members: Iterable[Company], as_of: date, *, by_sub_index: bool = True, count: int | None = None
 ) -> bytes:
     """Return the list of Hang Seng Indexes, by sub-index or in one; `count` is what it claims."""
-    content: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    content: dict[str, list[Listed]] = defaultdict(list)
     for one in members:
         name = one.name.upper()[:28]
-        entry = {"code": one.ticker, "constituentName": name, "type": "O", "isDummy": False}
+        entry = Listed(code=one.ticker, constituentName=name, type="O", isDummy=False)
         content[one.sector if by_sub_index else ""].append(entry)
     total = sum(map(len, content.values()))
-    index: dict[str, Any] = {
+    index: ListedIndex = {
         "indexName": "Hang Seng Index",
         "constituentsCount": total if count is None else count,
     }

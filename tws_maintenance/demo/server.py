@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote, urlsplit
 from tws_maintenance.config.indices import DECLARED
 from tws_maintenance.config.sources import WIKIPEDIA
 from tws_maintenance.core.digest import sha256
-from tws_maintenance.demo.events import as_json, fomc_page, this_year, unknown_symbol
+from tws_maintenance.demo.events import fomc_page, this_year, unknown_symbol
 from tws_maintenance.market_events.providers.fomc import PAGE_PATH
 from tws_maintenance.sources.fetching import READERS
 
@@ -70,7 +70,7 @@ class PageServer:
         self.asked.append(path)
         if path.startswith(QUOTE_PATH):
             symbol = path.removeprefix(QUOTE_PATH)
-            unknown = (HTTPStatus.NOT_FOUND.value, as_json(unknown_symbol(symbol)))
+            unknown = (HTTPStatus.NOT_FOUND.value, unknown_symbol(symbol))
             return self.symbols.get(symbol, unknown)
         if path.endswith("/getcrumb"):
             return self.crumb

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pandera.pandas as pa
 
-from tws_maintenance.audit.evaluate import Case, Cell, Rows, failures, judge_rows
+from tws_maintenance.audit.evaluate import Case, Rows, failures, judge_rows
 from tws_maintenance.audit.receipt import Override, Receipt, receipt_of, write_receipt
-from tws_maintenance.audit.results import Outcome, Rule, RuleResult
+from tws_maintenance.audit.results import Cell, Outcome, Rule, RuleResult
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.home import Home
@@ -176,15 +176,15 @@ def _instant(value: Any) -> datetime | None:
 
 def _cell(case: Case, frame: pd.DataFrame) -> Cell:
     one = frame.iloc[int(case["index"])]
-    return {
-        "row": int(case["index"]),
-        "column": "event_date",
-        "value": str(one["event_date"]),
-        "of": f"{one['event_type']} {one['subject']}",
-    }
+    return Cell(
+        row=int(case["index"]),
+        column="event_date",
+        value=str(one["event_date"]),
+        of=f"{one['event_type']} {one['subject']}",
+    )
 
 
-_ROWS = Rows("events", _cell, lambda one: f"{one['of']} on {one['value']}")
+_ROWS = Rows("events", _cell, lambda one: f"{one.of} on {one.value}")
 
 
 def _of_rows(rule: Rule, found: pd.DataFrame, frame: pd.DataFrame) -> RuleResult:

@@ -8,9 +8,9 @@ import json
 from collections.abc import Container
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
-from typing import Any, NotRequired, TypedDict, cast
+from typing import NotRequired, TypedDict, cast
 
-from tws_maintenance.audit.receipt import NO_OVERRIDE, Override, Receipt, read_receipt
+from tws_maintenance.audit.receipt import NO_OVERRIDE, Override, OverrideJson, Receipt, read_receipt
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.events_service import FAIL_STALE, EventsService
 from tws_maintenance.config.home import Home
@@ -56,7 +56,7 @@ class StagedJson(TypedDict):
     service: NotRequired[str]
     window: WindowJson
     relevant: list[str]
-    override: NotRequired[dict[str, Any]]
+    override: NotRequired[OverrideJson]
     fail_stale: NotRequired[float]
     answers: list[AnswerJson]
 

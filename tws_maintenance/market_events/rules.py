@@ -2,18 +2,25 @@
 
 from tws_maintenance.audit.results import Rule
 
-ANSWERED = Rule("at_least_one_provider_answered", "an answer of at least one provider")
-DATES = Rule("dates_are_parseable", "dates of the calendar, and an end no earlier than its start")
-WINDOW = Rule(
-    "events_are_inside_the_window", "days that were asked for, or an event that is known already"
+ANSWERED = Rule("at_least_one_provider_answered", "At least one provider answered.")
+DATES = Rule(
+    "dates_are_parseable",
+    "Every event has real dates, starts on its day and does not end before it.",
 )
-TYPES = Rule("event_types_are_known", "one of the five types, from a provider that tells of it")
+WINDOW = Rule(
+    "events_are_inside_the_window",
+    "Every event is on a day that was asked for, or was stored before.",
+)
+TYPES = Rule(
+    "event_types_are_known",
+    "Every event is of one of the five types, from a provider of that type.",
+)
 SYMBOLS = Rule(
     "symbols_are_of_a_known_market",
-    "a symbol of a known market for earnings and dividends, and none for a whole market",
+    "Earnings and dividends have a symbol of a known market, events of a whole market have none.",
 )
-UNIQUE = Rule("events_are_unique", "every event once")
-FOMC = Rule("fomc_meetings_are_complete", "eight scheduled FOMC meetings in this year")
-WEEKDAYS = Rule("holidays_are_on_weekdays", "holidays and early closes on days of trading")
+UNIQUE = Rule("events_are_unique", "Every event is listed once.")
+FOMC = Rule("fomc_meetings_are_complete", "This year has eight scheduled FOMC meetings.")
+WEEKDAYS = Rule("holidays_are_on_weekdays", "Holidays and early closes are from Monday to Friday.")
 
 RULES = (ANSWERED, DATES, WINDOW, TYPES, SYMBOLS, UNIQUE, FOMC, WEEKDAYS)

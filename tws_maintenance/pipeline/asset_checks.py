@@ -3,22 +3,24 @@
 Together in one step, so that every rule's result is recorded before the step fails.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
 from tws_maintenance.audit.results import Outcome, Rule, RuleResult
 from tws_maintenance.config.indices import METADATA_VALIDATION, Index
-from tws_maintenance.constituents.rules import live_rules, staged_rules
+from tws_maintenance.config.settings import IndexSettings
+from tws_maintenance.constituents.rules import MAX_SECTORS_LOST, live_rules, staged_rules
 from tws_maintenance.pipeline import asset_keys
 from tws_maintenance.pipeline.assets import failing_plainly
 from tws_maintenance.pipeline.metadata import check_metadata
 from tws_maintenance.runs.maintenance import MaintenanceRun
 
 
-def build_checks(index: Index) -> list[dg.AssetChecksDefinition]:
-    """Return the checks of the staged and of the live asset of `index`."""
-    return [_staged_checks(index), _live_checks(index)]
+def build_checks(index: Index, limits: IndexSettings) -> list[dg.AssetChecksDefinition]:
+    """Return the checks of the staged and of the live asset of `index`, with its limits."""
+    named = _named_limits(limits)
+    return [_staged_checks(index, named), _live_checks(index, named)]
 
 
 def staged_check_keys(index: Index) -> list[dg.AssetCheckKey]:
@@ -31,9 +33,9 @@ def live_check_keys(index: Index) -> list[dg.AssetCheckKey]:
     return [dg.AssetCheckKey(asset_keys.live_key(index), rule.name) for rule in live_rules(index)]
 
 
-def _staged_checks(index: Index) -> dg.AssetChecksDefinition:
+def _staged_checks(index: Index, limits: dict[str, str]) -> dg.AssetChecksDefinition:
     specs = [
-        check_spec(rule, asset_keys.staged_key(index), blocking=True)
+        check_spec(rule, asset_keys.staged_key(index), limits, blocking=True)
         for rule in staged_rules(index)
     ]
 
@@ -49,9 +51,10 @@ def _staged_checks(index: Index) -> dg.AssetChecksDefinition:
     return audit
 
 
-def _live_checks(index: Index) -> dg.AssetChecksDefinition:
+def _live_checks(index: Index, limits: dict[str, str]) -> dg.AssetChecksDefinition:
     specs = [
-        check_spec(rule, asset_keys.live_key(index), blocking=False) for rule in live_rules(index)
+        check_spec(rule, asset_keys.live_key(index), limits, blocking=False)
+        for rule in live_rules(index)
     ]
 
     # can_subset: a plain Materialize with `tasks` brings these checks along, unasked for.
@@ -72,11 +75,23 @@ def _live_checks(index: Index) -> dg.AssetChecksDefinition:
     return validate
 
 
-def check_spec(rule: Rule, asset: dg.AssetKey, *, blocking: bool) -> dg.AssetCheckSpec:
-    """Return the check of `rule` on `asset`."""
+def check_spec(
+    rule: Rule, asset: dg.AssetKey, limits: Mapping[str, str], *, blocking: bool
+) -> dg.AssetCheckSpec:
+    """Return the check of `rule` on `asset`, described with its limits by name."""
     return dg.AssetCheckSpec(
-        rule.name, asset=asset, blocking=blocking, description=f"Expected: {rule.says}."
+        rule.name, asset=asset, blocking=blocking, description=rule.says.format_map(limits)
     )
+
+
+def _named_limits(limits: IndexSettings) -> dict[str, str]:
+    """Return the limits as a sentence shows them: shares in percent, others as they are."""
+    numbers = {name: one for name, one in limits if isinstance(one, (int, float))}
+    shares = {name: one for name, one in numbers.items() if name.startswith(("warn_", "fail_"))}
+    shares["max_sectors_lost"] = MAX_SECTORS_LOST
+    return {name: f"{one:g}" for name, one in numbers.items()} | {
+        name: f"{one * 100:g} %" for name, one in shares.items()
+    }
 
 
 def check_result(check: RuleResult, asset: dg.AssetKey) -> dg.AssetCheckResult:

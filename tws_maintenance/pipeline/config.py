@@ -10,7 +10,7 @@ from tws_maintenance.config.indices import DEFAULT_DAYS, MARKET_EVENTS, MAX_DAYS
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.pipeline import asset_keys
 from tws_maintenance.pipeline.jobs import PROMOTE, RESTORE
-from tws_maintenance.runs.request import RunSpec
+from tws_maintenance.runs.request import FOR_EVENTS, RunSpec
 
 # What the operator of a job chooses: whether it is a dry run, and who asks, the job itself says.
 KEYS = frozenset(field.name for field in fields(RunSpec)) - {"dry_run", "entry_point", "actor"}
@@ -78,7 +78,8 @@ def _in_vain(
     if not 1 <= days <= MAX_DAYS:
         yield f"`days` is {days}; expected 1 to {MAX_DAYS}. Nothing was started."
     if MARKET_EVENTS not in (tasks or planned):
-        for key, unset in (("symbols", []), ("days", DEFAULT_DAYS), ("many_symbols", False)):
+        for key in FOR_EVENTS:
+            unset = CONFIG[key].default_value
             if config.get(key, unset) != unset:
                 yield f"`{key}` is for {MARKET_EVENTS}, which this run does not work on."
     if config.get("report_id") and steps & asset_keys.staging_steps():

@@ -49,7 +49,7 @@ def definitions_of(loaded: Loaded, begun: HeadStart | None = None) -> dg.Definit
             *build_event_assets(settings.events.max_age_days),
         ],
         asset_checks=[
-            *(check for index in maintained for check in build_checks(index)),
+            *(check for index in maintained for check in build_checks(index, settings.of(index))),
             build_event_checks(),
         ],
         jobs=[*jobs, cleaning],

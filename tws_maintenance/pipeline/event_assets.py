@@ -29,7 +29,7 @@ def build_event_checks() -> dg.AssetChecksDefinition:
 
     @dg.multi_asset_check(
         name=asset_keys.AUDIT_EVENTS_STEP,
-        specs=[check_spec(rule, asset_keys.STAGED_EVENTS, blocking=True) for rule in RULES],
+        specs=[check_spec(rule, asset_keys.STAGED_EVENTS, {}, blocking=True) for rule in RULES],
     )
     def audit(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.AssetCheckResult]:
         if not report.wants(MARKET_EVENTS):

@@ -94,7 +94,7 @@ def check_metadata(result: RuleResult) -> dict[str, dg.MetadataValue]:
     if result.measured is not None:
         metadata["measured"] = dg.MetadataValue.float(result.measured)
     if result.cells:
-        cells = [{key: str(value) for key, value in cell.items()} for cell in result.cells]
+        cells = [{key: str(value) for key, value in vars(cell).items()} for cell in result.cells]
         metadata["offenders"] = _table(cells, ("row", "column", "value", "of"))
     return metadata
 

@@ -3,8 +3,7 @@
 Nothing is believed that is not on record: what was removed or altered since is named as such.
 """
 
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
@@ -20,12 +19,21 @@ KEPT, REMOVED, ALTERED = "kept", "removed", "altered"
 
 
 @dataclass(frozen=True)
+class Basis:
+    """Bytes of a source that a report went by; `raw` is kept, removed or altered."""
+
+    url: str
+    sha256: str | None
+    fetched_at: str | None
+    raw: str
+
+
+@dataclass(frozen=True)
 class Origin:
     """What made a member come or go: the report, who ran it, and the sources it went by.
 
     `staged_by` is the report of the dry run that it promoted, None where it staged for itself.
-    `sources` are {url, sha256, fetched_at, raw}, `raw` being kept, removed or altered. `backup` is
-    the one that a restore brought back. `missing` says what is not on record any more.
+    `backup` is the one that a restore brought back. `missing` says what is not on record any more.
     """
 
     report_id: str
@@ -38,11 +46,22 @@ class Origin:
     decided_by: str | None = None
     revision: str | None = None
     revised_at: str | None = None
-    sources: tuple[dict[str, Any], ...] = ()
+    sources: tuple[Basis, ...] = ()
     vote: str | None = None
     backup: str | None = None
     backup_path: str | None = None
     missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ExplainedStay:
+    """A stay with what made it begin and end, None where no report is on record for it."""
+
+    from_date: str | None
+    to_date: str | None
+    renamed_from: str | None
+    came_by: Origin | None
+    went_by: Origin | None
 
 
 @dataclass(frozen=True)
@@ -53,11 +72,7 @@ class Explanation:
     symbol: str
     security: str
     is_member: bool
-    stays: tuple[dict[str, Any], ...] = field(default_factory=tuple)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain values."""
-        return asdict(self)
+    stays: tuple[ExplainedStay, ...] = ()
 
 
 def explain(home: Home, index: Index, text: str) -> Explanation:
@@ -103,16 +118,16 @@ def _live_row(home: Home, index: Index, symbol: str) -> str | None:
     return row.get("security", "") if row else None
 
 
-def _stay(home: Home, index: Index, stay: Stay) -> dict[str, Any]:
+def _stay(home: Home, index: Index, stay: Stay) -> ExplainedStay:
     began = _origin(home, index, stay.report_id, stay.symbol) if stay.report_id else None
     ended = _origin(home, index, stay.end_report_id, stay.symbol) if stay.end_report_id else None
-    return {
-        "from_date": stay.from_date or None,
-        "to_date": stay.to_date or None,
-        "renamed_from": stay.renamed_from or None,
-        "came_by": asdict(began) if began else None,
-        "went_by": asdict(ended) if ended else None,
-    }
+    return ExplainedStay(
+        from_date=stay.from_date or None,
+        to_date=stay.to_date or None,
+        renamed_from=stay.renamed_from or None,
+        came_by=began,
+        went_by=ended,
+    )
 
 
 def _origin(home: Home, index: Index, report_id: str, symbol: str) -> Origin:
@@ -137,32 +152,33 @@ def _origin(home: Home, index: Index, report_id: str, symbol: str) -> Origin:
     except ProposalMissing:
         text = f"what it staged ({result.proposal_id}) was removed; its report names:"
         sources = tuple(
-            {"url": one.url, "sha256": one.sha256, "fetched_at": one.fetched_at, "raw": REMOVED}
+            Basis(one.url, one.sha256, one.fetched_at, REMOVED)
             for one in result.sources
             if one.sha256
         )
         return replace(head, missing=(text,), sources=sources)
-    vote = vote_lines(result).get(symbol)
-    return replace(head, vote=vote, **_of_proposal(home, proposal, report_id))
+    return replace(
+        head,
+        staged_by=proposal.report_id if proposal.report_id != report_id else None,
+        decided_by=proposal.membership.get("reason") or proposal.source,
+        revision=proposal.revision,
+        revised_at=proposal.revised_at,
+        sources=_bases(home, proposal),
+        vote=vote_lines(result).get(symbol),
+        backup=proposal.from_backup,
+    )
 
 
-def _of_proposal(home: Home, proposal: Proposal, report_id: str) -> dict[str, Any]:
-    return {
-        "staged_by": proposal.report_id if proposal.report_id != report_id else None,
-        "decided_by": proposal.membership.get("reason") or proposal.source,
-        "revision": proposal.revision,
-        "revised_at": proposal.revised_at,
-        "sources": tuple(
-            {
-                "url": copy.url,
-                "sha256": copy.sha256,
-                "fetched_at": copy.fetched_at,
-                "raw": _raw_state(home, proposal.proposal_id, copy.file, copy.sha256),
-            }
-            for copy in proposal.copies
-        ),
-        "backup": proposal.from_backup,
-    }
+def _bases(home: Home, proposal: Proposal) -> tuple[Basis, ...]:
+    return tuple(
+        Basis(
+            copy.url,
+            copy.sha256,
+            copy.fetched_at,
+            _raw_state(home, proposal.proposal_id, copy.file, copy.sha256),
+        )
+        for copy in proposal.copies
+    )
 
 
 def _raw_state(home: Home, proposal_id: str, file: str, expected: str) -> str:

@@ -6,11 +6,10 @@ nothing of the real home is written.
 
 import re
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from tws_maintenance.audit.receipt import Override, Receipt, read_receipt
 from tws_maintenance.audit.results import Outcome
@@ -59,11 +58,20 @@ class Replayed:
     then: str
     now: str
     same: bool | None
-    differences: tuple[str, ...] = field(default_factory=tuple)
+    differences: tuple[str, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain values."""
-        return {**vars(self), "differences": list(self.differences)}
+
+@dataclass(frozen=True)
+class _Kept:
+    """A raw copy on disk, with what is on record of it."""
+
+    path: Path
+    url: str
+    status: int
+    sha256: str
+    fetched_at: str
+    etag: str | None = None
+    last_modified: str | None = None
 
 
 @dataclass(frozen=True)
@@ -158,62 +166,66 @@ def _then(
     except ProposalMissing:
         if result.proposal_id:
             raise _Unknown("what it staged was removed or is damaged") from None
-        gathered = _gathered(home, index, proposal_id, _told_sources(home, proposal_id, result))
+        gathered = _gathered(index, _kept_of_report(home, proposal_id, result))
         # Its limits are not on record: those of now, which are those of then unless changed.
         return _Then(gathered, started_at, _now(home, index), limits, Override())
     try:
         receipt = read_receipt(home, proposal_id)
     except ProposalUnaudited:
         raise _Unknown("its audit left no readable receipt") from None
-    copies = [vars(copy) for copy in proposal.copies]
     return _Then(
-        _gathered(home, index, proposal_id, copies),
+        _gathered(index, _kept_of_proposal(home, proposal)),
         parse_utc(proposal.created_at),
         _live_of_then(home, index, proposal.live_sha256),
-        _limits(index, receipt.limits),
+        _limits(index, receipt),
         Override(receipt.allow_large_change, receipt.reason),
         proposal,
         receipt,
     )
 
 
-def _told_sources(home: Home, proposal_id: str, result: ListResult) -> list[dict[str, Any]]:
-    """Return what a report says of its sources, with the file that each is kept as, by number."""
+def _kept_of_proposal(home: Home, proposal: Proposal) -> Iterator[_Kept]:
+    raw = home.proposal(proposal.proposal_id) / RAW
+    for one in proposal.copies:
+        path = raw / one.file
+        dates = (one.etag, one.last_modified)
+        yield _Kept(path, one.url, one.status, one.sha256, one.fetched_at, *dates)
+
+
+def _kept_of_report(home: Home, proposal_id: str, result: ListResult) -> Iterator[_Kept]:
+    """Yield the copies of the sources that a report names, each found by its number."""
     raw = home.proposal(proposal_id) / RAW
-    told = []
     for number, one in enumerate(result.sources, start=1):
         if one.sha256:
-            file = next(raw.glob(f"{number}_*"), None)
-            told.append({**one.to_dict(), "file": file.name if file else ""})
-    return told
+            path = next(raw.glob(f"{number}_*"), raw)
+            yield _Kept(path, one.url, one.status or 0, one.sha256, str(one.fetched_at))
 
 
-def _gathered(home: Home, index: Index, proposal_id: str, copies: list[dict[str, Any]]) -> Gathered:
+def _gathered(index: Index, copies: Iterable[_Kept]) -> Gathered:
     """Return what the sources said then, from their kept bytes, read by today's code."""
     attempts = []
     for copy in copies:
-        path = home.proposal(proposal_id) / RAW / str(copy["file"])
-        if not path.is_file() or sha256(path.read_bytes()) != copy["sha256"]:
-            raise _Unknown(f"the raw bytes of {copy['url']} were removed or altered")
-        attempts.append(_attempt(index, path, copy))
+        if not copy.path.is_file() or sha256(copy.path.read_bytes()) != copy.sha256:
+            raise _Unknown(f"the raw bytes of {copy.url} were removed or altered")
+        attempts.append(_attempt(index, copy))
     if not attempts:
         raise _Unknown("no source had answered, so there are no bytes to read")
     return Gathered(index, tuple(attempts))
 
 
-def _attempt(index: Index, path: Path, copy: dict[str, Any]) -> Attempt:
-    kind = _FILE.fullmatch(path.name)
+def _attempt(index: Index, copy: _Kept) -> Attempt:
+    kind = _FILE.fullmatch(copy.path.name)
     spec = next((one for one in index.sources if kind and one.kind == kind[1]), None)
     if spec is None:
-        raise _Unknown(f"{path.name} is of no source that {index.name} has today")
+        raise _Unknown(f"{copy.path.name} is of no source that {index.name} has today")
     raw = RawCopy(
-        url=str(copy["url"]),
-        status=int(copy.get("status") or 0),
-        content=path.read_bytes(),
-        sha256=str(copy["sha256"]),
-        fetched_at=parse_utc(str(copy["fetched_at"])),
-        etag=copy.get("etag"),
-        last_modified=copy.get("last_modified"),
+        url=copy.url,
+        status=copy.status,
+        content=copy.path.read_bytes(),
+        sha256=copy.sha256,
+        fetched_at=parse_utc(copy.fetched_at),
+        etag=copy.etag,
+        last_modified=copy.last_modified,
     )
     try:
         return Attempt(spec, raw.url, raw, READERS[spec.kind].parse(raw, index), status=raw.status)
@@ -223,9 +235,10 @@ def _attempt(index: Index, path: Path, copy: dict[str, Any]) -> Attempt:
         return Attempt(spec, raw.url, raw, error=unreadable(fault), status=raw.status)
 
 
-def _limits(index: Index, then: dict[str, Any]) -> IndexSettings:
+def _limits(index: Index, then: Receipt) -> IndexSettings:
     """Return the limits of then, those of today where none were noted."""
-    known = {key: value for key, value in then.items() if key in IndexSettings.model_fields}
+    fields = IndexSettings.model_fields
+    known = {key: value for key, value in then.limits.items() if key in fields}
     return with_what_is_declared(index, IndexSettings.model_validate(known))
 
 

@@ -72,7 +72,8 @@ def _named(text: str) -> str:
     return text
 
 
-def _is_none(value: object) -> bool:
+def is_none(value: object) -> bool:
+    """Return whether there is no value, for a key that is left out then."""
     return value is None
 
 
@@ -84,7 +85,10 @@ Texts = list[str]
 
 
 class Part(BaseModel):
-    """A part of a report. A key of a later version is ignored, a wrong type is refused."""
+    """A part of what is written as JSON, such as a report.
+
+    A key of a later version is ignored, a wrong type is refused.
+    """
 
     model_config = ConfigDict(
         strict=True,
@@ -101,7 +105,14 @@ class Part(BaseModel):
 
 
 class Validation(Part):
-    """What an audit came to."""
+    """The outcome of an audit, with its messages."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "additionalProperties": False,
+            "required": ["status", "warnings", "errors"],
+        }
+    )
 
     status: ValidationStatus = ValidationStatus.NOT_RUN
     warnings: Texts = []
@@ -276,7 +287,7 @@ class SymbolAnswer(Part):
     """How Yahoo answered about one symbol."""
 
     outcome: str
-    text: str | None = Field(default=None, exclude_if=_is_none)
+    text: str | None = Field(default=None, exclude_if=is_none)
 
 
 class Asked(Part):
@@ -285,7 +296,7 @@ class Asked(Part):
     origins: Texts = Field(validation_alias="from", serialization_alias="from")
     is_portfolio_relevant: bool = False
     outcome: str | None = None
-    text: str | None = Field(default=None, exclude_if=_is_none)
+    text: str | None = Field(default=None, exclude_if=is_none)
 
 
 class ProviderResult(Part):
@@ -303,17 +314,17 @@ class ProviderResult(Part):
     error_message: str | None
     duration_seconds: float | None = None
     source: str | None = None
-    symbols: dict[str, SymbolAnswer] | None = Field(default=None, exclude_if=_is_none)
-    upserted: Count | None = Field(default=None, exclude_if=_is_none)
-    is_robots_own: bool | None = Field(default=None, exclude_if=_is_none)
+    symbols: dict[str, SymbolAnswer] | None = Field(default=None, exclude_if=is_none)
+    upserted: Count | None = Field(default=None, exclude_if=is_none)
+    is_robots_own: bool | None = Field(default=None, exclude_if=is_none)
 
 
 class WindowShown(Part):
     """The days that were looked at; empty before any were."""
 
-    start_at_utc: Instant | None = Field(default=None, exclude_if=_is_none)
-    end_at_utc: Instant | None = Field(default=None, exclude_if=_is_none)
-    days: Count | None = Field(default=None, exclude_if=_is_none)
+    start_at_utc: Instant | None = Field(default=None, exclude_if=is_none)
+    end_at_utc: Instant | None = Field(default=None, exclude_if=is_none)
+    days: Count | None = Field(default=None, exclude_if=is_none)
 
 
 class ChangedField(Part):
@@ -365,7 +376,7 @@ class EventsResult(Result):
     proposal_id: str | None = None
     proposal_sha256: str | None = None
     refusal: str | None = None
-    robots_own: RobotsOwn | None = Field(default=None, exclude_if=_is_none)
+    robots_own: RobotsOwn | None = Field(default=None, exclude_if=is_none)
 
     @model_validator(mode="after")
     def _what_came_has_a_window(self) -> Self:
@@ -389,7 +400,7 @@ class ValidationResult(Result):
 
     task: Annotated[str, WithJsonSchema({"const": METADATA_VALIDATION})]
     files: dict[str, FileAudit] = {}
-    refusal: str | None = Field(default=None, exclude_if=_is_none)
+    refusal: str | None = Field(default=None, exclude_if=is_none)
 
 
 OTHER_TASKS = frozenset({MARKET_EVENTS, METADATA_VALIDATION})

@@ -1,12 +1,14 @@
 """Is everything fresh? The state of each list, from its file, its stamp and the reports."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated
 
-from tws_maintenance.audit.results import Outcome
+from pydantic import Field, WithJsonSchema
+
+from tws_maintenance.audit.results import Outcome, ValidationStatus
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import MARKET_EVENTS, Index, index_of_task
+from tws_maintenance.config.indices import ALL_TASKS, MARKET_EVENTS, Index, index_of_task
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.constituents.csv_file import read_live
 from tws_maintenance.constituents.drift import find_drift
@@ -19,79 +21,154 @@ from tws_maintenance.market_events.store.event_store import EventStore, SyncLog
 from tws_maintenance.reports.catalog import Refreshed, ReportCatalog
 from tws_maintenance.reports.schema import (
     BACKUP_SOURCE,
+    Count,
     EventsResult,
     ListResult,
+    Part,
+    ProviderResult,
     TaskResult,
     TaskStatus,
+    Validation,
+    is_none,
 )
 from tws_maintenance.reports.store import find_report
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
 
 # Freshness and drift have fields of their own.
 SHOWN_APART = frozenset({FRESH.name, NOT_EDITED.name})
-_NOT_RUN: dict[str, Any] = {"status": "not_run", "warnings": [], "errors": []}
+# An instant of a report, which was checked when that was read.
+Instant = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+TaskName = Annotated[str, WithJsonSchema({"type": "string", "enum": [*ALL_TASKS]})]
 
 
-def status(home: Home, settings: Settings, at: datetime) -> dict[str, Any]:
+class LastRun(Part):
+    """The last run that worked on a list; `audit` is the outcome of its audit."""
+
+    report_id: str
+    status: str
+    audit: str | None
+    dry_run: bool | None
+
+
+class ListStatus(Part):
+    """One index list: its file, its last refresh and its last run.
+
+    `validation` is the audit of the last run, `file_audit` that of the file as it lies, None where
+    there was no time for it. `unconfirmed`, `drift` and `file_problem` are sentences.
+    """
+
+    task: TaskName
+    name: str
+    file: str
+    last_refreshed_at: Instant | None
+    row_count: Count | None
+    source: str | None
+    validation: Validation
+    stale: bool
+    unconfirmed: str | None
+    restored_at: Instant | None
+    drift: str | None
+    file_problem: str | None
+    last_run: LastRun | None
+    run_id: str | None
+    file_audit: Validation | None = Field(default=None, exclude_if=is_none)
+
+
+class EventsStatus(Part):
+    """The last sync of market events, and whether a newer one is needed."""
+
+    last_refreshed_at: Instant | None
+    fetched: Count
+    upserted: Count
+    stale: Count
+    errors: Count
+    providers: list[ProviderResult]
+    status: TaskStatus | None
+    run_id: str | None
+    service: EventsService
+    doubts: list[str]
+    moved: list[str]
+    needs_refresh: bool
+
+
+class LatestReport(Part):
+    """The newest report in short."""
+
+    report_id: str
+    finished_at: Instant | None
+    status: str | None
+    warnings: list[str]
+    errors: list[str]
+    run_id: str | None
+
+
+class HomeStatus(Part):
+    """What is fresh and what is not."""
+
+    constituents: list[ListStatus]
+    market_events: EventsStatus
+    latest_report: LatestReport | None
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether something is stale, never refreshed, missing, unsound, or failed last time."""
+        events, failed = self.market_events, ValidationStatus.FAILED
+        return (
+            events.needs_refresh
+            or events.status in {TaskStatus.FAILED, TaskStatus.PARTIAL_FAILURE}
+            or any(
+                one.stale
+                or one.unconfirmed
+                or failed in {audit.status for audit in (one.validation, one.file_audit) if audit}
+                for one in self.constituents
+            )
+        )
+
+
+def status(home: Home, settings: Settings, at: datetime) -> HomeStatus:
     """Return `overview` with an audit of each live file as it lies, which takes pandera a while."""
     from tws_maintenance.constituents.audit_live import validate_live
 
-    value = overview(home, settings, at, ReportCatalog(home))
-    for one in value["constituents"]:
-        index = index_of_task(one["task"])
-        limits, refreshed_at = settings.of(index), one["last_refreshed_at"]
-        audit = validate_live(home, index, limits, refreshed_at, at)
-        one["file_audit"] = {
-            "status": audit.status.value,
-            "warnings": audit.messages(Outcome.WARNED, but=SHOWN_APART),
-            "errors": audit.messages(Outcome.FAILED),
-        }
-    return value
+    found = overview(home, settings, at, ReportCatalog(home))
+    for one in found.constituents:
+        index = index_of_task(one.task)
+        audit = validate_live(home, index, settings.of(index), one.last_refreshed_at, at)
+        one.file_audit = Validation(
+            status=audit.status,
+            warnings=audit.messages(Outcome.WARNED, but=SHOWN_APART),
+            errors=audit.messages(Outcome.FAILED),
+        )
+    return found
 
 
-def overview(home: Home, settings: Settings, at: datetime, shelf: ReportCatalog) -> dict[str, Any]:
-    """Return {constituents[], market_events, latest_report}, from the files and the reports."""
+def overview(home: Home, settings: Settings, at: datetime, shelf: ReportCatalog) -> HomeStatus:
+    """Return how fresh everything is, from the files and the reports."""
     # What a wrong clock dated in the future would be fresh until then.
     tasks = settings.maintained.groups["all"]
     refreshed = shelf.last_refreshed(tasks, at + CLOCK_TOLERANCE)
-    return {
-        "constituents": [
+    return HomeStatus(
+        constituents=[
             _index_status(home, settings, index, shelf, refreshed.get(index.task), at)
             for index in settings.maintained
         ],
-        "market_events": _events_status(home, settings, shelf, refreshed.get(MARKET_EVENTS), at),
-        "latest_report": _latest(home, shelf),
-    }
-
-
-def needs_attention(value: dict[str, Any]) -> bool:
-    """Tell whether something is stale, never refreshed, missing, unsound, or failed last time."""
-    events = value["market_events"]
-    return (
-        events["needs_refresh"]
-        or events["status"] in {"failed", "partial_failure"}
-        or any(
-            one["stale"]
-            or one["unconfirmed"]
-            or "failed" in (one["file_audit"]["status"], one["validation"]["status"])
-            for one in value["constituents"]
-        )
+        market_events=_events_status(home, settings, shelf, refreshed.get(MARKET_EVENTS), at),
+        latest_report=_latest(home, shelf),
     )
 
 
-def _latest(home: Home, shelf: ReportCatalog) -> dict[str, Any] | None:
+def _latest(home: Home, shelf: ReportCatalog) -> LatestReport | None:
     latest = shelf.latest()
     if latest is None:
         return None
     report = find_report(home, latest.report_id)  # None for one of an older form
-    return {
-        "report_id": latest.report_id,
-        "finished_at": latest.finished_at,
-        "status": latest.status,
-        "warnings": report.warnings if report else [],
-        "errors": report.errors if report else [],
-        "run_id": latest.run_id,
-    }
+    return LatestReport(
+        report_id=latest.report_id,
+        finished_at=latest.finished_at,
+        status=latest.status,
+        warnings=report.warnings if report else [],
+        errors=report.errors if report else [],
+        run_id=latest.run_id,
+    )
 
 
 def _index_status(
@@ -101,30 +178,29 @@ def _index_status(
     shelf: ReportCatalog,
     refreshed: Refreshed | None,
     at: datetime,
-) -> dict[str, Any]:
+) -> ListStatus:
     refreshed_at = refreshed.finished_at if refreshed else None
     row_count, drift, problem = _file(home, index, settings)
     last = shelf.last_result(index.task)
     restored = _restored(home, index, refreshed_at)
     source = refreshed.source if refreshed else None
-    return {
-        "task": index.task,
-        "name": index.name,
-        "file": home.relative(home.live_file(index.key)),
-        "last_refreshed_at": refreshed_at,
-        "row_count": row_count,
-        "source": restored.source if restored else source,
-        "validation": _validation(home, index, last[0].report_id) if last else dict(_NOT_RUN),
+    return ListStatus(
+        task=index.task,
+        name=index.name,
+        file=home.relative(home.live_file(index.key)),
+        last_refreshed_at=refreshed_at,
+        row_count=row_count,
+        source=restored.source if restored else source,
+        validation=_validation(home, index, last[0].report_id) if last else Validation(),
         # What was brought back is an older list, however lately its source was asked.
-        "stale": restored is not None
-        or is_older(refreshed_at, settings.of(index).max_age_days, at),
-        "unconfirmed": _unconfirmed(home, index, last[0].report_id) if last else None,
-        "restored_at": restored.promoted_at if restored else None,
-        "drift": drift,
-        "file_problem": problem,
-        "last_run": last and _last_run(*last),
-        "run_id": last[0].run_id if last else None,
-    }
+        stale=restored is not None or is_older(refreshed_at, settings.of(index).max_age_days, at),
+        unconfirmed=_unconfirmed(home, index, last[0].report_id) if last else None,
+        restored_at=restored.promoted_at if restored else None,
+        drift=drift,
+        file_problem=problem,
+        last_run=_last_run(*last) if last else None,
+        run_id=last[0].run_id if last else None,
+    )
 
 
 def _unconfirmed(home: Home, index: Index, report_id: str) -> str | None:
@@ -143,14 +219,13 @@ def _restored(home: Home, index: Index, refreshed_at: str | None) -> Generation 
     return last if last.promoted_at > (refreshed_at or "") else None
 
 
-def _last_run(entry: ReportSummary, line: ResultLine) -> dict[str, Any]:
-    """Return what the last run that worked on a list came to, its audit apart from the rest."""
-    return {
-        "report_id": entry.report_id,
-        "status": line.status,
-        "audit": line.validation_status,
-        "dry_run": line.dry_run,
-    }
+def _last_run(entry: ReportSummary, line: ResultLine) -> LastRun:
+    return LastRun(
+        report_id=entry.report_id,
+        status=line.status,
+        audit=line.validation_status,
+        dry_run=line.dry_run,
+    )
 
 
 def _file(
@@ -175,7 +250,7 @@ def _events_status(
     shelf: ReportCatalog,
     refreshed: Refreshed | None,
     at: datetime,
-) -> dict[str, Any]:
+) -> EventsStatus:
     """Return what the last sync came to, and whether the last complete one is too old.
 
     A sync that failed in part has not refreshed the events.
@@ -187,20 +262,20 @@ def _events_status(
     providers = result.providers if result else []
     logs, problem = _logs(home, settings)
 
-    return {
-        "last_refreshed_at": refreshed_at,
-        "fetched": sum(one.fetched for one in providers),
-        "upserted": sum(one.new + one.changed for one in providers),
-        "stale": sum(one.stale for one in providers),
-        "errors": sum(one.errors for one in providers),
-        "providers": [one.to_dict() for one in providers],
-        "status": result.status.value if result else None,
-        "run_id": last[0].run_id if last else None,
-        "service": settings.events_service.value,
-        "doubts": _doubts(settings, result, logs, problem, at),
-        "moved": moved_lately(logs, at),
-        "needs_refresh": is_older(refreshed_at, settings.events.max_age_days, at),
-    }
+    return EventsStatus(
+        last_refreshed_at=refreshed_at,
+        fetched=sum(one.fetched for one in providers),
+        upserted=sum(one.new + one.changed for one in providers),
+        stale=sum(one.stale for one in providers),
+        errors=sum(one.errors for one in providers),
+        providers=providers,
+        status=result.status if result else None,
+        run_id=last[0].run_id if last else None,
+        service=settings.events_service,
+        doubts=_doubts(settings, result, logs, problem, at),
+        moved=moved_lately(logs, at),
+        needs_refresh=is_older(refreshed_at, settings.events.max_age_days, at),
+    )
 
 
 def _logs(home: Home, settings: Settings) -> tuple[list[SyncLog], str]:
@@ -232,13 +307,14 @@ def _doubts(
     return told + doubts(logs, at, days=0, max_age_days=settings.events.max_age_days)
 
 
-def _validation(home: Home, index: Index, report_id: str) -> dict[str, Any]:
+def _validation(home: Home, index: Index, report_id: str) -> Validation:
     """Return what a report says of the audit of `index`; a failed task has not passed."""
     result = _result(home, report_id, index.task)
     if result is None:
-        return dict(_NOT_RUN)
-    found = result.validation.to_dict()
-    return {**found, "status": "failed"} if result.status == TaskStatus.FAILED else found
+        return Validation()
+    if result.status == TaskStatus.FAILED:
+        return result.validation.model_copy(update={"status": ValidationStatus.FAILED})
+    return result.validation
 
 
 def _result(home: Home, report_id: str, task: str) -> TaskResult | None:

@@ -9,10 +9,23 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from tws_maintenance.config.indices import DEFAULT_DAYS
+from tws_maintenance.config.indices import DEFAULT_DAYS, MAX_DAYS
 from tws_maintenance.reports.schema import EntryPoint
 
 NEWEST = "newest"
+# What only market events use, so that a run without them must not ignore it silently.
+FOR_EVENTS = ("symbols", "days", "many_symbols")
+
+# The fields that the API's bodies share. Their limits there are the API's: Dagster's config is
+# judged by `pipeline.config`, whose report says what was asked, also where that was too much.
+AllowLargeChange = Annotated[
+    bool,
+    Field(description="Accept a count change, turnover or loss of events above the limit."),
+]
+Reason = Annotated[str, Field(description="Why; kept in the report.")]
+Days = Annotated[
+    int, Field(description=f"How far ahead events are looked for, in days: 1 to {MAX_DAYS}.")
+]
 
 
 @dataclass(frozen=True)
@@ -24,11 +37,8 @@ class RunSpec:
         Field(description="Work on these tasks only; empty means all that the run selects."),
     ]
     dry_run: bool
-    allow_large_change: Annotated[
-        bool,
-        Field(description="Accept a count change, turnover or loss of events above the limit."),
-    ] = False
-    reason: Annotated[str, Field(description="Why; kept in the report.")] = ""
+    allow_large_change: AllowLargeChange = False
+    reason: Reason = ""
     report_id: Annotated[
         str,
         Field(description="For promote_proposals: the dry run whose proposals are published."),
@@ -42,9 +52,7 @@ class RunSpec:
             description="Symbols whose events are fetched beside positions, strategies, watchlist."
         ),
     ] = ()
-    days: Annotated[int, Field(description="How many days of events to look at: 1 to 365.")] = (
-        DEFAULT_DAYS
-    )
+    days: Days = DEFAULT_DAYS
     many_symbols: Annotated[bool, Field(description="Fetch more than [events] max_symbols.")] = (
         False
     )

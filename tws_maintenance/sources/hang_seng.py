@@ -6,7 +6,8 @@ form that has as many is the one that is whole.
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -17,8 +18,31 @@ from tws_maintenance.sources.text import clean, described
 
 _SUB_INDEX = re.compile(r"^\s*HSI\s*-\s*")
 MAX_MEMBERS = 2000
-# A sub-index, "" for none, and the member as the list has it.
-ReportSummary = tuple[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A member as the list has it; `sub_index` is "" for none."""
+
+    code: str
+    name: str
+    is_dummy: bool
+    sub_index: str = ""
+
+    @property
+    def key(self) -> str:
+        """The code without leading zeros, by which both forms are compared."""
+        return self.code.lstrip("0")
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """The index in its two forms, with the day and the number of members as it states them."""
+
+    day: object
+    stated: object
+    by_sub_index: list[_Entry]
+    in_one: list[_Entry]
 
 
 def url(origin: str, series: str) -> str:
@@ -32,28 +56,27 @@ def parse(raw: RawCopy, index: Index) -> SourceTable:
     Raises:
         PageChanged: it is not such a list any more, or not all of it.
     """
-    series, found = _index(raw, index)
-    entries = _whole(found)
+    listed = _read(raw, index)
+    entries = _whole(listed)
     rows: list[SourceRow] = []
     dropped: list[DroppedRow] = []
-    for number, (sub_index, entry) in enumerate(entries, start=1):
-        code = str(entry.get("code", "")).strip()
-        name = clean(str(entry.get("constituentName", "")))
-        if entry.get("isDummy") is True:
-            dropped.append(DroppedRow(f"entry {number}: {code} | {name}"[:120], "a dummy member"))
+    for number, one in enumerate(entries, start=1):
+        if one.is_dummy:
+            row = f"entry {number}: {one.code} | {one.name}"[:120]
+            dropped.append(DroppedRow(row, "a dummy member"))
         else:
-            rows.append(SourceRow(number, code, name, sub_index, ""))
+            rows.append(SourceRow(number, one.code, one.name, one.sub_index, ""))
     return SourceTable(
         rows=tuple(rows),
         dropped=tuple(dropped),
         rows_read=len(entries),
         stated_count=len(rows),
-        as_of=_date(series.get("constituentsDate")),
+        as_of=_date(listed.day),
     )
 
 
-def _index(raw: RawCopy, index: Index) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the series and the index in it."""
+def _read(raw: RawCopy, index: Index) -> _Listed:
+    """Return what the JSON holds of the index."""
     try:
         value = json.loads(raw.content)
     except (ValueError, RecursionError) as error:
@@ -72,78 +95,85 @@ def _index(raw: RawCopy, index: Index) -> tuple[dict[str, Any], dict[str, Any]]:
             f"the list no longer holds the series {wanted!r} in indexSeriesList; it holds "
             f"{codes or 'none'}. Look at it before anything is applied."
         )
-    return series, first
+    return _Listed(
+        day=series.get("constituentsDate"),
+        stated=first.get("constituentsCount"),
+        by_sub_index=list(_by_sub_index(first.get("subIndexList"))),
+        in_one=_content(first),
+    )
 
 
-def _whole(found: dict[str, Any]) -> list[ReportSummary]:
+def _whole(listed: _Listed) -> list[_Entry]:
     """Return the members in the form that has as many as the list states, with their sub-indexes.
 
     Where only the one list is whole, a member that no sub-index holds has none.
     """
-    by_sub_index = list(_by_sub_index(found.get("subIndexList")))
-    in_one = [("", entry) for entry in _content(found) or ()]
-    if max(len(by_sub_index), len(in_one)) > MAX_MEMBERS:
+    forms = (listed.by_sub_index, listed.in_one)
+    if max(map(len, forms)) > MAX_MEMBERS:
         raise PageChanged(f"the list holds more than {MAX_MEMBERS} members; an index has 100")
-    stated = found.get("constituentsCount")
-    whole = [form for form in (by_sub_index, in_one) if form and _is_whole(form, stated)]
-    if not by_sub_index and not in_one:
+    if not any(forms):
         raise PageChanged(
             "the list no longer holds its members in constituentContent. Look at it before "
             "anything is applied."
         )
+    whole = [form for form in forms if form and _is_whole(form, listed.stated)]
     if not whole:
         raise PageChanged(
-            f"the list states {stated!r} members; it holds {len(by_sub_index)} by sub-index and "
-            f"{len(in_one)} in one list: a part may be missing. Nothing was read from it."
+            f"the list states {listed.stated!r} members; it holds {len(listed.by_sub_index)} by "
+            f"sub-index and {len(listed.in_one)} in one list: a part may be missing. Nothing was "
+            "read from it."
         )
-    if len(whole) > 1 and (differing := _codes(by_sub_index) ^ _codes(in_one)):
+    if len(whole) > 1 and (differing := _keys(listed.by_sub_index) ^ _keys(listed.in_one)):
         raise PageChanged(
             "the list holds other members by sub-index than in one list "
             f"({', '.join(sorted(differing)[:8])}). Look at it; nothing was guessed."
         )
-    if whole[0] is by_sub_index:
-        return by_sub_index
-    sub_indexes = {_code(entry): name for name, entry in by_sub_index}
-    return [(sub_indexes.get(_code(entry), ""), entry) for _, entry in in_one]
+    if whole[0] is listed.by_sub_index:
+        return listed.by_sub_index
+    sub_indexes = {one.key: one.sub_index for one in listed.by_sub_index}
+    return [replace(one, sub_index=sub_indexes.get(one.key, "")) for one in listed.in_one]
 
 
-def _by_sub_index(parts: Any) -> Iterable[ReportSummary]:
+def _by_sub_index(parts: Any) -> Iterator[_Entry]:
     """Yield the members of each sub-index; one without content yields nothing."""
     for part in parts if isinstance(parts, list) else ():
-        content = _content(part) if isinstance(part, dict) else None
+        content = _content(part) if isinstance(part, dict) else []
         name = described(_SUB_INDEX.sub("", str(part.get("indexName", "")))) if content else ""
-        yield from ((name, entry) for entry in content or ())
+        yield from (replace(one, sub_index=name) for one in content)
 
 
-def _content(part: dict[str, Any]) -> list[dict[str, Any]] | None:
-    """Return the members of the index or of a sub-index, None where it does not hold them."""
+def _content(part: Any) -> list[_Entry]:
+    """Return the members of the index or of a sub-index, none where it does not hold them."""
     content = part.get("constituentContent")
     if not isinstance(content, list) or not all(isinstance(one, dict) for one in content):
-        return None
-    return content
+        return []
+    return [
+        _Entry(
+            code=str(one.get("code", "")).strip(),
+            name=clean(str(one.get("constituentName", ""))),
+            is_dummy=one.get("isDummy") is True,
+        )
+        for one in content
+    ]
 
 
-def _is_whole(entries: list[ReportSummary], stated: Any) -> bool:
+def _is_whole(entries: list[_Entry], stated: object) -> bool:
     """Return whether there are as many entries, or members among them, as the list states.
 
     A form that holds a member twice lacks another one where the count agrees.
     """
-    if len(_codes(entries)) < len(entries):
+    if len(_keys(entries)) < len(entries):
         return False
-    dummies = sum(entry.get("isDummy") is True for _, entry in entries)
+    dummies = sum(one.is_dummy for one in entries)
     is_number = isinstance(stated, int) and not isinstance(stated, bool)
     return is_number and stated in {len(entries), len(entries) - dummies}
 
 
-def _codes(entries: Iterable[ReportSummary]) -> set[str]:
-    return {_code(entry) for _, entry in entries}
+def _keys(entries: Iterable[_Entry]) -> set[str]:
+    return {one.key for one in entries}
 
 
-def _code(entry: dict[str, Any]) -> str:
-    return str(entry.get("code", "")).strip().lstrip("0")
-
-
-def _date(text: Any) -> date:
+def _date(text: object) -> date:
     try:
         return date.fromisoformat(str(text)[:10])
     except ValueError as error:

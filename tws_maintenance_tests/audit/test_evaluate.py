@@ -10,26 +10,32 @@ from tws_maintenance.audit.evaluate import (
     MAX_CELLS,
     NAMED_CELLS,
     Case,
-    Cell,
     Measure,
     Rows,
     failures,
     judge_measure,
     judge_rows,
 )
-from tws_maintenance.audit.results import Outcome, Rule, RuleResult, ValidationStatus, status_of
+from tws_maintenance.audit.results import (
+    Cell,
+    Outcome,
+    Rule,
+    RuleResult,
+    ValidationStatus,
+    status_of,
+)
 
-LIMIT = Rule("count_is_small", "a small count", yields=True)
-FIRM = Rule("count_is_firm", "a firm count")
-SHORT = Rule("texts_are_short", "at most two characters")
+LIMIT = Rule("count_is_small", "The count is small.", yields=True)
+FIRM = Rule("count_is_firm", "The count is firm.")
+SHORT = Rule("texts_are_short", "Every text has at most two characters.")
 
 
 def cell(case: Case, frame: pd.DataFrame) -> Cell:
     row = int(case["index"])
-    return {"row": row, "column": "text", "value": frame["text"].iloc[row], "of": "it"}
+    return Cell(row=row, column="text", value=frame["text"].iloc[row], of="it")
 
 
-ROWS = Rows("texts", cell, lambda one: str(one["value"]))
+ROWS = Rows("texts", cell, lambda one: one.value)
 
 
 def judged(texts: list[str], rule: Rule = SHORT, *, breaks: bool = False) -> RuleResult:
@@ -81,7 +87,7 @@ def test_rows_that_hold_pass_and_say_how_many_there_were() -> None:
     found = judged(["a", "bb"])
     assert (found.outcome, found.message) == (
         Outcome.PASSED,
-        "all 2 texts: at most two characters",
+        'all 2 texts keep the rule "Every text has at most two characters"',
     )
 
 
@@ -89,11 +95,11 @@ def test_rows_that_break_a_rule_are_counted_and_the_first_named() -> None:
     found = judged([f"text {n}" for n in range(MAX_CELLS + 5)])
     assert found.outcome is Outcome.FAILED
     assert found.message == (
-        "25 of 25 texts break the rule (at most two characters): "
+        '25 of 25 texts break the rule "Every text has at most two characters": '
         "text 0; text 1; text 2; text 3; text 4; and 20 more"
     )
-    assert (len(found.cells), found.cells[0]["value"]) == (MAX_CELLS, "text 0")
-    assert found.message.count("text ") == NAMED_CELLS
+    assert (len(found.cells), found.cells[0].value) == (MAX_CELLS, "text 0")
+    assert found.message.count("; text ") + 1 == NAMED_CELLS
 
 
 def test_a_rule_that_only_warns_warns() -> None:

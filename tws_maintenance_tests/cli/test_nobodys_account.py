@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tws_maintenance.core.clock import utc_now
-from tws_maintenance.demo.events import as_json, calendar_events
+from tws_maintenance.demo.events import calendar_events
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance_tests.support import Program, reports_of
 
@@ -34,7 +34,7 @@ def test_events_are_fetched_for_a_user_without_a_folder(
     stranger: Program, server: PageServer
 ) -> None:
     day = utc_now().date() + timedelta(days=7)
-    server.symbols["AAPL"] = (200, as_json(calendar_events([day])))
+    server.symbols["AAPL"] = (200, calendar_events([day]))
     done = stranger("run", "--task", "market_events", "--apply", "--symbol", "AAPL")
     assert done.returncode == 0, done.stdout + done.stderr
     (report,) = reports_of(stranger.home)

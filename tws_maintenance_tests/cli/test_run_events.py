@@ -14,12 +14,12 @@ from tws_maintenance.config.indices import INDICES
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.config.venues import SATURDAY, XNYS
 from tws_maintenance.core.clock import utc_now
-from tws_maintenance.demo.events import as_json, calendar_events, fomc_page, this_year
+from tws_maintenance.demo.events import calendar_events, fomc_page, this_year
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.market_events.providers.calendars import days_of, is_closed_day
 from tws_maintenance.operations.notices.incidents import find_incidents
 from tws_maintenance.reports.catalog import ReportCatalog
-from tws_maintenance.reports.status import overview
+from tws_maintenance.reports.status import HomeStatus, overview
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.support import reports_of
 
@@ -42,8 +42,8 @@ def session_in(days: int) -> date:
 @pytest.fixture
 def yahoo(server: PageServer) -> PageServer:
     """Two symbols with earnings in a week, one of them with a dividend too."""
-    server.symbols["AAPL"] = (200, as_json(calendar_events([in_days(7)], ex_dividend=in_days(9))))
-    server.symbols["MSFT"] = (200, as_json(calendar_events([in_days(7)])))
+    server.symbols["AAPL"] = (200, calendar_events([in_days(7)], ex_dividend=in_days(9)))
+    server.symbols["MSFT"] = (200, calendar_events([in_days(7)]))
     return server
 
 
@@ -74,7 +74,7 @@ def rows_of(home: Home) -> list[tuple[str, ...]]:
     return rows
 
 
-def overview_of(home: Home) -> dict[str, Any]:
+def overview_of(home: Home) -> HomeStatus:
     return overview(home, load_settings(home), utc_now(), ReportCatalog(home))
 
 
@@ -130,7 +130,7 @@ def test_an_apply_stores_and_the_next_one_finds_nothing_to_change(
         kind: len(events) for kind, events in result_of(home)["diff"].items() if kind != "unchanged"
     } == {"new": 0, "changed": 0, "stale": 0}
 
-    yahoo.symbols["MSFT"] = (200, as_json(calendar_events([in_days(10)])))
+    yahoo.symbols["MSFT"] = (200, calendar_events([in_days(10)]))
     moved = command("run", *APPLY)
     assert "Events stored: 1 changed." in moved.output
     assert f"MSFT event_date: {day} → {in_days(10)}" in moved.output
@@ -191,9 +191,9 @@ def test_what_was_confirmed_and_disappears_stays_with_a_warning(
     command: Command, home: Home, yahoo: PageServer
 ) -> None:
     day = session_in(5)
-    yahoo.symbols["MSFT"] = (200, as_json(calendar_events([day])))
+    yahoo.symbols["MSFT"] = (200, calendar_events([day]))
     assert command("run", *APPLY).exit_code == 0
-    yahoo.symbols["MSFT"] = (200, as_json(calendar_events([day - timedelta(days=91)])))
+    yahoo.symbols["MSFT"] = (200, calendar_events([day - timedelta(days=91)]))
     done = command("run", *APPLY)
     assert done.exit_code == 0
     named = f"MSFT earnings, after close on {day} was confirmed and is no longer listed: it stays"
@@ -210,13 +210,13 @@ def test_a_near_event_of_a_watched_symbol_that_moves_is_shown_wherever_events_ar
     """The ex-dividend date falls on a Sunday, which is a warning of its own."""
     day, later = session_in(5), session_in(12)
     sunday = in_days(7 + (6 - in_days(0).weekday()) % 7)
-    yahoo.symbols["AAPL"] = (200, as_json(calendar_events([day], ex_dividend=sunday)))
+    yahoo.symbols["AAPL"] = (200, calendar_events([day], ex_dividend=sunday))
     assert command("watchlist", "add", "AAPL").exit_code == 0
     assert command("run", *TASK, "--apply").exit_code == 0
     closed = f"AAPL ex-dividend on {sunday}, a Sunday on which New York is closed"
     assert any(closed in text for text in result_of(home)["warnings"])
 
-    yahoo.symbols["AAPL"] = (200, as_json(calendar_events([later], ex_dividend=sunday)))
+    yahoo.symbols["AAPL"] = (200, calendar_events([later], ex_dividend=sunday))
     text = f"AAPL earnings moved from {day} to {later}"
     seen = command("run", *TASK)
     assert f"warning  {text}" in seen.output
@@ -225,7 +225,7 @@ def test_a_near_event_of_a_watched_symbol_that_moves_is_shown_wherever_events_ar
     assert [one["text"] for one in result_of(home)["moved"]] == [text]
     assert incidents(home) == [("event_moved", text)], "one, for the look and the apply"
     assert f"Warning: {text}" in command("events", "list").output
-    assert overview_of(home)["market_events"]["moved"] == [text]
+    assert overview_of(home).market_events.moved == [text]
 
 
 WATCHED = tuple(f"W{chr(ord('A') + n)}" for n in range(12))
@@ -236,21 +236,20 @@ def test_an_emptied_yahoo_undoes_nothing_and_is_one_notice(
 ) -> None:
     days = [in_days(3 + n) for n in range(12)]
     for symbol, day in zip(WATCHED, days, strict=True):
-        yahoo.symbols[symbol] = (200, as_json(calendar_events([day])))
+        yahoo.symbols[symbol] = (200, calendar_events([day]))
     assert command("watchlist", "add", *WATCHED).exit_code == 0
     assert command("run", *TASK, "--apply").exit_code == 0
     before = rows_of(home)
     assert len(before) == 12
 
     no_dates = calendar_events()
-    no_node = calendar_events(ex_dividend=in_days(-30))
-    del no_node["quoteSummary"]["result"][0]["calendarEvents"]["earnings"]
+    no_node = calendar_events(None, ex_dividend=in_days(-30))
     for emptied, told in (
         (no_dates, "12 of 12 events to come are no longer listed: WA earnings"),
         (no_node, "bad payload: Yahoo's answer lacks earnings, and an event of it is stored (WA, "),
     ):
         for symbol in WATCHED:
-            yahoo.symbols[symbol] = (200, as_json(emptied))
+            yahoo.symbols[symbol] = (200, emptied)
         done = command("run", *TASK, "--apply")
         assert done.exit_code == 3, done.output
         assert any(told in text for text in reports_of(home)[-1]["errors"])

@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
+from tws_maintenance.console.api import bodies
+from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.console.support import API, HSI, SP500, STI, Console, error_of
+from tws_maintenance_tests.defaults import MAINTAINED
 
 REFUSED: dict[str, list[Any]] = {
     f"{API}/run": [
@@ -188,3 +191,28 @@ def test_a_symbol_that_no_market_knows_starts_nothing(console: Console) -> None:
     console.home.watchlist.unlink()
     assert error_of(refused) == (400, "invalid_symbols")
     assert console.backend.instance.get_runs_count() == before
+
+
+def test_a_body_hands_all_that_it_says_to_its_run() -> None:
+    """What it has in common with a run is passed on by name, so that no field is forgotten."""
+    words: Any = {"allow_large_change": True, "reason": "the index was reformed"}
+    fetched: Any = {"symbols": ["AAPL", "D05.SI"], "days": 7}
+    read: Any = {"symbols": ("AAPL", "D05.SI"), "days": 7}
+    run = bodies.RunBody.model_validate({"tasks": ["all"], "wait": 0.0, **words, **fetched})
+    assert run.spec(MAINTAINED, "anna") == RunSpec(
+        MAINTAINED.groups["all"], dry_run=True, actor="anna", **words, **read
+    )
+    promote = bodies.PromoteBody(report_id="maintenance_20261122_183000", reason="seen")
+    assert promote.spec((STI,), "anna") == RunSpec(
+        (STI,),
+        dry_run=False,
+        report_id="maintenance_20261122_183000",
+        reason="seen",
+        actor="anna",
+    )
+    restore = bodies.RestoreBody.model_validate({"task": STI, "dry_run": False, **words})
+    assert restore.spec("20261122_183000", "anna") == RunSpec(
+        (STI,), dry_run=False, backup="20261122_183000", actor="anna", **words
+    )
+    refresh = bodies.RefreshBody.model_validate(fetched)
+    assert refresh.spec("anna") == RunSpec(("market_events",), dry_run=False, actor="anna", **read)

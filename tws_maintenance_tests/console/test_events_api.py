@@ -12,7 +12,7 @@ from tws_maintenance.config.environment import operating_system_user
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.config.venues import SATURDAY, XNYS
 from tws_maintenance.core.clock import utc_now, utc_text
-from tws_maintenance.demo.events import as_json, calendar_events
+from tws_maintenance.demo.events import calendar_events
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.market_events.model import EventType, Held, MoveJson, Unconfirmed
 from tws_maintenance.market_events.providers.calendars import days_of
@@ -30,7 +30,7 @@ CLOSURES = f"{EVENTS}/closures"
 def synced(shared_console: Console, web: PageServer) -> Console:
     """A console that has refreshed its events: AAPL reports in five days."""
     soon = utc_now().date() + timedelta(days=5)
-    answer = as_json(calendar_events([soon], ex_dividend=soon + timedelta(days=2)))
+    answer = calendar_events([soon], ex_dividend=soon + timedelta(days=2))
     web.symbols["AAPL"] = (200, answer)
     web.symbols["MSFT"] = (500, b"fault")
     body = {"symbols": ["AAPL"], "days": 40, "wait": ENOUGH}
@@ -193,7 +193,7 @@ def test_the_page_of_the_watchlist_takes_what_people_write(unwatched: Console) -
 
 def test_a_sync_asks_for_what_is_watched(unwatched: Console, web: PageServer) -> None:
     soon = utc_now().date() + timedelta(days=9)
-    web.symbols["IBM"] = (200, as_json(calendar_events([soon])))
+    web.symbols["IBM"] = (200, calendar_events([soon]))
     unwatched.post(WATCHLIST, {"symbol": "IBM"})
     report = report_of(unwatched.post(f"{EVENTS}/refresh", {"wait": ENOUGH}))
     asked = result_of(report, "market_events")["symbols"]["IBM"]

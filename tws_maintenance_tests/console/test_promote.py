@@ -142,7 +142,7 @@ def test_a_proposal_that_others_overtook_is_stale(console: Console) -> None:
     proposal_id = result_of(dry, STI)["proposal_id"]
     at = dry["finished_at"]
     stamp = Generation("stamp", NEVER, proposal_id, at, "", "a page")
-    begun = Intent("intended", NEVER, "run", at, None, "", None, vars(stamp))
+    begun = Intent("intended", NEVER, "run", at, None, "", None, stamp)
     write_intent(console.home, proposal_id, begun)
     assert refused(console, dry["report_id"]) == (409, "lock_held")
     (console.home.proposal(proposal_id) / "promotion.json").unlink()

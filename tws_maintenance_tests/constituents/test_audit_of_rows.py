@@ -103,10 +103,10 @@ def test_one_code_with_and_without_its_zero_is_one_company_twice(home: Home) -> 
     assert names(receipt.checks, FAILED) == {rules.UNIQUE.name}
     check = outcome_of(receipt.checks, rules.UNIQUE)
     assert check.message == (
-        "2 of 87 rows break the rule (every symbol once): '9988.HK' (row 87: Alibaba); "
+        "2 of 87 rows break the rule \"Every symbol is listed once\": '9988.HK' (row 87: Alibaba); "
         "'9988.HK' (row 88: Alibaba Group)"
     )
-    assert [cell["row"] for cell in check.cells] == [87, 88]
+    assert [cell.row for cell in check.cells] == [87, 88]
 
 
 def test_a_sector_that_is_none_of_the_eleven_is_a_warning(home: Home) -> None:
@@ -159,8 +159,8 @@ def test_a_thousand_offenders_are_counted_and_the_first_named(home: Home) -> Non
     receipt = audited(home, staged(home, SP500, listed))
     check = outcome_of(receipt.checks, rules.PLAIN)
     assert check.message.startswith(
-        "503 of 503 rows break the rule (plain text: no markup, control characters, "
-        "footnote marks or leading = + - @): '=Amber"
+        '503 of 503 rows break the rule "Every text is plain, without markup, control characters, '
+        "footnote marks or leading = + - @\": '=Amber"
     )
     assert check.message.endswith("; and 498 more")
     assert len(check.cells) == 20

@@ -1,6 +1,7 @@
 """What changed, by name: who came, who left, who only changed a ticker, whose fields moved."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 
@@ -100,5 +101,5 @@ def test_a_company_is_recognised_by_its_name_without_its_legal_form(
 
 def test_changes_survive_their_way_through_json() -> None:
     changes = compare([AMBER, BOREAL], [row("AA2", "Amber Lane"), row("BBB", "Boreal", "Energy")])
-    assert Changes.from_dict(json.loads(json.dumps(changes.to_dict()))) == changes
-    assert list(changes.to_dict()) == ["added", "removed", "renamed", "updated"]
+    assert Changes.from_dict(json.loads(json.dumps(asdict(changes)))) == changes
+    assert list(asdict(changes)) == ["added", "removed", "renamed", "updated"]

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
@@ -118,7 +118,7 @@ PASSED = Receipt(
     ID, REPORT, sha256(STAGED), ValidationStatus.PASSED, utc_text(AT), False, "", {}, ()
 )
 STAMP = Generation("stamp", "maintenance_9", ID, utc_text(AT), sha256(STAGED), "a page")
-INTENT = Intent("intended", "maintenance_9", "run", utc_text(AT), None, "", None, vars(STAMP))
+INTENT = Intent("intended", "maintenance_9", "run", utc_text(AT), None, "", None, STAMP)
 
 
 PROPOSAL: dict[str, Proposal | ProposalMissing] = {
@@ -238,6 +238,7 @@ def test_only_the_id_of_a_proposal_of_the_list_is_looked_for(home: Home, named: 
         ("receipt.json", b'"passed"', Verdict.UNAUDITED),
         (PROMOTION, b"[" * 100_000, Verdict.UNRECORDED),
         (PROMOTION, b"[]", Verdict.UNRECORDED),
+        (PROMOTION, b"{}", Verdict.UNRECORDED),
     ],
 )
 def test_what_is_damaged_in_any_way_is_an_answer_and_no_crash(
@@ -257,7 +258,7 @@ def test_a_record_that_no_promotion_writes_leaves_open_whether_it_was_promoted(
     write_live(home, STI, companies("sti"))
     proposal = ready(home, STI, with_strangers(STI, 1))
     path = home.proposal(proposal.proposal_id) / PROMOTION
-    path.write_text(json.dumps(vars(INTENT) | edited))
+    path.write_text(json.dumps(asdict(INTENT) | edited))
     found = look(home, STI, proposal.proposal_id, load_settings(home), STAGED_AT)
     assert found.verdict is Verdict.UNRECORDED
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -246,7 +247,7 @@ def test_the_record_of_a_promotion_is_json_for_other_programs(home: Home) -> Non
     record = json.loads((home.proposal(proposal.proposal_id) / "promotion.json").read_text())
     intent = read_intent(home, proposal.proposal_id)
     assert intent is not None
-    assert record == vars(intent)
+    assert record == asdict(intent)
     stamp = read_generation(home, STI)
     assert stamp is not None
     assert record["generation"]["generation"] == stamp.generation

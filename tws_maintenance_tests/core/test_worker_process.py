@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TypedDict
 
 import psutil
 import pytest
@@ -40,6 +41,18 @@ sys.stdin.readline()
 """
 
 
+class Asked(TypedDict):
+    do: str
+
+
+class Said(TypedDict):
+    pid: int
+    said: str
+
+
+Worker = WorkerProcess[Asked, Said]
+
+
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / "odd_helper.py").write_text(MODULE)
@@ -49,13 +62,13 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-def helper(module: str) -> WorkerProcess:
+def helper(module: str) -> Worker:
     return WorkerProcess(module, "odd", child_environment)
 
 
 @pytest.mark.process
 def test_it_answers_one_request_after_the_other_whatever_a_library_prints(
-    helper: WorkerProcess,
+    helper: Worker,
 ) -> None:
     helper.start()
     try:
@@ -69,7 +82,7 @@ def test_it_answers_one_request_after_the_other_whatever_a_library_prints(
 
 @pytest.mark.process
 def test_what_lies_in_the_current_folder_is_not_taken_for_a_module(
-    helper: WorkerProcess, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    helper: Worker, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     robot = tmp_path_factory.mktemp("robot")
     (robot / "json.py").write_text('raise RuntimeError("of the robot")')
@@ -82,7 +95,7 @@ def test_what_lies_in_the_current_folder_is_not_taken_for_a_module(
 
 
 @pytest.mark.process
-def test_a_fault_is_told_and_the_next_request_is_answered(helper: WorkerProcess) -> None:
+def test_a_fault_is_told_and_the_next_request_is_answered(helper: Worker) -> None:
     helper.start()
     try:
         with pytest.raises(WorkerDied, match="odd process failed: ValueError: it cannot be done"):
@@ -93,7 +106,7 @@ def test_a_fault_is_told_and_the_next_request_is_answered(helper: WorkerProcess)
 
 
 @pytest.mark.process
-def test_its_death_is_told(helper: WorkerProcess) -> None:
+def test_its_death_is_told(helper: Worker) -> None:
     helper.start()
     try:
         with pytest.raises(WorkerDied, match=r"ended early \(exit code 7\)"):

@@ -12,7 +12,7 @@ from tws_maintenance.constituents.proposal import STAGED
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.locks import hold
 from tws_maintenance.demo import journey
-from tws_maintenance.demo.events import as_json, calendar_events
+from tws_maintenance.demo.events import calendar_events
 from tws_maintenance.demo.official import hang_seng, ishares, spy, tracker
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.reports.store import reserve
@@ -453,7 +453,7 @@ def events_too_many_withdrawn(play: Play) -> None:
     play.command("watchlist", "add", *symbols)
     play.command("run", "--apply", *EVENTS_ALONE)
     for symbol in symbols:
-        play.web.symbols[symbol] = (200, as_json(calendar_events()))
+        play.web.symbols[symbol] = (200, calendar_events())
     play.command("run", "--apply", *EVENTS_ALONE)
 
 
@@ -576,7 +576,7 @@ def with_dates(play: Play, *symbols: str, after: int = 7) -> None:
     for days, symbol in enumerate(symbols):
         day: date = first + timedelta(days=days % 5)
         answer = calendar_events([day], ex_dividend=first + timedelta(days=2))
-        play.web.symbols[symbol] = (200, as_json(answer))
+        play.web.symbols[symbol] = (200, answer)
 
 
 def holding(play: Play, symbol: str) -> StandInRobot:

@@ -13,7 +13,7 @@ from yfinance.data import SingletonMeta
 
 from tws_maintenance.config.settings import EventSettings, HttpSettings
 from tws_maintenance.core.clock import utc_now
-from tws_maintenance.demo.events import as_json, calendar_events
+from tws_maintenance.demo.events import calendar_events
 from tws_maintenance.demo.server import QUOTE_PATH, PageServer
 from tws_maintenance.market_events.model import Answer, EventType
 from tws_maintenance.market_events.providers.yahoo_client import YahooClient
@@ -41,7 +41,7 @@ def _new_process() -> Iterator[None]:
 def yahoo() -> Iterator[PageServer]:
     with PageServer({}) as server:
         server.symbols = {
-            symbol: (200, as_json(calendar_events([SOON], ex_dividend=SOON)))
+            symbol: (200, calendar_events([SOON], ex_dividend=SOON))
             for symbol in ("AAPL", "D05.SI", "0005.HK", *(f"S{n}" for n in range(60)))
         }
         yield server
@@ -102,7 +102,7 @@ def test_symbols_of_three_markets_keep_their_zones(yahoo: PageServer) -> None:
 
 
 def test_no_event_and_an_unknown_symbol_are_answers_of_two_kinds(yahoo: PageServer) -> None:
-    yahoo.symbols["AAPL"] = (200, as_json(calendar_events()))
+    yahoo.symbols["AAPL"] = (200, calendar_events())
     answer = ask(yahoo.origin, "AAPL", "NOSUCH", "S1")
     assert outcomes(answer) == {"AAPL": "no_event", "NOSUCH": "unknown_symbol", "S1": "ok"}
     assert set(answer.covers) == {"AAPL", "S1"}, "an unknown symbol may not make events stale"
@@ -203,7 +203,7 @@ def test_a_fault_of_the_connection_ends_in_time_and_reads_no_more_than_it_must(
     expected = {"hang_up": "unreachable", "silence": "unreachable"}
     with FaultyYahoo() as server:
         server.script["S1"] = [scripts[fault]]
-        server.script["S2"] = [Reply(as_json(calendar_events([SOON])))]
+        server.script["S2"] = [Reply(calendar_events([SOON]))]
         answer = ask(server.origin, "S1", "S2", read_timeout=0.5, seconds=4)
         if fault == "huge":
             assert hung_up.wait(5)
@@ -215,7 +215,7 @@ def test_a_fault_of_the_connection_ends_in_time_and_reads_no_more_than_it_must(
 @pytest.mark.services
 def test_a_passing_fault_is_asked_again() -> None:
     with FaultyYahoo() as server:
-        good = Reply(as_json(calendar_events([SOON])))
+        good = Reply(calendar_events([SOON]))
         server.script["S1"] = [Reply(status=500), good]
         assert outcomes(ask(server.origin, "S1")) == {"S1": "ok"}
 
@@ -223,7 +223,7 @@ def test_a_passing_fault_is_asked_again() -> None:
 @pytest.mark.services
 def test_an_expired_crumb_is_renewed_once() -> None:
     with FaultyYahoo() as server:
-        good = Reply(as_json(calendar_events([SOON])))
+        good = Reply(calendar_events([SOON]))
         server.script["S1"] = [Reply(b"{}", status=401), good]
         assert outcomes(ask(server.origin, "S1")) == {"S1": "ok"}
 
@@ -246,7 +246,7 @@ def test_nothing_is_written_to_a_cache(yahoo: PageServer, tmp_path: Any, monkeyp
 
 def test_the_dates_are_those_told(yahoo: PageServer) -> None:
     soon = utc_now().date() + timedelta(days=7)
-    yahoo.symbols["AAPL"] = (200, as_json(calendar_events([soon], ex_dividend=soon)))
+    yahoo.symbols["AAPL"] = (200, calendar_events([soon], ex_dividend=soon))
     answer = ask(yahoo.origin, "AAPL")
     assert [(e.event_type.value, e.event_date) for e in answer.events] == [
         ("EARNINGS", soon),
@@ -255,9 +255,7 @@ def test_the_dates_are_those_told(yahoo: PageServer) -> None:
 
 
 def test_a_fund_without_a_node_of_earnings_is_named_and_has_answered(yahoo: PageServer) -> None:
-    told = calendar_events(ex_dividend=SOON)
-    del told["quoteSummary"]["result"][0]["calendarEvents"]["earnings"]
-    yahoo.symbols["SPY"] = (200, as_json(told))
+    yahoo.symbols["SPY"] = (200, calendar_events(None, ex_dividend=SOON))
     answer = ask(yahoo.origin, "SPY", "AAPL")
     assert outcomes(answer) == {"SPY": "ok", "AAPL": "ok"}
     assert answer.silent == {"SPY": (EventType.EARNINGS,)}

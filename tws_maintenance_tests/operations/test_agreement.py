@@ -56,7 +56,7 @@ class Staged:
         sums = "0" * 64
         told = ("maintenance_20261121_003500", "run", utc_text(SATURDAY), sums, sums, None)
         stamp = Generation("stamp", told[0], self.proposal_id, told[2], sums, "a page")
-        write_intent(self.home, self.proposal_id, Intent("intended", *told, vars(stamp)))
+        write_intent(self.home, self.proposal_id, Intent("intended", *told, stamp))
 
     def report_another(self) -> None:
         path = self.home.reports / f"{self.report_id.removeprefix('maintenance_')}.json"

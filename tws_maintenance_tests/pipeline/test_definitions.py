@@ -1,9 +1,14 @@
 """What Dagster is told about: a snapshot, so that a renamed asset is never an accident."""
 
+import re
+
 import dagster as dg
 import pytest
 
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.config.settings import IndexSettings, Settings
 from tws_maintenance.definitions import defs
+from tws_maintenance.pipeline.asset_checks import build_checks
 
 STAGED_CHECKS = [
     "columns_are_present",
@@ -79,6 +84,27 @@ def checks() -> list[dg.AssetsDefinition]:
 def specs_of(asset: str) -> list[dg.AssetCheckSpec]:
     specs = [spec for check in checks() for spec in check.check_specs]
     return [spec for spec in specs if spec.asset_key.to_user_string() == asset]
+
+
+def test_every_check_is_described_by_a_sentence_with_its_limit() -> None:
+    for spec in (spec for check in checks() for spec in check.check_specs):
+        assert spec.description
+        assert re.fullmatch(r"[A-Z][^{}]+\.", spec.description), spec
+    told = {one.name: one.description for one in specs_of("staged/hsi_constituents")}
+    assert told["row_count_is_at_least_the_minimum"] == "The list has at least 70 rows."
+    assert told["sectors_are_not_lost"] == (
+        "At most 10 % of the members that had a sector lost it; any that did is a warning."
+    )
+
+
+def test_a_check_is_described_with_the_limits_of_the_home() -> None:
+    settings = Settings(indices={"sti": IndexSettings(fail_change=0.3, max_age_days=1.5)})
+    _, live = build_checks(INDICES["sti"], settings.of(INDICES["sti"]))
+    told = {spec.name: spec.description for spec in live.check_specs}
+    assert told["count_change_is_within_limits"] == (
+        "The row count changed by at most 30 %; more than 10 % is a warning."
+    )
+    assert told["file_is_fresh"] == "The list was refreshed in the last 1.5 days."
 
 
 def test_the_assets_are_a_staged_and_a_live_one_for_each_index_and_for_events() -> None:

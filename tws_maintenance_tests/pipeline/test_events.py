@@ -8,7 +8,7 @@ import pytest
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.core.clock import utc_now
-from tws_maintenance.demo.events import as_json, calendar_events, fomc_page, this_year
+from tws_maintenance.demo.events import calendar_events, fomc_page, this_year
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.market_events.rules import RULES
 from tws_maintenance_tests.pipeline.support import checks_of, materialized, run_job
@@ -20,7 +20,7 @@ STAGED, LIVE = "staged/market_events", "market_events"
 @pytest.fixture
 def yahoo(server: PageServer) -> PageServer:
     soon = (utc_now() + timedelta(days=5)).date()
-    server.symbols["AAPL"] = (200, as_json(calendar_events([soon], ex_dividend=soon)))
+    server.symbols["AAPL"] = (200, calendar_events([soon], ex_dividend=soon))
     return server
 
 

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from tws_maintenance.audit.results import ValidationStatus
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES, MARKET_EVENTS
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.core.clock import utc_text
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.reports.status import needs_attention, status
+from tws_maintenance.reports.schema import Validation
+from tws_maintenance.reports.status import HomeStatus, ListStatus, status
 from tws_maintenance_tests.constituents.bench import promoted, ready
 from tws_maintenance_tests.reports.shelf import AT, filed, result
 from tws_maintenance_tests.support import write_live
@@ -19,6 +21,7 @@ from tws_maintenance_tests.support import write_live
 TASKS = [index.task for index in INDICES.values()]
 FETCH = "python -m tws_maintenance run --task sti_constituents --apply"
 PASSED = {"status": "passed", "warnings": [], "errors": []}
+SOUND = Validation(status=ValidationStatus.PASSED)
 
 
 def refreshed(home: Home, **changed: Any) -> None:
@@ -30,27 +33,27 @@ def refreshed(home: Home, **changed: Any) -> None:
     filed(home, *results)
 
 
-def asked(home: Home, days: float = 1) -> dict[str, Any]:
+def asked(home: Home, days: float = 1) -> HomeStatus:
     return status(home, load_settings(home), AT + timedelta(days=days))
 
 
-def of(value: dict[str, Any], task: str = "sti_constituents") -> dict[str, Any]:
-    return next(dict(one) for one in value["constituents"] if one["task"] == task)
+def of(value: HomeStatus, task: str = "sti_constituents") -> ListStatus:
+    return next(one for one in value.constituents if one.task == task)
 
 
 def test_after_an_apply_everything_is_fresh(home: Home) -> None:
     refreshed(home)
     value = asked(home)
-    assert not needs_attention(value)
-    assert [one["task"] for one in value["constituents"]] == TASKS
-    assert [one["name"] for one in value["constituents"]] == ["S&P 500", "STI", "HSI"]
-    assert [one["row_count"] for one in value["constituents"]] == [503, 30, 85]
+    assert not value.needs_attention
+    assert [one.task for one in value.constituents] == TASKS
+    assert [one.name for one in value.constituents] == ["S&P 500", "STI", "HSI"]
+    assert [one.row_count for one in value.constituents] == [503, 30, 85]
     sti = of(value)
-    assert sti["last_refreshed_at"] == "2026-11-22T18:30:00.000Z"
-    assert (sti["file"], sti["source"]) == ("data/sti_constituents.csv", "page")
-    assert (sti["validation"], sti["run_id"]) == (PASSED, "run-1")
-    assert (sti["stale"], sti["drift"], sti["file_audit"]) == (False, None, PASSED)
-    assert value["latest_report"] == {
+    assert sti.last_refreshed_at == "2026-11-22T18:30:00.000Z"
+    assert (sti.file, sti.source) == ("data/sti_constituents.csv", "page")
+    assert (sti.validation, sti.run_id) == (SOUND, "run-1")
+    assert (sti.stale, sti.drift, sti.file_audit) == (False, None, SOUND)
+    assert value.to_dict()["latest_report"] == {
         "report_id": "maintenance_20261122_183000",
         "finished_at": "2026-11-22T18:30:00.000Z",
         "status": "completed",
@@ -62,34 +65,33 @@ def test_after_an_apply_everything_is_fresh(home: Home) -> None:
 
 def test_an_apply_that_changed_nothing_refreshed_the_list_too(home: Home) -> None:
     refreshed(home, changed=False)
-    assert not needs_attention(asked(home))
+    assert not asked(home).needs_attention
 
 
 def test_a_home_that_was_never_used_needs_attention(home: Home) -> None:
     value = asked(home)
-    assert needs_attention(value)
-    assert value["latest_report"] is None
+    assert value.needs_attention
+    assert value.latest_report is None
     sti = of(value)
-    assert (sti["last_refreshed_at"], sti["stale"], sti["row_count"]) == (None, True, None)
-    assert sti["file_audit"] == {
-        "status": "failed",
-        "warnings": [],
-        "errors": [f"{sti['file']} does not exist. Fetch it: {FETCH}"],
-    }
-    assert sti["validation"] == {"status": "not_run", "warnings": [], "errors": []}
+    assert (sti.last_refreshed_at, sti.stale, sti.row_count) == (None, True, None)
+    assert sti.file_audit == Validation(
+        status=ValidationStatus.FAILED,
+        errors=[f"{sti.file} does not exist. Fetch it: {FETCH}"],
+    )
+    assert sti.validation == Validation()
 
 
 @pytest.mark.parametrize(("days", "stale"), [(3.0, False), (3.001, True)])
 def test_a_list_is_stale_after_three_days(home: Home, days: float, *, stale: bool) -> None:
     refreshed(home)
     value = asked(home, days)
-    assert of(value)["stale"] is stale
-    assert needs_attention(value) is stale
+    assert of(value).stale is stale
+    assert value.needs_attention is stale
 
 
 def test_a_dry_run_refreshes_nothing(home: Home) -> None:
     refreshed(home, dry_run=True)
-    assert of(asked(home))["stale"]
+    assert of(asked(home)).stale
 
 
 def test_a_list_that_failed_last_time_needs_attention_although_it_is_fresh(home: Home) -> None:
@@ -97,35 +99,36 @@ def test_a_list_that_failed_last_time_needs_attention_although_it_is_fresh(home:
     failed = result(status="failed", errors=["gone"], validation=PASSED)
     filed(home, failed, at=AT + timedelta(hours=1), status="failed")
     value = asked(home)
-    assert needs_attention(value)
-    assert of(value)["validation"]["status"] == "failed"
-    assert of(value)["last_refreshed_at"] == "2026-11-22T18:30:00.000Z"
-    assert of(value, "hsi_constituents")["validation"]["status"] == "passed"
+    assert value.needs_attention
+    assert of(value).validation.status == "failed"
+    assert of(value).last_refreshed_at == "2026-11-22T18:30:00.000Z"
+    assert of(value, "hsi_constituents").validation.status == "passed"
 
 
 def test_a_run_that_skipped_a_list_says_nothing_about_it(home: Home) -> None:
     refreshed(home)
     filed(home, result(status="skipped"), at=AT + timedelta(hours=1), status="failed")
-    assert not needs_attention(asked(home))
+    assert not asked(home).needs_attention
 
 
 def test_a_list_that_somebody_edited_is_told(home: Home) -> None:
     sti = INDICES["sti"]
     promoted(home, ready(home, sti, companies("sti")))
-    assert not of(asked(home))["drift"]
+    assert not of(asked(home)).drift
     write_live(home, sti, companies("sti")[1:])
-    assert of(asked(home))["drift"]
+    assert of(asked(home)).drift
 
 
 def test_a_list_that_cannot_be_read_needs_attention_and_is_told(home: Home) -> None:
     refreshed(home)
     home.live_file("sti").write_bytes(b"\xff")
     value = asked(home)
-    assert needs_attention(value)
-    assert of(value)["row_count"] is None
-    audit = of(value)["file_audit"]
-    assert (audit["status"], audit["warnings"]) == ("failed", [])
-    (message,) = audit["errors"]
+    assert value.needs_attention
+    assert of(value).row_count is None
+    audit = of(value).file_audit
+    assert audit
+    assert (audit.status, audit.warnings) == ("failed", [])
+    (message,) = audit.errors
     assert message.startswith("data/sti_constituents.csv is not UTF-8 (at byte 0), so nothing")
     assert "python -m tws_maintenance restore sti_constituents. Or move" in message
 
@@ -135,13 +138,14 @@ def test_a_list_that_was_cut_off_needs_attention_although_it_is_fresh(home: Home
     path = home.live_file("sti")
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:4]))
     value = asked(home)
-    assert needs_attention(value)
+    assert value.needs_attention
     sti = of(value)
-    assert (sti["stale"], sti["row_count"], sti["validation"]) == (False, 3, PASSED)
-    assert sti["file_audit"]["status"] == "failed"
-    (message,) = sti["file_audit"]["errors"]
+    assert (sti.stale, sti.row_count, sti.validation) == (False, 3, SOUND)
+    assert sti.file_audit
+    assert sti.file_audit.status == "failed"
+    (message,) = sti.file_audit.errors
     assert "3 rows" in message
-    assert of(value, "hsi_constituents")["file_audit"] == PASSED
+    assert of(value, "hsi_constituents").file_audit == SOUND
 
 
 def test_an_operators_own_column_is_no_drift_and_needs_nobody(home: Home) -> None:
@@ -152,8 +156,8 @@ def test_an_operators_own_column_is_no_drift_and_needs_nobody(home: Home) -> Non
     header, *lines = path.read_text().splitlines()
     path.write_text("".join([f"{header},note\n", *(f"{line},mine\n" for line in lines)]))
     value = asked(home)
-    assert (of(value)["drift"], of(value)["file_audit"]) == (None, PASSED)
-    assert not needs_attention(value)
+    assert (of(value).drift, of(value).file_audit) == (None, SOUND)
+    assert not value.needs_attention
 
 
 def test_a_restored_list_is_no_fresher_than_it_was(home: Home) -> None:
@@ -163,9 +167,9 @@ def test_a_restored_list_is_no_fresher_than_it_was(home: Home) -> None:
     filed(home, result(source=source, validation=PASSED, finished_at=utc_text(later)), at=later)
     value = asked(home, 4)
     sti = of(value)
-    assert (sti["last_refreshed_at"], sti["source"]) == ("2026-11-22T18:30:00.000Z", "page")
-    assert sti["stale"]
-    assert needs_attention(value)
+    assert (sti.last_refreshed_at, sti.source) == ("2026-11-22T18:30:00.000Z", "page")
+    assert sti.stale
+    assert value.needs_attention
 
 
 def test_a_refusal_says_nothing_of_the_list(home: Home) -> None:
@@ -173,8 +177,8 @@ def test_a_refusal_says_nothing_of_the_list(home: Home) -> None:
     refused = result(status="failed", refusal="stale", errors=["not the file"])
     filed(home, refused, at=AT + timedelta(hours=1), status="failed")
     value = asked(home)
-    assert of(value)["validation"] == PASSED
-    assert not needs_attention(value)
+    assert of(value).validation == SOUND
+    assert not value.needs_attention
 
 
 @pytest.mark.parametrize(
@@ -205,8 +209,8 @@ def test_reports_of_an_older_form_and_damaged_ones_do_not_hide_the_status(
     (home.reports / f"{name}.json").write_text(json.dumps(older))
     (home.reports / "20261122_190000.json").write_text("{")
     value = asked(home)
-    assert of(value)["last_refreshed_at"] is None
-    assert needs_attention(value)
+    assert of(value).last_refreshed_at is None
+    assert value.needs_attention
 
 
 def test_events_are_told_with_the_counts_of_the_last_sync(home: Home) -> None:
@@ -214,14 +218,14 @@ def test_events_are_told_with_the_counts_of_the_last_sync(home: Home) -> None:
     counts = {"fetched": 5, "new": 2, "changed": 1, "stale": 3, "errors": 0, "unchanged": 2}
     yahoo = {"provider": "yahoo", "status": "success", "error_message": None, **counts}
     filed(home, result(MARKET_EVENTS, validation=PASSED, providers=[yahoo, yahoo]))
-    events = asked(home)["market_events"]
-    assert {key: events[key] for key in ("fetched", "upserted", "stale", "errors")} == {
+    events = asked(home).market_events
+    assert {key: getattr(events, key) for key in ("fetched", "upserted", "stale", "errors")} == {
         "fetched": 10,
         "upserted": 6,
         "stale": 6,
         "errors": 0,
     }
-    assert (events["needs_refresh"], [one["provider"] for one in events["providers"]]) == (
+    assert (events.needs_refresh, [one.provider for one in events.providers]) == (
         False,
         ["yahoo", "yahoo"],
     )
@@ -233,14 +237,14 @@ def test_a_sync_that_failed_in_part_needs_attention_and_is_no_refresh(home: Home
         write_live(home, index, companies(index.key))
     filed(home, *(result(task, validation=PASSED, source="page") for task in TASKS))
     value = asked(home)
-    assert value["market_events"]["last_refreshed_at"] is None
-    assert value["market_events"]["needs_refresh"]
-    assert needs_attention(value)
+    assert value.market_events.last_refreshed_at is None
+    assert value.market_events.needs_refresh
+    assert value.needs_attention
 
 
 def test_events_are_stale_after_three_days(home: Home) -> None:
     refreshed(home)
-    assert not asked(home, 3)["market_events"]["needs_refresh"]
+    assert not asked(home, 3).market_events.needs_refresh
     late = asked(home, 3.1)
-    assert late["market_events"]["needs_refresh"]
-    assert needs_attention(late)
+    assert late.market_events.needs_refresh
+    assert late.needs_attention

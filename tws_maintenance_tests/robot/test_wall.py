@@ -13,7 +13,7 @@ import pytest
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
-from tws_maintenance.demo.events import as_json, calendar_events
+from tws_maintenance.demo.events import calendar_events
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance_tests.robot.stand_in import PASSWORD, StandInRobot, event, in_days, position
@@ -102,7 +102,7 @@ def journey(
     with PageServer(pages) as web, StandInRobot(root, is_guarded=True) as robot:
         robot.positions = [position(members[0].ticker), position("AAPL")]
         robot.providers[0].events = [event("EARNINGS", 3, "AAPL")]
-        web.symbols["AAPL"] = (200, as_json(calendar_events([date.fromisoformat(in_days(3))])))
+        web.symbols["AAPL"] = (200, calendar_events([date.fromisoformat(in_days(3))]))
         environment = {
             **environment_of(web),
             "TWS_MAINTENANCE_ROBOT__URL": robot.url,

@@ -1,28 +1,24 @@
 """What the API answers: one strict model for each answer.
 
-The views build these models, `Answer.to_json` serialises them, and the OpenAPI description derives
-from them. The order of the fields is the order of the keys. A field with a default is written only
-where it was given. Reports are passed on as their files hold them: see `words`.
+The views build these models and the OpenAPI description derives from them. The order of the fields
+is the order of the keys. A field that is `Omissible` is written only where it is given. What
+`reports.status` says is answered as it is, with addresses. Reports are passed on as their files
+hold them: see `words`.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
-from tws_maintenance.console.api.words import (
-    JsonObject,
-    ProviderJson,
-    RunStatus,
-    TaskName,
-    ValidationStatus,
-)
+from tws_maintenance.console.api.words import JsonObject, RunStatus
 from tws_maintenance.pipeline.run_history import CheckOutcome, RunState, StepState
+from tws_maintenance.reports import status
+from tws_maintenance.reports.schema import Count, Part, Validation, is_none
+from tws_maintenance.reports.status import Instant, TaskName
 
-# UTC texts and dates; whoever made them has checked them.
-Instant = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+# A date; whoever made it has checked it.
 Day = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
-Count = Annotated[int, Field(ge=0)]
 
 
 def _without_default(schema: JsonObject) -> None:
@@ -30,39 +26,13 @@ def _without_default(schema: JsonObject) -> None:
     schema.pop("default", None)
 
 
-Omissible = Field(json_schema_extra=_without_default)
+Omissible = Field(json_schema_extra=_without_default, exclude_if=is_none)
 
 
-class Answer(BaseModel):
-    """The base of every answer and of every part of one."""
+class Answer(Part):
+    """The base of every answer of our own making: nothing in it is ignored, nothing changes."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    def to_json(self) -> JsonObject:
-        """Return the answer as plain values for JSON, its keys in the order of the fields."""
-        return self.model_dump(exclude_unset=True)
-
-
-class Validation(Answer):
-    """The outcome of an audit, with its messages."""
-
-    status: ValidationStatus
-    warnings: list[str]
-    errors: list[str]
-
-    @classmethod
-    def read(cls, value: JsonObject) -> Self:
-        """Return the `validation` of a report or a status. Raises ValueError or KeyError."""
-        return cls(status=value["status"], warnings=value["warnings"], errors=value["errors"])
-
-
-class LastRun(Answer):
-    """The last run that worked on a list; `audit` is the outcome of its audit."""
-
-    report_id: str
-    status: str
-    audit: str | None
-    dry_run: bool | None
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Proposal(Answer):
@@ -81,55 +51,23 @@ class Proposal(Answer):
     updated: Count
 
 
-class ListStatus(Answer):
+class ListStatus(status.ListStatus):
     """One index list: its file, its last refresh and what waits for it."""
 
-    task: TaskName
-    name: str
-    file: str
-    last_refreshed_at: Instant | None
-    row_count: Count | None
-    source: str | None
-    validation: Validation
-    stale: bool
-    unconfirmed: str | None
-    restored_at: Instant | None
-    drift: str | None
-    file_problem: str | None
-    last_run: LastRun | None
-    run_id: str | None
     file_audit: Validation
     proposal: Proposal | None
     run_url: str | None
 
 
-class EventsStatus(Answer):
+class EventsStatus(status.EventsStatus):
     """The last sync of market events, and whether a newer one is needed."""
 
-    last_refreshed_at: Instant | None
-    fetched: Count
-    upserted: Count
-    stale: Count
-    errors: Count
-    providers: list[ProviderJson]
-    status: str | None
-    run_id: str | None
-    service: Literal["robot", "embedded"]
-    doubts: list[str]
-    moved: list[str]
-    needs_refresh: bool
     run_url: str | None
 
 
-class LatestReport(Answer):
+class LatestReport(status.LatestReport):
     """The newest report in short."""
 
-    report_id: str
-    finished_at: Instant | None
-    status: str | None
-    warnings: list[str]
-    errors: list[str]
-    run_id: str | None
     run_url: str | None
 
 

@@ -39,6 +39,7 @@ from tws_maintenance.console.api.answers import FieldFault, FieldFaults
 from tws_maintenance.console.errors import ApiError
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.market_events.providers.closures import MAX_REASON, MAX_TITLE, check_time
+from tws_maintenance.runs import request
 from tws_maintenance.runs.request import RunSpec
 
 MAX_WAIT_SECONDS = 120
@@ -48,13 +49,11 @@ REPORT_ID_PATTERN = r"^maintenance_[0-9]{8}_[0-9]{6}(_[0-9]{1,4})?$"
 ANY_REPORT_ID_PATTERN = r"^maintenance_[A-Za-z0-9_.-]{1,100}$"
 RUN_ID_PATTERN = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 BACKUP_PATTERN = r"^(newest|[0-9]{8}_[0-9]{6}(_[0-9]{1,4})?)$"
+_CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 # One line of plain text: it goes into reports, logs and a terminal.
-PLAIN_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+PLAIN_LINE = rf"^[^{_CONTROL}]*$"
 # The same, with something in it.
-FILLED_LINE = (
-    r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*[^\s\x00-\x1f\x7f-\x9f\u2028\u2029]"
-    r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
-)
+FILLED_LINE = rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$"
 MAX_SYMBOLS = 100
 # In the description of a field, until it is known what the home maintains: `described`.
 OF_HOME = "x-of-home"
@@ -136,10 +135,7 @@ Wait = Annotated[
         description="Seconds to wait for the run's end; 0 answers at once.",
     ),
 ]
-Reason = Annotated[
-    str,
-    Field(max_length=500, pattern=PLAIN_LINE, description="Why; kept in the report."),
-]
+Reason = Annotated[request.Reason, Field(max_length=500, pattern=PLAIN_LINE)]
 
 
 def _integral(value: Any) -> Any:
@@ -147,11 +143,7 @@ def _integral(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Days = Annotated[
-    int,
-    Field(ge=1, le=MAX_DAYS, description="How far ahead events are looked for."),
-    BeforeValidator(_integral),
-]
+Days = Annotated[request.Days, Field(ge=1, le=MAX_DAYS), BeforeValidator(_integral)]
 Symbols = Annotated[
     list[Symbol],
     Field(max_length=MAX_SYMBOLS, description="Also fetch the events of these symbols."),
@@ -160,6 +152,16 @@ Symbols = Annotated[
 
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _RunBody(_Body):
+    """A body that starts a run; what it shares with `RunSpec` has the same names there."""
+
+    def _spec(self, actor: str, tasks: tuple[str, ...], backup: str = "") -> RunSpec:
+        """Return the run that is wanted: an apply, unless the body has a `dry_run`."""
+        own = {name: value for name, value in self if name in RunSpec.__dataclass_fields__}
+        wanted = {"dry_run": False, **own, "tasks": tasks, "backup": backup, "actor": actor}
+        return RunSpec(**wanted)
 
 
 # Fields that only market events use must not be ignored silently.
@@ -174,7 +176,7 @@ _EVENTS_FIELDS_NEED_EVENTS: JsonDict = {
 }
 
 
-class RunBody(_Body):
+class RunBody(_RunBody):
     """Start a run: a dry run of everything unless the body says otherwise."""
 
     model_config = ConfigDict(json_schema_extra=_EVENTS_FIELDS_NEED_EVENTS)
@@ -185,13 +187,13 @@ class RunBody(_Body):
     dry_run: bool = True
     symbols: Symbols = []
     days: Days = DEFAULT_DAYS
-    allow_large_change: bool = False
+    allow_large_change: request.AllowLargeChange = False
     reason: Reason = ""
     wait: Wait = DEFAULT_WAIT_SECONDS
 
     @model_validator(mode="after")
     def _events_fields_need_events(self) -> Self:
-        given = {"symbols", "days"} & self.model_fields_set
+        given = self.model_fields_set.intersection(request.FOR_EVENTS)
         if given and not {MARKET_EVENTS, "all"} & set(self.tasks):
             raise ValueError(
                 f"{' and '.join(sorted(given))} concern {MARKET_EVENTS}, which is not among the "
@@ -201,18 +203,10 @@ class RunBody(_Body):
 
     def spec(self, home: Maintained, actor: str) -> RunSpec:
         """Return the run that fetches, audits, and applies where that is asked for."""
-        return RunSpec(
-            home.expanded(self.tasks),
-            dry_run=self.dry_run,
-            allow_large_change=self.allow_large_change,
-            reason=self.reason,
-            symbols=tuple(self.symbols),
-            days=self.days,
-            actor=actor,
-        )
+        return self._spec(actor, home.expanded(self.tasks))
 
 
-class PromoteBody(_Body):
+class PromoteBody(_RunBody):
     """Publish exactly what a dry run staged; all its lists unless `tasks` names some."""
 
     report_id: Annotated[str, Field(pattern=REPORT_ID_PATTERN)]
@@ -222,34 +216,25 @@ class PromoteBody(_Body):
 
     def spec(self, tasks: tuple[str, ...], actor: str) -> RunSpec:
         """Return the run that publishes what the dry run staged of `tasks`."""
-        return RunSpec(
-            tasks, dry_run=False, reason=self.reason, report_id=self.report_id, actor=actor
-        )
+        return self._spec(actor, tasks)
 
 
-class RestoreBody(_Body):
+class RestoreBody(_RunBody):
     """Show, or with `dry_run: false` do, what going back to a backup changes."""
 
     task: ListTask
-    backup: Annotated[str, Field(pattern=BACKUP_PATTERN)] = "newest"
+    backup: Annotated[str, Field(pattern=BACKUP_PATTERN)] = request.NEWEST
     dry_run: bool = True
-    allow_large_change: bool = False
+    allow_large_change: request.AllowLargeChange = False
     reason: Reason = ""
     wait: Wait = DEFAULT_WAIT_SECONDS
 
     def spec(self, backup: str, actor: str) -> RunSpec:
         """Return the run that shows, or does, the restore of the backup of that id."""
-        return RunSpec(
-            (self.task,),
-            dry_run=self.dry_run,
-            allow_large_change=self.allow_large_change,
-            reason=self.reason,
-            backup=backup,
-            actor=actor,
-        )
+        return self._spec(actor, (self.task,), backup)
 
 
-class RefreshBody(_Body):
+class RefreshBody(_RunBody):
     """Fetch, audit and store market events."""
 
     symbols: Symbols = []
@@ -258,13 +243,7 @@ class RefreshBody(_Body):
 
     def spec(self, actor: str) -> RunSpec:
         """Return the run that fetches, audits and stores market events."""
-        return RunSpec(
-            (MARKET_EVENTS,),
-            dry_run=False,
-            symbols=tuple(self.symbols),
-            days=self.days,
-            actor=actor,
-        )
+        return self._spec(actor, (MARKET_EVENTS,))
 
 
 class WatchlistBody(_Body):
@@ -354,23 +333,26 @@ def _whole_number(text: str) -> int:
 _Number = BeforeValidator(_whole_number)
 
 
-class ReportsQuery(BaseModel):
-    """A page of the reports, and a filter."""
-
+class _Query(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
+
+class _Page(_Query):
     limit: Annotated[int, Field(ge=1, le=200), _Number] = 20
     offset: Annotated[int, Field(ge=0, le=10_000_000), _Number] = 0
+
+
+class ReportsQuery(_Page):
+    """A page of the reports, and a filter."""
+
     status: Literal["completed", "partial_failure", "failed", "interrupted", "damaged"] | None = (
         None
     )
     task: Literal[*ALL_TASKS] | None = None  # type: ignore[valid-type]
 
 
-class UpcomingQuery(BaseModel):
+class UpcomingQuery(_Query):
     """A filter of the events to come."""
-
-    model_config = ConfigDict(extra="forbid")
 
     days: Annotated[Days, _Number] = DEFAULT_DAYS
     type: Literal["EARNINGS", "DIVIDEND", "FOMC", "MARKET_HOLIDAY", "MARKET_EARLY_CLOSE"] | None = (
@@ -379,27 +361,18 @@ class UpcomingQuery(BaseModel):
     symbol: Symbol | None = None
 
 
-class SyncLogQuery(BaseModel):
+class SyncLogQuery(_Page):
     """A page of the log of syncs."""
 
-    model_config = ConfigDict(extra="forbid")
 
-    limit: Annotated[int, Field(ge=1, le=200), _Number] = 20
-    offset: Annotated[int, Field(ge=0, le=10_000_000), _Number] = 0
-
-
-class FormatQuery(BaseModel):
+class FormatQuery(_Query):
     """The format of a report."""
-
-    model_config = ConfigDict(extra="forbid")
 
     format: Literal["json", "md"] = "json"
 
 
-class NoQuery(BaseModel):
+class NoQuery(_Query):
     """An address that takes no parameter."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 Model = TypeVar("Model", bound=BaseModel)

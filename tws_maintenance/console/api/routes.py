@@ -56,7 +56,7 @@ def query_as(model: type[Model], home: Maintained | None = None) -> Model:
 
 def reply(answer: answers.Answer) -> Response:
     """Return an answer as JSON, in the form that the application gives all its JSON."""
-    return jsonify(answer.to_json())
+    return jsonify(answer.to_dict())
 
 
 def add_api(blueprint: Blueprint, backend: Backend) -> None:

@@ -8,31 +8,55 @@ import importlib
 import threading
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from tws_maintenance.audit.receipt import Receipt, read_receipt
-from tws_maintenance.audit.run_context import RunContext
+from tws_maintenance.audit.run_context import RunContext, RunContextJson
 from tws_maintenance.config.environment import child_environment
 from tws_maintenance.config.home import Home
-from tws_maintenance.core.clock import parse_utc, utc_now, utc_text
+from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import AuditFailed, TwsMaintenanceError
 from tws_maintenance.core.worker_process import WorkerDied, WorkerProcess, serve_standard_streams
-from tws_maintenance.market_events.model import Answer, Window
+from tws_maintenance.market_events.model import Answer, Json, Window
 
 if TYPE_CHECKING:
     # Brings pydantic: not needed to start the process.
-    from tws_maintenance.market_events.providers.fetching import Question
+    from tws_maintenance.market_events.providers.fetching import Question, QuestionJson
 
 # Beyond the providers' own: starting Python and importing.
 STARTING_SECONDS = 10.0
 AUDIT_SECONDS = 30.0
 
 
+class AuditJson(TypedDict):
+    """Which proposal of which home is audited."""
+
+    home: str
+    proposal_id: str
+    mark: RunContextJson
+
+
+class EventsRequest(TypedDict):
+    """A question to the providers, or a proposal to be audited."""
+
+    ask: NotRequired["QuestionJson"]
+    audit: NotRequired[AuditJson]
+
+
+class EventsAnswer(TypedDict):
+    """What the providers answered, or why there is no receipt, "" where there is one."""
+
+    answers: NotRequired[list[Json]]
+    problem: NotRequired[str]
+
+
 class EventsWorker:
     """Asks the providers and audits proposals of events, in a process of its own."""
 
     def __init__(self) -> None:
-        self._helper = WorkerProcess(__name__, "events", child_environment)
+        self._helper: WorkerProcess[EventsRequest, EventsAnswer] = WorkerProcess(
+            __name__, "events", child_environment
+        )
         self._answers: Future[tuple[Answer, ...]] | None = None
         self._question: Question | None = None
 
@@ -76,10 +100,10 @@ class EventsWorker:
             TwsMaintenanceError, OSError, ValueError: there is no receipt; the audit has not
                 passed.
         """
-        asked = {
+        asked: AuditJson = {
             "home": str(home.root),
             "proposal_id": proposal_id,
-            "mark": {**vars(mark), "at": utc_text(mark.at)},
+            "mark": mark.to_dict(),
         }
         self.prepare()
         # The process may hang; ended, it answers with its death.
@@ -109,8 +133,8 @@ class EventsWorker:
             answers.set_result(failed_answers(question, str(error)))
 
 
-def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """Answer one request: {ask: a question} or {audit: a proposal}."""
+def answer(request: EventsRequest) -> EventsAnswer:
+    """Answer one request."""
     if "ask" in request:
         from tws_maintenance.market_events.providers.fetching import Question, ask_all
 
@@ -119,12 +143,11 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         answers = ask_all(question, meanwhile=_warm_up)
         return {"answers": [one.to_dict() for one in answers]}
     asked = request["audit"]
-    mark = asked["mark"]
     try:
         importlib.import_module(AUDIT).audit(
             Home(Path(asked["home"])),
             asked["proposal_id"],
-            RunContext(mark["report_id"], mark["run_id"], parse_utc(mark["at"])),
+            RunContext.from_dict(asked["mark"]),
         )
     except TwsMaintenanceError as error:
         return {"problem": str(error)}

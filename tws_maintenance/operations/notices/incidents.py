@@ -7,7 +7,6 @@ once. What belongs here is finding them; telling is `channels`, remembering who 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS, task_name
@@ -20,7 +19,7 @@ from tws_maintenance.market_events.last_sync import MOVED_FOR
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.readiness import ListReadiness, readiness
 from tws_maintenance.reports.schema import EntryPoint, Report, RunStatus, TaskStatus
-from tws_maintenance.reports.status import overview
+from tws_maintenance.reports.status import EventsStatus, ListStatus, overview
 from tws_maintenance.reports.store import find_report, read_report
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
 from tws_maintenance.reports.view import verdict
@@ -67,9 +66,9 @@ def find_incidents(
     state = overview(home, settings, at, shelf)
     return [
         *_failed(home, settings, shelf),
-        *_of_lists(state["constituents"]),
+        *_of_lists(state.constituents),
         *_moved(home, at, shelf),
-        *_of_events(state["market_events"]),
+        *_of_events(state.market_events),
         *_waiting(home, settings, at, shelf),
     ]
 
@@ -112,25 +111,25 @@ def _line(entry: ReportSummary, task: str) -> ResultLine | None:
     return line if line.was_tried or ended_badly else None
 
 
-def _of_lists(lists: list[dict[str, Any]]) -> Iterator[Incident]:
+def _of_lists(lists: list[ListStatus]) -> Iterator[Incident]:
     for one in lists:
-        task, name, refreshed = one["task"], one["name"], one["last_refreshed_at"]
-        if one["file_problem"]:
-            told = [one["file_problem"], "Look: python -m tws_maintenance validate"]
+        task, name, refreshed = one.task, one.name, one.last_refreshed_at
+        if one.file_problem:
+            told = [one.file_problem, "Look: python -m tws_maintenance validate"]
             yield incident(_key("broken", task, told[0]), "broken", f"{name} is broken", told)
-        if one["stale"]:
+        if one.stale:
             since = f"since {refreshed}" if refreshed else "ever"
             told = [f"{name} was not refreshed {since}.", "Look: python -m tws_maintenance run"]
             yield incident(f"stale:{task}:{refreshed}", "stale", f"{name} is stale", told)
-        if one["drift"]:
-            told = [one["drift"]]
+        if one.drift:
+            told = [one.drift]
             yield incident(_key("drifted", task, told[0]), "drifted", f"{name} was edited", told)
 
 
-def _of_events(events: dict[str, Any]) -> Iterator[Incident]:
-    if events["needs_refresh"]:
-        refreshed = events["last_refreshed_at"]
-        told = events["doubts"] or ["The last complete sync is too old."]
+def _of_events(events: EventsStatus) -> Iterator[Incident]:
+    if events.needs_refresh:
+        refreshed = events.last_refreshed_at
+        told = events.doubts or ["The last complete sync is too old."]
         yield incident(f"stale:{MARKET_EVENTS}:{refreshed}", "stale", "Events are stale", told)
 
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.core.clock import utc_now
-from tws_maintenance.demo.events import as_json, calendar_events
+from tws_maintenance.demo.events import calendar_events
 from tws_maintenance.demo.pages import companies
 from tws_maintenance_tests.console.browser.support import (
     OVERVIEW,
@@ -61,7 +61,7 @@ def test_events_are_refreshed_for_the_symbols_and_days_that_were_typed(
     console: Console, pages: Pages, visits: Visits
 ) -> None:
     earnings = (utc_now() + timedelta(days=40)).date()
-    pages.symbols["AAPL"] = (200, as_json(calendar_events([earnings])))
+    pages.symbols["AAPL"] = (200, calendar_events([earnings]))
     page = visits.open(console)
     page.get_by_label("Symbols").fill("aapl, 5.hk")
     page.get_by_label("Days").fill("60")

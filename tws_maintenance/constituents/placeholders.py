@@ -1,4 +1,4 @@
-"""Recognising a member that a fund lists without its symbol, by what is known of the members.
+"""Recognise a member that a fund lists under a placeholder, by what is known of the members.
 
 A fund lists a member as `2670549D` or `-` for a day while a corporate action is processed. Its
 CUSIP, its ISIN or its name says which one it is. What fits no known member, or more than one, stays

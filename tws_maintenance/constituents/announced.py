@@ -150,7 +150,7 @@ class Announcements:
         `since` is the day on which the list was published that the preview is compared with, None
         where nobody knows.
         """
-        explained: list[tuple[AnnouncedChange | None, Record]] = []
+        explained: list[_Explained] = []
         renamed = {s for one in changes.renamed for s in (one.from_symbol, one.to_symbol)}
         for action, members in ((Action.ADD, changes.added), (Action.REMOVE, changes.removed)):
             for one in members:
@@ -187,9 +187,7 @@ class Announcements:
     def _soon(self) -> list[AnnouncedChange]:
         return [one for one in self.upcoming if one.effective_date - self.day <= LOOK_AHEAD]
 
-    def _of_rename(
-        self, rename: Rename, since: date | None
-    ) -> list[tuple[AnnouncedChange | None, Record]]:
+    def _of_rename(self, rename: Rename, since: date | None) -> "list[_Explained]":
         """Return the announcement of each half of a rename, else one record without any.
 
         By symbol only: that the company itself was added some weeks ago explains no new ticker.
@@ -198,13 +196,16 @@ class Announcements:
             (Action.ADD, Member(rename.to_symbol, rename.security)),
             (Action.REMOVE, Member(rename.from_symbol, rename.security)),
         ]
-        both = [
-            (self._explanation(action, one, since, by_name=False), action, one)
-            for action, one in halves
+        found: list[_Explained] = [
+            (one, _record(one, action, member))
+            for action, member in halves
+            if (one := self._explanation(action, member, since, by_name=False))
         ]
-        found = [(one, _record(one, action, member)) for one, action, member in both if one]
         new = Member(rename.to_symbol, rename.security)
         return found or [(None, _record(None, Action.ADD, new, counterpart=rename.from_symbol))]
+
+
+_Explained = tuple[AnnouncedChange | None, Record]
 
 
 def _by_day(one: AnnouncedChange) -> tuple[date, str, str]:

@@ -10,6 +10,7 @@ from tws_maintenance.config.indices import (
 )
 from tws_maintenance.constituents.diff import Changes, Member
 from tws_maintenance.core.errors import ProposalOutdated
+from tws_maintenance.reports.announced_words import COLUMNS, upcoming_rows
 from tws_maintenance.reports.event_words import (
     apply_events_command,
     escape,
@@ -196,6 +197,8 @@ def _task(result: TaskResult) -> Iterator[str]:
     ):
         yield from (f"- **{kind}:** {escape(text)}" for text in texts)
     yield ""
+    if isinstance(result, ListResult):
+        yield from _announced(result)
     yield from _origin(result)
     yield ""
 
@@ -224,7 +227,11 @@ def _changes(result: ListResult) -> Iterator[str]:
     for field in changes.updated:
         before, after = (escape(text) or "(blank)" for text in (field.before, field.after))
         yield f"- **changed:** {escape(field.symbol)} {field.field}: {before} → {after}"
-    yield from (f"- **{kind}:** {escape(text)}" for kind, text in source_lines(result))
+    yield from (
+        f"- **{kind}:** {escape(text)}"
+        for kind, text in source_lines(result)
+        if kind != "upcoming"  # a table of its own
+    )
     told = [
         f"{whom} {NOT_KNOWN if names is None else ', '.join(names)}"
         for whom, names in result.impact.items()
@@ -232,6 +239,17 @@ def _changes(result: ListResult) -> Iterator[str]:
     ]
     if told:
         yield f"- **concerns:** {escape('; '.join(told))}"
+
+
+def _announced(result: ListResult) -> Iterator[str]:
+    """Yield the table of the announced changes that are still to come, nothing without any."""
+    rows = upcoming_rows(result)
+    if rows:
+        yield "Announced:\n"
+        yield f"| {' | '.join(COLUMNS)} |"
+        yield "|---" * len(COLUMNS) + "|"
+        yield from (f"| {' | '.join(escape(cell) for cell in row)} |" for row in rows)
+        yield ""
 
 
 def _files(files: dict[str, FileAudit]) -> Iterator[str]:

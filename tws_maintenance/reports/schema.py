@@ -5,9 +5,9 @@ A file that is JSON may still hold anything: a report that was edited, or one of
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -66,6 +66,10 @@ def _instant(text: str) -> str:
     return text
 
 
+def _day(text: str) -> str:
+    return date.fromisoformat(text).isoformat()
+
+
 def _named(text: str) -> str:
     if not text.strip():
         raise ValueError("a provider of events has no name")
@@ -77,6 +81,7 @@ def _is_none(value: object) -> bool:
 
 
 Instant = Annotated[str, AfterValidator(_instant)]
+Day = Annotated[str, AfterValidator(_day)]
 Count = Annotated[int, Field(ge=0)]
 Texts = list[str]
 
@@ -182,9 +187,13 @@ class Vote(Part):
 
 
 class Undecided(Vote):
-    """A symbol that stays as it is: in the list where it is `kept`, else out of it."""
+    """A symbol that stays as it is: in the list where it is `kept`, else out of it.
+
+    `reason` is "" where too few sources agree, which the votes show.
+    """
 
     kept: bool
+    reason: str = ""
 
 
 class ChangedMember(Vote):
@@ -207,6 +216,22 @@ class Membership(Part):
     votes: dict[str, Count] = {}
     undecided: list[Undecided] = []
     changed: list[ChangedMember] = []
+
+
+class Announced(Part):
+    """An announced change of an index, or a change of the list without an announcement.
+
+    `effective_date` is a day of the index's market, null for a change that is `unexplained`.
+    """
+
+    effective_date: Day | None
+    action: Literal["add", "remove"]
+    symbol: str
+    security: str = ""
+    counterpart: str = ""
+    reason: str = ""
+    source: str = ""
+    status: Literal["explains", "upcoming", "unexplained"]
 
 
 class Cache(Part):
@@ -232,7 +257,7 @@ class ListResult(Result):
     rows_read: Count | None = None
     rows_dropped: list[Dropped] = []
     membership: Membership | None = None
-    announced: list[dict[str, Any]] = []
+    announced: list[Announced] = []
     carried_forward: Count = 0
     impact: dict[str, Texts | None] = {"positions": [], "strategies": [], "watchlist": []}
     output_path: str | None = None

@@ -102,6 +102,7 @@ class Gathered:
 
     index: Index
     attempts: tuple[Attempt, ...]
+    announced: tuple["AnnouncedChange", ...] | None = None
 
     def of(self, name: str) -> Attempt | None:
         """Return the attempt at the source `name` that gave a list, None where none did."""

@@ -28,6 +28,7 @@ from tws_maintenance_tests.constituents.voting import (
     many,
     removes,
     three,
+    together,
     voted,
 )
 
@@ -193,7 +194,7 @@ def test_a_symbol_that_is_to_leave_and_to_come_back_is_followed_step_by_step() -
 
 def test_one_that_takes_over_the_symbol_of_another_on_one_day_stays_in() -> None:
     known = [removes("ZZZ", EFFECTIVE, "Old Works"), adds("ZZZ", EFFECTIVE, "New Works")]
-    live = [*BASE, listing("ZZZ", "Old Works")]
+    live = together(*BASE, listing("ZZZ", "Old Works"))
     said = three([*BASE, listing("ZZZ", "New Works")], live, live)
     for day in (EVE, EFFECTIVE, EFFECTIVE + timedelta(days=3)):
         found = voted(live, *said, announced=known, day=day)
@@ -202,7 +203,7 @@ def test_one_that_takes_over_the_symbol_of_another_on_one_day_stays_in() -> None
 
 
 def test_a_new_ticker_that_is_announced_waits_for_its_day() -> None:
-    old, new = [*BASE, listing("FB", "Meta Platforms")], [*BASE, listing("META", "Meta Platforms")]
+    old, new = (together(*BASE, listing(s, "Meta Platforms")) for s in ("FB", "META"))
     known = [
         removes("FB", EFFECTIVE, "Facebook"),
         adds("META", EFFECTIVE, "Meta Platforms"),
@@ -416,5 +417,5 @@ def test_what_has_happened_was_moved_or_was_undone_is_not_overdue() -> None:
     assert overdue(adds("NEW", before(20)), removes("NEW", before(10))) == []
     assert overdue(removes("OLD", before(20)), adds("OLD", before(1)), listed=[*BASE, "OLD"]) == []
     # It joined under another ticker.
-    joined = [*BASE, listing("NWS", "New Works")]
+    joined = together(*BASE, listing("NWS", "New Works"))
     assert overdue(adds("NEW", before(5), "New Works Inc."), listed=joined) == []

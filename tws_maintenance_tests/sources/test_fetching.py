@@ -67,7 +67,7 @@ def decided(gathered: Gathered) -> tuple[Attempt, SourceTable]:
     """Return the source that decides, with its list."""
     limits = page_alone(HttpSettings()).of(gathered.index)
     nowhere = Home(Path("/nonexistent"))
-    vote = hold_vote(nowhere, gathered, limits, None, utc_now().date())
+    vote = hold_vote(nowhere, gathered, limits, None, utc_now())
     return vote.lead, vote.tables[vote.lead.spec.name]
 
 

@@ -1,0 +1,70 @@
+"""What a report says of announced changes: why a list changes, and what is still to come.
+
+Every renderer of a report takes its words from here.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from tws_maintenance.core.text import some_of
+from tws_maintenance.reports.schema import Announced, ListResult
+
+NAMED = 12
+COLUMNS = ("effective", "change", "symbol", "company", "reason")
+_VERBS = {"add": "joins", "remove": "leaves"}
+_NOUNS = {"add": "addition", "remove": "removal"}
+_INSTEAD = {"add": "in place of", "remove": "replaced by"}
+
+
+def why_lines(result: ListResult, titles: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield ("why", text) for each change: what announced it, or that nothing did.
+
+    `titles` are those of the sources, by name. No line where no announcements were read: then
+    nothing is known of any change.
+    """
+    known = [one for one in result.announced if one.status != "upcoming"]
+    explained = [_why(one, titles) for one in known if one.status == "explains"]
+    yield from (("why", text) for text in explained[:NAMED])
+    if len(explained) > NAMED:
+        yield "why", f"and {len(explained) - NAMED} more, all in the report"
+    lacking = [_changed(one) for one in known if one.status == "unexplained"]
+    if lacking:
+        yield "why", f"no announcement found: {some_of(lacking, NAMED)}"
+
+
+def upcoming_rows(result: ListResult) -> list[tuple[str, ...]]:
+    """Return the cells of each change that is still to come, the next one first."""
+    return [
+        (
+            one.effective_date or "",
+            _VERBS[one.action],
+            one.symbol,
+            one.security,
+            " ".join(filter(None, (_instead(one), one.reason))),
+        )
+        for one in result.announced
+        if one.status == "upcoming"
+    ]
+
+
+def upcoming_lines(result: ListResult) -> Iterator[tuple[str, str]]:
+    """Yield ("upcoming", text) for each change that is still to come, the next one first."""
+    for day, verb, symbol, security, reason in upcoming_rows(result):
+        name = f"{symbol} ({security})" if security else symbol
+        yield "upcoming", f"{name} {verb} on {day}{f': {reason}' if reason else ''}"
+
+
+def _why(one: Announced, titles: Mapping[str, str]) -> str:
+    by = f" by {titles.get(one.source, one.source)}" if one.source else ""
+    instead = f", {_instead(one)}" if one.counterpart else ""
+    reason = f": {one.reason}" if one.reason else ""
+    what = f"{_NOUNS[one.action]} announced for {one.effective_date}"
+    return f"{one.symbol}: {what}{by}{instead}{reason}"
+
+
+def _instead(one: Announced) -> str:
+    return f"{_INSTEAD[one.action]} {one.counterpart}" if one.counterpart else ""
+
+
+def _changed(one: Announced) -> str:
+    # Only the new ticker of a member has a counterpart here.
+    return f"{one.counterpart} is now {one.symbol}" if one.counterpart else one.symbol

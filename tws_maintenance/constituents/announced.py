@@ -23,10 +23,9 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tws_maintenance.config.indices import Index
 from tws_maintenance.constituents.diff import Changes, Member, Rename
 from tws_maintenance.constituents.matching import Listing, are_same
-from tws_maintenance.sources.model import Action, AnnouncedChange
+from tws_maintenance.sources.model import Action, AnnouncedChange, Gathered
 
 RECENT = timedelta(days=42)
 # Funds are a day early or late around an effective date, so the first day says nothing.
@@ -75,15 +74,21 @@ class Record:
 
 @dataclass(frozen=True)
 class Announcements:
-    """The announced changes of one index as they stand on `day`, a day of its market."""
+    """The announced changes of one index as they stand on `day`, a day of its market.
+
+    `are_known` where everybody who announces changes could be read: only then a change that is not
+    among them was not announced.
+    """
 
     changes: tuple[AnnouncedChange, ...] = ()
     day: date = date.min
+    are_known: bool = True
 
     @classmethod
-    def at(cls, changes: Iterable[AnnouncedChange], index: Index, at: datetime) -> "Announcements":
-        """Return the announced changes of `index` as they stand at an instant."""
-        return cls(tuple(changes), at.astimezone(ZoneInfo(index.venue.timezone)).date())
+    def at(cls, gathered: Gathered, at: datetime) -> "Announcements":
+        """Return what is announced of an index as it stands at an instant."""
+        day = at.astimezone(ZoneInfo(gathered.index.venue.timezone)).date()
+        return cls(gathered.announced, day, gathered.announcements_are_known)
 
     @cached_property
     def upcoming(self) -> tuple[AnnouncedChange, ...]:
@@ -147,8 +152,8 @@ class Announcements:
     def records(self, changes: Changes, since: date | None) -> tuple[Record, ...]:
         """Return what explains each change of a preview, what has no announcement, what is ahead.
 
-        `since` is the day on which the list was published that the preview is compared with, None
-        where nobody knows.
+        Which has none is left out where not all announcements are known. `since` is the day on
+        which the list was published that the preview is compared with, None where nobody knows.
         """
         explained: list[_Explained] = []
         renamed = {s for one in changes.renamed for s in (one.from_symbol, one.to_symbol)}
@@ -161,7 +166,7 @@ class Announcements:
             explained += self._of_rename(rename, since)
         used = {found for found, _ in explained}
         ahead = [_upcoming(one) for one in self.upcoming if one not in used]
-        return (*(record for _, record in explained), *ahead)
+        return (*(one for found, one in explained if found or self.are_known), *ahead)
 
     def _explanation(
         self, action: Action, member: Member, since: date | None, *, by_name: bool = True

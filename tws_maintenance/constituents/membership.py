@@ -22,7 +22,6 @@ from tws_maintenance.constituents.proposal import read_proposal
 from tws_maintenance.constituents.recognising import known_members, recognised
 from tws_maintenance.constituents.usable import Answer, Standing, VoteRule
 from tws_maintenance.constituents.vote import (
-    NOTHING_ANNOUNCED,
     Ballot,
     DecidedBy,
     Decision,
@@ -41,8 +40,7 @@ class Membership:
     """The decision about one index, with the lists that it went by.
 
     `tables` are the lists that could be read, by source, unknown lines recognised where they could
-    be; `published` are the identifiers of the members as they were published last. `announced` is
-    None where no announcements could be read, or nobody publishes any.
+    be; `published` are the identifiers of the members as they were published last.
     """
 
     index: Index
@@ -52,7 +50,7 @@ class Membership:
     decision: Decision
     published: Identifiers
     has_live: bool
-    announced: Announcements | None = None
+    announced: Announcements
 
     @property
     def keeps_the_live_list(self) -> bool:
@@ -163,8 +161,8 @@ def hold_vote(
 ) -> Membership:
     """Return who is a member at an instant by what the sources of an index answered.
 
-    Where no announcements could be read nothing is held back, and what funds alone list does not
-    join.
+    Where no announcements could be read nothing waits for its day, and what funds alone list does
+    not join.
 
     Raises:
         SourceError: no source gave a list that could be read, or without a live list none that
@@ -175,19 +173,12 @@ def hold_vote(
     rule = rule_of(index, limits)
     answers = [_answer(gathered, name, tables.get(name)) for name in limits.sources]
     listed = None if live is None else _live_listings(live, published)
-    announced = _announced(gathered, at)
-    day = at.astimezone(UTC).date()
-    decision = decide(answers, listed, rule, announced or NOTHING_ANNOUNCED, day=day)
+    announced = Announcements.at(gathered, at)
+    decision = decide(answers, listed, rule, announced, day=at.astimezone(UTC).date())
     if not tables or not decision.rows:
         raise gathered.failure([*_faults(gathered, decision.sources)])
     has_live = listed is not None
     return Membership(index, gathered, tables, rule, decision, published, has_live, announced)
-
-
-def _announced(gathered: Gathered, at: datetime) -> Announcements | None:
-    if gathered.announced is None:
-        return None
-    return Announcements.at(gathered.announced, gathered.index, at)
 
 
 def rule_of(index: Index, limits: IndexSettings) -> VoteRule:

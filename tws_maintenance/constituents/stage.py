@@ -106,8 +106,6 @@ def _announced(
 
     A first list changes nothing: every member is new to it.
     """
-    if vote.announced is None:
-        return ()
     stamp = read_generation(home, index)
     since = _day_of(stamp.promoted_at) if stamp else None
     records = vote.announced.records(changes if vote.has_live else Changes(), since)
@@ -123,8 +121,6 @@ def _day_of(instant: str) -> date | None:
 
 def _announced_notes(vote: Membership) -> list[str]:
     """Warn of announced changes that should have happened."""
-    if vote.announced is None:
-        return []
     late = [*overdue_texts(vote.announced.overdue(vote.decision.rows))]
     told = some_of(late, NAMED_IN_A_WARNING, "; ")
     return [f"Announced, and not in the sources: {told}. Look which is right."] if late else []

@@ -245,7 +245,7 @@ def _announced(result: ListResult) -> Iterator[str]:
     """Yield the table of the announced changes that are still to come, nothing without any."""
     rows = upcoming_rows(result)
     if rows:
-        yield "Announced:\n"
+        yield "Announced, and still to come:\n"
         yield f"| {' | '.join(COLUMNS)} |"
         yield "|---" * len(COLUMNS) + "|"
         yield from (f"| {' | '.join(escape(cell) for cell in row)} |" for row in rows)

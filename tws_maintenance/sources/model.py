@@ -102,7 +102,8 @@ class Gathered:
 
     index: Index
     attempts: tuple[Attempt, ...]
-    announced: tuple["AnnouncedChange", ...] | None = None
+    announced: tuple["AnnouncedChange", ...] = ()
+    announcements_are_known: bool = False
 
     def of(self, name: str) -> Attempt | None:
         """Return the attempt at the source `name` that gave a list, None where none did."""

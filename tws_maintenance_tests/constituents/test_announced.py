@@ -16,7 +16,7 @@ from tws_maintenance.constituents.announced import (
 from tws_maintenance.constituents.diff import Changes, Member, Rename
 from tws_maintenance.constituents.matching import Listing
 from tws_maintenance.constituents.vote import DecidedBy, Outcome
-from tws_maintenance.sources.model import Action, AnnouncedChange
+from tws_maintenance.sources.model import Action, AnnouncedChange, Gathered
 from tws_maintenance_tests.constituents.voting import (
     HSI,
     NASDAQ,
@@ -79,6 +79,7 @@ def told(
 
 
 TODAY = date(2026, 9, 29)
+EFFECTIVE_SOON = TODAY + timedelta(days=6)
 
 
 def announced(*known: AnnouncedChange, day: date = TODAY) -> Announcements:
@@ -319,6 +320,15 @@ def test_of_two_announcements_of_one_symbol_the_nearest_explains() -> None:
     assert told(known, changes("NEW")) == {("add", "NEW"): ("explains", before(3))}
 
 
+def test_where_not_all_announcements_are_known_no_change_is_called_unannounced() -> None:
+    rename = Rename("FB", "META", "Meta Platforms")
+    some = Announcements((adds("NEW", before(1)), adds("SOON", EFFECTIVE_SOON)), TODAY, False)
+    assert told(some, changes("NEW ODD", "OLD", [rename])) == {
+        ("add", "NEW"): ("explains", before(1)),
+        ("add", "SOON"): ("upcoming", EFFECTIVE_SOON),
+    }
+
+
 def test_what_a_later_change_undid_explains_nothing_any_more() -> None:
     known = announced(removes("ZZZ", before(60)), adds("ZZZ", before(20)))
     assert told(known, changes(removed="ZZZ")) == {("remove", "ZZZ"): ("unexplained", None)}
@@ -381,7 +391,7 @@ def test_a_change_that_two_sources_announce_is_named_once() -> None:
     ],
 )
 def test_a_day_begins_in_the_zone_of_the_market(key: str, at: datetime, day: date) -> None:
-    known = Announcements.at(SEPTEMBER, INDICES[key], at)
+    known = Announcements.at(Gathered(INDICES[key], (), SEPTEMBER), at)
     assert known.day == day
     assert bool(known.upcoming) is (day < EFFECTIVE)
 

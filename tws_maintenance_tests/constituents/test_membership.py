@@ -432,12 +432,16 @@ def swap(day: date) -> tuple[AnnouncedChange, ...]:
     )
 
 
+def with_announced(said: Gathered, *announced: AnnouncedChange) -> Gathered:
+    return replace(said, announced=announced, announcements_are_known=True)
+
+
 def sp500(
     *announced: AnnouncedChange, page: list[Company], spy: list[Company], ivv: list[Company]
 ) -> Gathered:
     """Return what the sources of the S&P 500 said, with what is announced."""
     said = answers(SP500, wikipedia=table_of(page), spy=official(spy), ivv=official(ivv))
-    return replace(said, announced=announced)
+    return with_announced(said, *announced)
 
 
 def records(proposal: Proposal) -> dict[tuple[str, str], tuple[str, str | None]]:
@@ -505,7 +509,7 @@ def test_what_funds_alone_list_joins_by_a_recent_announcement(home: Home) -> Non
     more = [*SP500_MEMBERS, APP]
     said = sp500(swap(TODAY)[0], page=SP500_MEMBERS, spy=more, ivv=more)
     assert [one.symbol for one in staged(home, said).changes.added] == ["APP"]
-    assert not staged(home, replace(said, announced=()), 1).changes.added
+    assert not staged(home, with_announced(said), 1).changes.added
 
 
 def test_a_first_list_names_only_what_is_still_to_come(home: Home) -> None:
@@ -538,7 +542,7 @@ def test_the_provider_decides_before_the_day_and_its_change_is_explained(home: H
     day = TODAY + timedelta(days=3)
     known = AnnouncedChange(day, Action.ADD, "9999.HK", "CATL", source="hang_seng_notices")
     later = replace(known, effective_date=SOON, symbol="9998.HK", security="Later")
-    said = replace(hsi(official([*HSI_MEMBERS, NEW])), announced=(known, later))
+    said = with_announced(hsi(official([*HSI_MEMBERS, NEW])), known, later)
     assert records(staged(home, said)) == {
         ("add", "9999.HK"): ("explains", day.isoformat()),
         ("add", "9998.HK"): ("upcoming", SOON.isoformat()),

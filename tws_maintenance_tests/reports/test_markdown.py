@@ -114,8 +114,10 @@ def test_why_a_list_changes_is_said_and_what_is_ahead_is_a_table() -> None:
         )
     )
     assert [line for line in told if line.startswith("- **why")] == [
-        "- **why:** NEW.SI: addition announced for 2026-11-20 by wikipedia, in place of OLD.SI: "
-        "Market cap \\| size.",
+        (
+            "- **why:** NEW.SI: addition announced for 2026-11-20 by wikipedia, "
+            "in place of OLD.SI: Market cap \\| size."
+        ),
         "- **why:** OLD.SI: removal announced for 2026-11-20, replaced by NEW.SI",
         "- **why:** no announcement found: ODD.SI, FROM.SI is now TO.SI",
     ]

@@ -207,8 +207,8 @@ class Gathered:
         if found is None:
             text = (
                 f"The announced changes of {self.index.name} could not be read from "
-                f"{asked[0].spec.title}, so this run does not know of them. The list is not "
-                f"affected. {' | '.join(faults)}"
+                f"{asked[0].spec.title}. Nothing waits for its day, and no change is explained. "
+                f"{' | '.join(faults)}"
             )
             return [text]
         used, table = found

@@ -16,7 +16,13 @@ from tws_maintenance.constituents.announced import (
 from tws_maintenance.constituents.diff import Changes, Member, Rename
 from tws_maintenance.constituents.matching import Listing
 from tws_maintenance.constituents.vote import DecidedBy, Outcome
-from tws_maintenance.sources.model import Action, AnnouncedChange, Gathered
+from tws_maintenance.sources.model import (
+    Action,
+    AnnouncedChange,
+    AnnouncedTable,
+    Attempt,
+    Gathered,
+)
 from tws_maintenance_tests.constituents.voting import (
     HSI,
     NASDAQ,
@@ -391,7 +397,9 @@ def test_a_change_that_two_sources_announce_is_named_once() -> None:
     ],
 )
 def test_a_day_begins_in_the_zone_of_the_market(key: str, at: datetime, day: date) -> None:
-    known = Announcements.at(Gathered(INDICES[key], (), SEPTEMBER), at)
+    index, told = INDICES[key], AnnouncedTable(SEPTEMBER, (), len(SEPTEMBER))
+    read = Attempt(index.announcements[0], "https://notices.example", announced=told)
+    known = Announcements.at(Gathered(index, (), (read,)), at)
     assert known.day == day
     assert bool(known.upcoming) is (day < EFFECTIVE)
 

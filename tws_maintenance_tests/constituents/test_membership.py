@@ -22,6 +22,7 @@ from tws_maintenance.demo.pages import Company, companies
 from tws_maintenance.sources.model import (
     Action,
     AnnouncedChange,
+    AnnouncedTable,
     Attempt,
     DroppedRow,
     Gathered,
@@ -433,7 +434,11 @@ def swap(day: date) -> tuple[AnnouncedChange, ...]:
 
 
 def with_announced(said: Gathered, *announced: AnnouncedChange) -> Gathered:
-    return replace(said, announced=announced, announcements_are_known=True)
+    """Return what the sources said, and what is announced beside."""
+    spec = said.index.announcements[0]
+    table = AnnouncedTable(announced, (), len(announced))
+    read = Attempt(spec, f"https://{spec.name}.example/changes", announced=table, status=200)
+    return replace(said, announcements=(read,))
 
 
 def sp500(
@@ -547,3 +552,29 @@ def test_the_provider_decides_before_the_day_and_its_change_is_explained(home: H
         ("add", "9999.HK"): ("explains", day.isoformat()),
         ("add", "9998.HK"): ("upcoming", SOON.isoformat()),
     }
+
+
+def test_where_announcements_cannot_be_read_a_warning_says_so_and_no_change_is_unannounced(
+    home: Home,
+) -> None:
+    write_live(home, SP500, SP500_MEMBERS)
+    swapped = [*SP500_MEMBERS[1:], APP]
+    said = sp500(page=swapped, spy=swapped, ivv=swapped)
+    (read,) = said.announcements
+    down = replace(read, announced=None, error=SourceRefused("refused with HTTP 403"))
+    proposal = staged(home, replace(said, announcements=(down,)))
+    assert {one.symbol for one in proposal.changes.added} == {"APP"}
+    assert proposal.announced == ()
+    (warning,) = proposal.warnings
+    assert "announced changes of S&P 500 could not be read from Wikipedia" in warning
+    assert "Nothing waits for its day, and no change is explained" in warning
+    assert "HTTP 403" in warning
+
+
+def test_an_index_without_published_announcements_says_nothing_of_them(home: Home) -> None:
+    rows = companies("sti")
+    write_live(home, STI, rows)
+    swapped = [*rows[1:], Company("ZZ9", "New Works")]
+    proposal = staged(home, answers(STI, es3=official(swapped), wikipedia=table_of(swapped)))
+    assert {one.symbol for one in proposal.changes.added} == {"ZZ9.SI"}
+    assert (proposal.announced, proposal.warnings) == ((), ())

@@ -10,6 +10,7 @@ from tws_maintenance.reports.schema import Announced, ListResult
 
 NAMED = 12
 COLUMNS = ("effective", "change", "symbol", "company", "reason")
+NOT_FOUND = "no announcement found"
 _VERBS = {"add": "joins", "remove": "leaves"}
 _NOUNS = {"add": "addition", "remove": "removal"}
 _INSTEAD = {"add": "in place of", "remove": "replaced by"}
@@ -22,13 +23,22 @@ def why_lines(result: ListResult, titles: Mapping[str, str]) -> Iterator[tuple[s
     nothing is known of any change.
     """
     known = [one for one in result.announced if one.status != "upcoming"]
-    explained = [_why(one, titles) for one in known if one.status == "explains"]
+    explained = [f"{one.symbol}: {_why(one, titles)}" for one in known if one.effective_date]
     yield from (("why", text) for text in explained[:NAMED])
     if len(explained) > NAMED:
         yield "why", f"and {len(explained) - NAMED} more, all in the report"
-    lacking = [_changed(one) for one in known if one.status == "unexplained"]
+    lacking = [_changed(one) for one in known if not one.effective_date]
     if lacking:
-        yield "why", f"no announcement found: {some_of(lacking, NAMED)}"
+        yield "why", f"{NOT_FOUND}: {some_of(lacking, NAMED)}"
+
+
+def why_of(result: ListResult, symbol: str, titles: Mapping[str, str]) -> str | None:
+    """Return what announced that a symbol came or went, None where nothing is known of it."""
+    for one in result.announced:
+        of_rename = (one.counterpart,) if one.status == "unexplained" else ()
+        if one.status != "upcoming" and symbol in (one.symbol, *of_rename):
+            return _why(one, titles) if one.effective_date else NOT_FOUND
+    return None
 
 
 def upcoming_rows(result: ListResult) -> list[tuple[str, ...]]:
@@ -39,7 +49,7 @@ def upcoming_rows(result: ListResult) -> list[tuple[str, ...]]:
             _VERBS[one.action],
             one.symbol,
             one.security,
-            " ".join(filter(None, (_instead(one), one.reason))),
+            "; ".join(filter(None, (_instead(one), one.reason))),
         )
         for one in result.announced
         if one.status == "upcoming"
@@ -57,8 +67,7 @@ def _why(one: Announced, titles: Mapping[str, str]) -> str:
     by = f" by {titles.get(one.source, one.source)}" if one.source else ""
     instead = f", {_instead(one)}" if one.counterpart else ""
     reason = f": {one.reason}" if one.reason else ""
-    what = f"{_NOUNS[one.action]} announced for {one.effective_date}"
-    return f"{one.symbol}: {what}{by}{instead}{reason}"
+    return f"{_NOUNS[one.action]} announced for {one.effective_date}{by}{instead}{reason}"
 
 
 def _instead(one: Announced) -> str:

@@ -13,8 +13,9 @@ from tws_maintenance.constituents.history import Stay, read_history
 from tws_maintenance.constituents.proposal import RAW, Proposal, read_proposal
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import LiveFileError, ProposalMissing, UsageError
+from tws_maintenance.reports.announced_words import why_of
 from tws_maintenance.reports.store import read_report
-from tws_maintenance.reports.votes import vote_lines
+from tws_maintenance.reports.votes import titles_of, vote_lines
 
 KEPT, REMOVED, ALTERED = "kept", "removed", "altered"
 
@@ -25,7 +26,8 @@ class Origin:
 
     `staged_by` is the report of the dry run that it promoted, None where it staged for itself.
     `sources` are {url, sha256, fetched_at, raw}, `raw` being kept, removed or altered. `backup` is
-    the one that a restore brought back. `missing` says what is not on record any more.
+    the one that a restore brought back. `announced` is what announced the change.
+    `missing` says what is not on record any more.
     """
 
     report_id: str
@@ -40,6 +42,7 @@ class Origin:
     revised_at: str | None = None
     sources: tuple[dict[str, Any], ...] = ()
     vote: str | None = None
+    announced: str | None = None
     backup: str | None = None
     backup_path: str | None = None
     missing: tuple[str, ...] = ()
@@ -142,8 +145,9 @@ def _origin(home: Home, index: Index, report_id: str, symbol: str) -> Origin:
             if one.sha256
         )
         return replace(head, missing=(text,), sources=sources)
-    vote = vote_lines(result).get(symbol)
-    return replace(head, vote=vote, **_of_proposal(home, proposal, report_id))
+    vote, announced = vote_lines(result).get(symbol), why_of(result, symbol, titles_of(result))
+    told = _of_proposal(home, proposal, report_id)
+    return replace(head, vote=vote, announced=announced, **told)
 
 
 def _of_proposal(home: Home, proposal: Proposal, report_id: str) -> dict[str, Any]:

@@ -181,13 +181,11 @@ class Announcements:
         return None
 
     def _recent_in_force(self, since: date | None) -> list[AnnouncedChange]:
-        """Return the changes in force that may explain one of today, the newest first."""
+        """Return the changes in force that may explain one of today."""
         begun = self.day - LOOK_BACK_AT_MOST if since is None else since - BEFORE_THE_LIST
         earliest = min(begun, self.day - LOOK_BACK)
-        found = [
-            one for all_ in self.in_force.values() for one in all_ if one.effective_date >= earliest
-        ]
-        return sorted(found, key=_by_day, reverse=True)
+        every = (one for found in self.in_force.values() for one in found)
+        return [one for one in every if one.effective_date >= earliest]
 
     def _soon(self) -> list[AnnouncedChange]:
         return [one for one in self.upcoming if one.effective_date - self.day <= LOOK_AHEAD]

@@ -120,8 +120,8 @@ def test_announced_changes_that_could_not_be_read_are_a_warning_and_the_list_is_
     proposal = stage(home, SP500, announcing(failed), page_alone(home, SP500), mark())
     (warning,) = proposal.warnings
     assert warning == (
-        "The announced changes of S&P 500 could not be read from Wikipedia, so this run does not "
-        "know of them. The list is not affected. http://changes: timed out"
+        "The announced changes of S&P 500 could not be read from Wikipedia. Nothing waits for its "
+        "day, and no change is explained. http://changes: timed out"
     )
     assert (proposal.after_count, len(proposal.copies)) == (503, 1)
 

@@ -211,10 +211,11 @@ def page_and_a_fund_anticipate_what_is_announced(play: Play) -> None:
 
 @scene
 def announcements_cannot_be_read(play: Play) -> None:
-    play.every_source({})
-    play.older_lists("sp500")
-    play.web.pages["sp500_changes"] = page("sti", companies("sti"))
-    play.look("sp500_constituents")
+    """The provider's list decides, and of its changes nothing is called unannounced."""
+    play.every_source(hsi_lists(companies("hsi")))
+    play.older_lists("hsi")
+    play.web.pages["hsi_notices"] = b'{"contentList": "moved"}'
+    play.look(HSI)
 
 
 @scene

@@ -213,8 +213,8 @@ class Gathered:
             return [text]
         used, table = found
         instead = [
-            f"{fault.rstrip('.')}. The announced changes of {self.index.name} were read from {used} "
-            "instead"
+            f"{fault.rstrip('.')}. The announced changes of {self.index.name} were read from "
+            f"{used} instead"
             for fault in faults
         ]
         return [*instead, *(f"{used}: {note}" for note in table.notes)]

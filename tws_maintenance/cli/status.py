@@ -34,6 +34,9 @@ def status(home: Home, ctx: click.Context, check: bool, as_json: bool) -> None:
 
 
 def _print(home: Home, value: dict[str, Any]) -> None:
+    from tws_maintenance.reports.announced_words import upcoming_lines
+    from tws_maintenance.reports.schema import Announced
+
     columns = [
         ("list", False),
         ("rows", True),
@@ -47,6 +50,8 @@ def _print(home: Home, value: dict[str, Any]) -> None:
         told = [*one["file_audit"]["errors"], *one["file_audit"]["warnings"]]
         if one["unconfirmed"]:
             told.append(f"unconfirmed: {one['unconfirmed']}")
+        announced = [Announced.model_validate(each) for each in one["announced"] or ()]
+        told += [f"announced: {text}" for _, text in upcoming_lines(announced)]
         for text in (*told, *([one["drift"]] if one["drift"] else [])):
             click.echo(f"{one['name']}: {text}")
     click.echo()

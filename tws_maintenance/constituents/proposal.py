@@ -53,7 +53,8 @@ class Proposal:
     `rows_dropped` are lines that are no share of a member; `rows_read` leaves them out.
     `sources` are the addresses that were asked with what came of each, `membership` how the vote
     came out (`tws_maintenance.constituents.membership`), `announced` the announced changes that
-    matter to it (`tws_maintenance.constituents.announced`), `identifiers` those of the members, by
+    matter to it (`tws_maintenance.constituents.announced`), `announcements_known` where all could
+    be read, `identifiers` those of the members, by
     symbol, for the next run to know them by.
     """
 
@@ -81,6 +82,7 @@ class Proposal:
     sources: tuple[dict[str, Any], ...] = ()
     membership: dict[str, Any] = field(default_factory=dict)
     announced: tuple[dict[str, Any], ...] = ()
+    announcements_known: bool = False
     identifiers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     warnings: tuple[str, ...] = field(default=())
 

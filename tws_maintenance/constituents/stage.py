@@ -75,6 +75,7 @@ def stage(
         carried_forward=0 if is_kept else len(normalised.carried),
         warnings=warnings,
         announced=_announced(home, index, vote, changes),
+        announcements_known=vote.announced.are_known,
         **_told_by(vote),
     )
     write_proposal(home, proposal, staged)

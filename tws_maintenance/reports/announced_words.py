@@ -3,7 +3,7 @@
 Every renderer of a report takes its words from here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from tws_maintenance.core.text import some_of
 from tws_maintenance.reports.schema import Announced, ListResult
@@ -41,7 +41,7 @@ def why_of(result: ListResult, symbol: str, titles: Mapping[str, str]) -> str | 
     return None
 
 
-def upcoming_rows(result: ListResult) -> list[tuple[str, ...]]:
+def upcoming_rows(announced: Iterable[Announced]) -> list[tuple[str, ...]]:
     """Return the cells of each change that is still to come, the next one first."""
     return [
         (
@@ -51,14 +51,14 @@ def upcoming_rows(result: ListResult) -> list[tuple[str, ...]]:
             one.security,
             "; ".join(filter(None, (_instead(one), one.reason))),
         )
-        for one in result.announced
+        for one in announced
         if one.status == "upcoming"
     ]
 
 
-def upcoming_lines(result: ListResult) -> Iterator[tuple[str, str]]:
+def upcoming_lines(announced: Iterable[Announced]) -> Iterator[tuple[str, str]]:
     """Yield ("upcoming", text) for each change that is still to come, the next one first."""
-    for day, verb, symbol, security, reason in upcoming_rows(result):
+    for day, verb, symbol, security, reason in upcoming_rows(announced):
         name = f"{symbol} ({security})" if security else symbol
         yield "upcoming", f"{name} {verb} on {day}{f': {reason}' if reason else ''}"
 

@@ -243,7 +243,7 @@ def _changes(result: ListResult) -> Iterator[str]:
 
 def _announced(result: ListResult) -> Iterator[str]:
     """Yield the table of the announced changes that are still to come, nothing without any."""
-    rows = upcoming_rows(result)
+    rows = upcoming_rows(result.announced)
     if rows:
         yield "Announced, and still to come:\n"
         yield f"| {' | '.join(COLUMNS)} |"

@@ -34,6 +34,7 @@ def describe(result: ListResult, proposal: Proposal) -> None:
     result.rows_dropped = [Dropped(**row) for row in proposal.rows_dropped]
     result.carried_forward = proposal.carried_forward
     result.announced = [Announced.model_validate(one) for one in proposal.announced]
+    result.announcements_known = proposal.announcements_known
     vote = proposal.membership
     result.membership = Membership.model_validate(vote) if vote else None
 

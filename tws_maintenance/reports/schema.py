@@ -4,6 +4,7 @@ A file that is JSON may still hold anything: a report that was edited, or one of
 `parse_report` accepts ours, whole, and nothing else. Keys stand in their documented order.
 """
 
+import operator
 from collections.abc import Iterable
 from datetime import date, datetime
 from enum import StrEnum
@@ -247,6 +248,7 @@ class ListResult(Result):
 
     `refusal` is the code of a refused promotion (`stale`, `too_old`, `used`, `unaudited`,
     `lock_held`, `missing`): exit codes tell a refusal from a failure by it.
+    `announcements_known` where all announcements could be read; the key is there only then.
     """
 
     task: Annotated[str, WithJsonSchema({"type": "string", "pattern": "_constituents$"})]
@@ -265,6 +267,7 @@ class ListResult(Result):
     changed: bool = False
     caches: list[Cache] = []
     refusal: str | None = None
+    announcements_known: bool = Field(default=False, exclude_if=operator.not_)
 
     @property
     def is_unconfirmed(self) -> bool:

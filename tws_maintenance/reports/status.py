@@ -1,7 +1,9 @@
 """Is everything fresh? The state of each list, from its file, its stamp and the reports."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tws_maintenance.audit.results import Outcome
 from tws_maintenance.config.events_service import EventsService
@@ -21,6 +23,8 @@ from tws_maintenance.reports.schema import EventsResult, ListResult, TaskResult,
 from tws_maintenance.reports.store import BACKUP_SOURCE, find_report
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
 
+# How far back a run is looked for that could read what is announced.
+REPORTS_READ, ANNOUNCED_FOR = 20, timedelta(days=31)
 # Freshness and drift have fields of their own.
 SHOWN_APART = frozenset({FRESH.name, NOT_EDITED.name})
 _NOT_RUN: dict[str, Any] = {"status": "not_run", "warnings": [], "errors": []}
@@ -113,6 +117,7 @@ def _index_status(
         "stale": restored is not None
         or is_older(refreshed_at, settings.of(index).max_age_days, at),
         "unconfirmed": _unconfirmed(home, index, last[0].report_id) if last else None,
+        "announced": _announced(home, index, shelf, at),
         "restored_at": restored.promoted_at if restored else None,
         "drift": drift,
         "file_problem": problem,
@@ -127,6 +132,24 @@ def _unconfirmed(home: Home, index: Index, report_id: str) -> str | None:
     if not isinstance(result, ListResult) or not result.is_unconfirmed:
         return None
     return result.membership.reason if result.membership else None
+
+
+def _announced(
+    home: Home, index: Index, shelf: ReportCatalog, at: datetime
+) -> list[dict[str, Any]] | None:
+    """Return the announced changes still to come, by the newest run that could read them all.
+
+    None where nobody knows: no such run in the last month, or nobody publishes any.
+    """
+    if not index.announcements:
+        return None
+    today = at.astimezone(ZoneInfo(index.venue.timezone)).date().isoformat()
+    for entry in islice(shelf.since(index.task, at - ANNOUNCED_FOR), REPORTS_READ):
+        result = _result(home, entry.report_id, index.task)
+        if isinstance(result, ListResult) and result.announcements_known:
+            ahead = [one for one in result.announced if (one.effective_date or "") > today]
+            return [one.to_dict() for one in ahead if one.status == "upcoming"]
+    return None
 
 
 def _restored(home: Home, index: Index, refreshed_at: str | None) -> Generation | None:

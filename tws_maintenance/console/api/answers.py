@@ -81,8 +81,24 @@ class Proposal(Answer):
     updated: Count
 
 
+class AnnouncedChange(Answer):
+    """An announced change of an index that is still to come."""
+
+    effective_date: Day
+    action: Literal["add", "remove"]
+    symbol: str
+    security: str
+    counterpart: str
+    reason: str
+    source: str
+    status: Literal["upcoming"]
+
+
 class ListStatus(Answer):
-    """One index list: its file, its last refresh and what waits for it."""
+    """One index list: its file, its last refresh and what waits for it.
+
+    `announced` is null where nobody knows what is announced.
+    """
 
     task: TaskName
     name: str
@@ -93,6 +109,7 @@ class ListStatus(Answer):
     validation: Validation
     stale: bool
     unconfirmed: str | None
+    announced: list[AnnouncedChange] | None
     restored_at: Instant | None
     drift: str | None
     file_problem: str | None

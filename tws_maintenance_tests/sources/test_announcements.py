@@ -12,7 +12,7 @@ from tws_maintenance.demo.announced import REVIEW_PATH, hsi_review, notices, rev
 from tws_maintenance.demo.official import hang_seng
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.sources import fetching as gather
-from tws_maintenance.sources.fetching import Gathering
+from tws_maintenance.sources.fetching import Gathering, spec_of, suffix_of
 from tws_maintenance.sources.model import Gathered, KnownCopy
 from tws_maintenance_tests.sources.faulty_server import (
     Answer,
@@ -291,3 +291,19 @@ def test_a_known_copy_is_read_again_where_nothing_changed(faulty: FaultyServer) 
     assert told(found) == {("add", "0001.HK"), ("remove", "9901.HK")}
     sent = {one.path: one.headers.get("If-None-Match") for one in faulty.requests}
     assert {sent[path] for path in known} == {'"one"'}
+
+
+@pytest.mark.unit
+def test_what_was_announced_is_known_again_by_the_kind_in_its_file_s_name() -> None:
+    kinds = ["wikipedia_changes", "wikipedia_changes_rest", "hang_seng_notices", "hang_seng_review"]
+
+    found = {(kind, index.key): spec_of(index, kind) for kind in kinds for index in (SP500, HSI)}
+
+    known = {key: (one.name, suffix_of(one)) for key, one in found.items() if one}
+    assert known == {
+        ("wikipedia_changes", "sp500"): ("wikipedia", "html"),
+        ("wikipedia_changes_rest", "sp500"): ("wikipedia", "html"),
+        ("hang_seng_notices", "hsi"): ("hang_seng", "json"),
+        ("hang_seng_review", "hsi"): ("hang_seng", "xlsx"),
+    }
+    assert set(kinds) == set(gather.ANNOUNCEMENTS)

@@ -75,5 +75,7 @@ def _origin(one: "Origin") -> Iterator[str]:
         yield f"{source.url}, sha256 {digest}, {source.fetched_at}: raw bytes {source.raw}"
     if one.vote:
         yield one.vote
+    if one.announced:
+        yield one.announced
     if one.backup_path:
         yield f"the former file: {one.backup_path}"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from tws_maintenance.config.sources import (
+    ANNOUNCEMENTS,
     ES3,
     HANG_SENG,
     IVV,
@@ -115,6 +116,7 @@ class Index:
     max_source_age_days: float | None = None
     # Where a few members are a large share of the list.
     fail_disagreement: float | None = None
+    announcements: tuple[SourceSpec, ...] = ()  # where its changes are announced
 
     @property
     def how_to_switch_on(self) -> str:
@@ -144,6 +146,10 @@ class Index:
         """Return the addresses of the source `name`, in the order they are asked."""
         return tuple(spec for spec in self.sources if spec.name == name)
 
+    def announced_at(self, name: str) -> tuple[SourceSpec, ...]:
+        """Return the addresses at which the source `name` announces changes, in their order."""
+        return tuple(spec for spec in self.announcements if spec.name == name)
+
 
 def _hong_kong_symbol(ticker: str) -> str:
     """Pad a Hong Kong code to four digits: `5`, `0005` and `00005` are all `0005.HK`."""
@@ -164,6 +170,7 @@ DECLARED: dict[str, Index] = {
                 normalise=lambda ticker: ticker.replace(".", "-"),
             ),
             sources=SOURCES["sp500"],
+            announcements=ANNOUNCEMENTS["sp500"],
             best_at=_best_at(sector=(WIKIPEDIA, SPY, IVV)),
             min_rows=450,
             max_rows=510,
@@ -202,6 +209,7 @@ DECLARED: dict[str, Index] = {
                 suffix=".HK",
             ),
             sources=SOURCES["hsi"],
+            announcements=ANNOUNCEMENTS["hsi"],
             authority=HANG_SENG,
             # iShares sorts by its own sectors, which are not the four sub-indexes.
             best_at=_best_at(sector=(HANG_SENG, WIKIPEDIA)),

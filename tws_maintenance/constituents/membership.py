@@ -6,13 +6,14 @@ proposal. The rules of the vote are in `vote` and `usable`; nothing is fetched o
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
 from tws_maintenance.config.settings import IndexSettings
+from tws_maintenance.constituents.announced import Announcements
 from tws_maintenance.constituents.csv_file import LiveFile
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.matching import Listing
@@ -20,10 +21,16 @@ from tws_maintenance.constituents.normalise import listings
 from tws_maintenance.constituents.placeholders import known_members, recognised
 from tws_maintenance.constituents.proposal import read_proposal
 from tws_maintenance.constituents.usable import Answer, Standing, VoteRule
-from tws_maintenance.constituents.vote import Ballot, DecidedBy, Decision, Outcome, decide
+from tws_maintenance.constituents.vote import (
+    Ballot,
+    DecidedBy,
+    Decision,
+    Outcome,
+    decide,
+)
 from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.errors import ProposalMissing
-from tws_maintenance.sources.model import Attempt, Gathered, SourceTable
+from tws_maintenance.sources.model import Action, Attempt, Gathered, SourceTable
 
 Identifiers = Mapping[str, tuple[str, ...]]
 
@@ -43,6 +50,7 @@ class Membership:
     decision: Decision
     published: Identifiers
     has_live: bool
+    announced: Announcements
 
     @property
     def keeps_the_live_list(self) -> bool:
@@ -127,9 +135,21 @@ def _ballot(one: Ballot) -> dict[str, Any]:
 
 
 def _undecided(one: Ballot) -> dict[str, Any]:
-    """Return a symbol that stays as it is; `kept` where it stays in the list."""
+    """Return a symbol that stays as it is; `kept` where it stays in the list.
+
+    `reason` is "" where too few sources agree, which their votes show.
+    """
     is_ticker = bool(one.from_symbol)
-    return {**_ballot(one), "kept": one.outcome == Outcome.UNDECIDED_IN and not is_ticker}
+    kept = one.outcome == Outcome.UNDECIDED_IN and not is_ticker
+    return {**_ballot(one), "kept": kept, "reason": _why_held(one)}
+
+
+def _why_held(one: Ballot) -> str:
+    if one.held_by is None:
+        return ""
+    is_removal = one.held_by.action is Action.REMOVE
+    what = "new ticker" if one.from_symbol else "removal" if is_removal else "addition"
+    return f"its {what} is announced for {one.held_by.effective_date}"
 
 
 def hold_vote(
@@ -137,9 +157,12 @@ def hold_vote(
     gathered: Gathered,
     limits: IndexSettings,
     live: LiveFile | None,
-    day: date,
+    at: datetime,
 ) -> Membership:
-    """Return who is a member on `day` by what the sources of an index answered.
+    """Return who is a member at an instant by what the sources of an index answered.
+
+    Where no announcements could be read nothing waits for its day, and what funds alone list does
+    not join.
 
     Raises:
         SourceError: no source gave a list that could be read, or without a live list none that
@@ -150,10 +173,12 @@ def hold_vote(
     rule = rule_of(index, limits)
     answers = [_answer(gathered, name, tables.get(name)) for name in limits.sources]
     listed = None if live is None else _live_listings(live, published)
-    decision = decide(answers, listed, rule, day=day)
+    announced = Announcements.at(gathered, at)
+    decision = decide(answers, listed, rule, announced, day=at.astimezone(UTC).date())
     if not tables or not decision.rows:
         raise gathered.failure([*_faults(gathered, decision.sources)])
-    return Membership(index, gathered, tables, rule, decision, published, listed is not None)
+    has_live = listed is not None
+    return Membership(index, gathered, tables, rule, decision, published, has_live, announced)
 
 
 def rule_of(index: Index, limits: IndexSettings) -> VoteRule:

@@ -52,7 +52,9 @@ class Proposal:
     `from_backup` is the backup that was staged instead of a source. The last `rows_beside` of
     `rows_dropped` are lines that are no share of a member; `rows_read` leaves them out.
     `sources` are the addresses that were asked with what came of each, `membership` how the vote
-    came out (`tws_maintenance.constituents.membership`), `identifiers` those of the members, by
+    came out (`tws_maintenance.constituents.membership`), `announced` the announced changes that
+    matter to it (`tws_maintenance.constituents.announced`), `announcements_known` where all could
+    be read, `identifiers` those of the members, by
     symbol, for the next run to know them by.
     """
 
@@ -79,6 +81,8 @@ class Proposal:
     from_backup: str | None = None
     sources: tuple[dict[str, Any], ...] = ()
     membership: dict[str, Any] = field(default_factory=dict)
+    announced: tuple[dict[str, Any], ...] = ()
+    announcements_known: bool = False
     identifiers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     warnings: tuple[str, ...] = field(default=())
 
@@ -111,6 +115,7 @@ class Proposal:
                 "copies": tuple(SourceCopy(**copy) for copy in value["copies"]),
                 "rows_dropped": tuple(value["rows_dropped"]),
                 "sources": tuple(value["sources"]),
+                "announced": tuple(value.get("announced", ())),
                 "identifiers": {key: tuple(ids) for key, ids in value["identifiers"].items()},
                 "warnings": tuple(value["warnings"]),
             }

@@ -1,16 +1,18 @@
 """Stage: turn what the sources said into a proposal on disk. The live file is only read."""
 
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
 from tws_maintenance.config.settings import IndexSettings
+from tws_maintenance.constituents.announced import overdue_texts
 from tws_maintenance.constituents.backups import read_backup
 from tws_maintenance.constituents.csv_file import LiveFile, parse_live, read_live, to_csv
 from tws_maintenance.constituents.diff import Changes, compare
 from tws_maintenance.constituents.drift import find_drift
+from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.membership import (
     Membership,
     hold_vote,
@@ -22,11 +24,11 @@ from tws_maintenance.constituents.proposal import RAW, Proposal, SourceCopy, wri
 from tws_maintenance.constituents.reversals import reversals
 from tws_maintenance.constituents.vote import DecidedBy
 from tws_maintenance.core.atomic import write_whole
-from tws_maintenance.core.clock import utc_text
+from tws_maintenance.core.clock import parse_utc, utc_text
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import LiveFileError
 from tws_maintenance.core.text import some_of
-from tws_maintenance.sources.fetching import READERS
+from tws_maintenance.sources.fetching import suffix_of
 from tws_maintenance.sources.model import Attempt, Gathered, SourceTable
 
 NAMED_IN_A_WARNING = 8
@@ -47,7 +49,7 @@ def stage(
     """
     copies = _keep_raw_copies(home, mark.proposal_id(index.key), gathered)
     live = read_live(home, index)
-    vote = hold_vote(home, gathered, limits, live, mark.at.date())
+    vote = hold_vote(home, gathered, limits, live, mark.at)
     normalised = _rows(index, vote, live)
     # What may not change keeps its very bytes.
     is_kept = live is not None and vote.keeps_the_live_list
@@ -55,9 +57,11 @@ def stage(
     changes = Changes() if is_kept else _changes(live, normalised, vote)
     warnings = (
         *_source_warnings(index, vote, normalised),
+        *gathered.announcement_warnings,
         *reversals(home, index, changes, mark.at.date(), is_fallback=_is_fallback(vote)),
         *_lost_notes(index, live, changes),
         *_live_notes(home, index, live),
+        *_announced_notes(vote),
     )
     proposal = Proposal(
         **mark.identity(index.key),
@@ -70,6 +74,8 @@ def stage(
         copies=copies,
         carried_forward=0 if is_kept else len(normalised.carried),
         warnings=warnings,
+        announced=_announced(home, index, vote, changes),
+        announcements_known=vote.announced.are_known,
         **_told_by(vote),
     )
     write_proposal(home, proposal, staged)
@@ -93,6 +99,33 @@ def _changes(live: LiveFile | None, normalised: Normalised, vote: Membership) ->
 def _is_fallback(vote: Membership) -> bool:
     """Tell whether others decide because the authority could not."""
     return vote.rule.authority is not None and vote.decision.rule != DecidedBy.AUTHORITY
+
+
+def _announced(
+    home: Home, index: Index, vote: Membership, changes: Changes
+) -> tuple[dict[str, Any], ...]:
+    """Return what explains each change, which have no announcement, and what is still to come.
+
+    A first list changes nothing: every member is new to it.
+    """
+    stamp = read_generation(home, index)
+    since = _day_of(stamp.promoted_at) if stamp else None
+    records = vote.announced.records(changes if vote.has_live else Changes(), since)
+    return tuple(one.to_dict() for one in records)
+
+
+def _day_of(instant: str) -> date | None:
+    try:
+        return parse_utc(instant).date()
+    except ValueError:  # a stamp that somebody edited
+        return None
+
+
+def _announced_notes(vote: Membership) -> list[str]:
+    """Warn of announced changes that should have happened."""
+    late = [*overdue_texts(vote.announced.overdue(vote.decision.rows))]
+    told = some_of(late, NAMED_IN_A_WARNING, "; ")
+    return [f"Announced, and not in the sources: {told}. Look which is right."] if late else []
 
 
 def _told_by(vote: Membership) -> dict[str, Any]:
@@ -184,7 +217,7 @@ def _keep_raw_copies(home: Home, proposal_id: str, gathered: Gathered) -> tuple[
     (home.proposal(proposal_id) / RAW).mkdir(parents=True, exist_ok=True)
     return tuple(
         _keep_raw(home, proposal_id, number, attempt)
-        for number, attempt in enumerate(gathered.attempts, start=1)
+        for number, attempt in enumerate((*gathered.attempts, *gathered.announcements), start=1)
         if attempt.raw is not None
     )
 
@@ -192,7 +225,7 @@ def _keep_raw_copies(home: Home, proposal_id: str, gathered: Gathered) -> tuple[
 def _keep_raw(home: Home, proposal_id: str, number: int, attempt: Attempt) -> SourceCopy:
     raw = attempt.raw
     assert raw is not None
-    name = f"{number}_{attempt.spec.kind}.{READERS[attempt.spec.kind].suffix}"
+    name = f"{number}_{attempt.spec.kind}.{suffix_of(attempt.spec)}"
     write_whole(home.proposal(proposal_id) / RAW / name, raw.content)
     return SourceCopy(
         url=raw.url,

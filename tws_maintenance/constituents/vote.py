@@ -12,6 +12,8 @@ fetched or written.
    change names it: funds hold spin-offs and rights for weeks, two of them at once. To leave, any
    quorum will do.
 3. With a quorum of 1 the first usable source decides (`single`).
+   In 2 and 3 nobody anticipates an announced change: until its day a share that is to join stays
+   out, and one that is to leave stays in, undecided (`announced`). A vote the other way counts.
 4. With fewer usable sources than the quorum nothing changes (`unconfirmed`). Without a live list
    the first usable source is staged, else the first one that could be read, also unconfirmed. Funds
    that have no other source beside them cannot begin a list either.
@@ -25,12 +27,13 @@ live rows (as a source had it when the list was published) carries over a change
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
 
+from tws_maintenance.constituents.announced import Announcements
 from tws_maintenance.constituents.matching import (
     Listing,
     Roll,
@@ -40,8 +43,10 @@ from tws_maintenance.constituents.matching import (
     roll_of,
 )
 from tws_maintenance.constituents.usable import Answer, Standing, VoteRule, standings
+from tws_maintenance.sources.model import Action, AnnouncedChange
 
 COLUMNS = ("security", "sector", "sub_industry")
+NOTHING_ANNOUNCED = Announcements()
 
 
 class DecidedBy(StrEnum):
@@ -69,7 +74,8 @@ class Ballot:
 
     The sources are all usable ones, in the order of the rule. With `from_symbol` the row is about
     a ticker of a member: `symbol` is the new one, `listed_by` are the sources that have it, and
-    `not_listed_by` those that have another one or lack the share.
+    `not_listed_by` those that have another one or lack the share. `held_by` is the upcoming change
+    that keeps an undecided one as it is.
     """
 
     symbol: str
@@ -79,6 +85,7 @@ class Ballot:
     abstaining: tuple[str, ...]
     outcome: Outcome
     from_symbol: str = ""
+    held_by: AnnouncedChange | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +110,7 @@ class Decision:
 
     @property
     def undecided(self) -> tuple[Ballot, ...]:
-        """Return the symbols that stay as they are because too few sources agree."""
+        """Return the symbols that stay as they are: too few sources agree, or it is too early."""
         undecided = (Outcome.UNDECIDED_IN, Outcome.UNDECIDED_OUT)
         return tuple(one for one in self.ballots if one.outcome in undecided)
 
@@ -112,14 +119,14 @@ def decide(
     answers: Iterable[Answer],
     live: Sequence[Listing] | None,
     rule: VoteRule,
-    announced: Collection[str] = (),
+    announced: Announcements = NOTHING_ANNOUNCED,
     *,
     day: date,
 ) -> Decision:
     """Return who is a member on `day`; `live` is the published list, None or empty without one.
 
-    `announced` are the symbols that an announced change, effective by `day`, adds. The order of
-    `answers` plays no part.
+    `day` is what the age of a list is measured at, `announced` has a day of its own, the market's.
+    The order of `answers` plays no part.
 
     Raises:
         ValueError: two answers have one name, or the quorum is below 1.
@@ -132,11 +139,11 @@ def decide(
     voters = [name for name in room.usable if name in rule.voters]
     if rule.quorum == 1 and voters:
         reason = f"{room.standing[voters[0]].title} decides: it is the first usable source."
-        return room.decided_by(voters[0], DecidedBy.SINGLE, reason)
+        return room.decided_by(voters[0], DecidedBy.SINGLE, reason, announced)
     has_a_page = any(not room.answers[name].is_fund for name in voters)
     if len(voters) >= rule.quorum and (room.live is not None or has_a_page):
-        return room.decided_by_vote(voters, frozenset(announced))
-    return room.unconfirmed(voters)
+        return room.decided_by_vote(voters, announced)
+    return room.unconfirmed(voters, announced)
 
 
 @dataclass(frozen=True)
@@ -191,7 +198,13 @@ class _Room:
     def usable(self) -> list[str]:
         return [name for name in self.rule.order if self.standing[name].is_usable]
 
-    def decided_by(self, name: str, rule: DecidedBy, reason: str) -> Decision:
+    def decided_by(
+        self,
+        name: str,
+        rule: DecidedBy,
+        reason: str,
+        announced: Announcements = NOTHING_ANNOUNCED,
+    ) -> Decision:
         """Return the list of one source, with what the table says of the others.
 
         A line that is no known member stays in it as it is, for the audit to refuse. So does any
@@ -199,7 +212,7 @@ class _Room:
         """
         is_literal = rule != DecidedBy.AUTHORITY and not self.answers[name].is_fund
         literal = name if is_literal else ""
-        members, ballots, known = self._count([name], 1, None, literal)
+        members, ballots, known = self._count([name], 1, announced, literal)
         roll = self.rolls[name]
         unknown = [line for line in roll.unresolved if line not in known]
         described = self._described(members, roll if is_literal else None)
@@ -207,7 +220,7 @@ class _Room:
         is_confirmed = rule is not DecidedBy.UNCONFIRMED
         return Decision(rows, rule, is_confirmed, reason, self._sources(), ballots)
 
-    def decided_by_vote(self, voters: list[str], announced: frozenset[str]) -> Decision:
+    def decided_by_vote(self, voters: list[str], announced: Announcements) -> Decision:
         members, ballots, _ = self._count(voters, self.rule.quorum, announced)
         titles = ", ".join(self.standing[name].title for name in voters)
         reason = (
@@ -217,13 +230,13 @@ class _Room:
         rows = self._described(members)
         return Decision(rows, DecidedBy.QUORUM, True, reason, self._sources(), ballots)
 
-    def unconfirmed(self, voters: list[str]) -> Decision:
+    def unconfirmed(self, voters: list[str], announced: Announcements) -> Decision:
         """Return the live list as it is, or without one the first list that could be read."""
         reason = self._authority_aside() + self._why_unconfirmed(voters)
         if self.live is not None:
             rows = _in_order(self.published)
             # Fewer than a quorum decide nothing: each difference is a ballot that is undecided.
-            _, ballots, _ = self._count(voters, self.rule.quorum, frozenset())
+            _, ballots, _ = self._count(voters, self.rule.quorum, announced)
             told = f"{reason} The list stays as it is."
             return Decision(rows, DecidedBy.UNCONFIRMED, False, told, self._sources(), ballots)
         legible = [name for name in self.rule.order if self.standing[name].may_describe]
@@ -259,17 +272,17 @@ class _Room:
         self,
         deciders: list[str],
         quorum: int,
-        announced: frozenset[str] | None,
+        announced: Announcements,
         literal: str = "",
     ) -> tuple[dict[str, frozenset[str]], tuple[Ballot, ...], list[Listing]]:
         """Return {member: all its symbols}, the ballots, and the lines that were recognised.
 
-        Without `announced` one source decides, who may bring any member. Of the source `literal`
-        no line is recognised.
+        With a quorum of 1 one source decides, who may bring any member. Of the source `literal` no
+        line is recognised.
         """
         heard = dict.fromkeys([*self.usable, *deciders])
         rolls = {name: self.rolls[name] for name in heard}
-        settled = self._settled(deciders, rolls)
+        settled = self._settled(deciders, rolls, announced)
         members = {symbol: frozenset({symbol}) for symbol in settled}
         lists = [*rolls.values(), *([self.live] if self.live else [])]
         loose = set().union(*(roll.lines.keys() for roll in lists)) - settled
@@ -279,7 +292,7 @@ class _Room:
         tallies, known = _tallies(rolls, samples, literal)
         ballots = [self._unanimous(symbol, rolls) for symbol in settled if self.live is None]
         for group, tally in tallies.items():
-            verdict = _Verdict(self, tally, group, deciders, quorum, announced)
+            verdict = _Verdict(self, tally, group, samples[group], deciders, quorum, announced)
             if symbol := verdict.published:
                 members[symbol] = group
             if ballot := verdict.ballot():
@@ -287,16 +300,22 @@ class _Room:
         ballots.sort(key=lambda one: (one.symbol, one.from_symbol))
         return members, tuple(ballots), known
 
-    def _settled(self, deciders: list[str], rolls: Mapping[str, Roll]) -> frozenset[str]:
+    def _settled(
+        self, deciders: list[str], rolls: Mapping[str, Roll], announced: Announcements
+    ) -> frozenset[str]:
         """Return the members that need no count, most of them.
 
         Every decider and the live list have them. Without a live list every usable source has, and
-        a page or an authority is one of them: else nothing is put to the vote.
+        a page or an authority is one of them: else nothing is put to the vote. There, all sources
+        may anticipate a change.
         """
         names = [*rolls] if self.live is None else deciders
         lists = [rolls[name].lines for name in names]
         first = lists[0] if self.live is None else self.live.lines
-        return frozenset(first).intersection(*lists)
+        settled = frozenset(first).intersection(*lists)
+        if self.live is not None or not announced.upcoming:
+            return settled
+        return frozenset(s for s in settled if not announced.holding(Action.ADD, [first[s]]))
 
     def _unanimous(self, symbol: str, listed_by: Iterable[str]) -> Ballot:
         security = self.security_of(symbol, frozenset({symbol}))
@@ -348,9 +367,10 @@ class _Verdict:
     room: _Room
     tally: _Tally
     group: frozenset[str]
+    lines: list[Listing]
     deciders: list[str]
     quorum: int
-    announced: frozenset[str] | None
+    announced: Announcements
 
     @cached_property
     def old(self) -> str:
@@ -359,8 +379,18 @@ class _Verdict:
         return next((symbol for symbol in self.group if symbol in lines), "")
 
     @cached_property
+    def held_by(self) -> AnnouncedChange | None:
+        """Return the upcoming change that nobody may anticipate, if the share has one."""
+        return self.announced.holding(Action.REMOVE if self.old else Action.ADD, self.lines)
+
+    @cached_property
     def is_member(self) -> bool | None:
         """Tell whether the share is a member; None where it is undecided."""
+        found = self._by_votes()
+        is_change = found is not None and found != bool(self.old)
+        return None if is_change and self.held_by else found
+
+    def _by_votes(self) -> bool | None:
         yes, no = self.tally.yes(self.deciders), self.tally.no(self.deciders)
         if len(yes) >= self.quorum and (len(no) < self.quorum or len(yes) > len(no)):
             return True if self.old or self._may_join(yes) else None
@@ -369,7 +399,7 @@ class _Verdict:
         return None
 
     def _may_join(self, yes: Iterable[str]) -> bool:
-        if self.announced is None or self.group & self.announced:
+        if self.quorum == 1 or self.announced.lets_in(self.group):
             return True
         return any(not self.room.answers[name].is_fund for name in yes)
 
@@ -392,7 +422,12 @@ class _Verdict:
         most = max(counts.values(), default=0)
         leading = [symbol for symbol, count in counts.items() if count == most]
         has_won = most >= self.quorum and (kept < self.quorum or most > kept)
-        return leading[0] if has_won and len(leading) == 1 else ""
+        is_won = has_won and len(leading) == 1
+        return leading[0] if is_won and not self._holding_ticker(leading[0]) else ""
+
+    def _holding_ticker(self, symbol: str) -> AnnouncedChange | None:
+        """Return the upcoming change that brings a new ticker of a member."""
+        return self.announced.holding(Action.ADD, [Listing(symbol)])
 
     def _new_ticker(self) -> str:
         """Return the ticker of a share that joins: most votes, then a page's, then the order."""
@@ -426,7 +461,8 @@ class _Verdict:
         if not counts or kept >= self.quorum:
             return None
         leading = min(counts, key=lambda symbol: (-counts[symbol], symbol))
-        return self._ticker_ballot(leading, Outcome.UNDECIDED_OUT)
+        held_by = self._holding_ticker(leading)
+        return replace(self._ticker_ballot(leading, Outcome.UNDECIDED_OUT), held_by=held_by)
 
     def _share_ballot(self, outcome: Outcome) -> Ballot:
         symbol = self.old or self.published or self._new_ticker() or min(self.group)
@@ -438,6 +474,7 @@ class _Verdict:
             tuple(self.tally.no(usable)),
             tuple(name for name in usable if name in self.tally.abstaining),
             outcome,
+            held_by=self.held_by if self.is_member is None else None,
         )
 
     def _ticker_ballot(self, symbol: str, outcome: Outcome) -> Ballot:

@@ -15,9 +15,10 @@ def vote_text(ballot: Mapping[str, Any], titles: Mapping[str, str]) -> str:
 
 
 def undecided_text(ballot: Mapping[str, Any], titles: Mapping[str, str]) -> str:
-    """Return an undecided symbol with its company, who lists it and whether it stays in."""
+    """Return an undecided symbol with its company, whether it stays in, why, and who lists it."""
     kept = "stays in" if ballot["kept"] else "stays out"
-    return f"{_member(ballot)} {kept}: {vote_text(ballot, titles)}"
+    why = f"{reason}, " if (reason := ballot.get("reason")) else ""
+    return f"{_member(ballot)} {kept}: {why}{vote_text(ballot, titles)}"
 
 
 def _member(ballot: Mapping[str, Any]) -> str:

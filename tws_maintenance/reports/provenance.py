@@ -12,8 +12,9 @@ from tws_maintenance.constituents.history import Stay, read_history
 from tws_maintenance.constituents.proposal import RAW, Proposal, read_proposal
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import LiveFileError, ProposalMissing, UsageError
+from tws_maintenance.reports.announced_words import why_of
 from tws_maintenance.reports.store import read_report
-from tws_maintenance.reports.votes import vote_lines
+from tws_maintenance.reports.votes import titles_of, vote_lines
 
 KEPT, REMOVED, ALTERED = "kept", "removed", "altered"
 
@@ -33,7 +34,8 @@ class Origin:
     """What made a member come or go: the report, who ran it, and the sources it went by.
 
     `staged_by` is the report of the dry run that it promoted, None where it staged for itself.
-    `backup` is the one that a restore brought back. `missing` says what is not on record any more.
+    `backup` is the one that a restore brought back. `announced` is what announced the change.
+    `missing` says what is not on record any more.
     """
 
     report_id: str
@@ -48,6 +50,7 @@ class Origin:
     revised_at: str | None = None
     sources: tuple[Basis, ...] = ()
     vote: str | None = None
+    announced: str | None = None
     backup: str | None = None
     backup_path: str | None = None
     missing: tuple[str, ...] = ()
@@ -157,6 +160,7 @@ def _origin(home: Home, index: Index, report_id: str, symbol: str) -> Origin:
             if one.sha256
         )
         return replace(head, missing=(text,), sources=sources)
+    vote, announced = vote_lines(result).get(symbol), why_of(result, symbol, titles_of(result))
     return replace(
         head,
         staged_by=proposal.report_id if proposal.report_id != report_id else None,
@@ -164,7 +168,8 @@ def _origin(home: Home, index: Index, report_id: str, symbol: str) -> Origin:
         revision=proposal.revision,
         revised_at=proposal.revised_at,
         sources=_bases(home, proposal),
-        vote=vote_lines(result).get(symbol),
+        vote=vote,
+        announced=announced,
         backup=proposal.from_backup,
     )
 

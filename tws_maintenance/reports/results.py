@@ -10,6 +10,7 @@ from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.core.errors import ProposalUnaudited, UsageError
 from tws_maintenance.market_events.scope import Scope
 from tws_maintenance.reports.schema import (
+    Announced,
     Dropped,
     ListResult,
     Membership,
@@ -32,6 +33,8 @@ def describe(result: ListResult, proposal: Proposal) -> None:
     result.rows_read = proposal.rows_read
     result.rows_dropped = [Dropped(**row) for row in proposal.rows_dropped]
     result.carried_forward = proposal.carried_forward
+    result.announced = [Announced.model_validate(one) for one in proposal.announced]
+    result.announcements_known = proposal.announcements_known
     vote = proposal.membership
     result.membership = Membership.model_validate(vote) if vote else None
 

@@ -4,10 +4,11 @@ A file that is JSON may still hold anything: a report that was edited, or one of
 `parse_report` accepts ours, whole, and nothing else. Keys stand in their documented order.
 """
 
+import operator
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -66,6 +67,10 @@ def _instant(text: str) -> str:
     return text
 
 
+def _day(text: str) -> str:
+    return date.fromisoformat(text).isoformat()
+
+
 def _named(text: str) -> str:
     if not text.strip():
         raise ValueError("a provider of events has no name")
@@ -80,6 +85,7 @@ def is_none(value: object) -> bool:
 # A result whose source begins so comes from a restore.
 BACKUP_SOURCE = "data/backups/"
 Instant = Annotated[str, AfterValidator(_instant)]
+Day = Annotated[str, AfterValidator(_day)]
 Count = Annotated[int, Field(ge=0)]
 Texts = list[str]
 
@@ -195,9 +201,13 @@ class Vote(Part):
 
 
 class Undecided(Vote):
-    """A symbol that stays as it is: in the list where it is `kept`, else out of it."""
+    """A symbol that stays as it is: in the list where it is `kept`, else out of it.
+
+    `reason` is "" where too few sources agree, which the votes show.
+    """
 
     kept: bool
+    reason: str = ""
 
 
 class ChangedMember(Vote):
@@ -222,6 +232,22 @@ class Membership(Part):
     changed: list[ChangedMember] = []
 
 
+class Announced(Part):
+    """An announced change of an index, or a change of the list without an announcement.
+
+    `effective_date` is a day of the index's market, null for a change that is `unexplained`.
+    """
+
+    effective_date: Day | None
+    action: Literal["add", "remove"]
+    symbol: str
+    security: str = ""
+    counterpart: str = ""
+    reason: str = ""
+    source: str = ""
+    status: Literal["explains", "upcoming", "unexplained"]
+
+
 class Cache(Part):
     """Whether a cache of the robot has seen what was published."""
 
@@ -235,6 +261,7 @@ class ListResult(Result):
 
     `refusal` is the code of a refused promotion (`stale`, `too_old`, `used`, `unaudited`,
     `lock_held`, `missing`): exit codes tell a refusal from a failure by it.
+    `announcements_known` where all announcements could be read; the key is there only then.
     """
 
     task: Annotated[str, WithJsonSchema({"type": "string", "pattern": "_constituents$"})]
@@ -245,7 +272,7 @@ class ListResult(Result):
     rows_read: Count | None = None
     rows_dropped: list[Dropped] = []
     membership: Membership | None = None
-    announced: list[dict[str, Any]] = []
+    announced: list[Announced] = []
     carried_forward: Count = 0
     impact: dict[str, Texts | None] = {"positions": [], "strategies": [], "watchlist": []}
     output_path: str | None = None
@@ -253,6 +280,7 @@ class ListResult(Result):
     changed: bool = False
     caches: list[Cache] = []
     refusal: str | None = None
+    announcements_known: bool = Field(default=False, exclude_if=operator.not_)
 
     @property
     def is_unconfirmed(self) -> bool:

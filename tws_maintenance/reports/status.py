@@ -1,7 +1,9 @@
 """Is everything fresh? The state of each list, from its file, its stamp and the reports."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, WithJsonSchema
 
@@ -21,6 +23,7 @@ from tws_maintenance.market_events.store.event_store import EventStore, SyncLog
 from tws_maintenance.reports.catalog import Refreshed, ReportCatalog
 from tws_maintenance.reports.schema import (
     BACKUP_SOURCE,
+    Announced,
     Count,
     EventsResult,
     ListResult,
@@ -34,6 +37,8 @@ from tws_maintenance.reports.schema import (
 from tws_maintenance.reports.store import find_report
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
 
+# How far back a run is looked for that could read what is announced.
+REPORTS_READ, ANNOUNCED_FOR = 20, timedelta(days=31)
 # Freshness and drift have fields of their own.
 SHOWN_APART = frozenset({FRESH.name, NOT_EDITED.name})
 # An instant of a report, which was checked when that was read.
@@ -55,6 +60,7 @@ class ListStatus(Part):
 
     `validation` is the audit of the last run, `file_audit` that of the file as it lies, None where
     there was no time for it. `unconfirmed`, `drift` and `file_problem` are sentences.
+    `announced` are the changes still to come, None where nobody knows of any.
     """
 
     task: TaskName
@@ -66,6 +72,7 @@ class ListStatus(Part):
     validation: Validation
     stale: bool
     unconfirmed: str | None
+    announced: list[Announced] | None
     restored_at: Instant | None
     drift: str | None
     file_problem: str | None
@@ -195,6 +202,7 @@ def _index_status(
         # What was brought back is an older list, however lately its source was asked.
         stale=restored is not None or is_older(refreshed_at, settings.of(index).max_age_days, at),
         unconfirmed=_unconfirmed(home, index, last[0].report_id) if last else None,
+        announced=_announced(home, index, shelf, at),
         restored_at=restored.promoted_at if restored else None,
         drift=drift,
         file_problem=problem,
@@ -209,6 +217,24 @@ def _unconfirmed(home: Home, index: Index, report_id: str) -> str | None:
     if not isinstance(result, ListResult) or not result.is_unconfirmed:
         return None
     return result.membership.reason if result.membership else None
+
+
+def _announced(
+    home: Home, index: Index, shelf: ReportCatalog, at: datetime
+) -> list[Announced] | None:
+    """Return the announced changes still to come, by the newest run that could read them all.
+
+    None where nobody knows: no such run in the last month, or nobody publishes any.
+    """
+    if not index.announcements:
+        return None
+    today = at.astimezone(ZoneInfo(index.venue.timezone)).date().isoformat()
+    for entry in islice(shelf.since(index.task, at - ANNOUNCED_FOR), REPORTS_READ):
+        result = _result(home, entry.report_id, index.task)
+        if isinstance(result, ListResult) and result.announcements_known:
+            ahead = [one for one in result.announced if (one.effective_date or "") > today]
+            return [one for one in ahead if one.status == "upcoming"]
+    return None
 
 
 def _restored(home: Home, index: Index, refreshed_at: str | None) -> Generation | None:

@@ -4,19 +4,23 @@ from collections.abc import Iterator
 
 from tws_maintenance.constituents.vote import DecidedBy
 from tws_maintenance.constituents.vote_text import vote_text
+from tws_maintenance.reports.announced_words import upcoming_lines, why_lines
 from tws_maintenance.reports.schema import ListResult
 
 VOTE = "vote"
 
 
 def source_lines(result: ListResult) -> Iterator[tuple[str, str]]:
-    """Yield (kind, text): what decided, who lists each change, and which sources were set aside.
+    """Yield (kind, text): why, what is announced, what decided, who lists each change, who did not.
 
-    Kinds are `decided`, `vote`, `set aside`. Of a list with one source there is nothing to say.
-    What is undecided or not confirmed is a warning of the audit, and not said again.
+    Kinds are `why`, `upcoming`, `decided`, `vote`, `set aside`. The last three are not said of a
+    list with one source. What is undecided or not confirmed is a warning of the audit, and not said
+    again.
     """
     membership, aside = result.membership, set_aside(result)
     titles = titles_of(result)
+    yield from why_lines(result, titles)
+    yield from upcoming_lines(result.announced)
     if membership is None or len(titles) < 2:  # noqa: PLR2004 - one source votes with nobody
         return
     if membership.rule != DecidedBy.UNCONFIRMED:

@@ -4,6 +4,8 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies, page
@@ -38,6 +40,19 @@ def test_a_list_that_was_never_refreshed_needs_attention_even_if_it_is_there(
     ]
     assert value["latest_report"] is None
     assert command("status", "--check").exit_code == 1
+
+
+@pytest.mark.usefixtures("home", "server")
+def test_what_is_announced_is_shown(command: Command) -> None:
+    assert command("run", "--task", "sp500_constituents").exit_code == 0
+    day = datetime.now(UTC).date() + timedelta(days=10)
+    shown = command("status").output
+    assert f"S&P 500: announced: UPC (Tomorrow Peak Inc.) joins on {day}: in place of AAS" in shown
+    assert f"S&P 500: announced: AAS (Amber Vale Inc.) leaves on {day}: replaced by UPC" in shown
+    lists = json.loads(command("status", "--json").stdout)["constituents"]
+    found = {one["name"]: one["announced"] for one in lists}
+    assert [one["symbol"] for one in found.pop("S&P 500")] == ["UPC", "AAS"]
+    assert found == {"STI": None, "HSI": None}, "nobody knows"
 
 
 def test_the_check_fails_for_a_failed_run_and_for_an_old_one(

@@ -32,6 +32,7 @@ MORE = {
         "restored_at",
         "last_run",
         "unconfirmed",
+        "announced",
     },
     "market_events": {
         *("status", "run_id", "run_url", "doubts", "moved", "needs_refresh", "service"),

@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
+from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance_tests.console.support import (
     API,
     HSI,
+    SP500,
     STI,
     Console,
     consoled,
@@ -20,6 +23,7 @@ from tws_maintenance_tests.console.support import (
     report_of,
     until,
 )
+from tws_maintenance_tests.reports.shelf import filed, result
 from tws_maintenance_tests.support import write_live
 
 
@@ -65,6 +69,19 @@ def test_a_broken_live_file_is_called_broken_by_card_status_and_badge(console: C
 def test_a_file_that_is_gone_is_not_called_fresh(console: Console) -> None:
     console.home.live_file("sti").unlink()
     assert card_of(console, STI).startswith("STI missing or unreadable")
+
+
+def test_a_card_shows_what_is_announced(console: Console) -> None:
+    day = f"{utc_now().date() + timedelta(days=10)}"
+    announced = [
+        {"effective_date": day, "action": action, "symbol": symbol, "status": "upcoming"}
+        for action, symbol in (("add", "UPC"), ("remove", "AAS"))
+    ]
+    read = result(SP500, announced=announced, announcements_known=True)
+    filed(console.home, read, at=utc_now())
+    told = f"Announced UPC joins on {day}, AAS leaves on {day} Last refreshed"
+    assert told in card_of(console, SP500)
+    assert [one["symbol"] for one in console.list_of(SP500)["announced"]] == ["UPC", "AAS"]
 
 
 def test_a_list_that_nobody_confirmed_says_so_and_is_offered_to_nobody(

@@ -15,11 +15,20 @@ from tws_maintenance.constituents import rules
 from tws_maintenance.constituents.audit import audit
 from tws_maintenance.constituents.membership import published_identifiers
 from tws_maintenance.constituents.promotion import promote
-from tws_maintenance.constituents.proposal import Proposal
+from tws_maintenance.constituents.proposal import Proposal, read_proposal
 from tws_maintenance.constituents.stage import stage, stage_backup
 from tws_maintenance.core.errors import PageChanged, SourceError, SourceRefused
 from tws_maintenance.demo.pages import Company, companies
-from tws_maintenance.sources.model import Attempt, DroppedRow, Gathered, SourceRow, SourceTable
+from tws_maintenance.sources.model import (
+    Action,
+    AnnouncedChange,
+    AnnouncedTable,
+    Attempt,
+    DroppedRow,
+    Gathered,
+    SourceRow,
+    SourceTable,
+)
 from tws_maintenance_tests.constituents.bench import (
     AT,
     configure,
@@ -167,6 +176,7 @@ def test_a_share_that_only_funds_list_is_undecided_and_named(home: Home) -> None
             "listed_by": ["spy", "ivv"],
             "not_listed_by": ["wikipedia"],
             "kept": False,
+            "reason": "",
         }
     ]
     assert not proposal.changes.added
@@ -406,3 +416,167 @@ def test_one_of_long_ago_is_no_reversal(home: Home) -> None:
         late,
     )
     assert not [text for text in back.warnings if "comes back" in text]
+
+
+# --- announced changes -----------------------------------------------------------------------
+
+APP, OLD = Company("APP", "AppLovin", "Information Technology"), SP500_MEMBERS[0]
+SOON = TODAY + timedelta(days=9)
+
+
+def swap(day: date) -> tuple[AnnouncedChange, ...]:
+    """Return the announcement that AppLovin replaces the first member on `day`."""
+    why = "Market capitalization change."
+    return (
+        AnnouncedChange(day, Action.ADD, APP.ticker, APP.name, OLD.ticker, why, "changes"),
+        AnnouncedChange(day, Action.REMOVE, OLD.ticker, OLD.name, APP.ticker, why, "changes"),
+    )
+
+
+def with_announced(said: Gathered, *announced: AnnouncedChange) -> Gathered:
+    """Return what the sources said, and what is announced beside."""
+    spec = said.index.announcements[0]
+    table = AnnouncedTable(announced, (), len(announced))
+    read = Attempt(spec, f"https://{spec.name}.example/changes", announced=table, status=200)
+    return replace(said, announcements=(read,))
+
+
+def sp500(
+    *announced: AnnouncedChange, page: list[Company], spy: list[Company], ivv: list[Company]
+) -> Gathered:
+    """Return what the sources of the S&P 500 said, with what is announced."""
+    said = answers(SP500, wikipedia=table_of(page), spy=official(spy), ivv=official(ivv))
+    return with_announced(said, *announced)
+
+
+def records(proposal: Proposal) -> dict[tuple[str, str], tuple[str, str | None]]:
+    """Return {(action, symbol): (status, day)} of what a proposal says of announcements."""
+    return {
+        (one["action"], one["symbol"]): (one["status"], one["effective_date"])
+        for one in proposal.announced
+    }
+
+
+def test_a_quorum_that_anticipates_is_undecided_with_the_day_and_changes_nothing(
+    home: Home,
+) -> None:
+    write_live(home, SP500, SP500_MEMBERS)
+    swapped = [*SP500_MEMBERS[1:], APP]
+    said = sp500(*swap(SOON), page=swapped, spy=swapped, ivv=SP500_MEMBERS)
+    proposal, receipt = judged(home, said)
+    assert not proposal.changes.added + proposal.changes.removed
+    assert {one["symbol"]: one["reason"] for one in proposal.membership["undecided"]} == {
+        APP.ticker: f"its addition is announced for {SOON}",
+        OLD.ticker: f"its removal is announced for {SOON}",
+    }
+    assert (
+        f"APP (AppLovin) stays out: its addition is announced for {SOON}, listed by Wikipedia"
+        in outcome_of(receipt.checks, rules.DECIDED).message
+    )
+    assert records(proposal) == {
+        ("add", APP.ticker): ("upcoming", SOON.isoformat()),
+        ("remove", OLD.ticker): ("upcoming", SOON.isoformat()),
+    }
+    assert receipt.has_passed
+
+
+def test_on_its_day_each_change_names_its_announcement_or_that_there_is_none(home: Home) -> None:
+    write_live(home, SP500, SP500_MEMBERS)
+    odd = Company("ODD", "Odd Works", "Energy")
+    swapped = [*SP500_MEMBERS[1:], APP, odd]
+    # AT is a Sunday's afternoon in New York.
+    proposal = staged(home, sp500(*swap(TODAY), page=swapped, spy=swapped, ivv=SP500_MEMBERS))
+    assert records(proposal) == {
+        ("add", APP.ticker): ("explains", TODAY.isoformat()),
+        ("add", odd.ticker): ("unexplained", None),
+        ("remove", OLD.ticker): ("explains", TODAY.isoformat()),
+    }
+    again = read_proposal(home, proposal.proposal_id)
+    assert again.announced == proposal.announced
+    assert not [one for one in proposal.warnings if "Announced" in one]
+
+
+def test_four_hundred_old_announcements_leave_no_record(home: Home) -> None:
+    write_live(home, SP500, SP500_MEMBERS)
+    old = [one for days in range(10, 8000, 40) for one in swap(TODAY - timedelta(days=days))]
+    both = {"page": SP500_MEMBERS, "spy": SP500_MEMBERS, "ivv": SP500_MEMBERS}
+    # The newest has not happened: it is named in a warning, and the others are history.
+    proposal = staged(home, sp500(*old, **both))
+    assert proposal.announced == ()
+    (late,) = [one for one in proposal.warnings if "nnounced" in one]
+    day = TODAY - timedelta(days=10)
+    assert f"APP (AppLovin) was to join on {day} and is not in the list" in late
+    assert f"was to leave on {day} and is still in it" in late
+
+
+def test_what_funds_alone_list_joins_by_a_recent_announcement(home: Home) -> None:
+    write_live(home, SP500, SP500_MEMBERS)
+    more = [*SP500_MEMBERS, APP]
+    said = sp500(swap(TODAY)[0], page=SP500_MEMBERS, spy=more, ivv=more)
+    assert [one.symbol for one in staged(home, said).changes.added] == ["APP"]
+    assert not staged(home, with_announced(said), 1).changes.added
+
+
+def test_a_first_list_names_only_what_is_still_to_come(home: Home) -> None:
+    rows = SP500_MEMBERS
+    proposal = staged(home, sp500(*swap(SOON), *swap(TODAY)[:1], page=rows, spy=rows, ivv=rows))
+    assert {status for status, _ in records(proposal).values()} == {"upcoming"}
+
+
+@pytest.mark.parametrize(
+    ("age", "ago", "status"), [(300, 280, "explains"), (1, 280, "unexplained")]
+)
+def test_a_change_is_explained_by_what_became_effective_since_the_list_was_published(
+    home: Home, age: int, ago: int, status: str
+) -> None:
+    rows, swapped = SP500_MEMBERS, [*SP500_MEMBERS[1:], APP]
+    first = staged(home, sp500(page=rows, spy=rows, ivv=rows))
+    limits = load_settings(home).of(SP500)
+    audit(home, SP500, first, limits, Override(), mark())
+    promote(home, SP500, first.proposal_id, load_settings(home), mark())
+    late = replace(mark(1), at=AT + timedelta(days=age))
+    then = late.at.date() - timedelta(days=ago)
+    said = sp500(*swap(then), page=swapped, spy=swapped, ivv=swapped)
+    tables = [replace(one.table, as_of=late.at.date()) for one in said.attempts if one.table]
+    attempts = zip(said.attempts, tables, strict=True)
+    said = replace(said, attempts=tuple(replace(one, table=table) for one, table in attempts))
+    found = records(stage(home, SP500, said, limits, late))
+    assert {one for one, _ in found.values()} == {status}
+
+
+def test_the_provider_decides_before_the_day_and_its_change_is_explained(home: Home) -> None:
+    write_live(home, HSI, HSI_MEMBERS)
+    day = TODAY + timedelta(days=3)
+    known = AnnouncedChange(day, Action.ADD, "9999.HK", "CATL", source="hang_seng_notices")
+    later = replace(known, effective_date=SOON, symbol="9998.HK", security="Later")
+    said = with_announced(hsi(official([*HSI_MEMBERS, NEW])), known, later)
+    assert records(staged(home, said)) == {
+        ("add", "9999.HK"): ("explains", day.isoformat()),
+        ("add", "9998.HK"): ("upcoming", SOON.isoformat()),
+    }
+
+
+def test_where_announcements_cannot_be_read_a_warning_says_so_and_no_change_is_unannounced(
+    home: Home,
+) -> None:
+    write_live(home, SP500, SP500_MEMBERS)
+    swapped = [*SP500_MEMBERS[1:], APP]
+    said = sp500(page=swapped, spy=swapped, ivv=swapped)
+    (read,) = said.announcements
+    down = replace(read, announced=None, error=SourceRefused("refused with HTTP 403"))
+    proposal = staged(home, replace(said, announcements=(down,)))
+    assert {one.symbol for one in proposal.changes.added} == {"APP"}
+    assert proposal.announced == ()
+    (warning,) = proposal.warnings
+    assert "announced changes of S&P 500 could not be read from Wikipedia" in warning
+    assert "Nothing waits for its day, and no change is explained" in warning
+    assert "HTTP 403" in warning
+
+
+def test_an_index_without_published_announcements_says_nothing_of_them(home: Home) -> None:
+    rows = companies("sti")
+    write_live(home, STI, rows)
+    swapped = [*rows[1:], Company("ZZ9", "New Works")]
+    proposal = staged(home, answers(STI, es3=official(swapped), wikipedia=table_of(swapped)))
+    assert {one.symbol for one in proposal.changes.added} == {"ZZ9.SI"}
+    assert (proposal.announced, proposal.warnings) == ((), ())

@@ -10,6 +10,7 @@ from tws_maintenance_tests.constituents.voting import (
     HSI,
     NASDAQ,
     SP500,
+    adds,
     answer,
     ballot,
     lines,
@@ -72,11 +73,11 @@ def test_two_of_two_agree_or_it_stays_as_it_is(missing: int, *, is_live: bool) -
 def test_what_only_funds_list_joins_where_an_announced_change_names_it() -> None:
     answers = three(BASE, plus("SPN"), plus("SPN"))
     assert ballot(voted(BASE, *answers), "SPN").outcome is Outcome.UNDECIDED_OUT
-    found = voted(BASE, *answers, announced={"SPN"})
+    found = voted(BASE, *answers, announced=[adds("SPN")])
     assert ballot(found, "SPN").outcome is Outcome.JOINS
     assert voted(found.rows, *answers).symbols == found.symbols
     # It gives no vote: one fund and an announcement are too little.
-    alone = voted(BASE, *three(BASE, plus("SPN"), BASE), announced={"SPN"})
+    alone = voted(BASE, *three(BASE, plus("SPN"), BASE), announced=[adds("SPN")])
     assert alone.symbols == tuple(BASE)
 
 

@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from datetime import date
 
+from tws_maintenance.constituents.announced import Announcements
 from tws_maintenance.constituents.matching import Listing
 from tws_maintenance.constituents.usable import Answer, VoteRule
 from tws_maintenance.constituents.vote import Ballot, Decision, decide
+from tws_maintenance.sources.model import Action, AnnouncedChange
 
 DAY = date(2026, 9, 29)
 TITLES = {"wikipedia": "Wikipedia", "spy": "SPY", "ivv": "IVV", "hang_seng": "Hang Seng Indexes"}
@@ -65,11 +67,22 @@ def voted(
     live: str | Iterable[str | Listing] | None,
     *answers: Answer,
     rule: VoteRule = SP500,
-    announced: Iterable[str] = (),
+    announced: Iterable[AnnouncedChange] = (),
+    day: date = DAY,
 ) -> Decision:
     """Return the decision on what `answers` say."""
     published = None if live is None else lines(live)
-    return decide(answers, published, rule, frozenset(announced), day=DAY)
+    return decide(answers, published, rule, Announcements(tuple(announced), day), day=DAY)
+
+
+def adds(symbol: str, day: date = DAY, security: str = "") -> AnnouncedChange:
+    """Return the announcement that a symbol joins on `day`."""
+    return AnnouncedChange(day, Action.ADD, symbol, security or f"{symbol} Works Inc.")
+
+
+def removes(symbol: str, day: date = DAY, security: str = "") -> AnnouncedChange:
+    """Return the announcement that a symbol leaves on `day`."""
+    return AnnouncedChange(day, Action.REMOVE, symbol, security or f"{symbol} Works Inc.")
 
 
 def three(wikipedia: object, spy: object, ivv: object) -> tuple[Answer, Answer, Answer]:

@@ -199,6 +199,26 @@ def funds_hold_what_is_no_member(play: Play) -> None:
 
 
 @scene
+def page_and_a_fund_anticipate_what_is_announced(play: Play) -> None:
+    """The change of the page of changes that is still to come is in two lists: it waits."""
+    members = companies("sp500")
+    early = [*members[:9], *members[10:], Company("UPC", "Tomorrow Peak Inc.", "Energy")]
+    lists = {"sp500_spy": spy(early, TODAY), "sp500_ivv": ishares(members, TODAY)}
+    play.every_source({"sp500": page("sp500", early), **lists})
+    play.older_lists("sp500")
+    play.look("sp500_constituents")
+
+
+@scene
+def announcements_cannot_be_read(play: Play) -> None:
+    """The provider's list decides, and of its changes nothing is called unannounced."""
+    play.every_source(hsi_lists(companies("hsi")))
+    play.older_lists("hsi")
+    play.web.pages["hsi_notices"] = b'{"contentList": "moved"}'
+    play.look(HSI)
+
+
+@scene
 def source_is_gone_and_the_others_go_on(play: Play) -> None:
     play.older_lists()
     del play.web.pages["sti"]

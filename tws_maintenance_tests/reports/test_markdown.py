@@ -88,6 +88,52 @@ def test_changes_are_told_by_name_and_a_rename_only_once() -> None:
     assert "| STI | nothing to change | not run | 30 | 30 | 1 | 1 | 1 | 1 |" in told
 
 
+def announced(status: str, symbol: str, day: str | None, **more: str) -> dict[str, Any]:
+    """Return an announced change of a report, one that adds a symbol."""
+    return {"effective_date": day, "action": "add", "symbol": symbol, "status": status, **more}
+
+
+def test_why_a_list_changes_is_said_and_what_is_ahead() -> None:
+    swap = {"reason": "Market cap | size.", "source": "wikipedia"}
+    told = lines(
+        report(
+            result(
+                changes=CHANGES,
+                announced=[
+                    announced("explains", "NEW.SI", "2026-11-20", counterpart="OLD.SI", **swap),
+                    announced(
+                        "explains", "OLD.SI", "2026-11-20", action="remove", counterpart="NEW.SI"
+                    ),
+                    announced("unexplained", "ODD.SI", None),
+                    announced("unexplained", "TO.SI", None, counterpart="FROM.SI"),
+                    announced("upcoming", "UP.SI", "2026-12-01", security="Upcoming", **swap),
+                    announced(
+                        "upcoming", "END.SI", "2026-12-02", action="remove", counterpart="UP.SI"
+                    ),
+                ],
+            )
+        )
+    )
+    assert [line for line in told if line.startswith("- **why")] == [
+        (
+            "- **why:** NEW.SI: addition announced for 2026-11-20 by wikipedia, "
+            "in place of OLD.SI: Market cap \\| size."
+        ),
+        "- **why:** OLD.SI: removal announced for 2026-11-20, replaced by NEW.SI",
+        "- **why:** no announcement found: ODD.SI, FROM.SI is now TO.SI",
+    ]
+    assert [line for line in told if line.startswith("- **upcoming")] == [
+        ("- **upcoming:** UP.SI (Upcoming) joins on 2026-12-01: Market cap \\| size."),
+        "- **upcoming:** END.SI leaves on 2026-12-02: replaced by UP.SI",
+    ]
+
+
+def test_a_list_without_announcements_says_nothing_of_them() -> None:
+    told = "\n".join(lines(report(result(changes=CHANGES))))
+    assert "nnounce" not in told
+    assert "why" not in told
+
+
 def test_whom_the_changes_concern_is_a_line_each_where_there_is_anybody() -> None:
     impact = {"positions": ["FROM.SI", "OLD.SI"], "strategies": [HOSTILE], "watchlist": []}
     plain = lines(report(result(changes=CHANGES)))

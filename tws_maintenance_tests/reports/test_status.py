@@ -248,3 +248,33 @@ def test_events_are_stale_after_three_days(home: Home) -> None:
     late = asked(home, 3.1)
     assert late.market_events.needs_refresh
     assert late.needs_attention
+
+
+def announcing(home: Home, days: float, *ahead: tuple[str, str], known: bool = True) -> None:
+    """Leave a report of the S&P 500 `days` after the first, that read what is `ahead` or not."""
+    rows = [
+        {"effective_date": day, "action": "add", "symbol": symbol, "status": "upcoming"}
+        for symbol, day in ahead
+    ]
+    key = {"announcements_known": True} if known else {}
+    at = AT + timedelta(days=days)
+    told = result("sp500_constituents", announced=rows, finished_at=utc_text(at), **key)
+    filed(home, told, at=at)
+
+
+def test_what_is_announced_comes_from_the_newest_run_that_could_read_it(home: Home) -> None:
+    def ahead(days: float) -> list[tuple[str, str | None]] | None:
+        found = of(asked(home, days), "sp500_constituents").announced
+        return None if found is None else [(one.symbol, one.effective_date) for one in found]
+
+    announcing(home, 0, ("OLDER", "2026-11-30"))
+    announcing(home, 1, ("ONE", "2026-11-25"), ("TWO", "2026-12-01"))
+    announcing(home, 2, known=False)
+    assert ahead(2) == [("ONE", "2026-11-25"), ("TWO", "2026-12-01")]
+    # 18:30 in UTC on the 25th is that day in New York, too: it is no longer ahead.
+    assert ahead(3) == [("TWO", "2026-12-01")]
+    assert ahead(2 + 9.4 / 24) == [("ONE", "2026-11-25"), ("TWO", "2026-12-01")], "24th, 22:54"
+    assert ahead(40) is None, "nobody has asked for a month"
+    announcing(home, 3)
+    assert ahead(3) == []
+    assert of(asked(home, 3)).announced is None, "of the STI nothing is published"

@@ -1,0 +1,66 @@
+"""What a report says of announced changes: why a list changes, and what is still to come.
+
+Every renderer of a report takes its words from here.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from tws_maintenance.core.text import some_of
+from tws_maintenance.reports.schema import Announced, ListResult
+
+NAMED = 12
+NOT_FOUND = "no announcement found"
+_VERBS = {"add": "joins", "remove": "leaves"}
+_NOUNS = {"add": "addition", "remove": "removal"}
+_INSTEAD = {"add": "in place of", "remove": "replaced by"}
+
+
+def why_lines(result: ListResult, titles: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield ("why", text) for each change: what announced it, or that nothing did.
+
+    `titles` are those of the sources, by name. No line where no announcements were read: then
+    nothing is known of any change.
+    """
+    known = [one for one in result.announced if one.status != "upcoming"]
+    explained = [f"{one.symbol}: {_why(one, titles)}" for one in known if one.effective_date]
+    yield from (("why", text) for text in explained[:NAMED])
+    if len(explained) > NAMED:
+        yield "why", f"and {len(explained) - NAMED} more, all in the report"
+    lacking = [_changed(one) for one in known if not one.effective_date]
+    if lacking:
+        yield "why", f"{NOT_FOUND}: {some_of(lacking, NAMED)}"
+
+
+def why_of(result: ListResult, symbol: str, titles: Mapping[str, str]) -> str | None:
+    """Return what announced that a symbol came or went, None where nothing is known of it."""
+    for one in result.announced:
+        of_rename = (one.counterpart,) if one.status == "unexplained" else ()
+        if one.status != "upcoming" and symbol in (one.symbol, *of_rename):
+            return _why(one, titles) if one.effective_date else NOT_FOUND
+    return None
+
+
+def upcoming_lines(announced: Iterable[Announced]) -> Iterator[tuple[str, str]]:
+    """Yield ("upcoming", text) for each change that is still to come, the next one first."""
+    for one in announced:
+        if one.status == "upcoming":
+            name = f"{one.symbol} ({one.security})" if one.security else one.symbol
+            why = "; ".join(filter(None, (_instead(one), one.reason)))
+            told = f"{name} {_VERBS[one.action]} on {one.effective_date}"
+            yield "upcoming", f"{told}: {why}" if why else told
+
+
+def _why(one: Announced, titles: Mapping[str, str]) -> str:
+    by = f" by {titles.get(one.source, one.source)}" if one.source else ""
+    instead = f", {_instead(one)}" if one.counterpart else ""
+    reason = f": {one.reason}" if one.reason else ""
+    return f"{_NOUNS[one.action]} announced for {one.effective_date}{by}{instead}{reason}"
+
+
+def _instead(one: Announced) -> str:
+    return f"{_INSTEAD[one.action]} {one.counterpart}" if one.counterpart else ""
+
+
+def _changed(one: Announced) -> str:
+    # Only the new ticker of a member has a counterpart here.
+    return f"{one.counterpart} is now {one.symbol}" if one.counterpart else one.symbol

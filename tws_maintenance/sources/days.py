@@ -18,15 +18,20 @@ _MONTH_FIRST = re.compile(r"(?P<month>[A-Za-z]{3,9})\.? (?P<day>\d{1,2}),? (?P<y
 _DIGITS = re.compile(r"(?P<day>\d{1,2})(?P<number>\d{2})(?P<year>20\d{2})$")
 _FORMS = (_ISO, _DAY_FIRST, _MONTH_FIRST, _DIGITS)
 _MONTH_ONLY = re.compile(r"(?P<month>[A-Za-z]{3,9})\.?,? (?P<year>\d{4})")
+# What stands around a day without changing it: "Monday, May 7th, 2026".
+_WEEKDAY = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)day,? ", re.IGNORECASE)
+_ORDINAL = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th)\b", re.IGNORECASE)
 MIN_LETTERS = 3
 
 
 def day_in(text: str) -> date | None:
     """Return the day that `text` begins with, None where it is no day in a known form.
 
-    Known: 2026-06-17 (a time may follow), 17-Jun-2026, 28/Sept/2026, Sep 15, 2026 and 28092026.
+    Known: 2026-06-17 (a time may follow), 17-Jun-2026, 28/Sept/2026, Sep 15, 2026, 28092026 and
+    Monday, 17th June 2026.
     """
-    text = " ".join(text.split())
+    text = _WEEKDAY.sub("", " ".join(text.split()), count=1) if text[:1].isalpha() else text
+    text = _ORDINAL.sub(r"\1", " ".join(text.split()))
     for form in _FORMS:
         if found := form.match(text):
             named = found.groupdict()

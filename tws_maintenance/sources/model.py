@@ -60,6 +60,49 @@ class DroppedRow:
     reason: str
 
 
+class Action(StrEnum):
+    """What an announced change does with a symbol."""
+
+    ADD = "add"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True)
+class AnnouncedChange:
+    """A symbol that joins or leaves an index, as the provider announced it.
+
+    It holds from the opening of `effective_date` on, a day of the index's market. `symbol` is in
+    published form, `counterpart` the symbols that it replaces or is replaced by ("" where the
+    announcement names none); `source` is the name of who says so.
+    """
+
+    effective_date: date
+    action: Action
+    symbol: str
+    security: str
+    counterpart: str = ""
+    reason: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class AnnouncedTable:
+    """The changes of an index as one page or workbook announces them, in its order.
+
+    `rows_read` counts every row below the header; one with two sides is two changes. `dropped` are
+    rows, or sides of one, that are no change, each with its reason; `notes` are what an operator
+    must know of them. `beside` are documents that are listed there and not read. `further` is the
+    address of the document that holds the changes, where this one only leads to it.
+    """
+
+    changes: tuple[AnnouncedChange, ...]
+    dropped: tuple[DroppedRow, ...]
+    rows_read: int
+    notes: tuple[str, ...] = ()
+    beside: tuple[DroppedRow, ...] = ()
+    further: str = ""
+
+
 @dataclass(frozen=True)
 class SourceTable:
     """The constituents as a page lists them.
@@ -116,28 +159,3 @@ class Gathered:
             f"No source of {self.index.name} gave a usable list, so its file is left as it is. "
             + " | ".join(faults)
         )
-
-
-class Action(StrEnum):
-    """What an announced change does with a symbol."""
-
-    ADD = "add"
-    REMOVE = "remove"
-
-
-@dataclass(frozen=True)
-class AnnouncedChange:
-    """A symbol that joins or leaves an index, as the provider announced it.
-
-    It holds from the opening of `effective_date` on, a day of the index's market. `symbol` is in
-    published form, `counterpart` the symbols that it replaces or is replaced by ("" where the
-    announcement names none); `source` is the name of who says so.
-    """
-
-    effective_date: date
-    action: Action
-    symbol: str
-    security: str
-    counterpart: str = ""
-    reason: str = ""
-    source: str = ""

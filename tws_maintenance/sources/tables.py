@@ -88,12 +88,12 @@ def find_constituents(document: html.HtmlElement, index: Index) -> FoundTable:
 
 
 def _candidate(element: html.HtmlElement, index: Index) -> FoundTable | None:
-    columns, header_rows = _columns(_grid(element, HEADER_ROWS))
+    columns, header_rows = _columns(grid_of(element, HEADER_ROWS))
     if not all(name in columns for name in (*REQUIRED, *index.enriched)):
         return None
     if _is_announced_as_other(element):
         return None
-    table = _read(_grid(element)[header_rows:], columns)
+    table = _read(grid_of(element)[header_rows:], columns)
     enough = MIN_SYMBOL_SHARE * len(table.rows)
     return table if table.rows and len(table.symbols(index)) >= enough else None
 
@@ -111,7 +111,7 @@ def _further(chosen: FoundTable, other: FoundTable, index: Index) -> list[str]:
     return sorted(set(other.symbols(index)) - set(chosen.symbols(index)))
 
 
-def _grid(table: html.HtmlElement, limit: int | None = None) -> Grid:
+def grid_of(table: html.HtmlElement, limit: int | None = None) -> Grid:
     """Return the cells' texts with rowspan and colspan written out; nested tables left out.
 
     `limit` is how many rows are wanted, all if it is None.
@@ -267,7 +267,7 @@ def _symbol_cells(grid: Grid, index: Index) -> int:
 
 def _near_miss(element: html.HtmlElement, index: Index) -> str:
     """Describe a table that comes near what was looked for, "" for one that does not."""
-    grid = _grid(element)
+    grid = grid_of(element)
     columns, _ = _columns(grid)
     symbols = _symbol_cells(grid, index)
     if not columns and symbols < index.min_rows:

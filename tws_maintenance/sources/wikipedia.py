@@ -12,10 +12,12 @@ from urllib.parse import quote
 from lxml import etree, html
 
 from tws_maintenance.config.indices import Index
+from tws_maintenance.config.sources import WIKIPEDIA
 from tws_maintenance.core.clock import parse_utc
 from tws_maintenance.core.errors import PageChanged
+from tws_maintenance.sources.announced_table import find_changes
 from tws_maintenance.sources.items import find_items
-from tws_maintenance.sources.model import RawCopy, SourceTable
+from tws_maintenance.sources.model import AnnouncedTable, RawCopy, SourceTable
 from tws_maintenance.sources.tables import FoundTable, find_constituents
 from tws_maintenance.sources.text import cell_text
 
@@ -51,9 +53,46 @@ def parse_items(raw: RawCopy, index: Index) -> SourceTable:
     return _read(raw, index, find_items)
 
 
+def parse_changes(raw: RawCopy, index: Index) -> AnnouncedTable:
+    """Read the changes of an index from the table that lists them.
+
+    Raises:
+        PageChanged: the page holds no such table, or none that can be read.
+    """
+    found = find_changes(_document(raw), index, WIKIPEDIA, raw.fetched_at.date())
+    if found is None:
+        raise PageChanged(
+            f"the page holds no table of the changes of {index.name}: expected the columns "
+            "Effective Date, Added (Ticker, Security) and Removed (Ticker, Security). Look at the "
+            "page."
+        )
+    return found
+
+
 def _read(
     raw: RawCopy, index: Index, find: Callable[[html.HtmlElement, Index], FoundTable]
 ) -> SourceTable:
+    document = _document(raw)
+    table = find(document, index)
+    return SourceTable(
+        rows=table.rows,
+        dropped=table.dropped,
+        rows_read=table.rows_read,
+        notes=table.notes,
+        stated_count=_stated_count(document),
+        revision=_first_group(_REVISION, raw.content),
+        revised_at=_revised_at(raw.content),
+        as_of=table.as_of,
+        tables=table.tables,
+    )
+
+
+def _document(raw: RawCopy) -> html.HtmlElement:
+    """Return the parsed page.
+
+    Raises:
+        PageChanged: it is no web page, or not all of one.
+    """
     try:
         text = raw.content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -67,18 +106,7 @@ def _read(
     except (etree.ParserError, etree.XMLSyntaxError) as error:
         raise PageChanged(f"expected a web page, found no markup at all ({error})") from error
     _refuse_part_of_a_page(text, parser)
-    table = find(document, index)
-    return SourceTable(
-        rows=table.rows,
-        dropped=table.dropped,
-        rows_read=table.rows_read,
-        notes=table.notes,
-        stated_count=_stated_count(document),
-        revision=_first_group(_REVISION, raw.content),
-        revised_at=_revised_at(raw.content),
-        as_of=table.as_of,
-        tables=table.tables,
-    )
+    return document
 
 
 def _refuse_part_of_a_page(text: str, parser: html.HTMLParser) -> None:

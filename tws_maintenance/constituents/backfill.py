@@ -432,8 +432,8 @@ def _start(stays: list[Stay], begun: date, changes: Iterable[AnnouncedChange]) -
             members[change.symbol] = _Open(change.symbol, change.security, until)
         walk.notes.append(
             f"The list of {begun} {_EARLY_OR_LATE[is_in, is_due]} {change.symbol}, which "
-            f"{'joined' if is_added else 'left'} on {change.effective_date}; the days before {begun} "
-            "go by the announcement."
+            f"{'joined' if is_added else 'left'} on {change.effective_date}; the days before "
+            f"{begun} go by the announcement."
         )
     return walk
 

@@ -110,6 +110,8 @@ def _stay(home: Home, index: Index, stay: Stay) -> dict[str, Any]:
         "from_date": stay.from_date or None,
         "to_date": stay.to_date or None,
         "renamed_from": stay.renamed_from or None,
+        "source": stay.source,
+        "announced": {"came": stay.reason, "went": stay.end_reason},
         "came_by": asdict(began) if began else None,
         "went_by": asdict(ended) if ended else None,
     }

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from tws_maintenance.config.sources import (
+    ANNOUNCEMENTS,
     ES3,
     HANG_SENG,
     IVV,
@@ -119,6 +120,7 @@ class Index:
     # From this day on its announced changes are known to be complete, so that membership before
     # the first promotion can be told from them. None where no complete record of them is known.
     changes_complete_since: date | None = None
+    announcements: tuple[SourceSpec, ...] = ()  # where its changes are announced
 
     @property
     def how_to_switch_on(self) -> str:
@@ -148,6 +150,10 @@ class Index:
         """Return the addresses of the source `name`, in the order they are asked."""
         return tuple(spec for spec in self.sources if spec.name == name)
 
+    def announced_at(self, name: str) -> tuple[SourceSpec, ...]:
+        """Return the addresses at which the source `name` announces changes, in their order."""
+        return tuple(spec for spec in self.announcements if spec.name == name)
+
 
 def _hong_kong_symbol(ticker: str) -> str:
     """Pad a Hong Kong code to four digits: `5`, `0005` and `00005` are all `0005.HK`."""
@@ -168,6 +174,7 @@ DECLARED: dict[str, Index] = {
                 normalise=lambda ticker: ticker.replace(".", "-"),
             ),
             sources=SOURCES["sp500"],
+            announcements=ANNOUNCEMENTS["sp500"],
             best_at=_best_at(sector=(WIKIPEDIA, SPY, IVV)),
             min_rows=450,
             max_rows=510,
@@ -208,6 +215,7 @@ DECLARED: dict[str, Index] = {
                 suffix=".HK",
             ),
             sources=SOURCES["hsi"],
+            announcements=ANNOUNCEMENTS["hsi"],
             authority=HANG_SENG,
             # iShares sorts by its own sectors, which are not the four sub-indexes.
             best_at=_best_at(sector=(HANG_SENG, WIKIPEDIA)),

@@ -85,3 +85,13 @@ SOURCES: dict[str, tuple[SourceSpec, ...]] = {
     "nasdaq100": _wikipedia("List_of_NASDAQ-100_companies", "Nasdaq-100"),
     "nikkei225": (SourceSpec("wikipedia_items", "Nikkei_225", WIKIPEDIA, "Wikipedia"),),
 }
+
+# Where the changes of an index are announced, for those of which it is known. They are read beside
+# the lists, of the same origins, where `[indices.X] sources` names their source.
+ANNOUNCEMENTS: dict[str, tuple[SourceSpec, ...]] = {
+    "sp500": tuple(
+        SourceSpec(kind, "Historical_components_of_the_S&P_500", WIKIPEDIA, "Wikipedia")
+        for kind in ("wikipedia_changes", "wikipedia_changes_rest")
+    ),
+    "hsi": (SourceSpec("hang_seng_notices", "notices.json", HANG_SENG, "Hang Seng Indexes"),),
+}

@@ -26,7 +26,7 @@ from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import LiveFileError
 from tws_maintenance.core.text import some_of
-from tws_maintenance.sources.fetching import READERS
+from tws_maintenance.sources.fetching import suffix_of
 from tws_maintenance.sources.model import Attempt, Gathered, SourceTable
 
 NAMED_IN_A_WARNING = 8
@@ -55,6 +55,7 @@ def stage(
     changes = Changes() if is_kept else _changes(live, normalised, vote)
     warnings = (
         *_source_warnings(index, vote, normalised),
+        *gathered.announcement_warnings,
         *reversals(home, index, changes, mark.at.date(), is_fallback=_is_fallback(vote)),
         *_lost_notes(index, live, changes),
         *_live_notes(home, index, live),
@@ -184,7 +185,7 @@ def _keep_raw_copies(home: Home, proposal_id: str, gathered: Gathered) -> tuple[
     (home.proposal(proposal_id) / RAW).mkdir(parents=True, exist_ok=True)
     return tuple(
         _keep_raw(home, proposal_id, number, attempt)
-        for number, attempt in enumerate(gathered.attempts, start=1)
+        for number, attempt in enumerate((*gathered.attempts, *gathered.announcements), start=1)
         if attempt.raw is not None
     )
 
@@ -192,7 +193,7 @@ def _keep_raw_copies(home: Home, proposal_id: str, gathered: Gathered) -> tuple[
 def _keep_raw(home: Home, proposal_id: str, number: int, attempt: Attempt) -> SourceCopy:
     raw = attempt.raw
     assert raw is not None
-    name = f"{number}_{attempt.spec.kind}.{READERS[attempt.spec.kind].suffix}"
+    name = f"{number}_{attempt.spec.kind}.{suffix_of(attempt.spec)}"
     write_whole(home.proposal(proposal_id) / RAW / name, raw.content)
     return SourceCopy(
         url=raw.url,

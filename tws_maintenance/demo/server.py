@@ -9,12 +9,13 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, unquote, urlsplit
 
-from tws_maintenance.config.indices import DECLARED
-from tws_maintenance.config.sources import WIKIPEDIA
+from tws_maintenance.config.indices import DECLARED, Index
+from tws_maintenance.config.sources import WIKIPEDIA, SourceSpec
 from tws_maintenance.core.digest import sha256
+from tws_maintenance.demo.announced import REVIEW_PATH, hsi_review, notices, sp500_changes
 from tws_maintenance.demo.events import as_json, fomc_page, this_year, unknown_symbol
 from tws_maintenance.market_events.providers.fomc import PAGE_PATH
-from tws_maintenance.sources.fetching import READERS
+from tws_maintenance.sources.fetching import ANNOUNCEMENTS, READERS
 
 # The settings that say where the sources are.
 SOURCE_URLS = (
@@ -27,14 +28,20 @@ QUOTE_PATH = "/v10/finance/quoteSummary/"
 class PageServer:
     """Serves `pages` and `symbols` under the addresses of the real sources; a context manager.
 
-    `pages` are bytes by index key (`hsi` for the page, `hsi_hang_seng` for its maker's list), and
-    `fomc`; `symbols` Yahoo's answers (status, bytes), 404 for any other symbol. Both may be changed
-    while it serves. `asked` are the paths that were asked for. `latency` is in seconds, before
-    each answer.
+    `pages` are bytes by index key (`hsi` for the page, `hsi_hang_seng` for its maker's list),
+    `sp500_changes`, `hsi_notices` and `fomc`, which are there unless given; `hsi_review` is the
+    workbook that the notices lead to. `symbols` are Yahoo's answers (status, bytes), 404 for any
+    other symbol. Both may be changed while it serves. `asked` are the paths that were asked for.
+    `latency` is in seconds, before each answer.
     """
 
     def __init__(self, pages: dict[str, bytes], latency: float = 0.0) -> None:
-        self.pages = {"fomc": fomc_page([this_year(), this_year() + 1]), **pages}
+        self.pages = {
+            "fomc": fomc_page([this_year(), this_year() + 1]),
+            "sp500_changes": sp500_changes(),
+            "hsi_notices": notices(),
+            **pages,
+        }
         self.symbols: dict[str, tuple[int, bytes]] = {}
         self.crumb = (HTTPStatus.OK.value, b"demo.crumb")
         self.asked: list[str] = []
@@ -81,14 +88,21 @@ class PageServer:
     def _page(self, path: str) -> bytes | None:
         if path == PAGE_PATH:
             return self.pages.get("fomc")
+        if path == REVIEW_PATH:
+            return self.pages.get("hsi_review") or hsi_review()
         for index in DECLARED.values():
-            for spec in index.sources:
-                address = urlsplit(READERS[spec.kind].address("", spec.locator)).path
-                if address == quote(path):
-                    return self.pages.get(
-                        index.key if spec.name == WIKIPEDIA else f"{index.key}_{spec.name}"
-                    )
+            for spec in (*index.sources, *index.announcements):
+                reader = READERS.get(spec.kind) or ANNOUNCEMENTS[spec.kind]
+                if urlsplit(reader.address("", spec.locator)).path == quote(path):
+                    return self.pages.get(_key(index, spec))
         return None
+
+
+def _key(index: Index, spec: SourceSpec) -> str:
+    """Return the name of a source's page among `PageServer.pages`."""
+    if spec.kind in ANNOUNCEMENTS:
+        return f"{index.key}_changes" if spec.name == WIKIPEDIA else f"{index.key}_notices"
+    return index.key if spec.name == WIKIPEDIA else f"{index.key}_{spec.name}"
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -37,7 +37,7 @@ from tws_maintenance.core.errors import (
 )
 from tws_maintenance.reports.schema import ListResult, Report
 from tws_maintenance.reports.store import newest_reports, read_report
-from tws_maintenance.sources.fetching import READERS, unreadable
+from tws_maintenance.sources.fetching import ANNOUNCEMENTS, read, spec_of
 from tws_maintenance.sources.model import Attempt, Gathered, RawCopy
 
 ACCEPTED, REJECTED, REFUSED, UNKNOWN = "accepted", "rejected", "refused", "not replayed"
@@ -190,20 +190,22 @@ def _told_sources(home: Home, proposal_id: str, result: ListResult) -> list[dict
 
 def _gathered(home: Home, index: Index, proposal_id: str, copies: list[dict[str, Any]]) -> Gathered:
     """Return what the sources said then, from their kept bytes, read by today's code."""
-    attempts = []
+    attempts: list[Attempt] = []
     for copy in copies:
         path = home.proposal(proposal_id) / RAW / str(copy["file"])
         if not path.is_file() or sha256(path.read_bytes()) != copy["sha256"]:
             raise _Unknown(f"the raw bytes of {copy['url']} were removed or altered")
         attempts.append(_attempt(index, path, copy))
-    if not attempts:
+    announcements = tuple(one for one in attempts if one.spec.kind in ANNOUNCEMENTS)
+    lists = tuple(one for one in attempts if one.spec.kind not in ANNOUNCEMENTS)
+    if not lists:
         raise _Unknown("no source had answered, so there are no bytes to read")
-    return Gathered(index, tuple(attempts))
+    return Gathered(index, lists, announcements)
 
 
 def _attempt(index: Index, path: Path, copy: dict[str, Any]) -> Attempt:
     kind = _FILE.fullmatch(path.name)
-    spec = next((one for one in index.sources if kind and one.kind == kind[1]), None)
+    spec = spec_of(index, kind[1]) if kind else None
     if spec is None:
         raise _Unknown(f"{path.name} is of no source that {index.name} has today")
     raw = RawCopy(
@@ -215,12 +217,7 @@ def _attempt(index: Index, path: Path, copy: dict[str, Any]) -> Attempt:
         etag=copy.get("etag"),
         last_modified=copy.get("last_modified"),
     )
-    try:
-        return Attempt(spec, raw.url, raw, READERS[spec.kind].parse(raw, index), status=raw.status)
-    except SourceError as error:
-        return Attempt(spec, raw.url, raw, error=error, status=raw.status)
-    except Exception as fault:  # noqa: BLE001 - as when it was fetched
-        return Attempt(spec, raw.url, raw, error=unreadable(fault), status=raw.status)
+    return read(spec, raw, index)
 
 
 def _limits(index: Index, then: dict[str, Any]) -> IndexSettings:

@@ -1,18 +1,19 @@
-"""Asking for the announced changes of an index alone, without its lists.
+"""Asking for the announced changes of an index without its lists.
 
-A run reads them beside the lists. Whoever tells the past from them needs nothing else.
+A run reads them beside the lists (`tws_maintenance.sources.fetching`). A look back in time needs
+nothing else.
 """
 
 import time
+from collections.abc import Iterator
+from http import HTTPStatus
 
 from tws_maintenance.config.indices import Index
 from tws_maintenance.config.settings import HttpSettings
 from tws_maintenance.core.errors import SourceError
-from tws_maintenance.sources import wikipedia
-from tws_maintenance.sources.model import AnnouncedTable
+from tws_maintenance.sources.fetching import ANNOUNCEMENTS, address_of, read
+from tws_maintenance.sources.model import AnnouncedTable, Attempt
 from tws_maintenance.sources.web import WebClient
-
-_TITLE = "Historical_components_of_the_S&P_500"
 
 
 def ask_changes(index: Index, http: HttpSettings) -> AnnouncedTable:
@@ -21,16 +22,31 @@ def ask_changes(index: Index, http: HttpSettings) -> AnnouncedTable:
     Raises:
         SourceError: no address did; says what each answered.
     """
-    origin = http.wikipedia_url
-    client = WebClient(http, origin, until=time.monotonic() + http.deadline)
-    faults: list[SourceError] = []
-    for url in (wikipedia.page_url(origin, _TITLE), wikipedia.rest_url(origin, _TITLE)):
-        try:
-            return wikipedia.parse_changes(client.get(url), index)
-        except SourceError as error:
-            faults.append(type(error)(f"{url}: {error}"))
-    told = " | ".join(map(str, faults))
-    raise type(faults[0])(
-        f"The announced changes of {index.name} could not be read, so nothing is told of the time "
+    faults: list[tuple[str, SourceError]] = []
+    for attempt in _attempts(index, http):
+        if attempt.announced is not None:
+            return attempt.announced
+        if attempt.error is not None:
+            faults.append((attempt.url, attempt.error))
+        # Too many requests is said for the whole host: its other address is not asked either.
+        if attempt.status == HTTPStatus.TOO_MANY_REQUESTS:
+            break
+    kind = type(faults[0][1]) if faults else SourceError
+    told = " | ".join(f"{url}: {error}" for url, error in faults)
+    raise kind(
+        f"The announced changes of {index.name} could not be read, so nothing is known of the time "
         f"before the first promotion. {told}"
     )
+
+
+def _attempts(index: Index, http: HttpSettings) -> Iterator[Attempt]:
+    until = time.monotonic() + http.deadline
+    for spec in index.announcements:
+        url = address_of(spec, http)
+        client = WebClient(http, ANNOUNCEMENTS[spec.kind].origin(http), until=until)
+        try:
+            raw = client.get(url)
+        except SourceError as error:
+            yield Attempt(spec, url, error=error, status=error.status)
+        else:
+            yield read(spec, raw, index)

@@ -19,7 +19,7 @@ _DIGITS = re.compile(r"(?P<day>\d{1,2})(?P<number>\d{2})(?P<year>20\d{2})$")
 _FORMS = (_ISO, _DAY_FIRST, _MONTH_FIRST, _DIGITS)
 _MONTH_ONLY = re.compile(r"(?P<month>[A-Za-z]{3,9})\.?,? (?P<year>\d{4})")
 # What stands around a day without changing it: "Monday, May 7th, 2026".
-_WEEKDAY = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)day,? ", re.IGNORECASE)
+_WEEKDAY = re.compile(r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,? ", re.IGNORECASE)
 _ORDINAL = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th)\b", re.IGNORECASE)
 MIN_LETTERS = 3
 

@@ -1,25 +1,33 @@
 """Asking the sources of all wanted indices at once, while the caller does something else.
 
-Each source of each index has a thread of its own, which fetches and parses. Whoever wants an
-answer waits for that index alone. Nothing is written here, and nothing is raised: a failure is
-part of the answer.
+Each source of each index has a thread of its own, which fetches and parses; so has whoever
+announces changes of the index. Whoever wants an answer waits for that index only. Nothing is
+written here, and nothing is raised: a failure is part of the answer.
 """
 
 import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
+from typing import Generic, TypeVar
 
 from tws_maintenance.config.indices import Index
 from tws_maintenance.config.settings import HttpSettings, Settings
 from tws_maintenance.config.sources import SourceSpec
 from tws_maintenance.core.background import begin
 from tws_maintenance.core.errors import PageChanged, SourceError, SourceUnreachable
-from tws_maintenance.sources import fund_csv, hang_seng, ssga, wikipedia
-from tws_maintenance.sources.model import Attempt, Gathered, KnownCopy, RawCopy, SourceTable
+from tws_maintenance.sources import fund_csv, hang_seng, hang_seng_review, ssga, wikipedia
+from tws_maintenance.sources.model import (
+    AnnouncedTable,
+    Attempt,
+    Gathered,
+    KnownCopy,
+    RawCopy,
+    SourceTable,
+)
 from tws_maintenance.sources.web import WebClient
 
 # What a fetch may take beyond its deadline: parsing, and what no socket timeout covers.
@@ -28,6 +36,8 @@ GRACE_SECONDS = 5.0
 _GONE = frozenset({301, 302, 303, 307, 308, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 LastCopy = Callable[[Index, str], KnownCopy | None]
+Answers = dict[tuple[SourceSpec, ...], Future[tuple[Attempt, ...]]]
+Read = TypeVar("Read")
 
 
 class Gathering:
@@ -39,7 +49,7 @@ class Gathering:
     def __init__(self, settings: Settings, last_copy: LastCopy) -> None:
         self._settings = settings
         self._last_copy = last_copy
-        self._answers: dict[str, dict[str, Future[tuple[Attempt, ...]]]] = {}
+        self._answers: dict[str, tuple[Answers, Answers]] = {}
         self._gathered: dict[str, Gathered] = {}
         self._until: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -52,10 +62,18 @@ class Gathering:
                     continue
                 seconds = self._settings.http.deadline + GRACE_SECONDS
                 self._until[index.key] = time.monotonic() + seconds
-                self._answers[index.key] = {
-                    name: begin(partial(self._gather, index, name), f"gather-{index.key}-{name}")
-                    for name in self._settings.of(index).sources
-                }
+                names = self._settings.of(index).sources
+                announced = [index.announced_at(name) for name in names]
+                self._answers[index.key] = (
+                    self._begin(index, [index.addresses(name) for name in names]),
+                    self._begin(index, filter(None, announced)),
+                )
+
+    def _begin(self, index: Index, sources: Iterable[tuple[SourceSpec, ...]]) -> Answers:
+        return {
+            specs: begin(partial(self._gather, index, specs), f"gather-{index.key}-{specs[0].name}")
+            for specs in sources
+        }
 
     def answer(self, index: Index) -> Gathered:
         """Return what the sources of `index` said, waiting for them until the deadline.
@@ -65,14 +83,19 @@ class Gathering:
         """
         self.start([index])
         if index.key not in self._gathered:
-            attempts: list[Attempt] = []
-            for name, answer in self._answers[index.key].items():
-                attempts += self._wait(index, name, answer)
-            self._gathered[index.key] = Gathered(index, tuple(attempts))
+            lists, announcements = (
+                tuple(
+                    one
+                    for specs, answer in asked.items()
+                    for one in self._wait(index, specs, answer)
+                )
+                for asked in self._answers[index.key]
+            )
+            self._gathered[index.key] = Gathered(index, lists, announcements)
         return self._gathered[index.key]
 
     def _wait(
-        self, index: Index, name: str, answer: "Future[tuple[Attempt, ...]]"
+        self, index: Index, specs: tuple[SourceSpec, ...], answer: "Future[tuple[Attempt, ...]]"
     ) -> tuple[Attempt, ...]:
         try:
             left = self._until[index.key] - time.monotonic()
@@ -82,41 +105,36 @@ class Gathering:
                 f"no whole answer within {self._settings.http.deadline:g} s, the deadline of one "
                 "index. Run again; if it stays so, look at the network and its name server."
             )
-            spec = index.addresses(name)[0]
-            return (Attempt(spec, self._url(spec), error=error),)
+            return (Attempt(specs[0], self._url(specs[0]), error=error),)
 
-    def _gather(self, index: Index, name: str) -> tuple[Attempt, ...]:
+    def _gather(self, index: Index, specs: tuple[SourceSpec, ...]) -> tuple[Attempt, ...]:
+        """Ask the addresses of one source until one is of use, and what that one leads to."""
         http = self._settings.http
         until = time.monotonic() + http.deadline
         attempts: list[Attempt] = []
-        for spec in index.addresses(name):
+        for spec in specs:
             if attempts and not _may_have_moved(spec, attempts):
                 break
-            client = WebClient(http, READERS[spec.kind].origin(http), until=until)
-            attempts.append(self._ask(client, index, spec))
+            client = WebClient(http, _reader(spec).origin(http), until=until)
+            attempts.append(self._ask(client, index, spec, self._url(spec)))
             # Too many requests is said for the whole host: its other address is not asked either.
-            if (
-                attempts[-1].table is not None
-                or attempts[-1].status == HTTPStatus.TOO_MANY_REQUESTS
-            ):
+            if attempts[-1].error is None or attempts[-1].status == HTTPStatus.TOO_MANY_REQUESTS:
                 break
+        last = attempts[-1]
+        if last.announced is not None and last.announced.further:
+            # The client refuses an address of another origin.
+            further = _further(last.spec)
+            attempts.append(self._ask(client, index, further, last.announced.further))
         return tuple(attempts)
 
-    def _ask(self, client: WebClient, index: Index, spec: SourceSpec) -> Attempt:
-        url = self._url(spec)
-        raw: RawCopy | None = None
+    def _ask(self, client: WebClient, index: Index, spec: SourceSpec, url: str) -> Attempt:
         try:
             raw = client.get(url, self._last_copy(index, url))
-            table = READERS[spec.kind].parse(raw, index)
-            return Attempt(spec, raw.url, raw, table, status=raw.status)
         except SourceError as error:
-            status = raw.status if raw else error.status
-            return Attempt(spec, raw.url if raw else url, raw, error=error, status=status)
+            return Attempt(spec, url, error=error, status=error.status)
         except Exception as fault:  # noqa: BLE001 - the other sources answer all the same
-            status = raw.status if raw else None
-            return Attempt(
-                spec, raw.url if raw else url, raw, error=unreadable(fault), status=status
-            )
+            return Attempt(spec, url, error=unreadable(fault))
+        return read(spec, raw, index)
 
     def _url(self, spec: SourceSpec) -> str:
         return address_of(spec, self._settings.http)
@@ -134,6 +152,20 @@ def _may_have_moved(spec: SourceSpec, attempts: list[Attempt]) -> bool:
     return all(isinstance(one.error, PageChanged) or one.status in _GONE for one in attempts)
 
 
+def read(spec: SourceSpec, raw: RawCopy, index: Index) -> Attempt:
+    """Return what an address listed or announced, read from the bytes that it gave."""
+    try:
+        if reader := READERS.get(spec.kind):
+            table = reader.parse(raw, index)
+            return Attempt(spec, raw.url, raw, table, status=raw.status)
+        announced = ANNOUNCEMENTS[spec.kind].parse(raw, index)
+        return Attempt(spec, raw.url, raw, announced=announced, status=raw.status)
+    except SourceError as error:
+        return Attempt(spec, raw.url, raw, error=error, status=raw.status)
+    except Exception as fault:  # noqa: BLE001 - the other sources answer all the same
+        return Attempt(spec, raw.url, raw, error=unreadable(fault), status=raw.status)
+
+
 def unreadable(fault: Exception) -> SourceError:
     """Return what a reader did not know of as a fault of its source."""
     return PageChanged(
@@ -143,22 +175,46 @@ def unreadable(fault: Exception) -> SourceError:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(Generic[Read]):
     """How one kind of source is asked and read; its raw bytes are kept as `.suffix`."""
 
     origin: Callable[[HttpSettings], str]
     address: Callable[[str, str], str]
-    parse: Callable[[RawCopy, Index], SourceTable]
+    parse: Callable[[RawCopy, Index], Read]
     suffix: str
 
 
 def address_of(spec: SourceSpec, http: HttpSettings) -> str:
     """Return the address of a source."""
-    reader = READERS[spec.kind]
+    reader = _reader(spec)
     return reader.address(reader.origin(http), spec.locator)
 
 
-READERS: dict[str, Reader] = {
+def spec_of(index: Index, kind: str) -> SourceSpec | None:
+    """Return the source of `index` that is read as `kind`, None where it has none today."""
+    for spec in (*index.sources, *index.announcements):
+        if spec.kind == kind:
+            return spec
+        if LEADS_TO.get(spec.kind) == kind:
+            return _further(spec)
+    return None
+
+
+def _further(spec: SourceSpec) -> SourceSpec:
+    return replace(spec, kind=LEADS_TO[spec.kind], locator="")
+
+
+def suffix_of(spec: SourceSpec) -> str:
+    """Return how the name of a kept raw copy of a source ends."""
+    return _reader(spec).suffix
+
+
+def _reader(spec: SourceSpec) -> Reader[SourceTable] | Reader[AnnouncedTable]:
+    return READERS.get(spec.kind) or ANNOUNCEMENTS[spec.kind]
+
+
+# Who lists members.
+READERS: dict[str, Reader[SourceTable]] = {
     "wikipedia_page": Reader(
         lambda http: http.wikipedia_url, wikipedia.page_url, wikipedia.parse, "html"
     ),
@@ -176,3 +232,23 @@ READERS: dict[str, Reader] = {
     ),
     "tracker_holdings": Reader(lambda http: http.hsbc_url, fund_csv.url, fund_csv.parse, "csv"),
 }
+# Who announces changes.
+ANNOUNCEMENTS: dict[str, Reader[AnnouncedTable]] = {
+    "wikipedia_changes": Reader(
+        lambda http: http.wikipedia_url, wikipedia.page_url, wikipedia.parse_changes, "html"
+    ),
+    "wikipedia_changes_rest": Reader(
+        lambda http: http.wikipedia_url, wikipedia.rest_url, wikipedia.parse_changes, "html"
+    ),
+    "hang_seng_notices": Reader(
+        lambda http: http.hang_seng_url,
+        hang_seng_review.url,
+        hang_seng_review.parse_notices,
+        "json",
+    ),
+    "hang_seng_review": Reader(
+        lambda http: http.hang_seng_url, hang_seng_review.url, hang_seng_review.parse_review, "xlsx"
+    ),
+}
+# The kind of the document that one of another kind leads to.
+LEADS_TO = {"hang_seng_notices": "hang_seng_review"}

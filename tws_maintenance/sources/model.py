@@ -113,6 +113,7 @@ class SourceTable:
     itself says that it is, where they say so. `beside` are a fund's lines that are no share of a
     member; they are in neither `dropped` nor `rows_read`, since no member is lost with them.
     `tables` counts the tables of the same columns that hold members, of which one was read.
+    `announced` are the changes that the page lists too, where it does.
     """
 
     rows: tuple[SourceRow, ...]
@@ -125,11 +126,12 @@ class SourceTable:
     as_of: date | None = None
     beside: tuple[DroppedRow, ...] = ()
     tables: int = 1
+    announced: AnnouncedTable | None = None
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One source asked: what came of it."""
+    """One source asked: what came of it, a list or the changes that it announces."""
 
     spec: SourceSpec
     url: str
@@ -137,14 +139,19 @@ class Attempt:
     table: SourceTable | None = None
     error: SourceError | None = None
     status: int | None = None
+    announced: AnnouncedTable | None = None
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """Everything that the sources of one index answered, a source after the other."""
+    """Everything that the sources of one index answered, a source after the other.
+
+    `attempts` were asked for its list, `announcements` for the changes that are announced.
+    """
 
     index: Index
     attempts: tuple[Attempt, ...]
+    announcements: tuple[Attempt, ...] = ()
 
     def of(self, name: str) -> Attempt | None:
         """Return the attempt at the source `name` that gave a list, None where none did."""
@@ -159,3 +166,54 @@ class Gathered:
             f"No source of {self.index.name} gave a usable list, so its file is left as it is. "
             + " | ".join(faults)
         )
+
+    @property
+    def announced(self) -> tuple[AnnouncedChange, ...]:
+        """The changes that are announced, past ones too; () also where nobody could be read."""
+        tables = [self._announced_by(name) for name in self._announcers]
+        return tuple(change for _, table in filter(None, tables) for change in table.changes)
+
+    @property
+    def announcements_are_known(self) -> bool:
+        """Whether everybody who announces changes of the index was asked and could be read."""
+        names = {spec.name for spec in self.index.announcements}
+        return bool(names) and all(self._announced_by(name) for name in names)
+
+    @property
+    def announcement_warnings(self) -> tuple[str, ...]:
+        """What could not be read of what was asked, and what is odd about what was."""
+        return tuple(text for name in self._announcers for text in self._warnings_of(name))
+
+    @property
+    def _announcers(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(one.spec.name for one in self.announcements))
+
+    def _announced_by(self, name: str) -> tuple[str, AnnouncedTable] | None:
+        """Return what `name` announced and where it was read, None where it could not be.
+
+        A list's own page is believed where the page of the changes failed.
+        """
+        asked = [one for one in self.announcements if one.spec.name == name]
+        pages = [(one.url, one.announced) for one in asked]
+        lists = [one for one in self.attempts if asked and one.spec.name == name and one.table]
+        pages += [(one.url, one.table.announced) for one in lists if one.table]
+        # What only leads to another document announces nothing itself.
+        return next(((at, told) for at, told in pages if told and not told.further), None)
+
+    def _warnings_of(self, name: str) -> list[str]:
+        found = self._announced_by(name)
+        asked = [one for one in self.announcements if one.spec.name == name]
+        faults = [f"{one.url}: {one.error}" for one in asked if one.error]
+        if found is None:
+            text = (
+                f"The announced changes of {self.index.name} could not be read from "
+                f"{asked[0].spec.title}, so this run does not know of them. The list is not "
+                f"affected. {' | '.join(faults)}"
+            )
+            return [text]
+        used, table = found
+        instead = [
+            f"{fault}. The announced changes of {self.index.name} were read from {used} instead"
+            for fault in faults
+        ]
+        return [*instead, *(f"{used}: {note}" for note in table.notes)]

@@ -84,7 +84,20 @@ def _read(
         revised_at=_revised_at(raw.content),
         as_of=table.as_of,
         tables=table.tables,
+        announced=_changes_beside(document, raw, index),
     )
+
+
+def _changes_beside(
+    document: html.HtmlElement, raw: RawCopy, index: Index
+) -> AnnouncedTable | None:
+    """Return the changes below a list, where they stood before they had a page of their own."""
+    if not index.announced_at(WIKIPEDIA):
+        return None
+    try:
+        return find_changes(document, index, WIKIPEDIA, raw.fetched_at.date())
+    except Exception:  # noqa: BLE001 - the list is read all the same
+        return None
 
 
 def _document(raw: RawCopy) -> html.HtmlElement:

@@ -93,7 +93,7 @@ def test_all_kept_pages_come_out_the_same_and_nothing_is_written(
     assert "8 the same, 0 different, 0 not replayed" in text
 
 
-def changing(change: Callable[[SourceTable], SourceTable]) -> Reader:
+def changing(change: Callable[[SourceTable], SourceTable]) -> Reader[SourceTable]:
     """Return the reader of Wikipedia's pages with a parser that was changed."""
 
     def parse(raw: RawCopy, index: Any) -> SourceTable:

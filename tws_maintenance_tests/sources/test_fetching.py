@@ -11,6 +11,7 @@ from tws_maintenance.config.settings import HttpSettings, Settings
 from tws_maintenance.constituents.membership import hold_vote
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import PageChanged, SourceError, SourceRefused, SourceUnreachable
+from tws_maintenance.demo.announced import sp500_changes
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.sources import fetching as gather
 from tws_maintenance.sources.fetching import Gathering
@@ -29,6 +30,7 @@ from tws_maintenance_tests.sources.faulty_server import (
 
 PATIENCE_SECONDS = 20.0
 STI = INDICES["sti"]
+CHANGES = "/wiki/Historical_components_of_the_S%26P_500"
 
 
 def page_path(index: Index) -> str:
@@ -71,8 +73,10 @@ def decided(gathered: Gathered) -> tuple[Attempt, SourceTable]:
     return vote.lead, vote.tables[vote.lead.spec.name]
 
 
-def test_the_three_indices_are_asked_at_the_same_time(faulty: FaultyServer) -> None:
-    all_have_arrived = threading.Barrier(len(INDICES))
+def test_the_three_indices_and_their_changes_are_asked_at_the_same_time(
+    faulty: FaultyServer,
+) -> None:
+    all_have_arrived = threading.Barrier(len(INDICES) + 1)
 
     def once_all_are_here(reply: Reply) -> Answer:
         def answer(handler: Handler) -> None:
@@ -83,13 +87,15 @@ def test_the_three_indices_are_asked_at_the_same_time(faulty: FaultyServer) -> N
 
     for index in INDICES.values():
         faulty.script[page_path(index)] = [once_all_are_here(own_page(index))]
+    faulty.script[CHANGES] = [once_all_are_here(Reply(sp500_changes()))]
     running = gathering(faulty)
 
     running.start(INDICES.values())
     rows = {key: len(decided(running.answer(index))[1].rows) for key, index in INDICES.items()}
 
     assert rows == {"sp500": 503, "sti": 30, "hsi": 85}
-    assert sorted(faulty.paths) == sorted(page_path(index) for index in INDICES.values())
+    pages = [page_path(index) for index in INDICES.values()]
+    assert sorted(faulty.paths) == sorted([*pages, CHANGES])
 
 
 def test_an_index_is_asked_once_however_often_it_is_wanted(faulty: FaultyServer) -> None:

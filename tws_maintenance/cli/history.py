@@ -213,7 +213,7 @@ def _backfill(home: Home, index: "Index", *, is_applied: bool, as_json: bool) ->
 
     # Before a request is made that could not lead to anything.
     if told := why_not(home, index):
-        raise UsageError(told)
+        raise UsageError(here(told))
     settings = settings_of(home)
     table = ask_changes(index, settings.http)
     if is_applied:

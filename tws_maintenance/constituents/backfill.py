@@ -95,15 +95,20 @@ class _Open:
     def _stay(self, from_date: str, reason: str, renamed_from: str) -> Stay:
         return Stay(
             self.symbol,
-            self.security,
+            _plain(self.security),
             from_date,
             self.to_date,
             "",
             renamed_from=renamed_from,
             source=BACKFILL,
-            reason=reason,
-            end_reason=self.end_reason,
+            reason=_plain(reason),
+            end_reason=_plain(self.end_reason),
         )
+
+
+def _plain(text: str) -> str:
+    """Return a page's text on one line, and so that no spreadsheet takes it for a formula."""
+    return " ".join(text.split()).lstrip("=+-@ ")
 
 
 class _Contradiction(Exception):
@@ -172,6 +177,12 @@ class _Walk:
     def _unrename(self, day: date, renamed: Sequence[TickerChange]) -> None:
         # At once: a ticker may pass from one company to another on the same day.
         met = [(one, self.members.pop(one.symbol)) for one in renamed if one.symbol in self.members]
+        self.notes += [
+            f"{one.former} became {one.symbol} on {day}, which was not used: {one.symbol} is no "
+            "member then."
+            for one in renamed
+            if one not in [change for change, _ in met]
+        ]
         for change, member in met:
             if change.former in self.members:
                 raise _Contradiction(
@@ -244,10 +255,15 @@ def why_not(home: Home, index: Index) -> str:
         HistoryError: the history cannot be read.
     """
     if index.changes_complete_since is None:
+        record = (
+            "only the newest reviews of its announced changes can be read, without suspensions and "
+            "delistings"
+            if index.announcements
+            else "nobody is known to announce its changes in a form that can be read"
+        )
         return (
-            f"Nothing is backfilled for {index.name}: no complete record of its announced changes "
-            "can be read, and one that is missing would make days wrong without a trace. Its "
-            "history grows with every promotion."
+            f"Nothing is backfilled for {index.name}: {record}. A change that is missing would "
+            "make days wrong without a trace. Its history grows with every promotion."
         )
     if not promoted(read_history(home, index)):
         return (

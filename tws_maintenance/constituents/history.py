@@ -248,7 +248,9 @@ def changes_of(stays: Iterable[Stay]) -> list[Change]:
         goes_on = stay.source == BACKFILL and (stay.symbol, stay.to_date) in stayed
         if stay.to_date and not is_rename and not goes_on:
             changes.append(_end(stay))
-    return sorted(changes, key=lambda one: (one.day, one.report_id, KINDS.index(one.kind)))
+    return sorted(
+        changes, key=lambda one: (one.day, one.report_id, KINDS.index(one.kind), one.symbol)
+    )
 
 
 def changes_between(stays: Iterable[Stay], first: date, last: date) -> list[Change]:

@@ -253,6 +253,8 @@ def _as_value(
 
 
 def _print_backfill(index: "Index", found: "Backfill") -> None:
+    from tws_maintenance.reports.markdown import counted
+
     if found.since is None:
         click.secho(f"Nothing is known of {index.name} before {found.begun}", bold=True)
     else:
@@ -262,8 +264,9 @@ def _print_backfill(index: "Index", found: "Backfill") -> None:
             bold=True,
         )
         click.echo(
-            f"  {found.changes} announced changes and {found.renamed} changes of ticker, "
-            f"{len(found.stays)} rows"
+            f"  {counted(found.changes, 'announced change')} and "
+            f"{found.renamed} {'change' if found.renamed == 1 else 'changes'} of ticker, "
+            f"{counted(len(found.stays), 'row')}"
         )
     where = f"stopped at the changes of {found.stopped_at}: " if found.stopped_at else "ended: "
     click.echo(f"  {where}{found.why}")

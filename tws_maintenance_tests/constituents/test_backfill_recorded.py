@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from typing import Any
 
 import pytest
 from lxml import html
@@ -163,7 +164,8 @@ def test_the_page_of_the_members_gives_the_same_days_by_other_hands() -> None:
 def wikipedia_dates() -> dict[str, date]:
     """Return {symbol: its `Date added`} of the newest recorded list."""
     document = html.document_fromstring(raw("sp500_2026-05-10.html").content.decode())
-    header, *body = grid_of(document.get_element_by_id("constituents"))
+    elements: Any = document.xpath("//table[@id='constituents']")
+    header, *body = grid_of(elements[0])
     place = header.index("Date added")
     return {
         SP500.symbol_rule.symbol_of(cells[0]): date.fromisoformat(cells[place][:10])

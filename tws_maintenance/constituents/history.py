@@ -16,8 +16,8 @@ backfilled ones.
 
 import csv
 import io
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 
@@ -314,14 +314,24 @@ def day_matrix(stays: Iterable[Stay], first: date, last: date) -> list[list[str]
     each later day up to `last` on which something changed, with 1 for a member at its end and 0
     for any other. What pandas has to do is to fill forward.
     """
-    known = list(stays)
-    days = {one.day for one in changes_between(known, first, last)}
-    lists = {
-        day.isoformat(): {one.symbol for one in members_on(known, day)}
-        for day in sorted({first, *map(date.fromisoformat, days)})
-    }
+    lists = dict(_lists(stays, first, last))
     symbols = sorted(set().union(*lists.values()))
-    rows = [
-        [day, *("1" if one in found else "0" for one in symbols)] for day, found in lists.items()
-    ]
+    rows = ([day, *("01"[one in found] for one in symbols)] for day, found in lists.items())
     return [["date", *symbols], *rows]
+
+
+def _lists(stays: Iterable[Stay], first: date, last: date) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield the symbols at the end of `first` and of each later day on which they changed."""
+    moves: dict[str, Counter[str]] = defaultdict(Counter)
+    for stay in _side_by_side(stays):
+        moves[max(stay.from_date, first.isoformat())][stay.symbol] += 1
+        if stay.to_date:
+            moves[max(stay.to_date, first.isoformat())][stay.symbol] -= 1
+    members: Counter[str] = Counter()
+    before = None
+    for day in sorted({first.isoformat(), *moves}):
+        members.update(moves[day])
+        now = frozenset(symbol for symbol, count in members.items() if count)
+        if day <= last.isoformat() and now != before:
+            yield day, now
+            before = now

@@ -334,6 +334,11 @@ def test_walking_back_undoes_what_happened(seed: int) -> None:
         if then >= oldest:
             assert set(symbols_on(stays, then)) == expected
     days = [then for then in lists if then >= oldest]
+    header, *table_rows = day_matrix(stays, oldest, begun)
+    assert {
+        day: [symbol for symbol, cell in zip(header[1:], cells, strict=True) if cell == "1"]
+        for day, *cells in table_rows
+    } == {str(then): sorted(lists[then]) for then in days}
     walked = set(lists[days[0]])
     for one in changes_between(stays, days[0], begun):
         walked -= {one.renamed_from, one.symbol if one.kind == "removed" else ""}

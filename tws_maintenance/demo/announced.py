@@ -12,8 +12,9 @@ from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.pages import Company, companies
 
 REVIEW_PATH = "/static/uploads/contents/en/news/indexChgNotice/review.xlsx"
-# The member that left the lists of the demo some weeks ago.
-LEFT = "Yesterday Mill plc"
+# The member that left the lists of the demo: its ticker in each, and its name.
+LEFT = {"sp500": "ZZZ", "sti": "ZZ9", "hsi": "9901"}
+LEFT_NAME = "Yesterday Mill plc"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,9 @@ def sp500_changes() -> bytes:
     to_come = Change(
         _written(today + timedelta(days=10)), Company("UPC", "Tomorrow Peak Inc."), members[9]
     )
-    past = Change(_written(today - timedelta(days=7)), members[0], Company("ZZ9", LEFT))
+    past = Change(
+        _written(today - timedelta(days=7)), members[0], Company(LEFT["sp500"], LEFT_NAME)
+    )
     old = Change("May 1, 2019", removed=Company("BYE", "Former Gate Group"), reason="Spun off.")
     return changes_page([to_come, past, old])
 
@@ -96,15 +99,19 @@ def review(effective_date: object, changes: Iterable[tuple[str, str, str, str]])
     return content.getvalue()
 
 
-@cache
 def hsi_review() -> bytes:
     """Return the demo's review: the change of its older list."""
+    return _hsi_review(utc_now().date() - timedelta(days=7))
+
+
+@cache
+def _hsi_review(day: date) -> bytes:
     joined = companies("hsi")[0]
     return review(
-        f"{utc_now().date() - timedelta(days=7)}",
+        day.isoformat(),
         [
             ("HSI", "Add", joined.ticker, joined.name.upper()),
-            ("HSI", "Delete", "9901", LEFT.upper()),
+            ("HSI", "Delete", LEFT["hsi"], LEFT_NAME.upper()),
             ("HSCI", "Add", "9903", "SAMPLE FOODS"),
         ],
     )

@@ -19,6 +19,7 @@ from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, Index
 from tws_maintenance.constituents.csv_file import to_csv
 from tws_maintenance.constituents.normalise import listings, normalise
 from tws_maintenance.core.clock import utc_now
+from tws_maintenance.demo.announced import LEFT, LEFT_NAME
 from tws_maintenance.demo.events import as_json, calendar_events
 from tws_maintenance.demo.official import es3, hang_seng, ishares, spy, tracker
 from tws_maintenance.demo.pages import Company, companies, page
@@ -110,7 +111,7 @@ def _official() -> dict[str, bytes]:
 def _write_older_list(home: Home, index: Index) -> None:
     """Write what the list was before: members left and came, one changed its ticker."""
     now = companies(index.key)
-    left = Company("9901" if index.key == "hsi" else "ZZ9", "Yesterday Mill plc", now[0].sector)
+    left = Company(LEFT[index.key], LEFT_NAME, now[0].sector)
     former = now[5].renamed("9902" if index.key == "hsi" else "OLD")
     moved = Company(now[6].ticker, now[6].name, "Utilities" if now[6].sector else "", "")
     older = [*now[1:5], former, moved, *now[7:], left]

@@ -137,7 +137,7 @@ def _versions() -> Iterator[Finding]:
 
 
 def _sources(home: Home, settings: Settings) -> Iterator[Finding]:
-    """Ask every source of every list once, all at the same time, and say what it lists."""
+    """Ask every source of every list once, all at the same time, and say what it gives."""
     gathering = Gathering(settings, lambda _index, _url: None)
     gathering.start(settings.maintained)
     served_at = None
@@ -146,6 +146,7 @@ def _sources(home: Home, settings: Settings) -> Iterator[Finding]:
         known = _live_symbols(home, index)
         for name in settings.of(index).sources:
             yield _source(gathered, name, known)
+        yield from _announcements(gathered)
         served = (one.raw.served_at for one in gathered.attempts if one.raw)
         served_at = served_at or next(filter(None, served), None)
     if served_at:
@@ -172,6 +173,20 @@ def _source(gathered: Gathered, name: str, known: set[str] | None) -> Finding:
             f", {len(listed ^ known)} differ from the file" if listed ^ known else ", as the file"
         )
     return Finding("ok", subject, told)
+
+
+def _announcements(gathered: Gathered) -> Iterator[Finding]:
+    """Return what was read of the announced changes; a list does without, so it is no failure."""
+    if not gathered.announcements:
+        return
+    warnings = gathered.announcement_warnings
+    told = list(warnings)
+    if gathered.announcements_are_known:
+        days = [one.effective_date for one in gathered.announced]
+        last = f", the last of {max(days)}" if days else ""
+        told.insert(0, f"{gathered.announcements[-1].url}: {len(days)} read{last}")
+    subject = f"{gathered.index.name}, announced changes"
+    yield Finding("note" if warnings else "ok", subject, "; ".join(told))
 
 
 def _day_of(table: SourceTable) -> str:

@@ -24,11 +24,14 @@ SIDES: dict[Action, frozenset[str]] = {
     Action.ADD: frozenset({"added", "additions", "addition"}),
     Action.REMOVE: frozenset({"removed", "removals", "removal", "deleted", "deletions"}),
 }
+# What stands above a side's tickers where the header is repeated among the rows.
+_SIDE_NAMES = COLUMN_NAMES["ticker"].union(*SIDES.values())
 # No provider announces a change so early; a later day is a slip of the pen.
 MAX_DAYS_AHEAD = 366
 # A row of these days that cannot be read may be about a change that a run is to explain.
 RECENT_DAYS = 120
 SHOWN = 120
+_OPPOSITE = {Action.ADD: Action.REMOVE, Action.REMOVE: Action.ADD}
 _SEVERAL = re.compile(r"\s*(?:[/,;&]|\band\b|\s)\s*", re.IGNORECASE)
 # BF/B: share class B of one company in some notations, two tickers in this table's.
 _CLASS_OR_TICKER = re.compile(r"[A-Z]+\s*/\s*[A-D]")
@@ -126,7 +129,7 @@ class _Reading:
 
     def take(self, number: int, cells: list[str]) -> None:
         """Put a row where it belongs: a change or two, or nothing that can be read."""
-        row = f"row {number}: {' | '.join(cells)}"[:SHOWN]
+        row = _Row(number, cells)
         if reason := self._why_no_row(cells):
             self._drop(row, reason, self.last_day)
             return
@@ -140,15 +143,15 @@ class _Reading:
             return
         self.last_day = day
         before = len(self.dropped)
-        sides = {action: self._side(row, cells, day, action) for action in Action}
+        sides = {action: self._side(row, day, action) for action in SIDES}
         if not any(sides.values()) and len(self.dropped) == before:
             self._drop(row, "it names neither a member that joins nor one that leaves", day)
         self.changes += self._changes(cells, day, sides)
 
-    def _side(self, row: str, cells: list[str], day: date, action: Action) -> tuple[str, ...]:
+    def _side(self, row: "_Row", day: date, action: Action) -> tuple[str, ...]:
         """Return the symbols of one side, () where it is blank or cannot be read."""
         try:
-            return self._symbols(cells, action)
+            return self._symbols(row.cells, action)
         except _Unreadable as error:
             self._drop(row, str(error), day)
             return ()
@@ -158,8 +161,7 @@ class _Reading:
             return "empty row"
         tickers = [place for place, _ in self.header.sides.values()]
         names = [cells[place].casefold() for place in tickers if place < len(cells)]
-        sides = frozenset().union(*SIDES.values())
-        if names and all(name in COLUMN_NAMES["ticker"] or name in sides for name in names):
+        if names and all(name in _SIDE_NAMES for name in names):
             return "the header repeated"
         if len(cells) > 1 and len(set(cells)) == 1:
             return "one text across the whole row"
@@ -177,6 +179,8 @@ class _Reading:
         if _CLASS_OR_TICKER.fullmatch(ticker):
             raise _Unreadable(f"{ticker!r} may be two tickers or a share class")
         rule = self.index.symbol_rule
+        if ticker == ticker.upper() and rule.is_symbol(symbol := rule.symbol_of(ticker)):
+            return (symbol,)
         found = []
         for part in filter(None, _SEVERAL.split(ticker)):
             symbol = rule.symbol_of(part)
@@ -191,19 +195,30 @@ class _Reading:
         place = self.header.reason
         reason = cells[place] if place is not None and place < len(cells) else ""
         for action, symbols in sides.items():
-            (other,) = (sides[one] for one in Action if one is not action)
+            other = sides[_OPPOSITE[action]]
             security = cells[self.header.sides[action][1]]
             for symbol in symbols:
                 yield AnnouncedChange(
                     day, action, symbol, security, ", ".join(other), reason, self.source
                 )
 
-    def _drop(self, row: str, reason: str, day: date | None) -> None:
+    def _drop(self, row: "_Row", reason: str, day: date | None) -> None:
         """Drop a row; one that may be of these days, by its own day or the row above, is noted."""
-        self.dropped.append(DroppedRow(row, reason))
+        self.dropped.append(DroppedRow(f"{row}", reason))
         is_recent = day is None or day >= self.today - timedelta(days=RECENT_DAYS)
-        if is_recent and any(row.partition(": ")[2].split(" | ")):
+        if is_recent and any(row.cells):
             self.notes.append(f"{row} was not read as a change: {reason}")
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row below the header, counted from 1."""
+
+    number: int
+    cells: list[str]
+
+    def __str__(self) -> str:
+        return f"row {self.number}: {' | '.join(self.cells)}"[:SHOWN]
 
 
 class _Unreadable(Exception):

@@ -38,6 +38,7 @@ MIN_SYMBOL_SHARE = 0.5
 MAX_SPAN = 2000
 MAX_WIDTH = 200
 _OTHER_LIST = re.compile(r"reserve|former|removed|changes|historical|previous|past", re.IGNORECASE)
+_CELLS = frozenset({"th", "td"})
 _HEADINGS = "preceding::*[self::h2 or self::h3 or self::h4][1]"
 
 Grid = list[list[str]]
@@ -119,12 +120,13 @@ def grid_of(table: html.HtmlElement, limit: int | None = None) -> Grid:
     grid: Grid = []
     spans: dict[int, tuple[int, str]] = {}
     for tr in table.xpath("./tr | ./thead/tr | ./tbody/tr | ./tfoot/tr"):
-        cells = tr.xpath("./th | ./td")
+        cells = [cell for cell in tr if cell.tag in _CELLS]
         if not cells:
             continue
         row: list[str] = []
         for cell in cells:
-            _fill_spans(row, spans)
+            if spans:
+                _fill_spans(row, spans)
             text = cell_text(cell)
             rowspan = _span(cell, "rowspan")
             for _ in range(min(_span(cell, "colspan"), MAX_WIDTH - len(row))):
@@ -133,7 +135,7 @@ def grid_of(table: html.HtmlElement, limit: int | None = None) -> Grid:
                 row.append(text)
         # A row that ends before a cell from above has that cell all the same, in its own place:
         # left over, it would push the next row's cells under the wrong names.
-        while any(place >= len(row) for place in spans):
+        while spans and any(place >= len(row) for place in spans):
             _fill_spans(row, spans)
             if any(place > len(row) for place in spans):
                 row.append("")
@@ -152,7 +154,10 @@ def _fill_spans(row: list[str], spans: dict[int, tuple[int, str]]) -> None:
 
 
 def _span(cell: html.HtmlElement, name: str) -> int:
-    value = (cell.get(name) or "1").strip()
+    value = cell.get(name)
+    if value is None:
+        return 1
+    value = value.strip()
     return min(max(int(value[:6]), 1), MAX_SPAN) if value.isdecimal() else 1
 
 

@@ -36,6 +36,8 @@ def described(text: str) -> str:
 
 def cell_text(cell: html.HtmlElement) -> str:
     """Return the visible text of `cell`, on one line and cleaned."""
+    if not len(cell):  # most cells, and a page has thousands
+        return clean(cell.text or "")
     return clean("".join(_visible(cell)))
 
 
@@ -46,8 +48,10 @@ def own_text(item: html.HtmlElement) -> str:
 
 def clean(text: str) -> str:
     """Return `text` without footnote marks and invisible characters, blanks made one."""
-    text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
-    return " ".join(_MARK.sub("", " ".join(text.split())).split())
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+    text = " ".join(text.split())
+    return " ".join(_MARK.sub("", text).split()) if "[" in text else text
 
 
 def _visible(node: html.HtmlElement, without: frozenset[str] = frozenset()) -> Iterator[str]:
@@ -71,5 +75,6 @@ def _is_footnote(node: html.HtmlElement) -> bool:
     """Tell a reference mark from a real superscript, by its brackets (classes come and go)."""
     if node.tag != "sup":
         return False
-    text = str(node.text_content()).strip()
-    return text.startswith("[") or "reference" in (node.get("class") or "")
+    if "reference" in (node.get("class") or ""):
+        return True
+    return str(node.text_content()).strip().startswith("[")

@@ -21,6 +21,8 @@ from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.postgres import PostgresServer
 from tws_maintenance_tests.support import write_live
 
+CHANGES = "/wiki/Historical_components_of_the_S%26P_500"
+
 
 def findings_of(command: Command, *options: str) -> tuple[int, dict[str, tuple[str, str]]]:
     done = command("doctor", "--json", *options)
@@ -43,6 +45,9 @@ def test_a_healthy_machine_passes_and_nothing_is_left_behind(
     address = f"{server.origin}/wiki/Hang_Seng_Index"
     told = f"{address}: list, edited 2026-11-01T08:00:00.000Z, 85 members"
     assert found["HSI, Wikipedia"] == ("ok", told)
+    outcome, text = found["S&P 500, announced changes"]
+    assert (outcome, text.partition(": ")[0]) == ("ok", f"{server.origin}{CHANGES}")
+    assert text.partition(": ")[2].startswith("5 read, the last of ")
     assert found["clock"][0] == "ok"
     assert found["storage"][0] == "ok"
     assert found["events"] == ("ok", "data/market_events.db: 0 events")
@@ -75,6 +80,20 @@ def test_a_source_that_does_not_answer_is_found(command: Command, server: PageSe
     assert found["HSI, Wikipedia"][0] == "ok"
     assert found["Federal Reserve"][0] == "failed"
     assert found["Exchange calendars"][0] == "ok"
+
+
+def test_announced_changes_that_cannot_be_read_are_noted(
+    command: Command, server: PageServer
+) -> None:
+    del server.pages["sp500_changes"]
+    server.pages["sp500"] = (
+        server.pages["sp500"].replace(b'id="changes"', b"").replace(b"Effective Date", b"")
+    )
+    code, found = findings_of(command)
+    assert code == 0
+    outcome, text = found["S&P 500, announced changes"]
+    assert outcome == "note"
+    assert f"{server.origin}{CHANGES}: refused with HTTP 404" in text
 
 
 def test_offline_asks_nobody(command: Command, server: PageServer) -> None:

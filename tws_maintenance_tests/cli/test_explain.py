@@ -74,10 +74,11 @@ def test_a_member_that_came_went_by_restore_and_came_back(told: Told) -> None:
     assert first["went_by"]["backup"], "it went by the restore of a backup"
     assert second["came_by"]["report_id"] == back
     assert second["went_by"] is None
-    official, wiki = first["came_by"]["sources"]
+    official, wiki, notices, review = first["came_by"]["sources"]
     assert official["url"].endswith("/hsi/constituents.do")
     assert wiki["url"].endswith("/wiki/Hang_Seng_Index")
-    assert {official["raw"], wiki["raw"]} == {"kept"}
+    assert notices["url"].endswith("/notices.json")
+    assert {one["raw"] for one in (official, wiki, notices, review)} == {"kept"}
     assert first["came_by"]["revision"] is None
     text = told.command("explain", TASK, "9999.HK").output
     assert "went on" in text
@@ -108,11 +109,14 @@ def test_a_promotion_names_the_dry_run_that_staged(told: Told) -> None:
 def test_what_was_removed_or_altered_since_is_named(told: Told) -> None:
     report_id = told.publish([*MEMBERS, NEW])
     raw = told.home.staging / f"{report_id}_hsi" / "raw"
-    first, second = sorted(raw.iterdir())
+    first, second, *_ = sorted(raw.iterdir())
     first.unlink()
     second.write_bytes(b"altered")
     came = told.explained("9999")["stays"][0]["came_by"]
-    assert [one["raw"] for one in came["sources"]] == ["removed", "altered"]
+    assert [one["raw"] for one in came["sources"]] == [
+        *("removed", "altered"),
+        *("kept", "kept"),
+    ]
     (told.home.staging / f"{report_id}_hsi" / "proposal.json").unlink()
     came = told.explained("9999")["stays"][0]["came_by"]
     assert "was removed" in came["missing"][0]

@@ -114,10 +114,11 @@ def test_the_second_apply_has_nothing_to_change_and_downloads_nothing(journey: J
 def test_each_list_is_asked_for_once_a_run_by_name_and_only_fetched_once(
     journey: Journey,
 ) -> None:
-    assert [one["status"] for one in journey.requests] == [200] * 9 + [304] * 18
-    assert all(one["conditional"] for one in journey.requests[9:])
-    assert {one["path"] for one in journey.requests[:9]} == {
-        one["path"] for one in journey.requests[9:18]
+    """Nine lists, the changes of the S&P 500, Hang Seng's notices and the review they lead to."""
+    assert [one["status"] for one in journey.requests] == [200] * 12 + [304] * 24
+    assert all(one["conditional"] for one in journey.requests[12:])
+    assert {one["path"] for one in journey.requests[:12]} == {
+        one["path"] for one in journey.requests[12:24]
     }
     (agent,) = {one["agent"] for one in journey.requests}
     assert agent.startswith("tws-maintenance/")

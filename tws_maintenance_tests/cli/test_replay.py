@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from tws_maintenance.cli.main import cli
 from tws_maintenance.config.home import HOME_VARIABLE, Home
-from tws_maintenance.config.indices import INDICES
+from tws_maintenance.config.indices import INDICES, Index
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.demo.official import hang_seng
@@ -20,7 +20,7 @@ from tws_maintenance.demo.server import PageServer
 from tws_maintenance.sources import fetching as gather
 from tws_maintenance.sources import wikipedia
 from tws_maintenance.sources.fetching import Reader
-from tws_maintenance.sources.model import RawCopy, SourceTable
+from tws_maintenance.sources.model import AnnouncedTable, RawCopy, SourceTable
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.pipeline.support import good_pages
 from tws_maintenance_tests.support import (
@@ -180,6 +180,27 @@ def test_with_an_official_list_both_are_read_again(
     (report,) = reports_of(home)
     code, (one,) = replayed(command, report["report_id"])
     assert (code, one["same"], one["differences"]) == (0, True, [])
+
+
+@pytest.mark.parametrize("altered", [False, True])
+def test_announced_changes_are_read_again_from_their_kept_bytes(
+    command: Command, home: Home, kept: list[str], monkeypatch: pytest.MonkeyPatch, altered: bool
+) -> None:
+    was, again = gather.ANNOUNCEMENTS["wikipedia_changes"], []
+
+    def parse(raw: RawCopy, index: Index) -> AnnouncedTable:
+        again.append(raw.content)
+        return was.parse(raw, index)
+
+    reader = Reader(was.origin, was.address, parse, was.suffix)
+    monkeypatch.setitem(gather.ANNOUNCEMENTS, "wikipedia_changes", reader)
+    path = home.staging / f"{kept[0]}_sp500" / "raw" / "2_wikipedia_changes.html"
+    content = path.read_bytes()
+    if altered:
+        path.write_bytes(b"altered")
+    code, found = replayed(command, kept[0])
+    same = {one["task"]: one["same"] for one in found}["sp500_constituents"]
+    assert (code, same, again) == ((3, None, []) if altered else (0, True, [content]))
 
 
 @pytest.mark.parametrize("arguments", [(), ("--all", "maintenance_20261122_183000")])

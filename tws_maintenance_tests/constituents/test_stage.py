@@ -6,12 +6,14 @@ import pytest
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.constituents.csv_file import parse_live
-from tws_maintenance.constituents.proposal import RAW, RECORD
+from tws_maintenance.constituents.proposal import RAW, RECORD, last_copy
 from tws_maintenance.constituents.stage import stage
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import LiveFileError, PageChanged, SourceUnreachable
+from tws_maintenance.demo.announced import sp500_changes
 from tws_maintenance.demo.pages import Company, companies
 from tws_maintenance.sources.model import Attempt, Gathered
+from tws_maintenance.sources.wikipedia import parse_changes
 from tws_maintenance_tests.constituents.bench import (
     HSI,
     PAGE,
@@ -78,6 +80,50 @@ def test_a_source_that_was_of_no_use_is_told_although_the_next_one_answered(home
         "http://a was of no use: timed out. The list was read from http://b",
     )
     assert [copy.file for copy in proposal.copies] == ["2_wikipedia_rest.html"]
+
+
+def announcing(*announcements: Attempt) -> Gathered:
+    """Return a list of the S&P 500 beside what was asked for its announced changes."""
+    listed = Attempt(
+        SP500.addresses("wikipedia")[0],
+        "http://a",
+        raw_copy("http://a"),
+        table_of(companies("sp500")),
+        status=200,
+    )
+    return Gathered(SP500, (listed,), announcements)
+
+
+def test_the_raw_bytes_of_announced_changes_are_kept_beside_those_of_the_lists(home: Home) -> None:
+    raw = raw_copy("http://changes", sp500_changes(), etag='"7"')
+    told = parse_changes(raw, SP500)
+    spec = SP500.announced_at("wikipedia")[0]
+    answer = announcing(Attempt(spec, raw.url, raw, announced=told, status=200))
+    proposal = stage(home, SP500, answer, page_alone(home, SP500), mark())
+    assert [copy.file for copy in proposal.copies] == [
+        "1_wikipedia_page.html",
+        "2_wikipedia_changes.html",
+    ]
+    kept = home.proposal(proposal.proposal_id) / RAW / "2_wikipedia_changes.html"
+    assert kept.read_bytes() == sp500_changes()
+    known = last_copy(home, SP500, "http://changes")
+    assert known is not None
+    assert (known.content, known.etag) == (sp500_changes(), '"7"')
+    assert proposal.warnings == ()
+
+
+def test_announced_changes_that_could_not_be_read_are_a_warning_and_the_list_is_staged(
+    home: Home,
+) -> None:
+    spec = SP500.announced_at("wikipedia")[0]
+    failed = Attempt(spec, "http://changes", error=SourceUnreachable("timed out"))
+    proposal = stage(home, SP500, announcing(failed), page_alone(home, SP500), mark())
+    (warning,) = proposal.warnings
+    assert warning == (
+        "The announced changes of S&P 500 could not be read from Wikipedia, so this run does not "
+        "know of them. The list is not affected. http://changes: timed out"
+    )
+    assert (proposal.after_count, len(proposal.copies)) == (503, 1)
 
 
 def test_a_live_file_that_cannot_be_compared_with_stops_the_staging(home: Home) -> None:

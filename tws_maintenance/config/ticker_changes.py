@@ -4,8 +4,8 @@ What belongs here: the first trading day under the new ticker, in published form
 was a member on that day. What does not: mergers and spin-offs that the announced changes list
 themselves. An operator adds others as `renamed` below `[indices.<index>]`.
 
-The days come from general knowledge, not from a record that was read. Which changes happened between
-October 2021 and May 2026 agrees with lists that were published then. A wrong day moves a ticker by
+The days come from general knowledge, not from a record that was read. Which changes happened from
+October 2021 to May 2026 agrees with lists that were published then. A wrong day moves a ticker by
 some days, never a membership.
 """
 

@@ -198,7 +198,8 @@ def test_a_change_of_ticker_ends_one_stay_and_begins_another_that_names_it() -> 
 
 def test_a_row_may_name_a_company_by_a_ticker_that_it_had_later() -> None:
     renamed = [ticker_change("2026-01-05 BHGE BKR")]
-    found = walk(first_list("A", "BKR"), joined(AUTUMN, "BKR"), left(AUTUMN, "C"), renamed=renamed)
+    changes = (joined(AUTUMN, "BKR", "A name of its own"), left(AUTUMN, "C"))
+    found = walk(first_list("A", "BKR"), *changes, renamed=renamed)
     assert ("BHGE", "2025-09-22", "2026-01-05") in dates(found.stays)
 
 

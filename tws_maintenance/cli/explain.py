@@ -43,6 +43,9 @@ def explain(home: Home, task: str, symbol: str, as_json: bool) -> None:
 
 
 def _stay(stay: "ExplainedStay") -> Iterator[str]:
+    if stay.source == "backfill":
+        yield from _announced(stay)
+        return
     if stay.came_by is None:
         yield "was in the file before the first promotion that is on record"
     else:
@@ -52,6 +55,20 @@ def _stay(stay: "ExplainedStay") -> Iterator[str]:
     if stay.went_by is not None:
         yield f"went on {stay.to_date}"
         yield from (f"  {line}" for line in _origin(stay.went_by))
+
+
+def _announced(stay: "ExplainedStay") -> Iterator[str]:
+    """Yield the lines of a stay of before the first promotion, which no report made."""
+    came = f": {stay.announced.came}" if stay.announced.came else ""
+    went = f": {stay.announced.went}" if stay.announced.went else ""
+    if stay.from_date is None:
+        yield "was a member on the first day that announced changes carry back to"
+    else:
+        yield f"came on {stay.from_date}, as announced{came}"
+    if went:
+        yield f"went on {stay.to_date}, as announced{went}"
+    else:
+        yield f"until {stay.to_date} by announced changes, from then on by promotions"
 
 
 def _origin(one: "Origin") -> Iterator[str]:

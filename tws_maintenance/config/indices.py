@@ -8,6 +8,7 @@ A new index is a new entry in `DECLARED`. Which of them a home maintains, its se
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 
 from tws_maintenance.config.sources import (
     ANNOUNCEMENTS,
@@ -116,6 +117,9 @@ class Index:
     max_source_age_days: float | None = None
     # Where a few members are a large share of the list.
     fail_disagreement: float | None = None
+    # From this day on its announced changes are known to be complete, so that membership before
+    # the first promotion can be told from them. None where no complete record of them is known.
+    changes_complete_since: date | None = None
     announcements: tuple[SourceSpec, ...] = ()  # where its changes are announced
 
     @property
@@ -177,6 +181,8 @@ DECLARED: dict[str, Index] = {
             quorum=2,
             enriched=("sector", "sub_industry"),
             sectors=GICS_SECTORS,
+            # Before 2011 the table lacks changes: Berkshire Hathaway's of 2010-02-16, among others.
+            changes_complete_since=date(2011, 1, 1),
         ),
         Index(
             key="sti",

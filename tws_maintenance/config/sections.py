@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from tws_maintenance.config.events_service import FAIL_STALE, EventsService
 from tws_maintenance.config.indices import DEFAULT_MAX_SYMBOLS
+from tws_maintenance.config.ticker_changes import ticker_change
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 # Longer than anything is kept; a limit beyond it would lie before the first of all dates.
@@ -37,7 +38,8 @@ class IndexSettings(_Section):
 
     None is above 1: a 25 that was meant as a percentage would switch its rule off. `sources` are
     those that are asked, in their order, `quorum` how many of them make a member. Where `sources`,
-    `quorum`, `min_rows` or `max_rows` are not set, the index's own declaration holds.
+    `quorum`, `min_rows` or `max_rows` are not set, the index's own declaration holds. `renamed` are
+    changes of ticker that `history --backfill` needs beside those it knows.
     """
 
     enabled: bool | None = Field(default=None, description="of an optional index; see `indices`")
@@ -56,6 +58,14 @@ class IndexSettings(_Section):
     fail_disagreement: float = Field(default=0.10, ge=0, le=1)
     max_source_age_days: float = Field(default=10.0, gt=0, le=HUNDRED_YEARS)
     max_age_days: float = Field(default=3.0, gt=0, le=HUNDRED_YEARS)
+    renamed: tuple[str, ...] = ()
+
+    @field_validator("renamed")
+    @classmethod
+    def _is_changes_of_ticker(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            ticker_change(text)
+        return value
 
     @model_validator(mode="before")
     @classmethod

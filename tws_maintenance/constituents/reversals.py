@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
 from tws_maintenance.constituents.diff import Changes
-from tws_maintenance.constituents.history import Stay, read_history
+from tws_maintenance.constituents.history import Stay, promoted, read_history
 from tws_maintenance.core.errors import HistoryError
 from tws_maintenance.core.text import some_of
 
@@ -28,7 +28,7 @@ def reversals(
     named, whoever brought it.
     """
     try:
-        stays = read_history(home, index)
+        stays = promoted(read_history(home, index))
     except HistoryError:
         return  # promotion refuses to continue such a history, and says so
     renamed = {one.from_symbol for one in changes.renamed}

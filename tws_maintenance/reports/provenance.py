@@ -57,12 +57,25 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class Reasons:
+    """Why a member was announced to come and to go, "" where nothing says it."""
+
+    came: str
+    went: str
+
+
+@dataclass(frozen=True)
 class ExplainedStay:
-    """A stay with what made it begin and end, None where no report is on record for it."""
+    """A stay with what made it begin and end, None where no report is on record for it.
+
+    One of before the first promotion has the `source` backfill; no report made it.
+    """
 
     from_date: str | None
     to_date: str | None
     renamed_from: str | None
+    source: str
+    announced: Reasons
     came_by: Origin | None
     went_by: Origin | None
 
@@ -128,6 +141,8 @@ def _stay(home: Home, index: Index, stay: Stay) -> ExplainedStay:
         from_date=stay.from_date or None,
         to_date=stay.to_date or None,
         renamed_from=stay.renamed_from or None,
+        source=stay.source,
+        announced=Reasons(stay.reason, stay.end_reason),
         came_by=began,
         went_by=ended,
     )

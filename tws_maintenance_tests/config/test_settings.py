@@ -54,6 +54,7 @@ def test_the_thresholds_without_settings_are_as_agreed(home: Home) -> None:
             "enabled": None,
             "fail_disagreement": 0.20 if index.key == "sti" else 0.10,
             "max_source_age_days": 10.0,
+            "renamed": (),
         }
 
 

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from flask import Blueprint, flash, redirect, request, url_for
+from flask import Blueprint, Response, flash, redirect, request, url_for
 
 from tws_maintenance.config.indices import MAX_DAYS, Index, index_of_task
 from tws_maintenance.console.api import bodies
@@ -16,12 +16,20 @@ from tws_maintenance.console.service import Backend
 from tws_maintenance.constituents.backups import list_backups
 from tws_maintenance.constituents.history import (
     Change,
+    Stay,
+    backfilled,
+    begun_on,
     changes_of,
+    day_matrix,
+    is_known,
+    known_since,
     member_counts,
     members_on,
     read_history,
+    to_csv,
 )
 from tws_maintenance.core.clock import utc_now
+from tws_maintenance.core.csv_text import to_bytes
 from tws_maintenance.market_events.agenda import read_agenda
 from tws_maintenance.market_events.model import EventType
 from tws_maintenance.market_events.watchlist import (
@@ -63,11 +71,23 @@ def _add_history(blueprint: Blueprint, backend: Backend) -> None:
 
     @blueprint.get("/maintenance/history/<task>")
     def history(task: str) -> str:
-        tasks = backend.settings.maintained.constituent_tasks
-        if task not in tasks:
-            known = ", ".join(tasks)
-            raise ApiError(404, "not_found", f"There is no list {task}; there are {known}.")
-        return page("history", **_history(backend, index_of_task(task)))
+        return page("history", **_history(backend, _index_of(backend, task)))
+
+    @blueprint.get("/maintenance/history/<task>.csv")
+    def history_csv(task: str) -> Response:
+        index = _index_of(backend, task)
+        stays = read_history(backend.home, index)
+        name, content = _table_of(index, stays)
+        headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+        return Response(content, headers=headers, content_type="text/csv; charset=utf-8")
+
+
+def _index_of(backend: Backend, task: str) -> Index:
+    tasks = backend.settings.maintained.constituent_tasks
+    if task not in tasks:
+        known = ", ".join(tasks)
+        raise ApiError(404, "not_found", f"There is no list {task}; there are {known}.")
+    return index_of_task(task)
 
 
 def _history(backend: Backend, index: Index) -> dict[str, object]:
@@ -77,7 +97,6 @@ def _history(backend: Backend, index: Index) -> dict[str, object]:
     by_report: dict[tuple[str, str], list[Change]] = {}
     for change in reversed(changes_of(stays)):
         by_report.setdefault((change.day, change.report_id), []).append(change)
-    begun = min((stay.from_date for stay in stays if stay.from_date), default="")
     return {
         "index": index,
         "indices": backend.settings.maintained,
@@ -85,8 +104,30 @@ def _history(backend: Backend, index: Index) -> dict[str, object]:
         "timeline": by_report,
         "day": day,
         "members": members_on(stays, day) if day else [],
-        "begun": begun,
+        "is_known": is_known(stays, day) if day else True,
+        "begun": begun_on(stays),
+        "since": known_since(stays),
+        "is_backfilled": bool(backfilled(stays)),
     }
+
+
+def _table_of(index: Index, stays: list[Stay]) -> tuple[str, bytes]:
+    """Return the name and the content of what is downloaded: all stays, or those of a day."""
+    today = utc_now().date()
+    if asked := request.args.get("on", "").strip():
+        day = _known_day(index, stays, asked, today)
+        return f"{index.key}_members_{day}", to_csv(members_on(stays, day))
+    if asked := request.args.get("after", "").strip():
+        first = _known_day(index, stays, asked, today)
+        return f"{index.key}_days_after_{first}", to_bytes(day_matrix(stays, first, today))
+    return f"{index.key}_membership", to_csv(stays)
+
+
+def _known_day(index: Index, stays: list[Stay], text: str, today: date) -> date:
+    day = _day(text, today)
+    if not is_known(stays, day):
+        raise ApiError(404, "not_found", f"Who was a member of {index.name} on {day} is not known.")
+    return day
 
 
 def _day(text: str, today: date) -> date:

@@ -240,30 +240,25 @@ def settled(
     store: EventStore,
     proposal: EventsProposal,
     staged: StagedEvents,
-    logs: Mapping[str, SyncLog] | None,
+    logs: Mapping[str, SyncLog],
 ) -> SyncResult:
-    """Return what a run came to that cannot say it any more, as it would have said it.
+    """Return what an apply came to that cannot say it any more, as it would have said it.
 
-    `logs` are the lines of its apply by provider, None for a dry run: what that would have changed
-    is judged anew. What an apply stored bears the instant at which it was asked for; only what was
-    what before is not known any more, and, where another run stored since, which events they were.
+    `logs` are its lines by provider. What it stored bears the instant at which it was asked for;
+    only what was what before is not known any more, and, where another run stored since, which
+    events they were.
 
     Raises:
         StoreError: the store cannot be read.
     """
     stored, window = store.read(), staged.window
-    before, after = proposal.before_count, proposal.after_count
-    if logs is None:
-        outcomes = tuple(_judged(one, _of(stored, one), staged) for one in staged.answers)
-    else:
-        outcomes = tuple(
-            _logged(one, _of(stored, one), window.at, logs.get(one.provider))
-            for one in staged.answers
-        )
-        after = count_upcoming(stored, window)
+    outcomes = tuple(
+        _logged(one, _of(stored, one), window.at, logs.get(one.provider)) for one in staged.answers
+    )
+    before, after = proposal.before_count, count_upcoming(stored, window)
     synced = Synced(proposal.proposal_id, proposal.sha256, window, outcomes, before, after)
     # An event that was changed is known only as it is now.
-    return synced.result() if logs is None else replace(synced.result(), changed_fields=())
+    return replace(synced.result(), changed_fields=())
 
 
 def _logged(

@@ -1,12 +1,13 @@
 """A run killed while it stored events: its report says which providers were stored."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from tws_maintenance.audit.receipt import Receipt, write_receipt
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS
@@ -26,10 +27,12 @@ from tws_maintenance.market_events.model import (
 )
 from tws_maintenance.market_events.store.event_store import EventStore
 from tws_maintenance.market_events.sync_result import SyncResult
+from tws_maintenance.reports.building import Ending, build_result, conclude
 from tws_maintenance.reports.events import describe_sync
+from tws_maintenance.reports.journal import Journal, TaskNote
 from tws_maintenance.reports.schema import EventsResult
 from tws_maintenance.reports.store import reserve
-from tws_maintenance.runs.event_recovery import OF_ROBOT, settled_events
+from tws_maintenance.runs.event_recovery import OF_ROBOT, settle_events
 from tws_maintenance.runs.recovery import recover
 from tws_maintenance_tests.support import reports_of
 
@@ -47,6 +50,16 @@ NOTE = {
     "tasks": ["market_events"],
     "pid": 1,
 }
+
+
+def settled_events(home: Home, report_id: str, note: dict[str, Any]) -> EventsResult:
+    """Return what is reported of the events of a run that was killed."""
+    journal = Journal.model_validate_json(json.dumps(note))
+    settle_events(home, report_id, journal)
+    result = build_result(home, report_id, journal, MARKET_EVENTS)
+    conclude(result, Ending("the run was killed", is_killed=True))
+    assert isinstance(result, EventsResult)
+    return result
 
 
 def log(home: Home, report_id: str, *providers: str, error: str | None = None) -> None:
@@ -109,13 +122,6 @@ def test_a_killed_look_had_nothing_to_store(home: Home) -> None:
         "failed",
         ["the run was killed before its look was complete; run it again"],
     )
-    receipt = Receipt(
-        "maintenance_1_market_events", "maintenance_1", "0" * 64, "passed", "", False, "", {}, ()
-    )
-    home.proposal(receipt.proposal_id).mkdir(parents=True)
-    write_receipt(home, receipt)
-    whole = settled_events(home, "maintenance_1", note)
-    assert (whole.status, whole.errors, whole.validation.status) == ("success", [], "passed")
 
 
 def test_a_store_that_cannot_be_read_is_told_and_other_commands_go_on(home: Home) -> None:
@@ -148,11 +154,20 @@ def staged_by(home: Home, report_id: str, store: EventStore) -> sync.Synced:
     return done
 
 
-def as_told(found: SyncResult) -> dict[str, object]:
+def as_told(found: SyncResult, *, dry_run: bool = False) -> EventsResult:
     """Return what the normal end of a run puts into its result."""
-    result = EventsResult(task=MARKET_EVENTS, dry_run=False)
+    result = EventsResult(task=MARKET_EVENTS, dry_run=dry_run)
     describe_sync(result, found)
-    return result.to_dict()
+    return result
+
+
+def noted(result: EventsResult) -> dict[str, Any]:
+    """Return the journal of a run whose step left `result`."""
+    journal = Journal.model_validate_json(json.dumps(NOTE | {"dry_run": result.dry_run}))
+    at = utc_text(AT)
+    journal.notes[MARKET_EVENTS] = TaskNote(started_at=at, finished_at=at, events=result)
+    value: dict[str, Any] = json.loads(journal.to_json())
+    return value
 
 
 SAME = ("providers", "diff", "window", "moved", "added", "removed", "source", "service")
@@ -166,11 +181,12 @@ def store(home: Home) -> Iterator[EventStore]:
 
 def test_a_killed_look_says_what_its_normal_end_would_have(home: Home, store: EventStore) -> None:
     staged = staged_by(home, "maintenance_1", store)
-    found = settled_events(home, "maintenance_1", NOTE | {"dry_run": True})
-    expected = as_told(staged.result())
+    look = as_told(staged.result(), dry_run=True)
+    expected = look.to_dict()
+    found = settled_events(home, "maintenance_1", noted(look))
     assert (found.status, found.errors) == ("success", [])
     assert len(found.diff.new) == 3
-    keys = (*SAME, "before_count", "after_count", "proposal_sha256")
+    keys = (*SAME, "before_count", "after_count", "proposal_sha256", "changed_fields", "symbols")
     assert {key: found.to_dict()[key] for key in keys} == {key: expected[key] for key in keys}
 
 
@@ -178,8 +194,8 @@ def test_a_killed_apply_says_what_its_normal_end_would_have(home: Home, store: E
     staged = staged_by(home, "maintenance_1", store)
     context = RunContext("maintenance_1", "the-run-that-died", AT)
     done, _ = sync.apply(home, store, staged, context, wait_seconds=0)
-    found = settled_events(home, "maintenance_1", NOTE)
-    expected = as_told(done.result())
+    found = settled_events(home, "maintenance_1", noted(as_told(staged.result())))
+    expected = as_told(done.result()).to_dict()
     assert (found.status, found.errors, found.after_count) == ("success", [], 3)
     assert {key: found.to_dict()[key] for key in SAME} == {key: expected[key] for key in SAME}
 

@@ -16,9 +16,9 @@ from tws_maintenance.config.indices import DECLARED, METADATA_VALIDATION
 from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.constituents.proposal import is_staged, read_proposal
 from tws_maintenance.core.clock import parse_utc, utc_text
-from tws_maintenance.core.errors import ProposalMissing, ProposalUnaudited
+from tws_maintenance.core.errors import ProposalMissing, ProposalUnaudited, TwsMaintenanceError
 from tws_maintenance.reports.events import settle_providers
-from tws_maintenance.reports.journal import Journal, TaskNote, told
+from tws_maintenance.reports.journal import Journal
 from tws_maintenance.reports.results import describe, describe_audit, describe_changes
 from tws_maintenance.reports.schema import (
     EventsResult,
@@ -29,7 +29,6 @@ from tws_maintenance.reports.schema import (
     TaskResult,
     TaskStatus,
     ValidationResult,
-    new_result,
     run_status,
 )
 
@@ -64,8 +63,8 @@ def build_report(
     home: Home, report_id: str, journal: Journal, ending: Ending, at: datetime
 ) -> Report:
     """Return the report of a run that ended `at`."""
-    results = [_ended(home, report_id, journal, task, ending) for task in journal.tasks]
-    failed_steps = (text for one, text in ending.failures.items() if one not in journal.tasks)
+    results = [_ended(home, report_id, one, ending) for one in journal.results.values()]
+    failed_steps = (text for one, text in ending.failures.items() if one not in journal.results)
     errors = [*ending.errors, *failed_steps]
     if ending.interrupted:
         errors.append(f"Interrupted: {ending.interrupted}")
@@ -92,65 +91,47 @@ def build_report(
     )
 
 
-def _ended(home: Home, report_id: str, journal: Journal, task: str, ending: Ending) -> TaskResult:
-    """Return the result of a task; one that cannot be told keeps no other from being reported."""
+def _ended(home: Home, report_id: str, known: TaskResult, ending: Ending) -> TaskResult:
+    """Return the result of a task; one that cannot be read keeps no other from being reported."""
     try:
-        result = build_result(home, report_id, journal, task)
+        result = build_result(home, report_id, known)
     except Exception as error:  # noqa: BLE001 - or the whole run would go without a report
-        result = new_result(task, dry_run=journal.is_dry(task))
-        result.errors = [*journal.note(task).errors, f"what was done cannot be told. {told(error)}"]
-    if task in ending.failures and not result.every_error:
-        result.errors.append(ending.failures[task])
+        result = known
+        result.errors.append(f"what was done cannot be told. {told(error)}")
+    if result.task in ending.failures and not result.every_error:
+        result.errors.append(ending.failures[result.task])
     conclude(result, ending)
     return result
 
 
-def build_result(home: Home, report_id: str, journal: Journal, task: str) -> TaskResult:
-    """Return what a task came to so far, its status not settled yet."""
-    note = journal.notes.get(task) or TaskNote()
-    result = new_result(task, dry_run=journal.is_dry(task))
+def build_result(home: Home, report_id: str, known: TaskResult) -> TaskResult:
+    """Return what a task came to so far, its status not settled yet.
+
+    `known` is what the journal has of it, and stays as it is.
+    """
+    own = {"warnings": [*known.warnings], "errors": [*known.errors]}
+    result = known.model_copy(update={**own, "validation": known.validation.model_copy(deep=True)})
     if isinstance(result, ListResult):
-        _fill_in_list(home, report_id, note, result)
-    elif isinstance(result, ValidationResult):
-        result.files = dict(note.files)
-    elif note.events is not None:
-        result = note.events.model_copy(deep=True)
-        if note.is_judged and result.proposal_id:
-            _fill_in_audit(home, result.proposal_id, result)
-    result.started_at = note.started_at
-    if note.finished_at is not None:
-        result.end(parse_utc(note.finished_at))
-    result.warnings += note.warnings
-    result.errors += note.errors
-    result.refusal = note.refusal
+        _fill_in(home, f"{report_id}_{result.task.removesuffix('_constituents')}", result)
     return result
 
 
-def _fill_in_list(home: Home, report_id: str, note: TaskNote, result: ListResult) -> None:
-    own = f"{report_id}_{result.task.removesuffix('_constituents')}"
-    result.proposal_id = note.proposal_id or (own if is_staged(home, own) else None)
-    result.sources = list(note.sources)
-    if result.proposal_id is not None:
-        with contextlib.suppress(ProposalMissing):
-            describe(result, read_proposal(home, result.proposal_id))
-        # Before a refusal, what another run's audit said is not of this run.
-        if result.proposal_id == own or note.is_judged or note.changed is not None:
-            _fill_in_audit(home, result.proposal_id, result)
-    if note.impact is not None:
-        result.impact = note.impact
-    if note.changed is not None and not note.errors:
-        result.status = TaskStatus.SUCCESS
-        if not note.changed:
-            # The live file was this already, whatever it had been compared with.
-            describe_changes(result, Changes(), result.after_count)
-    result.changed = bool(note.changed)
-    result.output_path, result.backup_path = note.output_path, note.backup_path
-    result.caches = list(note.caches)
-
-
-def _fill_in_audit(home: Home, proposal_id: str, result: Result) -> None:
-    with contextlib.suppress(ProposalUnaudited):
-        describe_audit(result, read_receipt(home, proposal_id))
+def _fill_in(home: Home, staged_id: str, result: ListResult) -> None:
+    """Fill in what the proposal says that a list is about: `staged_id`, or what is promoted."""
+    if result.proposal_id is None:  # killed before it was noted
+        result.proposal_id = staged_id if is_staged(home, staged_id) else None
+    if result.proposal_id is None:
+        return
+    noted, result.warnings = result.warnings, []
+    with contextlib.suppress(ProposalMissing):
+        describe(result, read_proposal(home, result.proposal_id))
+    result.warnings += noted
+    if result.proposal_id == staged_id and result.validation.status == ValidationStatus.NOT_RUN:
+        with contextlib.suppress(ProposalUnaudited):
+            describe_audit(result, read_receipt(home, staged_id))
+    if result.status == TaskStatus.SUCCESS and not result.changed:
+        # The live file was this already, whatever it had been compared with.
+        describe_changes(result, Changes(), result.after_count)
 
 
 def conclude(result: TaskResult, ending: Ending = WELL) -> None:
@@ -158,14 +139,14 @@ def conclude(result: TaskResult, ending: Ending = WELL) -> None:
     if isinstance(result, ValidationResult):
         _gather_files(result)
     _settle_status(result, ending)
-    if isinstance(result, ListResult) and result.is_unconfirmed and not result.changed:
-        _settle_unconfirmed(result)
+    is_unconfirmed = isinstance(result, ListResult) and result.is_unconfirmed and not result.changed
+    if is_unconfirmed and result.status == TaskStatus.SUCCESS:
+        result.status = TaskStatus.PARTIAL_FAILURE
     if isinstance(result, EventsResult):
         settle_providers(result)
     if isinstance(result, ValidationResult) and result.validation.errors:
         result.validation.status = ValidationStatus.FAILED
-    result.added.sort()
-    result.removed.sort()
+    result.added, result.removed = sorted(result.added), sorted(result.removed)
 
 
 def _settle_status(result: Result, ending: Ending) -> None:
@@ -198,12 +179,6 @@ def _what_is_missing(result: Result, ending: Ending, *, has_passed: bool) -> str
     return "the audit did not run, so nothing may be promoted"
 
 
-def _settle_unconfirmed(result: ListResult) -> None:
-    """Settle a list that nothing went wrong with, and that nobody confirmed all the same."""
-    if result.status == TaskStatus.SUCCESS:
-        result.status = TaskStatus.PARTIAL_FAILURE
-
-
 def _gather_files(result: ValidationResult) -> None:
     """Put the files of a validation in their declared order, and their findings with them."""
     result.files = {key: result.files[key] for key in DECLARED if key in result.files}
@@ -211,3 +186,12 @@ def _gather_files(result: ValidationResult) -> None:
         name = DECLARED[key].name
         result.validation.errors += [f"{name}: {text}" for text in one.validation.errors]
         result.validation.warnings += [f"{name}: {text}" for text in one.validation.warnings]
+
+
+def told(error: Exception) -> str:
+    """Return an error as the operator should read it; a class name only where nothing is known."""
+    if isinstance(error, TwsMaintenanceError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+    return f"Unexpected {type(error).__name__}: {error}. This is a fault of tws_maintenance itself."

@@ -6,6 +6,7 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS, Index, Maintained
 from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.constituents.proposal import Proposal
+from tws_maintenance.constituents.publishing import Settled
 from tws_maintenance.core.errors import ProposalUnaudited, UsageError
 from tws_maintenance.market_events.scope import Scope
 from tws_maintenance.reports.schema import (
@@ -14,6 +15,7 @@ from tws_maintenance.reports.schema import (
     Membership,
     Result,
     SourceAnswer,
+    TaskStatus,
     Validation,
 )
 from tws_maintenance.reports.store import read_report
@@ -75,6 +77,14 @@ def describe_audit(result: Result, receipt: Receipt) -> None:
         warnings=receipt.messages(Outcome.WARNED),
         errors=receipt.messages(Outcome.FAILED),
     )
+
+
+def describe_settled(result: ListResult, settled: Settled) -> None:
+    """Fill in what a promotion that was cut off turned out to have done."""
+    result.changed, result.output_path = settled.changed, settled.output_path
+    result.backup_path = settled.backup_path
+    if settled.changed:
+        result.status = TaskStatus.SUCCESS
 
 
 def promotable_tasks(

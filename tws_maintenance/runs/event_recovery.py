@@ -3,6 +3,7 @@
 import contextlib
 
 from tws_maintenance.audit.receipt import read_receipt
+from tws_maintenance.audit.results import ValidationStatus
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS
@@ -13,7 +14,7 @@ from tws_maintenance.market_events.model import PROVIDERS, Answer
 from tws_maintenance.market_events.proposal import read_proposal, staged_events
 from tws_maintenance.market_events.sync_result import provider_row
 from tws_maintenance.reports.events import describe_sync
-from tws_maintenance.reports.journal import Journal, TaskNote
+from tws_maintenance.reports.results import describe_audit
 from tws_maintenance.reports.schema import EventsResult, ProviderResult, TaskStatus
 
 OF_ROBOT = (
@@ -23,35 +24,31 @@ OF_ROBOT = (
 NOT_LOOKED = "the run was killed before its look was complete; run it again"
 
 
-def settle_events(home: Home, report_id: str, journal: Journal) -> None:
-    """Note what became of a killed run's events, unless it could; a provider is stored whole.
+def settle_events(home: Home, report_id: str, result: EventsResult) -> None:
+    """Fill in what became of a killed run's events, unless it could; a provider is stored whole.
 
     Raises:
         StoreError, SettingsError: the store cannot be read, so it cannot be told.
     """
-    note = journal.note(MARKET_EVENTS)
-    if note.errors or (note.events and note.events.status != TaskStatus.SKIPPED):
+    if result.errors or result.status != TaskStatus.SKIPPED:
         return
-    is_dry, settings = journal.is_dry(MARKET_EVENTS), load_settings(home)
-    has_looked = note.events is not None and note.events.proposal_id is not None
-    if note.events is None:
-        service = settings.events_service.value
-        note.events = EventsResult(task=MARKET_EVENTS, dry_run=is_dry, service=service)
-    proposal_id = f"{report_id}_{MARKET_EVENTS}"
-    with contextlib.suppress(ProposalUnaudited):
-        sha256 = read_receipt(home, proposal_id).sha256
-        note.events.proposal_id, note.events.proposal_sha256 = proposal_id, sha256
-        note.is_judged = True
-    if is_dry:
-        note.errors += [] if has_looked and note.is_judged else [NOT_LOOKED]
-    elif note.events.service == EventsService.ROBOT:
-        note.errors.append(OF_ROBOT)
+    settings = load_settings(home)
+    if result.proposal_id is None:
+        result.service = settings.events_service.value
+    elif result.validation.status == ValidationStatus.NOT_RUN:
+        with contextlib.suppress(ProposalUnaudited):
+            describe_audit(result, read_receipt(home, result.proposal_id))
+    if result.dry_run:
+        if result.validation.status == ValidationStatus.NOT_RUN:
+            result.errors.append(NOT_LOOKED)
+    elif result.service == EventsService.ROBOT:
+        result.errors.append(OF_ROBOT)
     else:
-        _tell_by_the_store(home, settings, report_id, note, note.events)
+        _tell_by_the_store(home, settings, report_id, result)
 
 
 def _tell_by_the_store(
-    home: Home, settings: Settings, report_id: str, note: TaskNote, result: EventsResult
+    home: Home, settings: Settings, report_id: str, result: EventsResult
 ) -> None:
     """Say which providers the log says were stored; once all were, it is as at a normal end."""
     from tws_maintenance.market_events import sync
@@ -70,10 +67,10 @@ def _tell_by_the_store(
     if missing:
         stored = [PROVIDERS[name].title for name in PROVIDERS if name in logs]
         done = f"{', '.join(stored)} had been stored" if stored else "nothing had been stored"
-        note.errors.append(
+        result.errors.append(
             f"the run was killed before it had stored what {', '.join(missing)} answered; {done}. "
             "Each is stored whole or not at all. Run it again."
         )
     else:
-        note.finished_at = utc_text(max(log.ended_at for log in logs.values()))
+        result.finished_at = utc_text(max(log.ended_at for log in logs.values()))
         result.status = TaskStatus.SUCCESS

@@ -14,6 +14,7 @@ from tws_maintenance.market_events.keeper import EventsSync
 from tws_maintenance.market_events.model import Event
 from tws_maintenance.market_events.sync_result import SyncResult
 from tws_maintenance.reports.events import describe_scope, describe_sync
+from tws_maintenance.reports.results import describe_audit
 from tws_maintenance.reports.schema import EventsResult, TaskStatus
 from tws_maintenance.runs.maintenance import MaintenanceRun
 
@@ -24,12 +25,10 @@ def stage(run: MaintenanceRun) -> None:
     """Compare what there is to know with what is stored, and write the proposal of it.
 
     Raises:
-        StepFailed: the task's note says why.
+        StepFailed: the task's result says why.
     """
-    with run.step(MARKET_EVENTS) as note:
+    with run.step(MARKET_EVENTS, EventsResult) as result:
         assert run.sync is not None, "the run was not opened"
-        is_dry = run.journal.is_dry(MARKET_EVENTS)
-        note.events = result = EventsResult(task=MARKET_EVENTS, dry_run=is_dry)
         describe_scope(result, run.scope())
         run.found = run.sync.stage(run.mark())
         describe_sync(result, run.found)
@@ -42,30 +41,27 @@ def audit(run: MaintenanceRun) -> Receipt:
     Raises:
         StepFailed: the audit could not run. (A failed audit is a receipt, not an exception.)
     """
-    with run.step(MARKET_EVENTS) as note:
+    with run.step(MARKET_EVENTS, EventsResult) as result:
         _, staged = _staged(run)
         receipt = run.worker.audit(run.home, staged.proposal_id, run.mark())
-        note.is_judged = True
-        return receipt
-    raise AssertionError("unreachable")
+        describe_audit(result, receipt)
+    return receipt
 
 
 def apply(run: MaintenanceRun) -> None:
     """Store what this run staged and its audit passed, or have the robot refresh.
 
     Raises:
-        StepFailed: refused or failed; the task's note says which and why.
+        StepFailed: refused or failed; the task's result says which and why.
     """
-    with run.step(MARKET_EVENTS) as note:
+    with run.step(MARKET_EVENTS, EventsResult) as result:
         sync, staged = _staged(run)
-        assert note.events is not None, "nothing was staged"
-        result = note.events
 
         def tell(done: SyncResult) -> None:
             # Cancelled half-way, the report says what is stored and not what was planned.
             describe_sync(result, done, before=staged)
 
-        sync.apply(run.mark(), tell)
+        describe_audit(result, sync.apply(run.mark(), tell))
         # An end that was not seen is said among the errors.
         result.status = TaskStatus.PARTIAL_FAILURE if result.errors else TaskStatus.SUCCESS
 

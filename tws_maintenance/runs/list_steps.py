@@ -1,6 +1,7 @@
 """The steps of a run that concern one list: stage, audit, promote, validate.
 
-Each notes in the journal what no other record says; who drives the run calls them in their order.
+Each leaves in its task's result what no other record says; who drives the run calls them in
+their order.
 """
 
 import contextlib
@@ -23,9 +24,21 @@ from tws_maintenance.core.clock import CLOCK_TOLERANCE, is_older, utc_now
 from tws_maintenance.core.errors import ProposalMissing, ProposalUnaudited
 from tws_maintenance.market_events.providers.calendars import may_be_open
 from tws_maintenance.reports.catalog import ReportCatalog
-from tws_maintenance.reports.journal import TaskNote
-from tws_maintenance.reports.results import impact_of, reported_proposal
-from tws_maintenance.reports.schema import Cache, FileAudit, SourceAnswer, Validation
+from tws_maintenance.reports.results import (
+    describe_audit,
+    describe_settled,
+    impact_of,
+    reported_proposal,
+)
+from tws_maintenance.reports.schema import (
+    Cache,
+    FileAudit,
+    ListResult,
+    SourceAnswer,
+    TaskStatus,
+    Validation,
+    ValidationResult,
+)
 from tws_maintenance.runs.maintenance import MaintenanceRun
 from tws_maintenance.runs.request import NEWEST
 
@@ -38,21 +51,20 @@ def stage(run: MaintenanceRun, index: Index) -> Proposal:
     """Fetch (or take the backup), normalise and write the proposal of `index`.
 
     Raises:
-        StepFailed: the task's note says why.
+        StepFailed: the task's result says why.
     """
-    with run.step(index.task) as note:
+    with run.step(index.task, ListResult) as result:
         if run.request.backup:
             named = None if run.request.backup == NEWEST else run.request.backup
             proposal = stage_backup(run.home, index, named, run.mark())
         else:
             gathered = run.gathering.answer(index)
-            note.sources = [SourceAnswer(**one) for one in source_records(gathered)]
+            result.sources = [SourceAnswer(**one) for one in source_records(gathered)]
             limits = run.settings.of(index)
             proposal = stage_fetched(run.home, index, gathered, limits, run.mark())
         run.staged[index.key] = proposal
-        _note_proposal(run, note, proposal)
-        return proposal
-    raise AssertionError("unreachable")
+        _describe(run, result, proposal)
+    return proposal
 
 
 def audit(run: MaintenanceRun, index: Index) -> Receipt:
@@ -61,7 +73,7 @@ def audit(run: MaintenanceRun, index: Index) -> Receipt:
     Raises:
         StepFailed: the audit could not run. (A failed audit is a receipt, not an exception.)
     """
-    with run.step(index.task) as note:
+    with run.step(index.task, ListResult) as result:
         proposal = run.staged.get(index.key) or _inherited(run, index)
         if proposal is None:
             raise ProposalMissing(
@@ -69,34 +81,33 @@ def audit(run: MaintenanceRun, index: Index) -> Receipt:
                 f"staged/{index.task}; its checks run with it."
             )
         receipt = _audited(run, index, proposal)
-        note.proposal_id, note.is_judged = proposal.proposal_id, True
-        return receipt
-    raise AssertionError("unreachable")
+        describe_audit(result, receipt)
+    return receipt
 
 
 def promote(run: MaintenanceRun, index: Index) -> Promotion:
     """Publish what this run staged, else what the named dry run did, else the newest.
 
     Raises:
-        StepFailed: refused or failed; the task's note says which and why.
+        StepFailed: refused or failed; the task's result says which and why.
     """
-    with run.step(index.task) as note:
-        note.proposal_id, expected = _chosen(run, index)
+    with run.step(index.task, ListResult) as result:
+        result.proposal_id, expected = _chosen(run, index)
         if index.key not in run.staged:
-            _note_proposal(run, note, read_proposal(run.home, note.proposal_id))
-        with _noting_what_was_published(run, index, note):
-            done = publish(run.home, index, note.proposal_id, run.settings, run.mark(), expected)
-        note.changed = done.changed
-        note.output_path = _shown(run.home, done.output_path)
-        note.backup_path = _shown(run.home, done.backup_path)
+            _describe(run, result, read_proposal(run.home, result.proposal_id))
+        with _telling_what_was_published(run, index, result):
+            done = publish(run.home, index, result.proposal_id, run.settings, run.mark(), expected)
+        describe_audit(result, done.receipt)
+        result.status, result.changed = TaskStatus.SUCCESS, done.changed
+        result.output_path = _shown(run.home, done.output_path)
+        result.backup_path = _shown(run.home, done.backup_path)
         if done.changed and _may_be_open(run, index):
-            note.warnings.append(
+            result.warnings.append(
                 f"{index.venue.name} ({index.venue.code}) may be open now: a robot that is "
                 "trading sees the list change under it. Off-peak is better."
             )
-        _confirm_caches(run, index, done, note)
-        return done
-    raise AssertionError("unreachable")
+        _confirm_caches(run, index, done, result)
+    return done
 
 
 def validate(run: MaintenanceRun, index: Index) -> "LiveAudit":
@@ -107,12 +118,12 @@ def validate(run: MaintenanceRun, index: Index) -> "LiveAudit":
     """
     from tws_maintenance.constituents.audit_live import validate_live
 
-    with run.step(METADATA_VALIDATION) as note:
+    with run.step(METADATA_VALIDATION, ValidationResult) as result:
         limits, at = run.settings.of(index), utc_now()
         known = ReportCatalog(run.home).last_refreshed((index.task,), at + CLOCK_TOLERANCE)
         refreshed_at = known[index.task].finished_at if index.task in known else None
         audit = validate_live(run.home, index, limits, refreshed_at, at)
-        note.files[index.key] = FileAudit(
+        result.files[index.key] = FileAudit(
             row_count=audit.row_count,
             sha256=audit.sha256,
             last_refreshed_at=refreshed_at,
@@ -123,15 +134,14 @@ def validate(run: MaintenanceRun, index: Index) -> "LiveAudit":
                 errors=audit.messages(Outcome.FAILED),
             ),
         )
-        return audit
-    raise AssertionError("unreachable")
+    return audit
 
 
-def _note_proposal(run: MaintenanceRun, note: TaskNote, proposal: Proposal) -> None:
-    """Note which proposal the task is about and whom it concerns."""
-    note.proposal_id = proposal.proposal_id
-    note.impact, warnings = impact_of(proposal.changes, run.scope())
-    note.warnings += warnings
+def _describe(run: MaintenanceRun, result: ListResult, proposal: Proposal) -> None:
+    """Say which proposal the task is about and whom it concerns."""
+    result.proposal_id = proposal.proposal_id
+    result.impact, warnings = impact_of(proposal.changes, run.scope())
+    result.warnings += warnings
 
 
 def _audited(run: MaintenanceRun, index: Index, proposal: Proposal) -> Receipt:
@@ -144,17 +154,19 @@ def _audited(run: MaintenanceRun, index: Index, proposal: Proposal) -> Receipt:
 
 
 @contextlib.contextmanager
-def _noting_what_was_published(run: MaintenanceRun, index: Index, note: TaskNote) -> Iterator[None]:
+def _telling_what_was_published(
+    run: MaintenanceRun, index: Index, result: ListResult
+) -> Iterator[None]:
     """Go by the bytes on disk where a cancel falls into a promotion."""
     try:
         yield
     except Exception:
         raise
     except BaseException:
-        proposal_id = str(note.proposal_id)
+        proposal_id = str(result.proposal_id)
         if proposal_id in promotions_of(run.home, index, run.report_id):
             wait = run.settings.locks.wait
-            note.publish(finish_promotion(run.home, index, proposal_id, wait))
+            describe_settled(result, finish_promotion(run.home, index, proposal_id, wait))
         raise
 
 
@@ -170,7 +182,7 @@ def _may_be_open(run: MaintenanceRun, index: Index) -> bool:
     return may_be_open(index.venue, utc_now(), closures)
 
 
-def _confirm_caches(run: MaintenanceRun, index: Index, done: Promotion, note: TaskNote) -> None:
+def _confirm_caches(run: MaintenanceRun, index: Index, done: Promotion, result: ListResult) -> None:
     """Ask the robot whether its cache has seen what was published."""
     stamp = read_generation(run.home, index)
     if not run.settings.robot.url or not done.changed or stamp is None:
@@ -178,8 +190,8 @@ def _confirm_caches(run: MaintenanceRun, index: Index, done: Promotion, note: Ta
     from tws_maintenance.robot.caches import confirm, warnings_of
 
     told = confirm(run.settings.robot, index.key, stamp.generation)
-    note.caches = [Cache(**told)]
-    note.warnings += warnings_of([told])
+    result.caches = [Cache(**told)]
+    result.warnings += warnings_of([told])
 
 
 def _chosen(run: MaintenanceRun, index: Index) -> tuple[str, str | None]:

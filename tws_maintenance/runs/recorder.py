@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from filelock import FileLock
 
@@ -18,19 +19,28 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import ALL_TASKS
 from tws_maintenance.core.atomic import prove_writable
 from tws_maintenance.core.clock import parse_utc, utc_now, utc_text
-from tws_maintenance.core.errors import HomeError, TwsMaintenanceError
+from tws_maintenance.core.errors import HomeError, PromotionFailed, Refusal, TwsMaintenanceError
 from tws_maintenance.reports import store
-from tws_maintenance.reports.building import Ending, build_report, build_result
-from tws_maintenance.reports.journal import Journal, TaskNote, told
-from tws_maintenance.reports.schema import Report, TaskResult
+from tws_maintenance.reports.building import Ending, build_report, build_result, told
+from tws_maintenance.reports.journal import Journal
+from tws_maintenance.reports.schema import (
+    EventsResult,
+    ListResult,
+    Report,
+    TaskResult,
+    TaskStatus,
+    ValidationResult,
+    new_result,
+)
 from tws_maintenance.runs.recovery import run_lock
 from tws_maintenance.runs.request import PlannedRun
 
 LOCK_SECONDS = 5.0
+Kind = TypeVar("Kind", ListResult, EventsResult, ValidationResult)
 
 
 class StepFailed(TwsMaintenanceError):
-    """A step failed and its note already says why; the message repeats it for Dagster."""
+    """A step failed and its result already says why; the message repeats it for Dagster."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +61,13 @@ class RunRecorder:
         self.report: Report | None = None
         self.journal = Journal(
             **request.head(),
-            tasks=_in_order(request.tasks),
-            only_looked_at=list(request.only_looked_at),
-            pid=os.getpid(),
+            tasks=(tasks := _in_order(request.tasks)),
             reserved_at=utc_text(utc_now()),
+            pid=os.getpid(),
+            results={
+                task: new_result(task, dry_run=request.dry_run or task in request.only_looked_at)
+                for task in tasks
+            },
         )
         self._claim: _Claim | None = None
         self._interrupted = ""
@@ -145,11 +158,11 @@ class RunRecorder:
 
     def wants(self, task: str) -> bool:
         """Tell whether `task` was asked for."""
-        return task in self.journal.tasks
+        return task in self.journal.results
 
     def result(self, task: str) -> TaskResult:
         """Return the result of `task` as it stands now, its status not settled yet."""
-        return build_result(self.home, self.report_id, self.journal, task)
+        return build_result(self.home, self.report_id, self.journal.results[task])
 
     def close(self, step_failures: dict[str, str], error: BaseException | None = None) -> None:
         """Write the report. `step_failures` are Dagster's own, text by task or by step.
@@ -181,28 +194,35 @@ class RunRecorder:
             _release(self._claim.alive)
 
     @contextlib.contextmanager
-    def step(self, task: str) -> Iterator[TaskNote]:
-        """Yield the note of a task for one step of it: the one edge at which errors become notes.
+    def step(self, task: str, kind: type[Kind]) -> Iterator[Kind]:
+        """Yield the result of a task for one step of it: the one edge at which errors enter it.
 
         And at which a run that was interrupted stops, whatever became of the signal.
 
         Raises:
-            StepFailed: the step raised; its note says what.
+            StepFailed: the step raised; the result says what.
         """
         self.heed_interrupts()
-        note = self.journal.note(task)
-        note.begin(utc_now())
+        result = self.journal.results[task]
+        assert isinstance(result, kind)
+        result.begin(utc_now())
         try:
-            yield note
+            yield result
         except Exception as error:
-            raise StepFailed(note.fail(error)) from error
+            result.status = TaskStatus.FAILED
+            result.errors.append(told(error))
+            if isinstance(error, Refusal):
+                result.refusal = error.code
+            if isinstance(error, PromotionFailed) and isinstance(result, ListResult):
+                result.changed, result.backup_path = error.changed, error.backup_path
+            raise StepFailed(result.errors[-1]) from error
         except BaseException:
             self._interrupted = f"{task} was cancelled while at work"
-            if not note.changed:  # what is published stays published
-                note.errors.append("cancelled while at work")
-            raise
+            if not (isinstance(result, ListResult) and result.changed):
+                result.errors.append("cancelled while at work")
+            raise  # what is published stays published
         finally:
-            note.finished_at = utc_text(utc_now())
+            result.end(utc_now())
             self._keep_journal()
 
     def mark(self) -> RunContext:

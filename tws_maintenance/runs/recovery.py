@@ -14,26 +14,23 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from tws_maintenance.audit.receipt import read_receipt
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import (
-    INDICES,
-    MARKET_EVENTS,
-    METADATA_VALIDATION,
-    Index,
-    index_of_task,
-)
+from tws_maintenance.config.indices import INDICES, index_of_task
 from tws_maintenance.constituents.promotion import (
     awaited_files,
     finish_promotion,
     promotions_of,
 )
 from tws_maintenance.core.atomic import TEMPORARY_SUFFIX, owner_of_temporary
-from tws_maintenance.core.clock import parse_utc, utc_now, utc_text
-from tws_maintenance.core.errors import LockHeld
+from tws_maintenance.core.clock import parse_utc, utc_now
+from tws_maintenance.core.errors import LockHeld, ProposalUnaudited
 from tws_maintenance.core.locks import hold
 from tws_maintenance.reports import store
 from tws_maintenance.reports.building import Ending, build_report
-from tws_maintenance.reports.journal import Journal, TaskNote
+from tws_maintenance.reports.journal import Journal
+from tws_maintenance.reports.results import describe_audit, describe_settled
+from tws_maintenance.reports.schema import EventsResult, ListResult, TaskResult, TaskStatus
 from tws_maintenance.runs.event_recovery import settle_events
 
 # A run ends within 120 s; a temporary file of this age belongs to nobody.
@@ -171,9 +168,12 @@ def _finish(home: Home, marker: Path, journal: Journal) -> Recovered:
         return Recovered(journal.run_id, report_id, "its report was complete")
     text = "its report is written now"
     if report is None:  # else it ended well, but its report could not be written then
-        for task in journal.tasks:
-            _settle(home, report_id, journal, task)
-        replaced = [task for task in journal.tasks if journal.note(task).changed]
+        for result in journal.results.values():
+            _settle(home, report_id, result)
+            result.begin(parse_utc(journal.reserved_at))
+            result.end(parse_utc(result.finished_at) if result.finished_at else utc_now())
+        results = journal.results.values()
+        replaced = [one.task for one in results if isinstance(one, ListResult) and one.changed]
         text = f"the run was killed (process {journal.pid}); " + (
             f"it had replaced {', '.join(replaced)}" if replaced else "it had replaced no file"
         )
@@ -183,40 +183,41 @@ def _finish(home: Home, marker: Path, journal: Journal) -> Recovered:
     return Recovered(journal.run_id, report_id, text)
 
 
-def _settle(home: Home, report_id: str, journal: Journal, task: str) -> None:
-    """Complete the note of a task by what the run did and could not note any more."""
-    note = journal.note(task)
+def _settle(home: Home, report_id: str, result: TaskResult) -> None:
+    """Complete a result by what the run did and could not note any more."""
     try:
-        if task == MARKET_EVENTS:
-            settle_events(home, report_id, journal)
-        elif task == METADATA_VALIDATION:
-            if not note.errors and not note.files.keys() >= INDICES.keys():
-                note.errors.append("the run was killed before the validation ended")
-        elif note.changed is None:
-            _settle_promotion(home, report_id, index_of_task(task), note)
+        if isinstance(result, EventsResult):
+            settle_events(home, report_id, result)
+        elif isinstance(result, ListResult):
+            _settle_promotion(home, report_id, result)
+        elif not result.errors and not result.files.keys() >= INDICES.keys():
+            result.errors.append("the run was killed before the validation ended")
     except LockHeld:
         raise
     except Exception as error:  # noqa: BLE001 - told in the report, or no command would start again
-        note.errors.append(
+        result.errors.append(
             f"what the killed run did could not be told ({error}). Compare the live file with the "
             "newest backup; `validate` tells whether it is sound."
         )
-    note.begin(parse_utc(journal.reserved_at))
-    note.finished_at = note.finished_at or utc_text(utc_now())
 
 
-def _settle_promotion(home: Home, report_id: str, index: Index, note: TaskNote) -> None:
-    """Finish the promotion that was under way, if one was, and note what it did."""
+def _settle_promotion(home: Home, report_id: str, result: ListResult) -> None:
+    """Finish the promotion that was under way, if one was, and fill in what it did."""
+    if result.status == TaskStatus.SUCCESS:
+        return
+    index = index_of_task(result.task)
     for proposal_id in promotions_of(home, index, report_id)[:1]:
         settled = finish_promotion(home, index, proposal_id, WAIT_SECONDS)
-        note.proposal_id = proposal_id
-        note.publish(settled)
+        result.proposal_id = proposal_id
+        describe_settled(result, settled)
+        with contextlib.suppress(ProposalUnaudited):
+            describe_audit(result, read_receipt(home, proposal_id))
         if settled.changed:
             # When it was published, not when that was found out: freshness counts from here.
-            note.finished_at = settled.at
-            note.warnings += [settled.text] if settled.text else []
+            result.finished_at = settled.at
+            result.warnings += [settled.text] if settled.text else []
         else:
-            note.errors.append(settled.text)
+            result.errors.append(settled.text)
 
 
 def _may_be_in_use(path: Path) -> bool:

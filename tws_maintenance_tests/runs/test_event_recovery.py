@@ -27,9 +27,9 @@ from tws_maintenance.market_events.model import (
 )
 from tws_maintenance.market_events.store.event_store import EventStore
 from tws_maintenance.market_events.sync_result import SyncResult
-from tws_maintenance.reports.building import Ending, build_result, conclude
+from tws_maintenance.reports.building import Ending, conclude
 from tws_maintenance.reports.events import describe_sync
-from tws_maintenance.reports.journal import Journal, TaskNote
+from tws_maintenance.reports.journal import Journal
 from tws_maintenance.reports.schema import EventsResult
 from tws_maintenance.reports.store import reserve
 from tws_maintenance.runs.event_recovery import OF_ROBOT, settle_events
@@ -55,10 +55,11 @@ NOTE = {
 def settled_events(home: Home, report_id: str, note: dict[str, Any]) -> EventsResult:
     """Return what is reported of the events of a run that was killed."""
     journal = Journal.model_validate_json(json.dumps(note))
-    settle_events(home, report_id, journal)
-    result = build_result(home, report_id, journal, MARKET_EVENTS)
-    conclude(result, Ending("the run was killed", is_killed=True))
+    result = journal.results[MARKET_EVENTS]
     assert isinstance(result, EventsResult)
+    settle_events(home, report_id, result)
+    result.begin(AT)
+    conclude(result, Ending("the run was killed", is_killed=True))
     return result
 
 
@@ -157,6 +158,7 @@ def staged_by(home: Home, report_id: str, store: EventStore) -> sync.Synced:
 def as_told(found: SyncResult, *, dry_run: bool = False) -> EventsResult:
     """Return what the normal end of a run puts into its result."""
     result = EventsResult(task=MARKET_EVENTS, dry_run=dry_run)
+    result.end(AT)
     describe_sync(result, found)
     return result
 
@@ -164,8 +166,7 @@ def as_told(found: SyncResult, *, dry_run: bool = False) -> EventsResult:
 def noted(result: EventsResult) -> dict[str, Any]:
     """Return the journal of a run whose step left `result`."""
     journal = Journal.model_validate_json(json.dumps(NOTE | {"dry_run": result.dry_run}))
-    at = utc_text(AT)
-    journal.notes[MARKET_EVENTS] = TaskNote(started_at=at, finished_at=at, events=result)
+    journal.results[MARKET_EVENTS] = result
     value: dict[str, Any] = json.loads(journal.to_json())
     return value
 

@@ -7,7 +7,7 @@ reservation of the run's report, and goes when the report is written.
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 
 from tws_maintenance.reports.schema import (
     AnyResult,
@@ -37,6 +37,17 @@ class Journal(Part):
     pid: int | None = None
     results: dict[str, AnyResult] = Field(default_factory=dict)
     report: Report | None = None
+
+    @field_validator("results", "report", mode="wrap")
+    @classmethod
+    def _or_nothing(
+        cls, value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> Any:
+        """Leave out what another version wrote in another form: the rest still makes a report."""
+        try:
+            return read(value)
+        except ValueError:
+            return cls.model_fields[str(info.field_name)].get_default(call_default_factory=True)
 
     def model_post_init(self, _context: Any, /) -> None:
         """Give a result to each task that has none yet."""

@@ -169,3 +169,23 @@ def test_a_task_that_is_only_looked_at_stays_a_dry_run_where_the_run_is_killed(h
     run = MaintenanceRun(request, head_start(home, Settings()))
     kept = Journal.model_validate_json(run.journal.to_json())
     assert [one.dry_run for one in kept.results.values()] == [False, True]
+
+
+def test_what_another_version_noted_costs_a_killed_run_no_report(
+    home: Home, settings: Settings
+) -> None:
+    run = new_run(home, settings, STI.task, dry_run=True)
+    list_steps.stage(run, STI)
+    list_steps.audit(run, STI)
+    (marker,) = reservations(home)
+    marker.write_text(marker.read_text().replace('"started_at"', '"changed": "no", "started_at"'))
+    run.hand_over().alive.release()
+    recover(home)
+    (report,) = reports_of(home)
+    sti = result_of(report, STI.task)
+    assert (report["status"], report["reason"], sti["status"]) == (
+        "interrupted",
+        "weekly",
+        "success",
+    )
+    assert sti["after_count"] == len(companies("sti"))

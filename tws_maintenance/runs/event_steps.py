@@ -13,7 +13,7 @@ from tws_maintenance.core.errors import ProposalMissing, StoreError
 from tws_maintenance.market_events.keeper import EventsSync
 from tws_maintenance.market_events.model import Event
 from tws_maintenance.market_events.sync_result import SyncResult
-from tws_maintenance.reports.events import describe_scope, describe_sync
+from tws_maintenance.reports.events import describe_scope, describe_sync, settle_half_done
 from tws_maintenance.reports.results import describe_audit
 from tws_maintenance.reports.schema import EventsResult, TaskStatus
 from tws_maintenance.runs.maintenance import MaintenanceRun
@@ -58,8 +58,10 @@ def apply(run: MaintenanceRun) -> None:
         sync, staged = _staged(run)
 
         def tell(done: SyncResult) -> None:
-            # Cancelled half-way, the report says what is stored and not what was planned.
+            # Ended half-way, the report says what is stored and not what was planned.
             describe_sync(result, done, before=staged)
+            settle_half_done(result)
+            run.keep_journal()
 
         describe_audit(result, sync.apply(run.mark(), tell))
         # An end that was not seen is said among the errors.

@@ -119,7 +119,7 @@ class RunRecorder:
             return
         self._claim = claim = begun.hand_over()
         self.journal.reserved_at = claim.reserved_at
-        self._keep_journal()
+        self.keep_journal()
 
     def hand_over(self) -> _Claim:
         """Return what it had reserved, for another that will write the report."""
@@ -188,7 +188,7 @@ class RunRecorder:
             self.journal.report = report
             self.report = store.write_report(self.home, reservation, report)
         except BaseException:
-            self._keep_journal()
+            self.keep_journal()
             raise
         finally:
             _release(self._claim.alive)
@@ -223,16 +223,16 @@ class RunRecorder:
             raise  # what is published stays published
         finally:
             result.end(utc_now())
-            self._keep_journal()
+            self.keep_journal()
+
+    def keep_journal(self) -> None:
+        """Leave on disk what the run came to so far; else the run itself still knows all of it."""
+        with contextlib.suppress(OSError):
+            store.write_journal(self._reservation, self.journal)
 
     def mark(self) -> RunContext:
         """Return what proposals and receipts note of this run."""
         return RunContext(self.report_id, self.request.run_id, utc_now())
-
-    def _keep_journal(self) -> None:
-        # Where it cannot be written, the run itself still knows all of it.
-        with contextlib.suppress(OSError):
-            store.write_journal(self._reservation, self.journal)
 
 
 def _release(alive: FileLock) -> None:

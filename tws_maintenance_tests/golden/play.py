@@ -122,10 +122,11 @@ class Play(contextlib.ExitStack):
         dry_run: bool = False,
         tasks: tuple[str, ...] = (STI_TASK,),
         recovers: bool = True,
+        dagster: bool = False,
     ) -> None:
         """Have an apply killed, or cancelled, at a moment, and let the next start recover it."""
         environment = {k: v for k, v in os.environ.items() if k.startswith("TWS_MAINTENANCE_")}
-        job = Job(str(self.home.root), moment, False, dry_run, tasks, environment=environment)
+        job = Job(str(self.home.root), moment, dagster, dry_run, tasks, environment=environment)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(RUNS_VARIABLE, "1")
             (code,) = carry_out([job])

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -191,27 +191,57 @@ def test_a_killed_look_says_what_its_normal_end_would_have(home: Home, store: Ev
     assert {key: found.to_dict()[key] for key in keys} == {key: expected[key] for key in keys}
 
 
-def test_a_killed_apply_says_what_its_normal_end_would_have(home: Home, store: EventStore) -> None:
-    staged = staged_by(home, "maintenance_1", store)
+def applied(home: Home, store: EventStore, staged: sync.Synced) -> list[EventsResult]:
+    """Store what was staged and return what the journal held before, after each provider."""
+    told: list[EventsResult] = []
     context = RunContext("maintenance_1", "the-run-that-died", AT)
-    done, _ = sync.apply(home, store, staged, context, wait_seconds=0)
-    found = settled_events(home, "maintenance_1", noted(as_told(staged.result())))
-    expected = as_told(done.result()).to_dict()
+    sync.apply(
+        home,
+        store,
+        staged,
+        context,
+        wait_seconds=0,
+        tell=lambda done: told.append(as_told(done.result())),
+    )
+    return told
+
+
+def test_killed_after_all_was_noted_it_says_what_its_normal_end_would_have(
+    home: Home, store: EventStore
+) -> None:
+    *_, done = applied(home, store, staged_by(home, "maintenance_1", store))
+    expected = done.to_dict()
+    found = settled_events(home, "maintenance_1", noted(done))
     assert (found.status, found.errors, found.after_count) == ("success", [], 3)
-    assert {key: found.to_dict()[key] for key in SAME} == {key: expected[key] for key in SAME}
+    keys = (*SAME, "changed_fields", "symbols", "warnings")
+    assert {key: found.to_dict()[key] for key in keys} == {key: expected[key] for key in keys}
+
+
+def test_killed_before_the_last_provider_was_noted_the_log_has_its_counts(
+    home: Home, store: EventStore
+) -> None:
+    *_, before_the_last, _ = applied(home, store, staged_by(home, "maintenance_1", store))
+    found = settled_events(home, "maintenance_1", noted(before_the_last))
+    assert [(one.status, one.new) for one in found.providers] == [("success", 1)] * 3
+    assert [one.event_type for one in found.diff.new] == ["EARNINGS", "FOMC"]
+    (warning,) = found.warnings
+    assert warning.startswith("Exchange calendars: stored when the run was killed")
+    assert (found.status, found.errors) == ("success", [])
 
 
 def test_killed_between_two_providers_the_rest_is_skipped(home: Home, store: EventStore) -> None:
     staged = staged_by(home, "maintenance_1", store)
-    context = RunContext("maintenance_1", "the-run-that-died", AT)
+    told: list[EventsResult] = []
 
     def die(done: sync.Synced) -> None:
+        told.append(as_told(done.result()))
         if done.outcomes[0].log is not None:
             raise KeyboardInterrupt
 
+    context = RunContext("maintenance_1", "the-run-that-died", AT)
     with pytest.raises(KeyboardInterrupt):
         sync.apply(home, store, staged, context, wait_seconds=0, tell=die)
-    found = settled_events(home, "maintenance_1", NOTE)
+    found = settled_events(home, "maintenance_1", noted(told[-1]))
     rows = {one.provider: (one.status, one.new) for one in found.providers}
     assert rows == {
         "yahoo": ("success", 1),
@@ -219,24 +249,22 @@ def test_killed_between_two_providers_the_rest_is_skipped(home: Home, store: Eve
         "exchange_calendars": ("skipped", 0),
     }
     assert [one.symbol for one in found.diff.new] == ["AAPL"]
+    assert found.status == "partial_failure", "its first line says what was stored"
     assert "Yahoo Finance had been stored" in found.errors[0]
 
 
-def test_what_another_run_stored_since_is_not_taken_for_its_own(
+def test_killed_before_it_stored_anything_nothing_that_was_planned_is_told_as_done(
     home: Home, store: EventStore
 ) -> None:
-    staged = staged_by(home, "maintenance_1", store)
-    context = RunContext("maintenance_1", "the-run-that-died", AT)
-    sync.apply(home, store, staged, context, wait_seconds=0)
-    later = AT + timedelta(hours=1)
-    with store.transaction() as writer:
-        (known,) = writer.read("yahoo")
-        writer.retire([known], later)
-    found = settled_events(home, "maintenance_1", NOTE)
-    assert [one.new for one in found.providers] == [1, 1, 1], "by the log"
-    assert [one.event_type for one in found.diff.new] == ["FOMC", "MARKET_HOLIDAY"]
-    (warning,) = found.warnings
-    assert warning.startswith("Yahoo Finance: another run has stored events since")
+    planned = as_told(staged_by(home, "maintenance_1", store).result())
+    assert len(planned.diff.new) == 3
+    found = settled_events(home, "maintenance_1", noted(planned))
+    assert found.diff.is_empty
+    assert [(one.status, one.fetched, one.new) for one in found.providers] == [
+        ("skipped", 1, 0)
+    ] * 3
+    assert (found.added, found.after_count) == ([], found.before_count)
+    assert "nothing had been stored" in found.errors[0]
 
 
 def test_where_the_robot_keeps_the_events_it_goes_on_by_itself(home: Home) -> None:

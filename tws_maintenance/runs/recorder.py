@@ -45,11 +45,10 @@ class StepFailed(TwsMaintenanceError):
 
 @dataclass(frozen=True)
 class _Claim:
-    """The report id that a run holds since `reserved_at`, and the lock that it is alive by."""
+    """The report id that a run holds, and the lock that says that it is alive."""
 
     reservation: store.Reservation
     alive: FileLock
-    reserved_at: str
 
 
 class RunRecorder:
@@ -103,22 +102,22 @@ class RunRecorder:
         # is free belongs to a run that died.
         alive = FileLock(run_lock(self.home, self.request.run_id), thread_local=False)
         alive.acquire(timeout=LOCK_SECONDS)
-        at = self.journal.reserved_at
+        at = parse_utc(self.journal.reserved_at)
         try:
-            reservation = store.reserve(self.home, parse_utc(at), self.journal.to_dict())
+            reservation = store.reserve(self.home, at, self.journal.to_dict())
         except BaseException as error:
             _release(alive)
             if isinstance(error, OSError):
                 raise HomeError(_unwritable(self.home, self.home.reports, error)) from error
             raise
-        self._claim = _Claim(reservation, alive, at)
+        self._claim = _Claim(reservation, alive)
 
     def take_over(self, begun: "RunRecorder") -> None:
         """Go on with what `begun` reserved for this same run, and leave it nothing to write."""
         if begun.request.run_id != self.request.run_id or not begun.owes_report:
             return
-        self._claim = claim = begun.hand_over()
-        self.journal.reserved_at = claim.reserved_at
+        self._claim = begun.hand_over()
+        self.journal.reserved_at = begun.journal.reserved_at
         self.keep_journal()
 
     def hand_over(self) -> _Claim:

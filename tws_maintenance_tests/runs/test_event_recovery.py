@@ -1,13 +1,14 @@
 """A run killed while it stored events: its report says which providers were stored."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
+from tws_maintenance.audit.receipt import Receipt
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS
@@ -32,8 +33,11 @@ from tws_maintenance.reports.events import describe_sync
 from tws_maintenance.reports.journal import Journal
 from tws_maintenance.reports.schema import EventsResult
 from tws_maintenance.reports.store import reserve
+from tws_maintenance.runs import event_steps
 from tws_maintenance.runs.event_recovery import OF_ROBOT, settle_events
+from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
 from tws_maintenance.runs.recovery import recover
+from tws_maintenance.runs.request import PlannedRun
 from tws_maintenance_tests.support import reports_of
 
 NEW_YORK = "America/New_York"
@@ -251,6 +255,46 @@ def test_killed_between_two_providers_the_rest_is_skipped(home: Home, store: Eve
     assert [one.symbol for one in found.diff.new] == ["AAPL"]
     assert found.status == "partial_failure", "its first line says what was stored"
     assert "Yahoo Finance had been stored" in found.errors[0]
+
+
+@dataclass
+class CtrlC:
+    """A sync of the store during which the operator presses Ctrl-C when one provider is stored."""
+
+    home: Home
+    store: EventStore
+    staged: sync.Synced
+
+    def stage(self, _context: RunContext) -> SyncResult:
+        return self.staged.result()
+
+    def apply(self, context: RunContext, tell: Callable[[SyncResult], object]) -> Receipt:
+        def told(done: sync.Synced) -> None:
+            tell(done.result())
+            if done.outcomes[0].log is not None:
+                raise KeyboardInterrupt
+
+        done = sync.apply(self.home, self.store, self.staged, context, wait_seconds=0, tell=told)
+        return done[1]
+
+
+def test_cancelled_between_two_providers_it_begins_with_what_was_stored(
+    home: Home, store: EventStore
+) -> None:
+    request = PlannedRun((MARKET_EVENTS,), False, run_id="run-1", actor="x", fetches=False)
+    run = MaintenanceRun(request, head_start(home, load_settings(home)))
+    run.open()
+    staged = staged_by(home, run.report_id, store)
+    run.sync, run.found = CtrlC(home, store, staged), staged.result()
+    with pytest.raises(KeyboardInterrupt):
+        event_steps.apply(run)
+    run.close({}, KeyboardInterrupt())
+    (report,) = reports_of(home)
+    (result,) = report["results"]
+    assert (report["status"], result["status"]) == ("interrupted", "partial_failure")
+    assert result["errors"] == ["cancelled while at work"]
+    (text,) = (path.read_text() for path in home.reports.glob("*.md"))
+    assert text.startswith("# Apply interrupted. Events stored: 1 new.")
 
 
 def test_killed_before_it_stored_anything_nothing_that_was_planned_is_told_as_done(

@@ -162,7 +162,7 @@ def test_a_proposal_that_cannot_be_read_costs_no_other_task_its_result(
     assert report.lists[0].errors[0].startswith("what was done cannot be told")
 
 
-def test_a_task_that_is_only_looked_at_stays_a_dry_run_where_the_run_is_killed(home: Home) -> None:
+def test_the_journal_keeps_which_tasks_are_only_looked_at(home: Home) -> None:
     request = PlannedRun(
         (STI.task, HSI.task), False, run_id="run-1", actor="x", only_looked_at=(HSI.task,)
     )

@@ -23,6 +23,7 @@ from typing import Any
 from tws_maintenance.config.home import HOME_VARIABLE, Home
 from tws_maintenance.config.indices import index_of_task
 from tws_maintenance.config.settings import load_settings
+from tws_maintenance.runs import list_steps
 from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
 from tws_maintenance.runs.recorder import StepFailed
 from tws_maintenance.runs.request import PlannedRun
@@ -128,9 +129,9 @@ def _run(home: Home, job: Job) -> None:
         for task in (task for task in CONSTITUENT_TASKS if run.wants(task)):
             index = index_of_task(task)
             with contextlib.suppress(StepFailed):
-                run.stage(index)
-                if run.audit(index).has_passed and not job.dry_run:
-                    run.promote(index)
+                list_steps.stage(run, index)
+                if list_steps.audit(run, index).has_passed and not job.dry_run:
+                    list_steps.promote(run, index)
     except KeyboardInterrupt as error:
         cancel = error
     run.close({}, cancel)

@@ -253,7 +253,7 @@ def _as_value(
 
 
 def _print_backfill(index: "Index", found: "Backfill") -> None:
-    from tws_maintenance.reports.markdown import counted
+    from tws_maintenance.core.text import counted
 
     if found.since is None:
         click.secho(f"Nothing is known of {index.name} before {found.begun}", bold=True)

@@ -113,22 +113,6 @@ def write_staged(
     return proposal
 
 
-def read_proposal(home: Home, proposal_id: str) -> EventsProposal:
-    """Return the record of what was staged.
-
-    Raises:
-        ProposalMissing: there is none, or it is damaged.
-    """
-    path = home.proposal(proposal_id) / RECORD
-    try:
-        value = json.loads(path.read_bytes())
-        return EventsProposal(**value | {"warnings": tuple(value["warnings"])})
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ProposalMissing(
-            f"{home.relative(path)} cannot be read: {error}. Run it again."
-        ) from error
-
-
 def key_of(event: Event) -> Key:
     """Return what tells an event from others."""
     return event.event_type, event.subject, event.event_date
@@ -149,16 +133,6 @@ def read_staged(home: Home, proposal_id: str) -> tuple[StagedJson, str]:
             f"{home.relative(path)} cannot be read: {error}. Run it again."
         ) from error
     return value, sha256(content)
-
-
-def staged_events(home: Home, proposal_id: str) -> StagedEvents:
-    """Return what events.json says, audited or not.
-
-    Raises:
-        ProposalMissing: it cannot be read, or is damaged.
-    """
-    value, _ = read_staged(home, proposal_id)
-    return _digested(value, proposal_id)
 
 
 def audited(home: Home, proposal_id: str, expected: str) -> tuple[StagedEvents, Receipt]:

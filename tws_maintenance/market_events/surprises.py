@@ -65,19 +65,6 @@ class Move:
             "text": self.text,
         }
 
-    @classmethod
-    def from_dict(cls, value: MoveJson) -> "Move":
-        """Read what `to_dict` wrote."""
-        after = value["after"]
-        return cls(
-            MoveKind(value["kind"]),
-            EventType(value["event_type"]),
-            value["symbol"],
-            date.fromisoformat(value["before"]),
-            date.fromisoformat(after) if after else None,
-            value["text"],
-        )
-
 
 def moves(diff: Diff, window: Window, relevant: Container[str]) -> tuple[Move, ...]:
     """Return what happens to the near events of the `relevant` symbols, by date.

@@ -5,7 +5,7 @@ a provider, with what the store holds then; a provider whose transaction fails f
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -33,7 +33,6 @@ from tws_maintenance.market_events.model import (
     Window,
 )
 from tws_maintenance.market_events.proposal import (
-    EventsProposal,
     StagedEvents,
     audited,
     key_of,
@@ -234,59 +233,6 @@ def apply(
             done = replace(done, outcomes=tuple(pending), after_count=after)
             tell(done)
     return done, receipt
-
-
-def settled(
-    store: EventStore,
-    proposal: EventsProposal,
-    staged: StagedEvents,
-    logs: Mapping[str, SyncLog] | None,
-) -> SyncResult:
-    """Return what a run came to that cannot say it any more, as it would have said it.
-
-    `logs` are the lines of its apply by provider, None for a dry run: what that would have changed
-    is judged anew. What an apply stored bears the instant at which it was asked for; only what was
-    what before is not known any more, and, where another run stored since, which events they were.
-
-    Raises:
-        StoreError: the store cannot be read.
-    """
-    stored, window = store.read(), staged.window
-    before, after = proposal.before_count, proposal.after_count
-    if logs is None:
-        outcomes = tuple(_judged(one, _of(stored, one), staged) for one in staged.answers)
-    else:
-        outcomes = tuple(
-            _logged(one, _of(stored, one), window.at, logs.get(one.provider))
-            for one in staged.answers
-        )
-        after = count_upcoming(stored, window)
-    synced = Synced(proposal.proposal_id, proposal.sha256, window, outcomes, before, after)
-    # An event that was changed is known only as it is now.
-    return synced.result() if logs is None else replace(synced.result(), changed_fields=())
-
-
-def _logged(
-    answer: Answer, stored: Sequence[StoredEvent], at: datetime, log: SyncLog | None
-) -> Outcome:
-    """Return what the log says became of a provider, with the events that bear its instant."""
-    if log is None:
-        return Outcome(answer, Diff(), is_pending=True)
-    touched = [one for one in stored if at in (one.updated_at, one.last_seen_at)]
-    is_stale = {one.event_id for one in touched if one.status is EventStatus.STALE}
-    listed = [one for one in touched if one.event_id not in is_stale]
-    diff = Diff(
-        new=tuple(one.event for one in listed if one.created_at == at),
-        changed=tuple(Pair(o, o.event) for o in listed if o.created_at != at == o.updated_at),
-        stale=tuple(one for one in touched if one.event_id in is_stale and one.updated_at == at),
-        unchanged=tuple(Pair(one, one.event) for one in listed if one.updated_at != at),
-    )
-    counts = (len(diff.new) + len(diff.changed), len(diff.stale))
-    if counts == (log.upserted_count, log.stale_count):
-        moved = tuple(Move.from_dict(one) for one in log.detail.get("moved") or [])
-        return Outcome(answer, diff, moves=moved, log=log)
-    told = "another run has stored events since: which ones this run stored is not known any more"
-    return Outcome(_with_warning(answer, told), Diff(), log=log)
 
 
 def count_upcoming(stored: Iterable[StoredEvent], window: Window) -> int:

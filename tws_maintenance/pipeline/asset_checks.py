@@ -14,6 +14,7 @@ from tws_maintenance.constituents.rules import MAX_SECTORS_LOST, live_rules, sta
 from tws_maintenance.pipeline import asset_keys
 from tws_maintenance.pipeline.assets import failing_plainly
 from tws_maintenance.pipeline.metadata import check_metadata
+from tws_maintenance.runs import list_steps
 from tws_maintenance.runs.maintenance import MaintenanceRun
 
 
@@ -44,7 +45,7 @@ def _staged_checks(index: Index, limits: dict[str, str]) -> dg.AssetChecksDefini
         if not report.wants(index.task):
             return
         with failing_plainly():
-            receipt = report.audit(index)
+            receipt = list_steps.audit(report, index)
         for check in receipt.checks:
             yield check_result(check, asset_keys.staged_key(index))
 
@@ -65,7 +66,7 @@ def _live_checks(index: Index, limits: dict[str, str]) -> dg.AssetChecksDefiniti
         if not report.wants(METADATA_VALIDATION):
             return
         with failing_plainly():
-            audit = report.validate(index)
+            audit = list_steps.validate(report, index)
         for check in audit.checks:
             if dg.AssetCheckKey(asset_keys.live_key(index), check.name) in (
                 context.selected_asset_check_keys

@@ -13,6 +13,7 @@ import dagster as dg
 from tws_maintenance.config.indices import Index
 from tws_maintenance.pipeline import asset_keys
 from tws_maintenance.pipeline.metadata import proposal_metadata
+from tws_maintenance.runs import list_steps
 from tws_maintenance.runs.maintenance import MaintenanceRun
 from tws_maintenance.runs.recorder import StepFailed
 
@@ -48,7 +49,7 @@ def _staged_asset(index: Index) -> dg.AssetsDefinition:
     def staged(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.MaterializeResult[None]]:
         if report.wants(index.task):
             with failing_plainly():
-                proposal = report.stage(index)
+                proposal = list_steps.stage(report, index)
             result = report.result(index.task)
             yield dg.MaterializeResult(metadata=proposal_metadata(report.home, proposal, result))
 
@@ -73,7 +74,7 @@ def _live_asset(index: Index, freshness: dg.FreshnessPolicy) -> dg.AssetsDefinit
     def live(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.MaterializeResult[None]]:
         if report.wants(index.task):
             with failing_plainly():
-                done = report.promote(index)
+                done = list_steps.promote(report, index)
             if done.proposal.is_unconfirmed and not done.changed:
                 return  # what nobody confirmed is no refresh
             metadata = proposal_metadata(report.home, done.proposal, report.result(index.task))

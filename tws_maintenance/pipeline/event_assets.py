@@ -10,6 +10,7 @@ from tws_maintenance.pipeline import asset_keys
 from tws_maintenance.pipeline.asset_checks import check_result, check_spec
 from tws_maintenance.pipeline.assets import NO_VALUE, failing_plainly, fresh_for
 from tws_maintenance.pipeline.metadata import events_metadata
+from tws_maintenance.runs import event_steps
 from tws_maintenance.runs.event_steps import APPLY_JOB
 from tws_maintenance.runs.maintenance import MaintenanceRun
 
@@ -35,7 +36,7 @@ def build_event_checks() -> dg.AssetChecksDefinition:
         if not report.wants(MARKET_EVENTS):
             return
         with failing_plainly():
-            receipt = report.audit_events()
+            receipt = event_steps.audit(report)
         for check in receipt.checks:
             yield check_result(check, asset_keys.STAGED_EVENTS)
 
@@ -57,7 +58,7 @@ def _staged_asset() -> dg.AssetsDefinition:
     def staged(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.MaterializeResult[None]]:
         if report.wants(MARKET_EVENTS):
             with failing_plainly():
-                report.stage_events()
+                event_steps.stage(report)
             result = report.result(MARKET_EVENTS)
             yield dg.MaterializeResult(metadata=events_metadata(report.home, result))
 
@@ -81,7 +82,7 @@ def _live_asset(freshness: dg.FreshnessPolicy) -> dg.AssetsDefinition:
     def live(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.MaterializeResult[None]]:
         if report.wants(MARKET_EVENTS):
             with failing_plainly():
-                report.apply_events()
+                event_steps.apply(report)
             result = report.result(MARKET_EVENTS)
             yield dg.MaterializeResult(metadata=events_metadata(report.home, result))
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import dagster as dg
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.core.clock import utc_now
+from tws_maintenance.config.indices import ALL_TASKS
+from tws_maintenance.core.clock import utc_now, utc_text
 from tws_maintenance.pipeline import asset_keys
 from tws_maintenance.pipeline.jobs import CLEAN_UP, IMPLICIT_ASSET_JOB, JOB_NAMES
 from tws_maintenance.pipeline.tags import (
@@ -25,6 +26,7 @@ from tws_maintenance.pipeline.tags import (
     plan_of,
     report_config,
 )
+from tws_maintenance.reports.journal import Journal
 from tws_maintenance.reports.store import (
     is_reserved,
     is_reserved_by,
@@ -109,16 +111,17 @@ def _report(home: Home, instance: dg.DagsterInstance, record: dg.RunRecord, text
     """Write the report of a run that never came to its own, and tag the run with it."""
     run = record.dagster_run
     plan, config = plan_of(run, instance), report_config(run)
-    head = {
-        "run_id": run.run_id,
-        "entry_point": plan.entry_point.value,
-        "actor": plan.actor or "unknown",
-        "reason": config.get("reason", ""),
-        "dry_run": plan.dry_run,
-        "overrides": {"allow_large_change": bool(config.get("allow_large_change"))},
-    }
-    started_at = record.create_timestamp.replace(tzinfo=UTC)
-    done = report_unstarted(home, head, plan.tasks, started_at, text)
+    journal = Journal(
+        run_id=run.run_id,
+        entry_point=plan.entry_point,
+        actor=plan.actor or "unknown",
+        reason=config.get("reason", ""),
+        dry_run=plan.dry_run,
+        overrides={"allow_large_change": bool(config.get("allow_large_change"))},
+        tasks=[task for task in ALL_TASKS if task in plan.tasks],
+        reserved_at=utc_text(record.create_timestamp.replace(tzinfo=UTC)),
+    )
+    done = report_unstarted(home, journal, text)
     instance.add_run_tags(run.run_id, {REPORT_ID_TAG: done.report_id})
     return done
 

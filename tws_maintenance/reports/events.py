@@ -60,6 +60,12 @@ def describe_sync(
         result.robots_own = RobotsOwn.model_validate(synced.robots_own)
 
 
+def settle_half_done(result: EventsResult) -> None:
+    """Call an apply that may end before its last provider partial once it has stored something."""
+    if any(one.new or one.changed or one.stale for one in result.providers):
+        result.status = TaskStatus.PARTIAL_FAILURE
+
+
 def settle_providers(result: EventsResult) -> None:
     """Name the providers that failed; a success is partial beside them.
 

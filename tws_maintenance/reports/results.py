@@ -5,8 +5,8 @@ from tws_maintenance.audit.results import Outcome, ValidationStatus
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS, Index, Maintained
 from tws_maintenance.constituents.diff import Changes
-from tws_maintenance.constituents.membership import source_records
 from tws_maintenance.constituents.proposal import Proposal
+from tws_maintenance.constituents.publishing import Settled
 from tws_maintenance.core.errors import ProposalUnaudited, UsageError
 from tws_maintenance.market_events.scope import Scope
 from tws_maintenance.reports.schema import (
@@ -16,10 +16,10 @@ from tws_maintenance.reports.schema import (
     Membership,
     Result,
     SourceAnswer,
+    TaskStatus,
     Validation,
 )
 from tws_maintenance.reports.store import read_report
-from tws_maintenance.sources.model import Gathered
 
 
 def describe(result: ListResult, proposal: Proposal) -> None:
@@ -47,8 +47,8 @@ def describe_changes(result: ListResult, changes: Changes, before_count: int | N
     result.changes = changes
 
 
-def describe_impact(result: ListResult, changes: Changes, scope: Scope) -> None:
-    """Fill in whom the members concern that leave, change their ticker or their description.
+def impact_of(changes: Changes, scope: Scope) -> tuple[dict[str, list[str] | None], list[str]]:
+    """Return whom members concern that leave, change ticker or description, and what to warn of.
 
     One that leaves or is renamed while it is held or traded is a warning. So is a robot that could
     not be asked, and what else could not be read of the portfolio where anything changes: an empty
@@ -58,18 +58,19 @@ def describe_impact(result: ListResult, changes: Changes, scope: Scope) -> None:
     left = [one.symbol for one in changes.removed]
     updated = [one.symbol for one in changes.updated]
     concerned = {*left, *renamed.values(), *updated}
-    result.impact = scope.impact(concerned)
+    warnings = []
     for symbol in left:
         if told := scope.held_or_traded(symbol):
             how = f"becomes {renamed[symbol]}" if symbol in renamed else "leaves the list"
-            result.warnings.append(f"{symbol}, which {how}, is {told}")
+            warnings.append(f"{symbol}, which {how}, is {told}")
     unread = [*scope.ignored, *scope.problems]
     if concerned and unread:
-        result.warnings.append(
+        warnings.append(
             f"Could not determine everyone affected by these changes. {' '.join(unread)}"
         )
     elif not scope.is_portfolio_known:
-        result.warnings += scope.problems
+        warnings += scope.problems
+    return scope.impact(concerned), warnings
 
 
 def describe_audit(result: Result, receipt: Receipt) -> None:
@@ -81,9 +82,12 @@ def describe_audit(result: Result, receipt: Receipt) -> None:
     )
 
 
-def describe_sources(result: ListResult, gathered: Gathered) -> None:
-    """Fill in what each source that was asked answered, before any of them was judged."""
-    result.sources = [SourceAnswer(**one) for one in source_records(gathered)]
+def describe_settled(result: ListResult, settled: Settled) -> None:
+    """Fill in what a promotion that was cut off turned out to have done."""
+    result.changed, result.output_path = settled.changed, settled.output_path
+    result.backup_path = settled.backup_path
+    if settled.changed:
+        result.status = TaskStatus.SUCCESS
 
 
 def promotable_tasks(

@@ -27,7 +27,7 @@ from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.indices import MARKET_EVENTS, METADATA_VALIDATION
 from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.constituents.vote import DecidedBy
-from tws_maintenance.core.clock import parse_utc, utc_now, utc_text
+from tws_maintenance.core.clock import parse_utc, utc_text
 
 
 class TaskStatus(StrEnum):
@@ -513,37 +513,3 @@ def run_status(results: Iterable[Result], errors: Texts) -> RunStatus:
     if good and bad:
         return RunStatus.PARTIAL_FAILURE
     return RunStatus.COMPLETED if good else RunStatus.FAILED
-
-
-def compose(
-    head: dict[str, Any],
-    status: RunStatus,
-    started_at: datetime,
-    results: list[TaskResult],
-    warnings: Texts,
-    errors: Texts,
-) -> Report:
-    """Return the report of a run that ends now.
-
-    `head` says whose run it was; `warnings` and `errors` are the run's own, to which those of the
-    results are added.
-    """
-    finished_at = utc_now()
-    of_warnings = [f"{one.task}: {text}" for one in results for text in one.every_warning]
-    of_errors = [f"{one.task}: {text}" for one in results for text in one.every_error]
-    return Report(
-        report_id=head["report_id"],
-        run_id=head["run_id"],
-        entry_point=EntryPoint(head["entry_point"]),
-        actor=head["actor"],
-        reason=head["reason"],
-        status=status,
-        dry_run=head["dry_run"],
-        overrides=head["overrides"],
-        started_at=utc_text(started_at),
-        finished_at=utc_text(finished_at),
-        duration_seconds=round((finished_at - started_at).total_seconds(), 3),
-        results=results,
-        warnings=[*of_warnings, *warnings],
-        errors=[*errors, *of_errors],
-    )

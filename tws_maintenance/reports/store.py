@@ -1,7 +1,6 @@
 """Reports on disk: reserving an id, writing both forms, listing and reading them."""
 
 import contextlib
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -15,6 +14,7 @@ from tws_maintenance.core.atomic import to_json, write_exclusively, write_whole
 from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.reports import chain
+from tws_maintenance.reports.journal import Journal
 from tws_maintenance.reports.markdown import render
 from tws_maintenance.reports.schema import (
     BACKUP_SOURCE,
@@ -38,8 +38,8 @@ class Reservation:
     marker: Path
 
 
-def reserve(home: Home, at: datetime, note: dict[str, Any]) -> Reservation:
-    """Reserve the report id of a run that starts `at`; `note` tells a later reader whose it is.
+def reserve(home: Home, at: datetime, journal: dict[str, Any]) -> Reservation:
+    """Reserve the report id of a run that starts `at`; `journal` is what is known of it so far.
 
     Raises:
         OSError: the folder of reports cannot be written.
@@ -49,7 +49,7 @@ def reserve(home: Home, at: datetime, note: dict[str, Any]) -> Reservation:
     for number in range(1, 10_000):
         name = stamp if number == 1 else f"{stamp}_{number}"
         marker = home.reports / f".{name}.reserved"
-        if not write_exclusively(marker, to_json({**note, "reserved_at": utc_text(at)})):
+        if not write_exclusively(marker, to_json({**journal, "reserved_at": utc_text(at)})):
             continue
         # Only now: whoever had this id wrote its report before giving up the marker.
         if (home.reports / f"{name}.json").exists():
@@ -64,19 +64,18 @@ def reservations(home: Home) -> list[Path]:
     return sorted(home.reports.glob(".*.reserved"))
 
 
-def note_of(marker: Path) -> dict[str, Any] | None:
-    """Return what a reservation tells: whose it is; None where it is gone or cannot be read."""
+def journal_of(marker: Path) -> Journal | None:
+    """Return the journal that a reservation is; None where it is gone or cannot be read."""
     try:
-        note = json.loads(marker.read_text(encoding="utf-8"))
-        return note if isinstance(note.get("run_id"), str) else None
-    except (OSError, ValueError, AttributeError):
+        return Journal.model_validate_json(marker.read_bytes())
+    except (OSError, ValueError):
         return None
 
 
 def is_reserved_by(home: Home, run_id: str) -> bool:
     """Tell whether a run holds the id of a report that it has not written yet."""
-    notes = (note_of(marker) for marker in reservations(home))
-    return any(note is not None and note["run_id"] == run_id for note in notes)
+    journals = (journal_of(marker) for marker in reservations(home))
+    return any(journal is not None and journal.run_id == run_id for journal in journals)
 
 
 def report_id_of(marker: Path) -> str:
@@ -121,16 +120,9 @@ def write_report(home: Home, reservation: Reservation, report: Report) -> Report
     return linked
 
 
-def keep_for_later(reservation: Reservation, report: Report) -> None:
-    """Keep a report that could not be written in its reservation, for the next start to write."""
-    note_again(reservation, {"report": report.to_dict()})
-
-
-def note_again(reservation: Reservation, note: dict[str, Any]) -> None:
-    """Put `note` over what a reservation tells a later reader, unless it says all of it already."""
-    known = json.loads(reservation.marker.read_text(encoding="utf-8"))
-    if known | note != known:
-        write_whole(reservation.marker, to_json(known | note))
+def write_journal(reservation: Reservation, journal: Journal) -> None:
+    """Keep in the reservation what the run came to so far."""
+    write_whole(reservation.marker, journal.to_json())
 
 
 def report_path(home: Home, report_id: str) -> Path:

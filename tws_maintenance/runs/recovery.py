@@ -6,48 +6,33 @@ died. No process id is trusted. Nothing here knows Dagster.
 """
 
 import contextlib
-import json
 import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from tws_maintenance.audit.receipt import read_receipt
-from tws_maintenance.audit.results import ValidationStatus
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import (
-    ALL_TASKS,
-    MARKET_EVENTS,
-    Index,
-    index_of_task,
-)
+from tws_maintenance.config.indices import index_of_task
+from tws_maintenance.config.settings import load_settings
 from tws_maintenance.constituents.promotion import (
     awaited_files,
     finish_promotion,
     promotions_of,
 )
-from tws_maintenance.constituents.proposal import proposal_ids, read_proposal
 from tws_maintenance.core.atomic import TEMPORARY_SUFFIX, owner_of_temporary
 from tws_maintenance.core.clock import parse_utc, utc_now
-from tws_maintenance.core.errors import LockHeld, ProposalMissing, ProposalUnaudited
+from tws_maintenance.core.errors import LockHeld, ProposalUnaudited
 from tws_maintenance.core.locks import hold
 from tws_maintenance.reports import store
-from tws_maintenance.reports.results import describe, describe_audit
-from tws_maintenance.reports.schema import (
-    ListResult,
-    RunStatus,
-    TaskResult,
-    TaskStatus,
-    compose,
-    new_result,
-    parse_report,
-)
-from tws_maintenance.runs.event_recovery import settled_events
+from tws_maintenance.reports.building import Ending, build_report
+from tws_maintenance.reports.journal import Journal
+from tws_maintenance.reports.results import describe_audit, describe_settled
+from tws_maintenance.reports.schema import EventsResult, ListResult, TaskResult, TaskStatus
+from tws_maintenance.runs.event_recovery import settle_events
 
 # A run ends within 120 s; a temporary file of this age belongs to nobody.
 ABANDONED_SECONDS = 3600.0
@@ -97,9 +82,9 @@ def recover(home: Home) -> list[Recovered]:
             return []
         for marker in markers:
             # Held: its index is being promoted just now, and the next start finishes it.
-            with contextlib.suppress(LockHeld), _owned_by_nobody(home, marker) as note:
-                if note is not None:
-                    recovered.append(_finish(home, marker, note))
+            with contextlib.suppress(LockHeld), _owned_by_nobody(home, marker) as journal:
+                if journal is not None:
+                    recovered.append(_finish(home, marker, journal))
         clear_temporary_files(home)
     return recovered
 
@@ -122,27 +107,18 @@ def alone(home: Home) -> Iterator[bool]:
         yield True
 
 
-def report_unstarted(
-    home: Home, head: dict[str, Any], tasks: tuple[str, ...], started_at: datetime, text: str
-) -> Recovered:
+def report_unstarted(home: Home, journal: Journal, text: str) -> Recovered:
     """Write the report of a run that died, or was ended, before it reserved one.
 
     Called while `alone`.
     """
-    reservation = store.reserve(home, utc_now(), head | {"tasks": list(tasks)})
-    results = [new_result(task, dry_run=head["dry_run"]) for task in ALL_TASKS if task in tasks]
-    report = compose(
-        head | {"report_id": reservation.report_id},
-        RunStatus.INTERRUPTED,
-        started_at,
-        results,
-        [],
-        [f"Interrupted: {text}. Nothing was replaced."],
-    )
+    reservation = store.reserve(home, utc_now(), journal.to_dict())
+    ending = Ending(interrupted=f"{text}. Nothing was replaced.")
+    report = build_report(home, reservation.report_id, journal, ending, utc_now())
     store.write_report(home, reservation, report)
-    run_lock(home, head["run_id"]).unlink(missing_ok=True)
+    run_lock(home, journal.run_id).unlink(missing_ok=True)
     clear_temporary_files(home)
-    return Recovered(head["run_id"], reservation.report_id, text)
+    return Recovered(journal.run_id, reservation.report_id, text)
 
 
 def clear_temporary_files(home: Home) -> None:
@@ -159,119 +135,90 @@ def clear_temporary_files(home: Home) -> None:
 
 
 @contextlib.contextmanager
-def _owned_by_nobody(home: Home, marker: Path) -> Iterator[dict[str, Any] | None]:
-    """Yield the note of a reservation whose run is dead, None where it is alive or gone."""
-    note = store.note_of(marker)
-    if note is None:
+def _owned_by_nobody(home: Home, marker: Path) -> Iterator[Journal | None]:
+    """Yield the journal of a run that is dead, None where it is alive or gone."""
+    found = store.journal_of(marker)
+    if found is None:
         yield None
         return
-    lock = FileLock(run_lock(home, note["run_id"]))
+    lock = FileLock(run_lock(home, found.run_id))
     try:
         lock.acquire(timeout=0)
     except Timeout:
         yield None
         return
     try:
-        # It may have ended well between the look and the lock.
-        yield note if marker.exists() else None
+        # Read again: between the look and the lock it may have gone on, or ended well.
+        yield store.journal_of(marker)
     finally:
         lock.release()
         Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def _may_be_dead(home: Home, marker: Path) -> bool:
-    note = store.note_of(marker)
-    return note is not None and not is_locked(home, note["run_id"])
+    journal = store.journal_of(marker)
+    return journal is not None and not is_locked(home, journal.run_id)
 
 
-def _finish(home: Home, marker: Path, note: dict[str, Any]) -> Recovered:
+def _finish(home: Home, marker: Path, journal: Journal) -> Recovered:
     """Write the report of a dead run, once its promotions are settled."""
     reservation = store.Reservation(store.report_id_of(marker), marker)
-    path = store.report_path(home, reservation.report_id)
-    if path.exists():  # killed between the report and giving up the reservation
+    report_id, report = reservation.report_id, journal.report
+    if store.is_written(home, report_id):  # killed before it gave up the reservation
         marker.unlink(missing_ok=True)
-        return Recovered(note["run_id"], reservation.report_id, "its report was complete")
-    if "report" in note:  # it ended well, but its report could not be written then
-        store.write_report(home, reservation, parse_report(json.dumps(note["report"])))
-        return Recovered(note["run_id"], reservation.report_id, "its report is written now")
-    results = [_told(home, reservation.report_id, task, note) for task in note["tasks"]]
-    replaced = [r.task for r in results if isinstance(r, ListResult) and r.changed]
-    text = f"the run was killed (process {note.get('pid')}); " + (
-        f"it had replaced {', '.join(replaced)}" if replaced else "it had replaced no file"
-    )
-    head = note | {"report_id": reservation.report_id}
-    started_at = parse_utc(note["reserved_at"])
-    report = compose(
-        head, RunStatus.INTERRUPTED, started_at, results, [], [f"Interrupted: {text}."]
-    )
+        return Recovered(journal.run_id, report_id, "its report was complete")
+    text = "its report is written now"
+    if report is None:  # else it ended well, but its report could not be written then
+        for result in journal.results.values():
+            _settle(home, report_id, result)
+            result.begin(parse_utc(journal.reserved_at))
+            result.end(parse_utc(result.finished_at) if result.finished_at else utc_now())
+        results = journal.results.values()
+        replaced = [one.task for one in results if isinstance(one, ListResult) and one.changed]
+        text = f"the run was killed (process {journal.pid}); " + (
+            f"it had replaced {', '.join(replaced)}" if replaced else "it had replaced no file"
+        )
+        ending = Ending(interrupted=f"{text}.", is_killed=True)
+        report = build_report(home, report_id, journal, ending, utc_now())
     store.write_report(home, reservation, report)
-    return Recovered(note["run_id"], reservation.report_id, text)
+    return Recovered(journal.run_id, report_id, text)
 
 
-def _told(home: Home, report_id: str, task: str, note: dict[str, Any]) -> TaskResult:
-    """Return what became of a task; one that cannot be told must not keep the others waiting."""
+def _settle(home: Home, report_id: str, result: TaskResult) -> None:
+    """Complete a result by what the run did and could not note any more."""
     try:
-        return _result(home, report_id, task, note)
+        if isinstance(result, EventsResult):
+            settle_events(home, report_id, result)
+        elif isinstance(result, ListResult):
+            _settle_promotion(home, report_id, result)
+        elif not result.errors and len(result.files) < len(load_settings(home).maintained.indices):
+            result.errors.append("the run was killed before the validation ended")
     except LockHeld:
         raise
     except Exception as error:  # noqa: BLE001 - told in the report, or no command would start again
-        result = new_result(task, dry_run=bool(note["dry_run"]))
-        result.status = TaskStatus.FAILED
         result.errors.append(
             f"what the killed run did could not be told ({error}). Compare the live file with the "
             "newest backup; `validate` tells whether it is sound."
         )
-        return result
 
 
-def _result(home: Home, report_id: str, task: str, note: dict[str, Any]) -> TaskResult:
-    if task == MARKET_EVENTS:
-        return settled_events(home, report_id, note)
-    result = new_result(task, dry_run=bool(note["dry_run"]))
-    if not isinstance(result, ListResult):
-        result.status = TaskStatus.FAILED
-        result.errors = ["the run was killed before the validation ended"]
-        return result
-    index = index_of_task(task)
-    _settle(home, report_id, index, result)
-    if result.status == TaskStatus.SKIPPED:
-        result.status = TaskStatus.FAILED
-        result.errors.append(
-            "the run was killed before it had staged anything; nothing was replaced"
-        )
-    result.begin(parse_utc(note["reserved_at"]))
-    result.end(parse_utc(result.finished_at) if result.finished_at else utc_now())
-    return result
-
-
-def _settle(home: Home, report_id: str, index: Index, result: ListResult) -> None:
-    """Fill in what the files say of this index: staged, audited, promoted or not."""
-    promoted = promotions_of(home, index, report_id)
-    staged = [one for one in proposal_ids(home, index) if one == f"{report_id}_{index.key}"]
-    for proposal_id in [*promoted, *staged][:1]:
-        with contextlib.suppress(ProposalMissing):
-            describe(result, read_proposal(home, proposal_id))
+def _settle_promotion(home: Home, report_id: str, result: ListResult) -> None:
+    """Finish the promotion that was under way, if one was, and fill in what it did."""
+    if result.status == TaskStatus.SUCCESS:
+        return
+    index = index_of_task(result.task)
+    for proposal_id in promotions_of(home, index, report_id)[:1]:
+        settled = finish_promotion(home, index, proposal_id, WAIT_SECONDS)
+        result.proposal_id = proposal_id
+        describe_settled(result, settled)
         with contextlib.suppress(ProposalUnaudited):
             describe_audit(result, read_receipt(home, proposal_id))
-    result.status = TaskStatus.FAILED if promoted or staged else TaskStatus.SKIPPED
-    if promoted:
-        settled = finish_promotion(home, index, promoted[0], WAIT_SECONDS)
-        result.backup_path = settled.backup_path
         if settled.changed:
             # When it was published, not when that was found out: freshness counts from here.
             result.finished_at = settled.at
-            result.status = TaskStatus.SUCCESS
-            result.changed, result.output_path = True, settled.output_path
             result.warnings += [settled.text] if settled.text else []
         else:
             result.errors.append(settled.text)
-    elif staged and result.dry_run and result.validation.status == ValidationStatus.PASSED:
-        result.status = TaskStatus.SUCCESS
-    elif staged:
-        result.errors.append(
-            "the run was killed after staging; nothing was replaced. The proposal is kept: "
-            "`proposals list` shows it."
-        )
 
 
 def _may_be_in_use(path: Path) -> bool:

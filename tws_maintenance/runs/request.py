@@ -85,12 +85,11 @@ class PlannedRun(RunSpec):
     only_looked_at: tuple[str, ...] = ()
     lineage: tuple[str, ...] = ()
 
-    def head(self, report_id: str) -> dict[str, Any]:
-        """Return what a report begins with, and what a reservation notes for a later reader."""
+    def head(self) -> dict[str, Any]:
+        """Return what a report begins with: whose run it is and what was asked."""
         return {
-            "report_id": report_id,
             "run_id": self.run_id,
-            "entry_point": self.entry_point.value,
+            "entry_point": self.entry_point,
             "actor": self.actor,
             "reason": self.reason,
             "dry_run": self.dry_run,

@@ -16,6 +16,7 @@ from tws_maintenance.core.errors import TwsMaintenanceError
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.reports.schema import EntryPoint
 from tws_maintenance.reports.verification import verify_chain
+from tws_maintenance.runs import list_steps
 from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
 from tws_maintenance.runs.recorder import StepFailed
 from tws_maintenance.runs.recovery import recover
@@ -59,9 +60,9 @@ def applied(home: Home, settings: Settings, run_id: str) -> Attempt:
         with contextlib.suppress(OSError):  # as the pipeline does before a run begins
             recover(home)
         run.open()
-        run.stage(STI)
-        run.audit(STI)
-        run.promote(STI)
+        list_steps.stage(run, STI)
+        list_steps.audit(run, STI)
+        list_steps.promote(run, STI)
     except StepFailed:
         pass
     except TwsMaintenanceError as error:

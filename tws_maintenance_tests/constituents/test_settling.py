@@ -199,7 +199,7 @@ def test_the_report_says_that_the_killed_run_replaced_the_list(
     run = mark(60)
     head = PlannedRun(
         (STI.task,), False, run_id=run.run_id, entry_point=EntryPoint.CLI, actor="operator"
-    ).head("")
+    ).head()
     assert reserve(home, run.at, head | {"tasks": [STI.task]}).report_id == run.report_id
     killed(home, again, AFTER, 60)
     if is_edited:

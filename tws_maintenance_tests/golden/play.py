@@ -18,6 +18,7 @@ from tws_maintenance.core.errors import TwsMaintenanceError
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.reports.store import report_ids
+from tws_maintenance.runs import list_steps
 from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
 from tws_maintenance.runs.recorder import StepFailed
 from tws_maintenance.runs.recovery import recover
@@ -121,10 +122,11 @@ class Play(contextlib.ExitStack):
         dry_run: bool = False,
         tasks: tuple[str, ...] = (STI_TASK,),
         recovers: bool = True,
+        dagster: bool = False,
     ) -> None:
         """Have an apply killed, or cancelled, at a moment, and let the next start recover it."""
         environment = {k: v for k, v in os.environ.items() if k.startswith("TWS_MAINTENANCE_")}
-        job = Job(str(self.home.root), moment, False, dry_run, tasks, environment=environment)
+        job = Job(str(self.home.root), moment, dagster, dry_run, tasks, environment=environment)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(RUNS_VARIABLE, "1")
             (code,) = carry_out([job])
@@ -153,11 +155,11 @@ def _work(run: MaintenanceRun, task: str) -> None:
     with contextlib.suppress(StepFailed):
         if task == METADATA_VALIDATION:
             for index in INDICES.values():
-                run.validate(index)
+                list_steps.validate(run, index)
             return
         index, asked = index_of_task(task), run.request
         if not asked.report_id:
-            run.stage(index)
-            if not run.audit(index).has_passed or asked.dry_run:
+            list_steps.stage(run, index)
+            if not list_steps.audit(run, index).has_passed or asked.dry_run:
                 return
-        run.promote(index)
+        list_steps.promote(run, index)

@@ -508,6 +508,16 @@ def events_killed_after_all_was_stored(play: Play) -> None:
 
 
 @scene
+def events_killed_while_they_were_stored(play: Play) -> None:
+    """Killed when two providers were stored and the second of them was not noted yet."""
+    with_dates(play, "AAPL")
+    play.command("watchlist", "add", "AAPL")
+    # Staged, audited, nothing stored yet, one provider stored: four notes come before.
+    moment = Moment("os.rename", r"/\.\d{8}_\d{6}\.reserved", nth=5)
+    play.killed(moment, tasks=(EVENTS,), dagster=True)
+
+
+@scene
 def events_killed_look(play: Play) -> None:
     reserve(play.home, BEGIN, NOTE | {"dry_run": True})
     recover(play.home)

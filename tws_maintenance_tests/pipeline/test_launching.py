@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -28,8 +27,9 @@ from tws_maintenance.pipeline.launching import launch
 from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.run_process import hand_over, start_process
 from tws_maintenance.pipeline.tags import REPORT_ID_TAG
+from tws_maintenance.reports.journal import Journal
 from tws_maintenance.reports.schema import EntryPoint
-from tws_maintenance.reports.store import note_of, reservations, reserve
+from tws_maintenance.reports.store import journal_of, reservations, reserve
 from tws_maintenance.reports.verification import verify_chain
 from tws_maintenance.runs.recovery import recover, run_lock
 from tws_maintenance.runs.request import PlannedRun, RunSpec
@@ -79,7 +79,7 @@ class WatchingServer(PageServer):
         self._first = threading.Lock()
         self._is_known = threading.Event()
         self._victim: subprocess.Popen[bytes] | None = None
-        self.reserved: list[dict[str, Any] | None] | None = None
+        self.reserved: list[Journal | None] | None = None
 
     def watch(self, victim: "subprocess.Popen[bytes] | None" = None) -> None:
         """Let requests be answered; the first one is the last thing that `victim` does."""
@@ -90,7 +90,7 @@ class WatchingServer(PageServer):
         self._is_known.wait(TIMEOUT_SECONDS)
         with self._first:
             if self.reserved is None:
-                self.reserved = [note_of(marker) for marker in reservations(self._home)]
+                self.reserved = [journal_of(marker) for marker in reservations(self._home)]
                 if self._victim is not None:
                     self._victim.send_signal(signal.SIGKILL)
         return super()._lookup(path)
@@ -205,8 +205,9 @@ def test_the_report_is_reserved_when_the_first_request_arrives_and_tells_what_wa
     (report,) = reports_of(entered)
     assert report["status"] == "completed"
     assert watching.reserved is not None
-    (note,) = watching.reserved
-    assert note is not None
+    (journal,) = watching.reserved
+    assert journal is not None
+    note = journal.to_dict()
     keys = ("run_id", "entry_point", "actor", "reason", "dry_run", "overrides")
     assert {key: note[key] for key in keys} == {key: report[key] for key in keys}
     assert (note["tasks"], note["reserved_at"]) == ([HSI.task], report["started_at"])
@@ -309,7 +310,7 @@ def test_a_run_that_holds_a_reserved_report_is_not_reported_by_others(entered: H
     )
     entered.locks.mkdir(parents=True, exist_ok=True)
     with FileLock(run_lock(entered, run_id)), open_instance(entered) as instance:
-        reserve(entered, AT, request.head("") | {"tasks": [HSI.task], "pid": os.getpid()})
+        reserve(entered, AT, request.head() | {"tasks": [HSI.task], "pid": os.getpid()})
         assert reconcile(entered, instance) == []
         assert reports_of(entered) == []
     with open_instance(entered) as instance:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.reports.finalize import conclude
+from tws_maintenance.reports.building import conclude
 from tws_maintenance.reports.schema import ListResult, TaskStatus, new_result, run_status
 from tws_maintenance.reports.store import report_path
 from tws_maintenance_tests.reports.shelf import AT, filed
@@ -59,7 +59,7 @@ def test_times_are_utc_and_durations_seconds() -> None:
 def test_a_settled_result_has_its_symbols_sorted() -> None:
     done = new_result("sti_constituents", dry_run=False)
     done.added, done.removed = ["Z", "A"], ["C", "B"]
-    conclude(done, is_interrupted=False)
+    conclude(done)
     assert (done.added, done.removed) == (["A", "Z"], ["B", "C"])
 
 

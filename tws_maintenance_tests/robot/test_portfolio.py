@@ -8,7 +8,7 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import RobotSettings, Settings
 from tws_maintenance.constituents.diff import Changes, Member
 from tws_maintenance.market_events.scope import resolve
-from tws_maintenance.reports.results import describe_impact
+from tws_maintenance.reports.results import impact_of
 from tws_maintenance.reports.schema import ListResult
 from tws_maintenance.robot import portfolio
 from tws_maintenance.robot.portfolio import (
@@ -25,7 +25,9 @@ GONE = Changes(removed=(Member("AAPL", "Apple Inc."),))
 
 def result_of(portfolio: Portfolio | None, home: Home, changes: Changes) -> ListResult:
     result = ListResult(task="sp500_constituents", dry_run=True)
-    describe_impact(result, changes, resolve(home, Settings(), portfolio=portfolio))
+    result.impact, result.warnings = impact_of(
+        changes, resolve(home, Settings(), portfolio=portfolio)
+    )
     return result
 
 

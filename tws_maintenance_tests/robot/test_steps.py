@@ -13,8 +13,8 @@ from tws_maintenance.market_events.model import Window
 from tws_maintenance.market_events.providers.worker import EventsWorker
 from tws_maintenance.market_events.robot_keeper import RobotSync
 from tws_maintenance.market_events.scope import Scope
+from tws_maintenance.reports.building import conclude
 from tws_maintenance.reports.events import describe_sync, settle_providers
-from tws_maintenance.reports.finalize import conclude
 from tws_maintenance.reports.schema import EventsResult, TaskStatus
 from tws_maintenance.reports.view import failed_providers, view_of_result
 from tws_maintenance.robot.client import RobotClient
@@ -138,7 +138,7 @@ def test_a_refresh_that_was_not_seen_to_its_end_is_a_partial_failure(
     patience = told.model_copy(update={"refresh_seconds": 0.3})
     describe_sync(found, sync_of(home, patience).refresh(mark))
     found.status = TaskStatus.PARTIAL_FAILURE  # as `apply_events` has it where there are errors
-    conclude(found, is_interrupted=False)
+    conclude(found)
     assert found.status == TaskStatus.PARTIAL_FAILURE
     assert ["was not over within 0.3 s" in text for text in found.errors] == [True]
 

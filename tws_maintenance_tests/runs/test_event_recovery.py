@@ -1,12 +1,14 @@
 """A run killed while it stored events: its report says which providers were stored."""
 
-from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
-from tws_maintenance.audit.receipt import Receipt, write_receipt
+from tws_maintenance.audit.receipt import Receipt
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS
@@ -26,11 +28,16 @@ from tws_maintenance.market_events.model import (
 )
 from tws_maintenance.market_events.store.event_store import EventStore
 from tws_maintenance.market_events.sync_result import SyncResult
+from tws_maintenance.reports.building import Ending, conclude
 from tws_maintenance.reports.events import describe_sync
+from tws_maintenance.reports.journal import Journal
 from tws_maintenance.reports.schema import EventsResult
 from tws_maintenance.reports.store import reserve
-from tws_maintenance.runs.event_recovery import OF_ROBOT, settled_events
+from tws_maintenance.runs import event_steps
+from tws_maintenance.runs.event_recovery import OF_ROBOT, settle_events
+from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
 from tws_maintenance.runs.recovery import recover
+from tws_maintenance.runs.request import PlannedRun
 from tws_maintenance_tests.support import reports_of
 
 NEW_YORK = "America/New_York"
@@ -47,6 +54,17 @@ NOTE = {
     "tasks": ["market_events"],
     "pid": 1,
 }
+
+
+def settled_events(home: Home, report_id: str, note: dict[str, Any]) -> EventsResult:
+    """Return what is reported of the events of a run that was killed."""
+    journal = Journal.model_validate_json(json.dumps(note))
+    result = journal.results[MARKET_EVENTS]
+    assert isinstance(result, EventsResult)
+    settle_events(home, report_id, result)
+    result.begin(AT)
+    conclude(result, Ending("the run was killed", is_killed=True))
+    return result
 
 
 def log(home: Home, report_id: str, *providers: str, error: str | None = None) -> None:
@@ -109,13 +127,6 @@ def test_a_killed_look_had_nothing_to_store(home: Home) -> None:
         "failed",
         ["the run was killed before its look was complete; run it again"],
     )
-    receipt = Receipt(
-        "maintenance_1_market_events", "maintenance_1", "0" * 64, "passed", "", False, "", {}, ()
-    )
-    home.proposal(receipt.proposal_id).mkdir(parents=True)
-    write_receipt(home, receipt)
-    whole = settled_events(home, "maintenance_1", note)
-    assert (whole.status, whole.errors, whole.validation.status) == ("success", [], "passed")
 
 
 def test_a_store_that_cannot_be_read_is_told_and_other_commands_go_on(home: Home) -> None:
@@ -148,11 +159,20 @@ def staged_by(home: Home, report_id: str, store: EventStore) -> sync.Synced:
     return done
 
 
-def as_told(found: SyncResult) -> dict[str, object]:
+def as_told(found: SyncResult, *, dry_run: bool = False) -> EventsResult:
     """Return what the normal end of a run puts into its result."""
-    result = EventsResult(task=MARKET_EVENTS, dry_run=False)
+    result = EventsResult(task=MARKET_EVENTS, dry_run=dry_run)
+    result.end(AT)
     describe_sync(result, found)
-    return result.to_dict()
+    return result
+
+
+def noted(result: EventsResult) -> dict[str, Any]:
+    """Return the journal of a run whose step left `result`."""
+    journal = Journal.model_validate_json(json.dumps(NOTE | {"dry_run": result.dry_run}))
+    journal.results[MARKET_EVENTS] = result
+    value: dict[str, Any] = json.loads(journal.to_json())
+    return value
 
 
 SAME = ("providers", "diff", "window", "moved", "added", "removed", "source", "service")
@@ -166,35 +186,66 @@ def store(home: Home) -> Iterator[EventStore]:
 
 def test_a_killed_look_says_what_its_normal_end_would_have(home: Home, store: EventStore) -> None:
     staged = staged_by(home, "maintenance_1", store)
-    found = settled_events(home, "maintenance_1", NOTE | {"dry_run": True})
-    expected = as_told(staged.result())
+    look = as_told(staged.result(), dry_run=True)
+    expected = look.to_dict()
+    found = settled_events(home, "maintenance_1", noted(look))
     assert (found.status, found.errors) == ("success", [])
     assert len(found.diff.new) == 3
-    keys = (*SAME, "before_count", "after_count", "proposal_sha256")
+    keys = (*SAME, "before_count", "after_count", "proposal_sha256", "changed_fields", "symbols")
     assert {key: found.to_dict()[key] for key in keys} == {key: expected[key] for key in keys}
 
 
-def test_a_killed_apply_says_what_its_normal_end_would_have(home: Home, store: EventStore) -> None:
-    staged = staged_by(home, "maintenance_1", store)
+def applied(home: Home, store: EventStore, staged: sync.Synced) -> list[EventsResult]:
+    """Store what was staged and return what the journal held before, after each provider."""
+    told: list[EventsResult] = []
     context = RunContext("maintenance_1", "the-run-that-died", AT)
-    done, _ = sync.apply(home, store, staged, context, wait_seconds=0)
-    found = settled_events(home, "maintenance_1", NOTE)
-    expected = as_told(done.result())
+    sync.apply(
+        home,
+        store,
+        staged,
+        context,
+        wait_seconds=0,
+        tell=lambda done: told.append(as_told(done.result())),
+    )
+    return told
+
+
+def test_killed_after_all_was_noted_it_says_what_its_normal_end_would_have(
+    home: Home, store: EventStore
+) -> None:
+    *_, done = applied(home, store, staged_by(home, "maintenance_1", store))
+    expected = done.to_dict()
+    found = settled_events(home, "maintenance_1", noted(done))
     assert (found.status, found.errors, found.after_count) == ("success", [], 3)
-    assert {key: found.to_dict()[key] for key in SAME} == {key: expected[key] for key in SAME}
+    keys = (*SAME, "changed_fields", "symbols", "warnings")
+    assert {key: found.to_dict()[key] for key in keys} == {key: expected[key] for key in keys}
+
+
+def test_killed_before_the_last_provider_was_noted_the_log_has_its_counts(
+    home: Home, store: EventStore
+) -> None:
+    *_, before_the_last, _ = applied(home, store, staged_by(home, "maintenance_1", store))
+    found = settled_events(home, "maintenance_1", noted(before_the_last))
+    assert [(one.status, one.new) for one in found.providers] == [("success", 1)] * 3
+    assert [one.event_type for one in found.diff.new] == ["EARNINGS", "FOMC"]
+    (warning,) = found.warnings
+    assert warning.startswith("Exchange calendars: stored when the run was killed")
+    assert (found.status, found.errors) == ("success", [])
 
 
 def test_killed_between_two_providers_the_rest_is_skipped(home: Home, store: EventStore) -> None:
     staged = staged_by(home, "maintenance_1", store)
-    context = RunContext("maintenance_1", "the-run-that-died", AT)
+    told: list[EventsResult] = []
 
     def die(done: sync.Synced) -> None:
+        told.append(as_told(done.result()))
         if done.outcomes[0].log is not None:
             raise KeyboardInterrupt
 
+    context = RunContext("maintenance_1", "the-run-that-died", AT)
     with pytest.raises(KeyboardInterrupt):
         sync.apply(home, store, staged, context, wait_seconds=0, tell=die)
-    found = settled_events(home, "maintenance_1", NOTE)
+    found = settled_events(home, "maintenance_1", noted(told[-1]))
     rows = {one.provider: (one.status, one.new) for one in found.providers}
     assert rows == {
         "yahoo": ("success", 1),
@@ -202,24 +253,62 @@ def test_killed_between_two_providers_the_rest_is_skipped(home: Home, store: Eve
         "exchange_calendars": ("skipped", 0),
     }
     assert [one.symbol for one in found.diff.new] == ["AAPL"]
+    assert found.status == "partial_failure", "its first line says what was stored"
     assert "Yahoo Finance had been stored" in found.errors[0]
 
 
-def test_what_another_run_stored_since_is_not_taken_for_its_own(
+@dataclass
+class CtrlC:
+    """A sync of the store during which the operator presses Ctrl-C when one provider is stored."""
+
+    home: Home
+    store: EventStore
+    staged: sync.Synced
+
+    def stage(self, _context: RunContext) -> SyncResult:
+        return self.staged.result()
+
+    def apply(self, context: RunContext, tell: Callable[[SyncResult], object]) -> Receipt:
+        def told(done: sync.Synced) -> None:
+            tell(done.result())
+            if done.outcomes[0].log is not None:
+                raise KeyboardInterrupt
+
+        done = sync.apply(self.home, self.store, self.staged, context, wait_seconds=0, tell=told)
+        return done[1]
+
+
+def test_cancelled_between_two_providers_it_begins_with_what_was_stored(
     home: Home, store: EventStore
 ) -> None:
-    staged = staged_by(home, "maintenance_1", store)
-    context = RunContext("maintenance_1", "the-run-that-died", AT)
-    sync.apply(home, store, staged, context, wait_seconds=0)
-    later = AT + timedelta(hours=1)
-    with store.transaction() as writer:
-        (known,) = writer.read("yahoo")
-        writer.retire([known], later)
-    found = settled_events(home, "maintenance_1", NOTE)
-    assert [one.new for one in found.providers] == [1, 1, 1], "by the log"
-    assert [one.event_type for one in found.diff.new] == ["FOMC", "MARKET_HOLIDAY"]
-    (warning,) = found.warnings
-    assert warning.startswith("Yahoo Finance: another run has stored events since")
+    request = PlannedRun((MARKET_EVENTS,), False, run_id="run-1", actor="x", fetches=False)
+    run = MaintenanceRun(request, head_start(home, load_settings(home)))
+    run.open()
+    staged = staged_by(home, run.report_id, store)
+    run.sync, run.found = CtrlC(home, store, staged), staged.result()
+    with pytest.raises(KeyboardInterrupt):
+        event_steps.apply(run)
+    run.close({}, KeyboardInterrupt())
+    (report,) = reports_of(home)
+    (result,) = report["results"]
+    assert (report["status"], result["status"]) == ("interrupted", "partial_failure")
+    assert result["errors"] == ["cancelled while at work"]
+    (text,) = (path.read_text() for path in home.reports.glob("*.md"))
+    assert text.startswith("# Apply interrupted. Events stored: 1 new.")
+
+
+def test_killed_before_it_stored_anything_nothing_that_was_planned_is_told_as_done(
+    home: Home, store: EventStore
+) -> None:
+    planned = as_told(staged_by(home, "maintenance_1", store).result())
+    assert len(planned.diff.new) == 3
+    found = settled_events(home, "maintenance_1", noted(planned))
+    assert found.diff.is_empty
+    assert [(one.status, one.fetched, one.new) for one in found.providers] == [
+        ("skipped", 1, 0)
+    ] * 3
+    assert (found.added, found.after_count) == ([], found.before_count)
+    assert "nothing had been stored" in found.errors[0]
 
 
 def test_where_the_robot_keeps_the_events_it_goes_on_by_itself(home: Home) -> None:

@@ -12,6 +12,7 @@ from tws_maintenance.config.settings import load_settings
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.pages import Company, companies
 from tws_maintenance.market_events.watchlist import add
+from tws_maintenance.runs import list_steps
 from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
 from tws_maintenance.runs.recorder import StepFailed
 from tws_maintenance.runs.request import PlannedRun
@@ -58,10 +59,10 @@ def looked(home: Home, toml: str, *, dry_run: bool = True, report_id: str = "") 
     run.open()
     with suppress(StepFailed):
         if report_id:
-            run.promote(STI)
+            list_steps.promote(run, STI)
         else:
-            run.stage(STI)
-            run.audit(STI)
+            list_steps.stage(run, STI)
+            list_steps.audit(run, STI)
     run.close({})
     assert run.report is not None
     told = result_of(run.report.to_dict(), STI.task)

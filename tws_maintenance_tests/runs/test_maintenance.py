@@ -19,7 +19,8 @@ from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.market_events.providers.worker import EventsWorker
 from tws_maintenance.reports.schema import EntryPoint
-from tws_maintenance.reports.store import note_of, reservations
+from tws_maintenance.reports.store import journal_of, reservations
+from tws_maintenance.runs import list_steps
 from tws_maintenance.runs.maintenance import HeadStart, MaintenanceRun, head_start
 from tws_maintenance.runs.recorder import RunRecorder, StepFailed
 from tws_maintenance.runs.request import PlannedRun
@@ -63,9 +64,9 @@ def new_run(
 def work_on(run: MaintenanceRun, index: Index) -> None:
     """Stage, audit and, in an apply, promote, as far as it goes."""
     with suppress(StepFailed):
-        run.stage(index)
-        if run.audit(index).has_passed and not run.request.dry_run:
-            run.promote(index)
+        list_steps.stage(run, index)
+        if list_steps.audit(run, index).has_passed and not run.request.dry_run:
+            list_steps.promote(run, index)
 
 
 def carried_out(run: MaintenanceRun) -> dict[str, Any]:
@@ -254,8 +255,8 @@ def test_a_run_that_is_cancelled_between_its_steps_is_interrupted_too(
 ) -> None:
     run = new_run(home, settings, dry_run=APPLY)
     run.open()
-    run.stage(SP500)
-    assert run.audit(SP500).has_passed
+    list_steps.stage(run, SP500)
+    assert list_steps.audit(run, SP500).has_passed
     run.close({}, KeyboardInterrupt())
     assert run.report is not None
     assert run.report.to_dict()["status"] == "interrupted"
@@ -327,14 +328,14 @@ def test_a_run_goes_on_with_the_report_that_was_reserved_for_it(
     run.open()
 
     assert reservations(home) == [marker]
-    note = note_of(marker)
-    assert note is not None
-    assert (note["tasks"], note["dry_run"]) == ([STI.task, HSI.task], True)
+    journal = journal_of(marker)
+    assert journal is not None
+    assert (journal.tasks, journal.dry_run) == ([STI.task, HSI.task], True)
     early.close({})
     assert reports_of(home) == []
     run.close({})
     (report,) = reports_of(home)
-    assert report["started_at"] == note["reserved_at"]
+    assert report["started_at"] == journal.reserved_at
     assert leftovers(home) == []
 
 
@@ -387,7 +388,7 @@ def promoted_alone(home: Home, settings: Settings, index: Index) -> dict[str, An
     run = new_run(home, settings, (index.task,), dry_run=APPLY)
     run.open()
     with suppress(StepFailed):
-        run.promote(index)
+        list_steps.promote(run, index)
     run.close({})
     assert run.report is not None
     return result_of(run.report.to_dict(), index.task)
@@ -466,12 +467,12 @@ def test_an_audit_that_crashes_promotes_nothing_and_is_told_as_a_fault(
 ) -> None:
     run = new_run(home, settings, ("sti_constituents",), dry_run=APPLY)
     run.open()
-    proposal = run.stage(STI)
+    proposal = list_steps.stage(run, STI)
     (home.proposal(proposal.proposal_id) / STAGED).write_bytes(b"\xff")
     with pytest.raises(StepFailed, match="UnicodeDecodeError"):
-        run.audit(STI)
+        list_steps.audit(run, STI)
     with pytest.raises(StepFailed, match="no readable receipt"):
-        run.promote(STI)
+        list_steps.promote(run, STI)
     run.close({})
     assert run.report is not None
     assert (run.report.to_dict()["status"], statuses(run.report.to_dict())) == (
@@ -503,7 +504,7 @@ def validation_of(home: Home, settings: Settings) -> dict[str, Any]:
     run = new_run(home, settings, (METADATA_VALIDATION,), dry_run=APPLY)
     run.open()
     for index in INDICES.values():
-        run.validate(index)
+        list_steps.validate(run, index)
     run.close({})
     assert run.report is not None
     return run.report.to_dict()

@@ -47,6 +47,15 @@ print("ready", flush=True)
 sys.stdin.readline()
 print(json.dumps([vars(one) for one in recover(Home(Path(sys.argv[1])))]))
 """
+NOTE = {
+    "run_id": "at-work",
+    "entry_point": "cli",
+    "actor": "operator",
+    "reason": "weekly",
+    "dry_run": True,
+    "overrides": {"allow_large_change": False},
+    "tasks": [STI_TASK],
+}
 NOTHING_STAGED = "the run was killed before it had staged anything; nothing was replaced"
 AFTER_STAGING = (
     "the run was killed after staging; nothing was replaced. The proposal is kept: "
@@ -284,17 +293,8 @@ def test_a_run_that_lives_is_never_declared_dead_and_keeps_its_temporary_files(
 def test_a_process_id_that_somebody_else_has_now_does_not_keep_a_dead_run_alive(
     home: Home,
 ) -> None:
-    note = {
-        "run_id": "long-dead",
-        "entry_point": "cli",
-        "actor": "operator",
-        "reason": "weekly",
-        "dry_run": True,
-        "overrides": {"allow_large_change": False},
-        "tasks": [STI_TASK],
-        "pid": os.getpid(),  # this very process, which lives and is not that run
-    }
-    reservation = reserve(home, AT, note)
+    # This very process, which lives and is not that run.
+    reservation = reserve(home, AT, NOTE | {"run_id": "long-dead", "pid": os.getpid()})
     (recovered,) = recover(home)
     assert recovered.report_id == reservation.report_id
     (report,) = reports_of(home)
@@ -339,7 +339,7 @@ def test_temporary_files_of_the_dead_go_and_those_of_the_living_stay(home: Home)
 def test_a_run_that_is_at_work_costs_nobody_else_a_cleaning(home: Home) -> None:
     """Every command recovers first, and a run that lives is met by each of them."""
     home.locks.mkdir(parents=True)
-    reserve(home, AT, {"run_id": "at-work"})
+    reserve(home, AT, NOTE)
     (home.data / "staging").mkdir(parents=True)
     left = home.data / "staging" / f".x.{os.getpid()}-0123456789ab{TEMPORARY_SUFFIX}"
     left.write_bytes(b"half")

@@ -64,7 +64,7 @@ def test_an_interrupt_while_the_report_is_written_does_not_cost_the_report(
     program: Program, arguments: tuple[str, ...]
 ) -> None:
     done = program.execute(
-        *(sys.executable, "-c", INTERRUPTED, "/reports/maintenance/", "raised"),
+        *(sys.executable, "-c", INTERRUPTED, "/reports/maintenance/2", "raised"),
         *("run", "--task", "hsi_constituents", *arguments),
     )
 

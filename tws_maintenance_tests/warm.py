@@ -355,6 +355,7 @@ class Server:
             importlib.import_module(module)
         if not self._has_migrations:
             importlib.import_module(PREPARED).read_migrations_once()
+            importlib.import_module(PREPARED).compile_templates_once()
             self._has_migrations = True
         if not request.is_worker:
             importlib.import_module(PREPARED).install(template_of(sys.argv[1]))

@@ -11,12 +11,18 @@ import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
+from types import CodeType
+from typing import TYPE_CHECKING, cast
 
 from filelock import FileLock
+from jinja2.bccache import Bucket, BytecodeCache
 
 from tws_maintenance.config.home import Home
 from tws_maintenance_tests.defaults import CONSTITUENT_TASKS
 from tws_maintenance_tests.support import environment_of, quiet_environment
+
+if TYPE_CHECKING:
+    from tws_maintenance.console.service import Backend
 
 
 def install(template: Path) -> None:
@@ -72,6 +78,41 @@ def compute_calendars_once() -> None:
     window = Window(utc_now(), DEFAULT_DAYS)
     for venue in maintained().venues:
         calendars.answer(venue, window)
+
+
+def compile_templates_once() -> None:
+    """Let the templates of pages be compiled once, here and not in every console of every fork.
+
+    Each console is an application of its own and compiles what it shows. What is kept belongs to
+    the text of a template, so a changed one is compiled as ever.
+    """
+    from flask import Flask
+    from flask_wtf.csrf import CSRFProtect
+
+    from tws_maintenance.console.blueprint import build_blueprint
+
+    if "bytecode_cache" in Flask.jinja_options:
+        return
+    Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": _Compiled()}
+    app = Flask(__name__, static_folder=None)
+    CSRFProtect(app)
+    app.register_blueprint(build_blueprint(cast("Backend", None)))
+    for name in app.jinja_env.list_templates():
+        app.jinja_env.get_template(name)
+
+
+class _Compiled(BytecodeCache):
+    """Compiled templates of this process, by name and text."""
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        assert bucket.code is not None
+        self._codes[bucket.key, bucket.checksum] = bucket.code
 
 
 def _copy(template: Path, home: Home) -> None:

@@ -4,7 +4,8 @@ Starting `python -m tws_maintenance` costs two seconds of processor time before 
 runs, and the suite starts it hundreds of times. While `use` is in force, `subprocess.Popen` has
 every `python -m ...` and `python -c ...` forked from one warm process of the whole session. The
 fork is a real process: it has its own pid, environment, streams, folder, session and signals, it
-can be killed, and what it starts in turn is forked as well. What differs: it is no child of the
+can be killed, and what it starts in turn is forked as well, also by multiprocessing's "spawn", as
+Dagster starts a run of its UI, its schedules and its sensors. What differs: it is no child of the
 caller in the system's table, and modules are imported already. Where that is the subject, a test
 is marked `cold`, and its processes are started as users start them. The workers of pytest-xdist
 are forks as well, made before the first program is.
@@ -14,11 +15,13 @@ are forks as well, made before the first program is.
 
 import atexit
 import contextlib
+import fcntl
 import gc
 import importlib.machinery
 import importlib.util
 import io
 import json
+import multiprocessing.util
 import os
 import random
 import runpy
@@ -32,8 +35,9 @@ import threading
 import time
 import traceback
 import types
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing import popen_spawn_posix
 from pathlib import Path
 from typing import Any
 
@@ -80,19 +84,29 @@ MODULES = (
     "openpyxl",
     "yfinance",
 )
+SPAWNED = "from multiprocessing.spawn import "
+FLAGS = frozenset(multiprocessing.util._args_from_interpreter_flags())  # type: ignore[attr-defined]
+# More than multiprocessing passes on: two pipes of its own and two ends of each queue.
+MOST_STREAMS = 64
 _Popen = subprocess.Popen
+_Spawn = popen_spawn_posix.Popen
+_spawnv = multiprocessing.util.spawnv_passfds
 _in_force = False
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a fork is to become: what follows `python`, and its surroundings."""
+    """What a fork is to become: what follows `python`, and its surroundings.
+
+    `streams` are the standard ones and then those that it gets under the numbers in `passed`.
+    """
 
     arguments: list[str]
     environment: dict[str, str]
     cwd: str
     session: bool
     streams: list[int]
+    passed: list[int] = field(default_factory=list)
 
     @property
     def is_worker(self) -> bool:
@@ -111,7 +125,7 @@ class WarmPopen(_Popen[Any]):
         shell, pipes = others[6], others[7:13]
         start_new_session = others[-2]
         arguments = _arguments_for_fork(args, env)
-        plain = [executable, preexec_fn, *others[14:17]] == [None] * 5 and not pass_fds
+        plain = [executable, preexec_fn, *others[14:17]] == [None] * 5
         if arguments is None or not plain or shell or not close_fds:
             super()._execute_child(args, executable, preexec_fn, *others)  # type: ignore[misc]
             return
@@ -121,11 +135,13 @@ class WarmPopen(_Popen[Any]):
             standard if fd == -1 else fd
             for standard, fd in enumerate((p2cread, c2pwrite, errwrite))
         ]
+        streams += pass_fds
         request = {
             "arguments": arguments,
             "environment": dict(os.environ if env is None else env),
             "cwd": os.fspath(cwd) if cwd is not None else str(Path.cwd()),
             "session": bool(start_new_session),
+            "passed": pass_fds,
         }
         self._status = _connect()
         body = json.dumps(request).encode()
@@ -166,6 +182,32 @@ class WarmPopen(_Popen[Any]):
             return self.returncode
 
 
+class WarmSpawn(_Spawn):
+    """A process of multiprocessing, started by "spawn", that the warm process may have forked."""
+
+    def poll(self, flag: int = os.WNOHANG) -> int | None:
+        """Return the exit code, None while it runs; wait for it where `flag` is 0."""
+        process = _spawned.get(self.pid)
+        if process is None:
+            return super().poll(flag)
+        self.returncode = process.poll() if flag == os.WNOHANG else process.wait()
+        return self.returncode
+
+
+_spawned: dict[int, subprocess.Popen[Any]] = {}
+
+
+def _spawn(path: bytes, arguments: Sequence[Any], passed: Sequence[int]) -> int:
+    """Start what multiprocessing starts, which is a fork where it is to run our code."""
+    # The options before it are this interpreter's own, and so the warm process's.
+    words = [one for one in map(os.fsdecode, arguments) if one not in FLAGS]
+    if not words[2].startswith(SPAWNED) or _arguments_for_fork(words, None) is None:
+        return int(_spawnv(path, arguments, passed))
+    process = subprocess.Popen(words, pass_fds=sorted(set(passed)))
+    _spawned[process.pid] = process
+    return process.pid
+
+
 def _arguments_for_fork(args: Any, env: Mapping[str, str] | None) -> list[str] | None:
     """Return what follows `python`, or None where only a real start will do."""
     if not _in_force or isinstance(args, str | bytes | os.PathLike):
@@ -196,6 +238,8 @@ def use(*, cold: bool = False) -> Iterator[None]:
     global _in_force
     before = subprocess.Popen, _in_force
     subprocess.Popen, _in_force = WarmPopen, not cold  # type: ignore[misc]
+    popen_spawn_posix.Popen = WarmSpawn  # type: ignore[misc]
+    multiprocessing.util.spawnv_passfds = _spawn  # type: ignore[assignment]
     try:
         yield
     finally:
@@ -281,7 +325,7 @@ class Server:
         connection, _ = self._listener.accept()
         fds: list[int] = []
         try:
-            header, fds, _, _ = socket.recv_fds(connection, 4, 3)
+            header, fds, _, _ = socket.recv_fds(connection, 4, MOST_STREAMS)
             asked = json.loads(_exactly(connection, int.from_bytes(header, "big")))
         except (OSError, ValueError):  # whoever asked was killed before it had said what
             connection.close()
@@ -311,6 +355,7 @@ class Server:
             importlib.import_module(module)
         if not self._has_migrations:
             importlib.import_module(PREPARED).read_migrations_once()
+            importlib.import_module(PREPARED).compile_templates_once()
             self._has_migrations = True
         if not request.is_worker:
             importlib.import_module(PREPARED).install(template_of(sys.argv[1]))
@@ -359,9 +404,7 @@ def _become(request: Request) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if request.session:
         os.setsid()
-    for standard, fd in enumerate(request.streams):
-        os.dup2(fd, standard)
-    os.closerange(3, 4096)
+    _take_streams(request)
     for name, fd, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
         stream = io.TextIOWrapper(
             open(fd, f"{mode}b", closefd=False),  # noqa: SIM115 - for the process's whole life
@@ -377,6 +420,18 @@ def _become(request: Request) -> None:
     time.tzset()
     random.seed()
     _follow_python_path()
+
+
+def _take_streams(request: Request) -> None:
+    """Give the streams of a fork their numbers and close every other."""
+    numbers = [0, 1, 2, *request.passed]
+    held = [fcntl.fcntl(fd, fcntl.F_DUPFD, max(numbers) + 1) for fd in request.streams]
+    for number, fd in zip(numbers, held, strict=True):
+        os.dup2(fd, number)
+    first = 3
+    for number in [*sorted(request.passed), 4096]:
+        os.closerange(first, number)
+        first = number + 1
 
 
 def _follow_python_path() -> None:

@@ -6,6 +6,8 @@ wherever it stands: a threshold with a typing error must not silently be the def
 
 import os
 import tomllib
+from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -190,22 +192,24 @@ def load_settings(home: Home) -> Settings:
     Raises:
         SettingsError: for an unreadable file, an unknown key or a bad value, naming each.
     """
-    values = _read_toml(home.settings_file)
-    _refuse_written_secrets(values, home.settings_file)
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    for variable in os.environ:
-        name = variable.upper()  # pydantic reads them in any case
-        is_ours = name.startswith(PREFIX) and variable != HOME_VARIABLE
-        if is_ours and name.split("__")[0] not in known:
-            raise SettingsError(
-                f"The environment variable {variable} is not a setting of tws_maintenance. "
-                f"Expected {', '.join(sorted(known))} followed by __KEY, or {HOME_VARIABLE}. "
-                "Unset it or correct its name."
-            )
+    path = home.settings_file
+    ours = (one for one in os.environ.items() if one[0].upper().startswith(PREFIX))
+    return _read(path, _text_of(path), tuple(sorted(ours)))
+
+
+@lru_cache(maxsize=1)
+def _read(path: Path, text: str, environment: tuple[tuple[str, str], ...]) -> Settings:
+    """Return the settings that the file at `path` holds as `text`, and the environment.
+
+    The console asks before each answer, and seldom for other ones than before.
+    """
+    values = _read_toml(path, text)
+    _refuse_written_secrets(values, path)
+    _refuse_unknown_variables(name for name, _ in environment)
     try:
         return Settings(**values)
     except ValidationError as error:
-        raise SettingsError(_explain(error, home.settings_file)) from None
+        raise SettingsError(_explain(error, path)) from None
     except pydantic_settings.SettingsError as error:  # a whole section as a variable, not JSON
         raise SettingsError(
             f"The environment holds a section that is not JSON: {error}. Set its keys one by one, "
@@ -213,15 +217,38 @@ def load_settings(home: Home) -> Settings:
         ) from error
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def _text_of(path: Path) -> str:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(
-            f"{path.name} cannot be read: {error}. Correct it, or move it away to use the defaults."
-        ) from error
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _read_toml(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> SettingsError:
+    return SettingsError(
+        f"{path.name} cannot be read: {error}. Correct it, or move it away to use the defaults."
+    )
+
+
+def _refuse_unknown_variables(variables: Iterable[str]) -> None:
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    for variable in variables:
+        name = variable.upper()  # pydantic reads them in any case
+        if variable != HOME_VARIABLE and name.split("__")[0] not in known:
+            raise SettingsError(
+                f"The environment variable {variable} is not a setting of tws_maintenance. "
+                f"Expected {', '.join(sorted(known))} followed by __KEY, or {HOME_VARIABLE}. "
+                "Unset it or correct its name."
+            )
 
 
 def _refuse_written_secrets(values: dict[str, Any], path: Path) -> None:

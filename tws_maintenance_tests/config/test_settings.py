@@ -291,3 +291,21 @@ def test_the_sources_and_the_quorum_of_the_file_hold(home: Home) -> None:
 
     assert (found.sources, found.quorum) == (("wikipedia", "tracker2800"), 2)
     assert found.fail_disagreement == 0.0
+
+
+def test_settings_are_read_anew_only_where_the_file_or_the_environment_changed(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The console asks before each answer."""
+    home.settings_file.write_text("[console]\nport = 5081\n")
+    first = load_settings(home)
+    monkeypatch.setenv("SOMETHING_ELSE", "1")
+    assert load_settings(home) is first
+    home.settings_file.write_text("[console]\nport = 5082\n")
+    assert load_settings(home).console.port == 5082
+    monkeypatch.setenv("tws_maintenance_console__port", "5083")
+    assert load_settings(home).console.port == 5083
+    home.settings_file.write_text("[console]\nprot = 5082\n")
+    for _ in range(2):
+        with pytest.raises(SettingsError, match="there is no such setting"):
+            load_settings(home)

@@ -10,6 +10,7 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.console import login
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.pipeline.instance import VARIABLE
+from tws_maintenance_tests import prepared
 from tws_maintenance_tests.console.support import Console, consoled, opened, point_to
 from tws_maintenance_tests.pipeline.support import good_pages
 
@@ -21,6 +22,11 @@ def _cheap_hashes() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(login, "generate_password_hash", quick)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _templates_are_compiled() -> None:
+    prepared.compile_templates_once()
 
 
 @pytest.fixture(scope="module")

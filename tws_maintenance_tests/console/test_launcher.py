@@ -1,13 +1,14 @@
 """Starting a run where something goes wrong in between: nothing is left at work, or waiting."""
 
 import errno
+import os
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import psutil
 import pytest
@@ -16,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 from tws_maintenance.console import launcher
 from tws_maintenance.core.errors import LockHeld
 from tws_maintenance.pipeline import run_process
+from tws_maintenance.pipeline.tags import PROCESS_TAG
 from tws_maintenance_tests.console.support import API, STI, Console, error_of, opened, until
 from tws_maintenance_tests.pipeline.support import HeldServer, good_pages
 from tws_maintenance_tests.support import Program, reports_of, result_of
@@ -49,13 +51,19 @@ def failing(error: Exception) -> Callable[..., None]:
 
 
 def runs_at_work(console: Console) -> list[psutil.Process]:
-    """Return the processes of runs of this home."""
+    """Return the processes of runs of this home: they lead a session each, in its folder."""
     return [
         one
-        for one in psutil.process_iter(["cmdline", "cwd"])
-        if run_process.__name__ in (one.info["cmdline"] or ())
-        and one.info["cwd"] == str(console.home.root)
+        for one in psutil.process_iter(["cwd"])
+        if one.info["cwd"] == str(console.home.root) and leads_a_session(one.pid)
     ]
+
+
+def leads_a_session(pid: int) -> bool:
+    """Say whether this process, which may have ended, was started with a session of its own."""
+    with suppress(ProcessLookupError):
+        return os.getsid(pid) == pid
+    return False
 
 
 @pytest.mark.parametrize(
@@ -114,7 +122,6 @@ def test_a_console_that_is_killed_between_creating_and_starting_blocks_nothing(
     assert result_of(fresh.run(STI), STI)["status"] == "success"
 
 
-@pytest.mark.cold
 def test_a_dead_run_that_cannot_be_closed_takes_no_page_down(
     fresh: Console, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -130,7 +137,9 @@ def test_a_dead_run_that_cannot_be_closed_takes_no_page_down(
         with monkeypatch.context() as patch, ExitStack() as others:
             patch.setattr(launcher, "reconcile", failing(FULL))
             until(lambda: fresh.running[0]["state"] == "running", "the run")
-            (process,) = runs_at_work(fresh)
+            tags = fresh.backend.instance.get_run_by_id(run_id).tags
+            process = psutil.Process(int(tags[PROCESS_TAG]))
+            assert process in runs_at_work(fresh)
             process.kill()
             process.wait()
             for error in (FULL, LOST, LockHeld("the recovery is locked")):

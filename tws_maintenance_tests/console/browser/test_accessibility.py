@@ -1,11 +1,14 @@
 """axe-core finds no grave fault on any page, and no page is wider than a phone."""
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
+import tws_maintenance.console
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies
 from tws_maintenance_tests.console.browser.looking import faults_of
@@ -30,6 +33,8 @@ def shown(console: Console, pages: Pages) -> Shown:
     """Make an apply, then a dry run that warns, and in which a source fails; damage a report."""
     home = console.home
     write_live(home, INDICES["sti"], companies("sti")[:26])
+    # Five hundred more rows of the same kind are looked at one by one, on each page.
+    write_live(home, INDICES["sp500"], companies("sp500")[:498])
     applied = console.program("run", "--apply", "--task", "all")
     assert applied.returncode == 0, applied.stdout + applied.stderr
     write_live(home, INDICES["sti"], companies("sti")[:26])
@@ -42,6 +47,17 @@ def shown(console: Console, pages: Pages) -> Shown:
     reports = reports_of(home)
     (home.reports / f"{DAMAGED.removeprefix('maintenance_')}.json").write_text('{"report_id": "m')
     return Shown(console, *reports)
+
+
+def test_the_dark_scheme_changes_colours_and_nothing_else() -> None:
+    """So what is right in light, but for its colours, is right in dark."""
+    styles = (Path(tws_maintenance.console.__file__).parent / "static" / "console.css").read_text()
+    light, *dark = re.findall(r"^(?: {2})?:root \{(.*?)\}$", styles, re.DOTALL | re.MULTILINE)
+    assert len(dark) == styles.count("prefers-color-scheme") == 1
+    assert f"@media (prefers-color-scheme: dark) {{\n  :root {{{dark[0]}}}\n}}\n" in styles
+    names = [set(re.findall(r"([\w-]+):", one)) for one in (light, dark[0])]
+    assert names[0] - names[1] == {"--radius"}
+    assert names[1] <= names[0]
 
 
 def test_the_overview_of_an_empty_home_is_accessible(console: Console, visits: Visits) -> None:

@@ -3,14 +3,12 @@
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import pytest
-import yaml
 
 from tws_maintenance.config.home import HOME_VARIABLE, Home
 from tws_maintenance.config.indices import INDICES
@@ -21,7 +19,6 @@ from tws_maintenance.demo.server import PageServer
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.constituents.bench import configure, tree
 from tws_maintenance_tests.pipeline.support import (
-    LOCATION,
     good_pages,
     quiet_environment,
     run_job,
@@ -400,30 +397,16 @@ def test_a_job_without_what_it_needs_fails_with_a_report_that_says_so(
     assert list(entered.staging.glob("*")) == []
 
 
-@group
-def test_dagsters_own_command_promotes_and_restores_with_a_config(
-    program: Program, older: bytes
+def test_the_jobs_promote_and_restore_with_a_config(
+    command: Command, entered: Home, older: bytes
 ) -> None:
-    home = program.home
-    dagster = {"DAGSTER_HOME": str(home.dagster)}
-
-    def execute(job: str, **config: Any) -> Done:
-        path = home.root / f"{job}.yaml"
-        path.write_text(yaml.safe_dump({"resources": {"report": {"config": config}}}))
-        command = (sys.executable, "-m", "dagster", "job", "execute", "-m", LOCATION, "-j", job)
-        return program.execute(*command, "-c", str(path), **dagster)
-
-    assert program("run", "--task", STI.task).returncode == 0
-    (report,) = reports_of(home)
-    promoted = execute("promote_proposals", report_id=report["report_id"], reason="by job")
-    assert promoted.returncode == 0, promoted.stderr
-    assert home.live_file("sti").read_bytes() == staged_bytes(home, report)
-    restored = execute("restore_backup", tasks=[STI.task], backup="newest")
-    assert restored.returncode == 0, restored.stderr
-    assert home.live_file("sti").read_bytes() == older
-    _, one, other = reports_of(home)
-    assert [(r["entry_point"], r["status"], r["dry_run"]) for r in (one, other)] == [
-        ("dagster_cli", "completed", False)
-    ] * 2
+    report = looked(command)
+    promoted = {"report_id": report["report_id"], "reason": "by job"}
+    assert run_job(entered, "promote_proposals", promoted).success
+    assert entered.live_file("sti").read_bytes() == staged_bytes(entered, report)
+    assert run_job(entered, "restore_backup", {"tasks": [STI.task], "backup": "newest"}).success
+    assert entered.live_file("sti").read_bytes() == older
+    _, one, other = reports_of(entered)
+    assert [(r["status"], r["dry_run"]) for r in (one, other)] == [("completed", False)] * 2
     assert (one["reason"], [r["task"] for r in one["results"]]) == ("by job", [STI.task])
     assert [r["task"] for r in other["results"]] == [STI.task]

@@ -140,8 +140,8 @@ def test_an_edit_by_somebody_else_is_shown(command: Command, applied: Home) -> N
 def test_reports_are_listed_newest_first_and_shown_by_id(command: Command, home: Home) -> None:
     assert command("reports", "list").output.startswith("No report yet.")
     assert command("reports", "show").exit_code == 2
-    command("run", "--task", "sti_constituents")
-    command("run", "--apply", "--task", "sti_constituents")
+    filed(home, a_result())
+    filed(home, a_result(), at=AT + timedelta(hours=1))
     first, second = reports_of(home)
 
     value = json.loads(command("reports", "list", "--json").stdout)

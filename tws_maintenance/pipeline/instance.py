@@ -111,7 +111,9 @@ def _made_ready(home: Home, settings: Settings | None) -> dg.DagsterInstance | N
             _configure(home, POSTGRES_CONFIGURATION if place else CONFIGURATION)
             _refuse_another_programs_database(home, url)
             with contextlib.ExitStack() as closing:
-                instance = closing.enter_context(_opened())
+                # Not entered: what is entered twice and left once stays known to Dagster for good.
+                instance = _opened()
+                closing.callback(instance.dispose)
                 _read_once(instance)
                 write_whole(mark, place.encode())
                 closing.pop_all()

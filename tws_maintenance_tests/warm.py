@@ -5,8 +5,9 @@ runs, and the suite starts it hundreds of times. While `use` is in force, `subpr
 every `python -m ...` and `python -c ...` forked from one warm process of the whole session. The
 fork is a real process: it has its own pid, environment, streams, folder, session and signals, it
 can be killed, and what it starts in turn is forked as well, also by multiprocessing's "spawn", as
-Dagster starts a run of its UI, its schedules and its sensors. What differs: it is no child of the
-caller in the system's table, and modules are imported already. Where that is the subject, a test
+Dagster starts a run of its UI, its schedules and its sensors; where it replaces itself with another
+Python, it becomes that one. What differs: it is no child of the caller in the system's table, and
+modules are imported already. Where that is the subject, a test
 is marked `cold`, and its processes are started as users start them. The workers of pytest-xdist
 are forks as well, made before the first program is.
 
@@ -39,7 +40,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import popen_spawn_posix
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 SOCKET_VARIABLE = "WARM_PROCESS_SOCKET"
 MODULE = "tws_maintenance_tests.warm"
@@ -91,6 +92,7 @@ MOST_STREAMS = 64
 _Popen = subprocess.Popen
 _Spawn = popen_spawn_posix.Popen
 _spawnv = multiprocessing.util.spawnv_passfds
+_execv = os.execv
 _in_force = False
 
 
@@ -446,6 +448,23 @@ def _follow_python_path() -> None:
             break
 
 
+def _execute_in_place(path: Any, arguments: Any) -> NoReturn:
+    """Do what `os.execv` does: become another program, for a Python without starting it anew.
+
+    The fork has one thread while it gets here, and what it had written was flushed by itself.
+    """
+    words = _arguments_for_fork(arguments, None) if path == sys.executable else None
+    if words is None:
+        _execv(path, arguments)
+    assert words is not None
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            is_interrupt = number == signal.SIGINT
+            signal.signal(number, signal.default_int_handler if is_interrupt else signal.SIG_DFL)
+    atexit._clear()
+    _end(_run(words))
+
+
 def _run(arguments: list[str]) -> int:
     """Run what follows `python` and return the exit code that Python would end with."""
     kind, what, *rest = arguments[1:] if arguments == WORKER_ARGUMENTS else arguments
@@ -492,7 +511,7 @@ def _code_of(error: SystemExit) -> int:
     return 1
 
 
-def _end(code: int) -> None:
+def _end(code: int) -> NoReturn:
     """End as Python does, without taking half a million objects apart."""
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
@@ -516,6 +535,8 @@ def main() -> None:
     _become(request)
     # A worker says for each test whether what it starts is forked.
     with contextlib.nullcontext() if request.is_worker else use():
+        if not request.is_worker:
+            os.execv = _execute_in_place
         code = _run(request.arguments)
     _end(code)
 

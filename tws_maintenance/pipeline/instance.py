@@ -80,6 +80,14 @@ def prepare(home: Home, settings: Settings | None = None) -> Path:
         SettingsError: the settings hold a mistake.
         LockHeld: another process has been at it for a minute.
     """
+    opened = _made_ready(home, settings)
+    if opened is not None:
+        opened.dispose()
+    return Path(os.environ[VARIABLE])
+
+
+def _made_ready(home: Home, settings: Settings | None) -> dg.DagsterInstance | None:
+    """Do what `prepare` does; return the instance where this was its first opening."""
     named = os.environ.get(VARIABLE)
     if named and Path(named) != home.dagster:
         if not Path(named).is_absolute() or not Path(named).is_dir():
@@ -87,14 +95,14 @@ def prepare(home: Home, settings: Settings | None = None) -> Path:
                 f"DAGSTER_HOME is {named}, which is not the full path of a folder. Create it, "
                 "correct it, or unset the variable to use the one in the home."
             )
-        return Path(named)
+        return None
     os.environ[VARIABLE] = str(home.dagster)
     url = (settings or load_settings(home)).storage.database_url
     place = _name_storage(url)
     mark = home.locks / READY_MARK
     with contextlib.suppress(OSError):
         if mark.read_text(encoding="utf-8") == place:
-            return home.dagster
+            return None
     try:
         home.locks.mkdir(parents=True, exist_ok=True)
         # Several first openings at once corrupted one home in three: one at a time.
@@ -102,15 +110,19 @@ def prepare(home: Home, settings: Settings | None = None) -> Path:
         with hold(lock, wait_seconds=INIT_WAIT_SECONDS, holder="the first opening"):
             _configure(home, POSTGRES_CONFIGURATION if place else CONFIGURATION)
             _refuse_another_programs_database(home, url)
-            with _opened() as instance:
+            with contextlib.ExitStack() as closing:
+                # Not entered: what is entered twice and left once stays known to Dagster for good.
+                instance = _opened()
+                closing.callback(instance.dispose)
                 _read_once(instance)
-            write_whole(mark, place.encode())
+                write_whole(mark, place.encode())
+                closing.pop_all()
+                return instance
     except OSError as error:
         raise HomeError(
             f"{home.relative(home.dagster)} cannot be written ({error.strerror or error}). Make "
             f"{home.root} writable for this user, or set DAGSTER_HOME to a folder that is."
         ) from error
-    return home.dagster
 
 
 def _name_storage(url: str) -> str:
@@ -231,8 +243,7 @@ def open_instance(home: Home, settings: Settings | None = None) -> dg.DagsterIns
     Raises:
         HomeError: as `prepare`.
     """
-    prepare(home, settings)
-    return _opened()
+    return _made_ready(home, settings) or _opened()
 
 
 def reconcile_at_start() -> bool:

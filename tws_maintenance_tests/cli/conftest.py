@@ -21,14 +21,15 @@ def command(home: Home, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv(HOME_VARIABLE, str(home.root))
 
     def run(*arguments: str) -> Result:
-        with _dagster_home_as_it_was():
+        with dagster_home_as_it_was():
             return CliRunner().invoke(cli, arguments, catch_exceptions=False)
 
     return run
 
 
 @contextlib.contextmanager
-def _dagster_home_as_it_was() -> Iterator[None]:
+def dagster_home_as_it_was() -> Iterator[None]:
+    """Give DAGSTER_HOME back as it was: a command sets it for its process."""
     before = os.environ.get("DAGSTER_HOME")
     try:
         yield

@@ -50,6 +50,7 @@ def test_dev_uses_the_workspace_of_a_checkout_and_our_location_elsewhere(
     assert with_code_location(("dev",), program.home.root) == ["dev", *OURS]
 
 
+@pytest.mark.cold
 def test_a_job_runs_in_the_dagster_home_of_this_home_and_its_exit_code_comes_through(
     program: Program, server: PageServer
 ) -> None:

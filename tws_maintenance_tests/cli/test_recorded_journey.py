@@ -20,6 +20,7 @@ from tws_maintenance_tests.pipeline.support import quiet_environment
 from tws_maintenance_tests.support import RecordedWeb, page_file, reports_of, result_of
 
 pytestmark = pytest.mark.xdist_group("recorded_journey")
+LISTS = ("--task", "constituents")
 PAGES = {
     "sp500": "sp500_2026-05-10.html",
     "sti": "sti_2026-09-01_rebuilt.html",
@@ -66,18 +67,19 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> Journey:
     recorded = RecordedWeb(home)
     for key in INDICES:
         write_older_list(home, key)
-    log = folder / "requests.jsonl"
-    with quiet_environment():
-        program = recorded.started_by_it("--fresh", "--log", str(log))
-        looked = program("run", "--task", "constituents")
-        applied = program("run", "--task", "constituents", "--apply")
+    logs = folder / "looked.jsonl", folder / "applied.jsonl"
+    with quiet_environment(), recorded:
+        # On one command line and cold, as a user would; the others are forks of the warm process.
+        looked = recorded.started_by_it("--fresh", "--log", str(logs[0]))("run", *LISTS)
+        program = recorded.program("--fresh", "--log", str(logs[1]))
+        applied = program("run", *LISTS, "--apply")
         first = {key: home.live_file(key).read_bytes() for key in INDICES}
-        again = program("run", "--task", "constituents", "--apply")
-    return Journey(home, looked, applied, again, first, _rows_of(log))
+        again = program("run", *LISTS, "--apply")
+    return Journey(home, looked, applied, again, first, _rows_of(*logs))
 
 
-def _rows_of(log: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in log.read_text().splitlines()]
+def _rows_of(*logs: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for log in logs for line in log.read_text().splitlines()]
 
 
 def test_the_look_names_what_would_change(journey: Journey) -> None:

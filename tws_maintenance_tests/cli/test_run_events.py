@@ -349,12 +349,6 @@ def test_a_database_of_somebody_else_fails_the_task_and_is_left_alone(
     assert home.market_events.read_bytes() == before
 
 
-@pytest.mark.usefixtures("yahoo")
-def test_json_is_the_report_and_nothing_else(command: Command, home: Home) -> None:
-    done = command("run", *APPLY, "--json")
-    assert json.loads(done.stdout) == reports_of(home)[-1]
-
-
 def test_a_run_says_what_the_packages_know_of_a_closure_and_leaves_it(
     command: Command, home: Home, yahoo: PageServer
 ) -> None:

@@ -2,10 +2,13 @@
 
 import json
 import re
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 
+from tws_maintenance.cli.main import cli
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies, page
@@ -13,9 +16,38 @@ from tws_maintenance.demo.server import PageServer
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.store import report_path
 from tws_maintenance_tests.cli.conftest import Command
+from tws_maintenance_tests.pipeline.support import good_pages
 from tws_maintenance_tests.reports.shelf import AT, filed
 from tws_maintenance_tests.reports.shelf import result as a_result
-from tws_maintenance_tests.support import Program, reports_of, spoiled, write_live
+from tws_maintenance_tests.support import (
+    Program,
+    environment_of,
+    quiet_environment,
+    reports_of,
+    spoiled,
+    write_live,
+)
+
+
+@pytest.fixture(scope="module")
+def applied_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home after an apply of everything."""
+    home = Home(tmp_path_factory.mktemp("applied") / "home")
+    home.root.mkdir()
+    with PageServer(good_pages()) as server, quiet_environment() as patch:
+        for name, value in environment_of(server).items():
+            patch.setenv(name, value)
+        words = ("--home", str(home.root), "run", "--apply")
+        done = CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return home
+
+
+@pytest.fixture
+def applied(applied_home: Home, home: Home) -> Home:
+    """Return `home`, a copy of the home after an apply of everything."""
+    shutil.copytree(applied_home.root, home.root, dirs_exist_ok=True)
+    return home
 
 
 def test_a_new_home_is_not_fresh_and_says_how_to_start(command: Command, home: Home) -> None:
@@ -56,9 +88,9 @@ def test_what_is_announced_is_shown(command: Command) -> None:
 
 
 def test_the_check_fails_for_a_failed_run_and_for_an_old_one(
-    command: Command, home: Home, server: PageServer
+    command: Command, applied: Home, server: PageServer
 ) -> None:
-    assert command("run", "--apply").exit_code == 0
+    home = applied
     assert command("status", "--check").exit_code == 0
 
     (report,) = home.reports.glob("2*.json")
@@ -86,11 +118,10 @@ def test_the_check_fails_for_a_failed_run_and_for_an_old_one(
 
 
 def test_a_truncated_file_is_called_broken_however_fresh_it_is(
-    command: Command, home: Home
+    command: Command, applied: Home
 ) -> None:
-    assert command("run", "--apply").exit_code == 0
     assert command("status").output.count(" sound ") == 3
-    path = home.live_file("hsi")
+    path = applied.live_file("hsi")
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:11]))
     shown = command("status")
     assert shown.exit_code == 0
@@ -100,22 +131,20 @@ def test_a_truncated_file_is_called_broken_however_fresh_it_is(
     assert command("status", "--check").exit_code == 1
 
 
-def test_an_operators_own_column_leaves_the_file_sound(command: Command, home: Home) -> None:
-    assert command("run", "--apply").exit_code == 0
-    path = home.live_file("sti")
+def test_an_operators_own_column_leaves_the_file_sound(command: Command, applied: Home) -> None:
+    path = applied.live_file("sti")
     header, *rows = path.read_text().splitlines()
     path.write_text("".join([f"{header},note\n", *(f"{row},mine\n" for row in rows)]))
     shown = command("status", "--check")
     assert (shown.exit_code, shown.output.count(" sound ")) == (0, 3), shown.output
 
 
-def test_an_edit_by_somebody_else_is_shown(command: Command, home: Home) -> None:
-    assert command("run", "--apply", "--task", "sti_constituents").exit_code == 0
-    with open(home.live_file("sti"), "a", encoding="utf-8") as file:
+def test_an_edit_by_somebody_else_is_shown(command: Command, applied: Home) -> None:
+    with open(applied.live_file("sti"), "a", encoding="utf-8") as file:
         file.write("ZZZ.SI,ZZZ,By Hand Ltd,,\n")
     shown = command("status")
     assert re.search(r"(?m)^STI +31 +\S+Z +fresh +edited +passed *$", shown.output), shown.output
-    (report,) = reports_of(home)
+    (report,) = reports_of(applied)
     assert (
         f"sti_constituents.csv was edited by somebody else since {report['report_id']} promoted it"
     ) in shown.output
@@ -124,8 +153,8 @@ def test_an_edit_by_somebody_else_is_shown(command: Command, home: Home) -> None
 def test_reports_are_listed_newest_first_and_shown_by_id(command: Command, home: Home) -> None:
     assert command("reports", "list").output.startswith("No report yet.")
     assert command("reports", "show").exit_code == 2
-    command("run", "--task", "sti_constituents")
-    command("run", "--apply", "--task", "sti_constituents")
+    filed(home, a_result())
+    filed(home, a_result(), at=AT + timedelta(hours=1))
     first, second = reports_of(home)
 
     value = json.loads(command("reports", "list", "--json").stdout)

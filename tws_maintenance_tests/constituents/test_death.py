@@ -1,6 +1,8 @@
 """Killed at any point of a promotion, the live file is the old or the new one, whole."""
 
 import os
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -31,12 +33,39 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 BACKUP = Path("20261122_190000") / "sti_constituents.csv"
 
 
-@pytest.mark.process
-def test_killed_at_every_touch_of_the_disk(home: Home, tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Deaths:
+    """What a promotion leaves that is killed at each touch of the disk, a home for each."""
+
+    old: bytes
+    new: bytes
+    proposal: Proposal
+    homes: tuple[Home, ...]
+
+    def copied(self, folder: Path) -> tuple[Home, ...]:
+        """Return copies of the homes, for a test that works on them."""
+        folder.mkdir()
+        return tuple(
+            Home(shutil.copytree(one.root, folder / one.root.name, symlinks=True))
+            for one in self.homes
+        )
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Deaths:
+    folder = tmp_path_factory.mktemp("killed")
+    home = Home(folder / "home")
+    home.root.mkdir()
     old = write_live(home, STI, companies("sti"))
     proposal = ready(home, STI, with_strangers(STI, 1))
     new = staged_file(home, proposal).read_bytes()
-    left = deaths("kill", "promotion", home, tmp_path / "deaths", proposal.proposal_id)
+    homes = deaths("kill", "promotion", home, folder / "deaths", proposal.proposal_id)
+    return Deaths(old, new, proposal, tuple(homes))
+
+
+def test_killed_at_every_touch_of_the_disk(killed: Deaths, tmp_path: Path) -> None:
+    old, new, proposal = killed.old, killed.new, killed.proposal
+    left = killed.copied(tmp_path / "deaths")
     found = [one.live_file("sti").read_bytes() for one in left]
     first_new = found.index(new)
     assert found == [old] * first_new + [new] * (len(left) - first_new)
@@ -56,14 +85,11 @@ def test_killed_at_every_touch_of_the_disk(home: Home, tmp_path: Path) -> None:
         assert_finished(one, proposal)
 
 
-@pytest.mark.process
 def test_a_death_is_settled_from_the_bytes_and_settling_it_again_changes_nothing(
-    home: Home, tmp_path: Path
+    killed: Deaths, tmp_path: Path
 ) -> None:
-    old = write_live(home, STI, companies("sti"))
-    proposal = ready(home, STI, with_strangers(STI, 1))
-    new = staged_file(home, proposal).read_bytes()
-    for one in deaths("kill", "promotion", home, tmp_path / "deaths", proposal.proposal_id):
+    old, new, proposal = killed.old, killed.new, killed.proposal
+    for one in killed.copied(tmp_path / "deaths"):
         lies_there = one.live_file("sti").read_bytes()
         if read_intent(one, proposal.proposal_id) is None:
             assert lies_there == old

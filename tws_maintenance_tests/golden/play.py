@@ -23,7 +23,7 @@ from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
 from tws_maintenance.runs.recorder import StepFailed
 from tws_maintenance.runs.recovery import recover
 from tws_maintenance.runs.request import PlannedRun
-from tws_maintenance_tests.cli.conftest import _dagster_home_as_it_was
+from tws_maintenance_tests.cli.conftest import dagster_home_as_it_was
 from tws_maintenance_tests.golden.normal import Names
 from tws_maintenance_tests.golden.stopped_clock import RUNS_VARIABLE, StoppedClock
 from tws_maintenance_tests.killing import KILLED, STI_TASK, Job, Moment, carry_out
@@ -50,7 +50,7 @@ class Play(contextlib.ExitStack):
 
     def command(self, *words: str) -> int:
         """Give a command of the command line and return its exit code."""
-        with _dagster_home_as_it_was():
+        with dagster_home_as_it_was():
             done = CliRunner().invoke(cli, words, catch_exceptions=False)
         self.next_step()
         return done.exit_code
@@ -137,7 +137,7 @@ class Play(contextlib.ExitStack):
 
     def job(self, name: str, config: dict[str, Any] | None = None, *assets: str) -> None:
         """Have Dagster run a job, or some `assets` of it, as its own pages do."""
-        with _dagster_home_as_it_was():
+        with dagster_home_as_it_was():
             run_job(self.home, name, config, *assets)
         self.next_step()
 

@@ -17,6 +17,7 @@ from tws_maintenance.market_events.providers.calendars import (
     _second_opinion,
     answer,
     compare,
+    days_of,
     is_closed_day,
     known_until,
     may_be_open,
@@ -207,6 +208,7 @@ def test_the_zone_of_the_host_does_not_matter(monkeypatch: pytest.MonkeyPatch) -
         for zone in ("Pacific/Kiritimati", "America/Los_Angeles"):
             monkeypatch.setenv("TZ", zone)
             clock.tzset()
+            days_of.cache_clear()
             assert answer(XNYS, window) == expected
             assert is_closed_day(XNYS, date(2026, 11, 26), at=window.at) is True
     finally:
@@ -230,9 +232,19 @@ def test_names_do_not_follow_the_language_of_the_host(
 
     for name in ("LANGUAGE", "LC_ALL", "LANG"):
         monkeypatch.setenv(name, language)
+    days_of.cache_clear()
 
     assert whole_year.__wrapped__(venue, 2027) == expected
     assert {one.title.isascii() for one in expected.events} == {True}
+
+
+def test_a_year_is_computed_once_and_nobody_changes_it() -> None:
+    days = days_of(XNYS, 2026)
+    assert days is not None
+    assert days_of(XNYS, 2026) is days
+    with pytest.raises(TypeError):
+        days[XMAS] = HALF_DAY  # type: ignore[index]
+    assert days[XMAS].closes is None
 
 
 def test_no_event_falls_on_a_weekend() -> None:

@@ -30,7 +30,6 @@ from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.status import overview
 from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.constituents.bench import configure
-from tws_maintenance_tests.defaults import CONSTITUENT_TASKS
 from tws_maintenance_tests.disks import mounted
 from tws_maintenance_tests.support import TIMEOUT_SECONDS, Program, reports_of, write_live
 from tws_maintenance_tests.unattended import dry_run
@@ -84,12 +83,12 @@ def test_old_runs_go_with_their_events_and_the_newest_of_each_asset_stay(
     monkeypatch.setattr(cleaning, "MATERIALIZATIONS_READ", 2)
     write_live(entered, STI, companies("sti")[:-1])
     applied = run(entered, dry=False)
-    looks = [run(entered) for _ in range(4)]
+    looks = [run(entered) for _ in range(3)]
     aged(entered, applied, *looks)
-    young = run(entered, *CONSTITUENT_TASKS)
-    assert clean_runs(entered, instance, OLD) == 3
+    young = run(entered)
+    assert clean_runs(entered, instance, OLD) == 2
     # The two newest of staged/sti, and the only one of sti, which is the oldest of all.
-    assert ids(instance) == {applied, looks[3], young}
+    assert ids(instance) == {applied, looks[2], young}
     assert not instance.get_records_for_run(looks[0]).records
     assert clean_runs(entered, instance, OLD) == 0
 
@@ -156,10 +155,10 @@ def test_thousands_of_old_runs_of_others_do_not_hide_ours(
         one = instance.get_run_by_id(run_id)
         assert one is not None
         instance.report_run_failed(one)
-    ours = [run(entered) for _ in range(3)]
+    ours = [run(entered) for _ in range(2)]
     aged(entered, *theirs, *ours)
-    assert clean_runs(entered, instance, OLD) == 2
-    assert ids(instance) == {*theirs, ours[2]}
+    assert clean_runs(entered, instance, OLD) == 1
+    assert ids(instance) == {*theirs, ours[1]}
 
 
 def _somebody_s() -> dg.JobDefinition:
@@ -178,9 +177,9 @@ def test_no_more_than_a_portion_goes_at_once(
     entered: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cleaning, "RUNS_AT_ONCE", 2)
-    runs = [clean_up(instance).run_id for _ in range(5)]
+    runs = [clean_up(instance).run_id for _ in range(3)]
     aged(entered, *runs)
-    assert [clean_runs(entered, instance, OLD) for _ in range(4)] == [2, 2, 1, 0]
+    assert [clean_runs(entered, instance, OLD) for _ in range(3)] == [2, 1, 0]
 
 
 def test_a_run_of_a_clock_that_was_ahead_stays(entered: Home, instance: dg.DagsterInstance) -> None:

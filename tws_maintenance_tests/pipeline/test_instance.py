@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from dagster._core.run_coordinator import DefaultRunCoordinator
+from dagster._core.storage.defs_state.base import DefsStateStorage
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.core.errors import HomeError
@@ -68,6 +69,15 @@ def test_a_home_of_ours_is_quiet_and_launches_from_the_webserver_alone(
         assert isinstance(instance.run_coordinator, DefaultRunCoordinator)
         assert isinstance(instance.event_log_storage, SqliteEventLog)
     assert str(home.root) not in (home.dagster / "dagster.yaml").read_text()
+
+
+def test_after_a_first_opening_dagster_knows_nothing_of_the_instance_any_more(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(home.dagster))
+    with open_instance(home):
+        assert DefsStateStorage.get() is not None
+    assert DefsStateStorage.get() is None
 
 
 def test_what_an_operator_changed_in_our_configuration_stays(

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
+from tws_maintenance.cli.main import cli
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import QUOTE_PATH, PageServer
+from tws_maintenance_tests.cli.conftest import dagster_home_as_it_was
 from tws_maintenance_tests.robot.stand_in import (
     ENRICHMENT,
     FED,
@@ -23,7 +26,6 @@ from tws_maintenance_tests.robot.stand_in import (
     position,
 )
 from tws_maintenance_tests.support import (
-    Program,
     environment_of,
     reports_of,
     result_of,
@@ -42,15 +44,21 @@ class Scene:
 
     home: Home
     robot: StandInRobot
-    program: Program
+    environment: dict[str, str]
     web: PageServer
+
+    def command(self, *arguments: str, **environment: str) -> Result:
+        """Give a command of the command line, in this process."""
+        words, told = ("--home", str(self.home.root), *arguments), self.environment | environment
+        with dagster_home_as_it_was():
+            return CliRunner().invoke(cli, words, env=told, catch_exceptions=False)
 
     def report(self, *arguments: str, **environment: str) -> dict[str, Any]:
         """Run a command and return the report that it wrote."""
         before = len(reports_of(self.home))
-        done = self.program(*arguments, **environment)
+        done = self.command(*arguments, **environment)
         reports = reports_of(self.home)
-        assert len(reports) == before + 1, done.stdout + done.stderr
+        assert len(reports) == before + 1, done.output
         return reports[-1]
 
     def screened(self) -> list[str]:
@@ -80,7 +88,7 @@ def scene(home: Home) -> Iterator[Scene]:
             "TWS_MAINTENANCE_ROBOT__URL": robot.url,
             "TWS_MAINTENANCE_ROBOT__PASSWORD": PASSWORD,
         }
-        yield Scene(home, robot, Program(home, environment), web)
+        yield Scene(home, robot, environment, web)
 
 
 @pytest.mark.process
@@ -125,11 +133,11 @@ def test_its_events_are_looked_at_then_refreshed_by_its_own_service(scene: Scene
     assert done["symbols"][GONE]["outcome"] == "ok"
     assert not scene.home.data.joinpath("market_events.db").exists(), "no store of ours besides"
     assert done["robots_own"]["types"] == {"CPI_RELEASE": 1, "JOBS_REPORT": 1}
-    listed = scene.program("events", "list").stdout
+    listed = scene.command("events", "list").stdout
     assert f"{GONE} earnings" in listed
     assert "Of types that only the robot keeps: 2 events" in listed
     assert f"{in_days(6)}  jobs report  jobs_report" in listed
-    value = json.loads(scene.program("events", "list", "--json").stdout)
+    value = json.loads(scene.command("events", "list", "--json").stdout)
     found = {one["event_type"]: (one["event_date"], one["event_time"]) for one in value["events"]}
     assert found == {
         "EARNINGS": (in_days(3), None),
@@ -137,13 +145,13 @@ def test_its_events_are_looked_at_then_refreshed_by_its_own_service(scene: Scene
         "MARKET_EARLY_CLOSE": (in_days(19), "13:00:00"),
         "MARKET_HOLIDAY": (in_days(20), None),
     }
-    assert "Market events: last complete sync 20" in scene.program("status").stdout
+    assert "Market events: last complete sync 20" in scene.command("status").stdout
 
     scene.robot.provider(FED).fault = "the Federal Reserve answered HTTP 500"
     report = scene.report("run", "--apply", "--task", "market_events")
     part = result_of(report, "market_events")
     assert (report["status"], part["status"]) == ("partial_failure", "partial_failure")
-    assert "The last sync failed in part: " in scene.program("status").stdout
+    assert "The last sync failed in part: " in scene.command("status").stdout
     assert part["errors"] == [f"{FED}: the Federal Reserve answered HTTP 500"]
 
 
@@ -151,7 +159,7 @@ def test_its_events_are_looked_at_then_refreshed_by_its_own_service(scene: Scene
 def test_a_robot_that_goes_away_leaves_the_lists_their_way_and_is_said_loudly(
     scene: Scene,
 ) -> None:
-    report = scene.report("run")
+    report = scene.report("run", "--task", TASK)
     scene.robot.down()
     done = result_of(scene.report("promote", report["report_id"]), TASK)
     assert done["status"] == "success"
@@ -168,7 +176,8 @@ def test_a_robot_that_goes_away_leaves_the_lists_their_way_and_is_said_loudly(
 @pytest.mark.process
 def test_a_wrong_password_is_named_and_is_in_no_file(scene: Scene) -> None:
     secret = "the wrong secret"
-    report = scene.report("run", TWS_MAINTENANCE_ROBOT__PASSWORD=secret)
+    tasks = ("--task", TASK, "--task", "market_events")
+    report = scene.report("run", *tasks, TWS_MAINTENANCE_ROBOT__PASSWORD=secret)
     assert report["status"] == "partial_failure"
     assert any("TWS_MAINTENANCE_ROBOT__PASSWORD" in text for text in report["errors"])
     look = result_of(report, TASK)

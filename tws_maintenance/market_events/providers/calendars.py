@@ -11,7 +11,9 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,6 +27,8 @@ SECOND = "exchange_calendars"
 # Left to itself it answers in the language of the host, and "(estimated)" would go unseen.
 LANGUAGE = "en_US"
 MAX_YEARS_BEHIND = 50
+# A few venues, and each with a few years around the present one.
+YEARS_KEPT = 64
 # exchange_calendars refuses a range without any session, such as a long weekend.
 MARGIN = timedelta(days=14)
 _NOTE = re.compile(r" ?\(([^()]*)\)")
@@ -148,10 +152,12 @@ def known_until(venue: Venue, today: date) -> date:
     return date(year, 12, 31)
 
 
-def days_of(venue: Venue, year: int) -> dict[date, Day] | None:
+@lru_cache(YEARS_KEPT)  # computing a year takes milliseconds, and each look asks for several
+def days_of(venue: Venue, year: int) -> Mapping[date, Day] | None:
     """Return what `holidays` says of a year's weekdays; None for a year that it does not know.
 
-    A weekday that is not among them is open as usual, if it lies up to `known_until`.
+    A weekday that is not among them is open as usual, if it lies up to `known_until`. A year is
+    computed once a process: it depends on the package and on nothing else.
 
     Raises:
         SourceError: the holidays cannot be told.
@@ -186,7 +192,7 @@ def days_of(venue: Venue, year: int) -> dict[date, Day] | None:
         )
     days = {day: _day(text, venue.closes_early) for day, text in half_days.items()}
     days |= {day: _day(text, None) for day, text in full.items()}
-    return {day: one for day, one in days.items() if day.weekday() < SATURDAY}
+    return MappingProxyType({day: one for day, one in days.items() if day.weekday() < SATURDAY})
 
 
 def with_closures(venue: Venue, days: Mapping[date, Day], closures: Closures) -> dict[date, Day]:

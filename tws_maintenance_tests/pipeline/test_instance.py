@@ -71,12 +71,11 @@ def test_a_home_of_ours_is_quiet_and_launches_from_the_webserver_alone(
     assert str(home.root) not in (home.dagster / "dagster.yaml").read_text()
 
 
-def test_after_a_first_opening_dagster_knows_nothing_of_the_instance_any_more(
+def test_after_a_home_was_made_ready_dagster_knows_nothing_of_its_instance(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(home.dagster))
-    with open_instance(home):
-        assert DefsStateStorage.get() is not None
+    prepare(home)
     assert DefsStateStorage.get() is None
 
 

@@ -111,7 +111,7 @@ def _made_ready(home: Home, settings: Settings | None) -> dg.DagsterInstance | N
             _configure(home, POSTGRES_CONFIGURATION if place else CONFIGURATION)
             _refuse_another_programs_database(home, url)
             with contextlib.ExitStack() as closing:
-                # Not entered: what is entered twice and left once stays known to Dagster for good.
+                # Not entered: Dagster would take it for the present one until it is left.
                 instance = _opened()
                 closing.callback(instance.dispose)
                 _read_once(instance)

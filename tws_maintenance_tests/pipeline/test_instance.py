@@ -13,7 +13,7 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.core.errors import HomeError
 from tws_maintenance.pipeline.event_log import SqliteEventLog
 from tws_maintenance.pipeline.execution import execute
-from tws_maintenance.pipeline.instance import CONFIGURATION, open_instance, prepare
+from tws_maintenance.pipeline.instance import CONFIGURATION, _made_ready, open_instance, prepare
 from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.pipeline.support import LOCATION
 from tws_maintenance_tests.support import Program, reports_of
@@ -71,13 +71,14 @@ def test_a_home_of_ours_is_quiet_and_launches_from_the_webserver_alone(
     assert str(home.root) not in (home.dagster / "dagster.yaml").read_text()
 
 
-def test_after_a_first_opening_dagster_knows_nothing_of_the_instance_any_more(
+def test_an_instance_that_a_home_was_made_ready_with_is_not_dagsters_present_one(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(home.dagster))
-    with open_instance(home):
-        assert DefsStateStorage.get() is not None
+    opened = _made_ready(home, None)
+    assert opened is not None
     assert DefsStateStorage.get() is None
+    opened.dispose()
 
 
 def test_what_an_operator_changed_in_our_configuration_stays(

@@ -28,6 +28,7 @@ NEEDS = {
     },
 }
 LONG_ID = 40
+BROWSERS = 2
 # Files in memory: a run leaves some 300 MB, and pytest keeps the last one.
 MEMORY = Path("/dev/shm")  # noqa: S108 - it is where Linux has it
 MEMORY_BYTES = 4 << 30
@@ -84,9 +85,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         _mark_needs(item)
-        if item.get_closest_marker("xdist_group") is None and _shares_a_fixture(item):
-            assert isinstance(item, pytest.Function)
-            item.add_marker(pytest.mark.xdist_group(item.module.__name__.rpartition("tests.")[2]))
+    browsers = sorted({_module(one) for one in items if one.get_closest_marker("browser")})
+    for item in items:
+        if item.get_closest_marker("xdist_group") is not None:
+            continue
+        if (name := _module(item)) in browsers:
+            # Two browsers for all: one costs as much as the tests of a module.
+            item.add_marker(pytest.mark.xdist_group(f"browser_{browsers.index(name) % BROWSERS}"))
+        elif _shares_a_fixture(item):
+            item.add_marker(pytest.mark.xdist_group(name))
     items.sort(key=_order)
 
 
@@ -144,6 +151,12 @@ def _mark_needs(item: pytest.Item) -> None:
             item.add_marker(mark)
     if not any(item.get_closest_marker(mark) for mark in NEEDS):
         item.add_marker("unit")
+
+
+def _module(item: pytest.Item) -> str:
+    """Return the name of a test's module below the tests."""
+    assert isinstance(item, pytest.Function)
+    return item.module.__name__.rpartition("tests.")[2]
 
 
 def _fixture_names(item: pytest.Item) -> Iterable[str]:

@@ -156,7 +156,8 @@ def _mark_needs(item: pytest.Item) -> None:
 def _module(item: pytest.Item) -> str:
     """Return the name of a test's module below the tests."""
     assert isinstance(item, pytest.Function)
-    return item.module.__name__.rpartition("tests.")[2]
+    name: str = item.module.__name__
+    return name.rpartition("tests.")[2]
 
 
 def _fixture_names(item: pytest.Item) -> Iterable[str]:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -24,6 +25,8 @@ from tws_maintenance.sources.model import SourceRow, SourceTable
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
 TIMEOUT_SECONDS = 120
+# Below those that systems give out: from 32768 on Linux, from 49152 elsewhere.
+PORTS = range(20_000, 32_000)
 
 
 @dataclass
@@ -143,10 +146,14 @@ def quiet_environment() -> Iterator[pytest.MonkeyPatch]:
 
 
 def free_port() -> int:
-    """Return a port of this machine on which nobody listens just now."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port
+    """Return a port on which nobody listens, and that the system gives to nobody by itself.
+
+    One that it had given would soon be somebody else's: tests listen and connect all the time.
+    """
+    for port in random.sample(PORTS, k=len(PORTS)):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError(f"no port of {PORTS} is free")
 
 
 def page_file(name: str) -> Path:

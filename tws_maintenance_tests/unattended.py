@@ -5,6 +5,7 @@ instant of the test's own, and the report that a run writes of them.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,6 +40,7 @@ def dry_run(
     override: Override = NO_OVERRIDE,
     warnings: tuple[str, ...] = (),
     beside: Mapping[str, SourceTable] | None = None,
+    announcements: tuple[Attempt, ...] = (),
     **changed: Any,
 ) -> str:
     """Stage and audit what the pages list, by index key, and return the id of the report.
@@ -55,6 +57,7 @@ def dry_run(
             others = (_answer(index, name, table) for name, table in beside.items())
             answer = Gathered(index, (*answer.attempts, *others))
             limits = load_settings(home).of(index)
+        answer = replace(answer, announcements=announcements)
         proposal = stage(home, index, answer, limits, mark)
         receipt = audit(home, index, proposal, load_settings(home).of(index), override, mark)
         result = _result(index.task, at, dry_run=True)

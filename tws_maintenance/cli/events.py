@@ -1,8 +1,9 @@
 """`events`: what comes, and the same as a calendar."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,9 @@ from tws_maintenance.market_events.model import OPERATOR, Confidence, Event, Eve
 from tws_maintenance.market_events.upcoming import Upcoming
 from tws_maintenance.reports.view import type_words
 
+if TYPE_CHECKING:
+    from tws_maintenance.config.settings import Settings
+
 TYPE_WORDS = {
     EventType.EARNINGS: "earnings",
     EventType.DIVIDEND: "ex-dividend",
@@ -24,6 +28,8 @@ TYPE_WORDS = {
     EventType.MARKET_EARLY_CLOSE: "early close",
 }
 OWN_SHOWN = 40
+# A kind of its own: read from the reports, and never stored among the events.
+INDEX_CHANGE, INDEX_CHANGES = "index_change", "index_changes"
 TYPE_WIDTH = max(map(len, TYPE_WORDS.values()))
 _CITIES = {venue.timezone: venue.name for venue in VENUES.values()}
 _TO = "\N{EN DASH}"
@@ -48,8 +54,8 @@ def events() -> None:
 @click.option(
     "--type",
     "type_name",
-    type=click.Choice([one.value for one in EventType], case_sensitive=False),
-    help="Only events of this type.",
+    type=click.Choice([*(one.value for one in EventType), INDEX_CHANGE], case_sensitive=False),
+    help="Only events of this type; index_change are announced changes of the lists.",
 )
 @click.option("--symbol", metavar="S", help="Only events of this symbol, such as D05.SI.")
 @json_option
@@ -63,18 +69,29 @@ def list_command(
     from tws_maintenance.market_events.watchlist import read_symbols
 
     settings, at = settings_of(home), utc_now()
-    event_type = EventType(type_name.upper()) if type_name else None
+    only_changes = type_name == INDEX_CHANGE
+    event_type = EventType(type_name.upper()) if type_name and not only_changes else None
     named = [] if symbol is None else [symbol]
     wanted = next(iter(read_symbols(home, settings.maintained, named)), None)
+    changes = [] if event_type else _index_changes(home, settings, at, days, wanted)
+    if only_changes:
+        if as_json:
+            print_json({INDEX_CHANGES: changes})
+        elif changes:
+            _print_index_changes(changes)
+        else:
+            click.echo(f"No change of a list is announced for the next {days} days.")
+        return
     agenda = read_agenda(home, settings, at, days=days, event_type=event_type, symbol=wanted)
     found, synced = agenda.events, agenda.last_sync
     if as_json:
-        print_json(agenda.to_dict())
+        print_json(agenda.to_dict() | {INDEX_CHANGES: changes})
         return
     if found:
         _print(found, at)
     else:
         click.echo(_nothing(days, event_type, wanted))
+    _print_index_changes(changes)
     _print_robots_own(agenda.robots_own or [])
     finished_at = synced["finished_at"] if synced else None
     is_doubtful = len(agenda.warnings) > len(agenda.verdicts)
@@ -228,6 +245,40 @@ def _print(found: list[Upcoming], at: datetime) -> None:
             )
             click.echo(f"  {'  '.join(cells)}")
         click.echo()
+
+
+def _index_changes(
+    home: Home, settings: "Settings", at: datetime, days: int, symbol: str | None
+) -> list[dict[str, str]]:
+    """Return the announced changes of the lists in the next days, the next one first.
+
+    Each is {task, date, action, symbol, security, title}.
+    """
+    from tws_maintenance.reports.ahead import ahead_of
+    from tws_maintenance.reports.announced_words import upcoming_lines
+    from tws_maintenance.reports.catalog import ReportCatalog
+
+    catalog, until = ReportCatalog(home), (at + timedelta(days=days)).date().isoformat()
+    changes = []
+    for index in settings.maintained:
+        found = ahead_of(home, index, catalog, at)
+        for one in found.changes if found else ():
+            day = str(one.effective_date)
+            if day <= until and symbol in (None, one.symbol):
+                ((_, title),) = upcoming_lines([one], found.impact if found else {})
+                kinds = {"task": index.task, "date": day, "action": one.action}
+                names = {"symbol": one.symbol, "security": one.security}
+                changes.append(kinds | names | {"title": f"{index.name}: {title}"})
+    return sorted(changes, key=lambda one: (one["date"], one["task"], one["symbol"]))
+
+
+def _print_index_changes(changes: list[dict[str, str]]) -> None:
+    if not changes:
+        return
+    click.secho("Announced changes of the lists", bold=True)
+    for one in changes:
+        click.echo(f"  {one['date']}  {one['title']}")
+    click.echo()
 
 
 def _print_robots_own(own: Sequence[NamedEvent]) -> None:

@@ -24,22 +24,25 @@ DIGITS = 12
 def explain(home: Home, task: str, symbol: str, as_json: bool) -> None:
     """Tell since when SYMBOL is in a list, by which report, and from which bytes it was read."""
     from tws_maintenance.config.indices import index_of_task
+    from tws_maintenance.core.clock import utc_now
     from tws_maintenance.reports.provenance import explain as explained
 
-    found = explained(home, index_of_task(task), symbol)
+    found = explained(home, index_of_task(task), symbol, utc_now())
     if as_json:
         print_json(asdict(found))
         return
     state = "is a member" if found.is_member else "is no member"
     name = f" ({found.security})" if found.security else ""
     click.secho(f"{found.symbol}{name} {state} of {index_of_task(task).name}", bold=True)
-    if not found.stays:
+    if not found.stays and found.is_member:
         click.echo("  in the file; by no promotion that is on record")
-    elif not found.is_member and found.stays[-1].to_date is None:
+    elif found.stays and not found.is_member and found.stays[-1].to_date is None:
         click.echo("  not in the file, although no report took it out: it was edited by hand")
     for stay in found.stays:
         for line in _stay(stay):
             click.echo(f"  {line}")
+    for text in found.upcoming:
+        click.echo(f"  announced: {text}")
 
 
 def _stay(stay: "ExplainedStay") -> Iterator[str]:

@@ -222,7 +222,9 @@ class AutomationSettings(_Section):
     auto_apply_max_turnover: float = Field(default=0.02, ge=0, le=0.10)
 
 
-NoticeKind = Literal["failed", "broken", "stale", "event_moved", "drifted", "waiting"]
+NoticeKind = Literal[
+    "failed", "broken", "stale", "event_moved", "index_change", "drifted", "waiting"
+]
 
 
 class NoticeSettings(_Section):

@@ -27,7 +27,9 @@ from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.history import (
     BACKFILL,
     Stay,
+    backfilled,
     begun_on,
+    known_since,
     members_on,
     promoted,
     read_history,
@@ -241,11 +243,24 @@ def write_backfill(
                 f"There is nothing to write: the walk back from {found.begun} ended at its first "
                 f"change. {found.why} {home.relative(path)} is left as it is."
             )
+        if told := shorter(found, stays):
+            raise UsageError(f"{told} {home.relative(path)} is left as it is.")
         content = to_csv([*found.stays, *promoted(stays)])
         if content == path.read_bytes():
             return found, False
         write_whole(path, content)
         return found, True
+
+
+def shorter(found: Backfill, stays: Iterable[Stay]) -> str:
+    """Return that a walk reaches less far back than the backfilled rows among `stays`, else ""."""
+    former = known_since(backfilled(stays))
+    if not former or (found.since and found.since.isoformat() <= former):
+        return ""
+    return (
+        f"The history already reaches back to {former}, this walk only to {found.since}: the page "
+        "is damaged, or has lost changes. Look at it, and run again when it is whole."
+    )
 
 
 def why_not(home: Home, index: Index) -> str:
@@ -286,7 +301,9 @@ def _backfill(
         limits.min_rows or index.min_rows,
         limits.max_rows or index.max_rows,
     )
-    return walked_back(stays, _begun(home, index, stays), table, renamed, bounds)
+    found = walked_back(stays, _begun(home, index, stays), table, renamed, bounds)
+    told = shorter(found, stays)
+    return replace(found, notes=(*found.notes, told)) if told else found
 
 
 def _begun(home: Home, index: Index, stays: list[Stay]) -> date:

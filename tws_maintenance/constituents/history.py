@@ -248,9 +248,15 @@ def changes_of(stays: Iterable[Stay]) -> list[Change]:
         goes_on = stay.source == BACKFILL and (stay.symbol, stay.to_date) in stayed
         if stay.to_date and not is_rename and not goes_on:
             changes.append(_end(stay))
-    return sorted(
-        changes, key=lambda one: (one.day, one.report_id, KINDS.index(one.kind), one.symbol)
-    )
+    come = {(one.day, one.report_id, one.symbol) for one in changes if one.kind != "removed"}
+
+    def place(one: Change) -> tuple[str, str, int, str]:
+        # A ticker that goes to another company on a day is gone before it comes.
+        is_gone = one.kind == "removed"
+        is_passed_on = is_gone and (one.day, one.report_id, one.symbol) in come
+        return one.day, one.report_id, -1 if is_passed_on else KINDS.index(one.kind), one.symbol
+
+    return sorted(changes, key=place)
 
 
 def changes_between(stays: Iterable[Stay], first: date, last: date) -> list[Change]:

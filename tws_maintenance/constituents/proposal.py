@@ -83,6 +83,7 @@ class Proposal:
     membership: dict[str, Any] = field(default_factory=dict)
     announced: tuple[dict[str, Any], ...] = ()
     announcements_known: bool = False
+    announcement_warnings: tuple[str, ...] = ()
     identifiers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     warnings: tuple[str, ...] = field(default=())
 
@@ -116,6 +117,7 @@ class Proposal:
                 "rows_dropped": tuple(value["rows_dropped"]),
                 "sources": tuple(value["sources"]),
                 "announced": tuple(value.get("announced", ())),
+                "announcement_warnings": tuple(value.get("announcement_warnings", ())),
                 "identifiers": {key: tuple(ids) for key, ids in value["identifiers"].items()},
                 "warnings": tuple(value["warnings"]),
             }

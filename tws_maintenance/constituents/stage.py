@@ -76,6 +76,7 @@ def stage(
         warnings=warnings,
         announced=_announced(home, index, vote, changes),
         announcements_known=vote.announced.are_known,
+        announcement_warnings=gathered.announcement_warnings,
         **_told_by(vote),
     )
     write_proposal(home, proposal, staged)

@@ -264,8 +264,10 @@ def _doubts(
     if receipt.allow_large_change:
         yield "a large change was allowed for it"
     yield from _disagreement(result)
-    if result.warnings:
-        yield f"warnings: {'; '.join(result.warnings)}"
+    # What could not be read of announcements holds no list back.
+    warnings = [text for text in result.warnings if text not in proposal.announcement_warnings]
+    if warnings:
+        yield f"warnings: {'; '.join(warnings)}"
     yield from _too_large(now, index, proposal)
     published = read_generation(now.home, index)
     if published is not None and published.source.startswith(BACKUP_SOURCE):

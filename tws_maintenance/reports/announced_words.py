@@ -4,12 +4,15 @@ Every renderer of a report takes its words from here.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from tws_maintenance.core.text import some_of
 from tws_maintenance.reports.schema import Announced, ListResult
 
 NAMED = 12
+Impact = Mapping[str, Mapping[str, list[str]]]
 NOT_FOUND = "no announcement found"
+_OWN = {"positions": "hold", "watchlist": "watch"}
 _VERBS = {"add": "joins", "remove": "leaves"}
 _NOUNS = {"add": "addition", "remove": "removal"}
 _INSTEAD = {"add": "in place of", "remove": "replaced by"}
@@ -40,14 +43,27 @@ def why_of(result: ListResult, symbol: str, titles: Mapping[str, str]) -> str | 
     return None
 
 
-def upcoming_lines(announced: Iterable[Announced]) -> Iterator[tuple[str, str]]:
-    """Yield ("upcoming", text) for each change that is still to come, the next one first."""
+def upcoming_lines(
+    announced: Iterable[Announced], impact: Impact = MappingProxyType({})
+) -> Iterator[tuple[str, str]]:
+    """Yield ("upcoming", text) for each change that is still to come, the next one first.
+
+    `impact` says whom the symbols concern.
+    """
     for one in announced:
         if one.status == "upcoming":
             name = f"{one.symbol} ({one.security})" if one.security else one.symbol
-            why = "; ".join(filter(None, (_instead(one), one.reason)))
+            why = "; ".join(filter(None, (*whom(one, impact), _instead(one), one.reason)))
             told = f"{name} {_VERBS[one.action]} on {one.effective_date}"
             yield "upcoming", f"{told}: {why}" if why else told
+
+
+def whom(one: Announced, impact: Impact) -> Iterator[str]:
+    """Yield a clause for each way in which an announced change concerns the operator."""
+    found = impact.get(one.symbol, {})
+    yield from (f"you {verb} it" for key, verb in _OWN.items() if found.get(key))
+    if names := found.get("strategies"):
+        yield f"traded by {', '.join(names)}"
 
 
 def _why(one: Announced, titles: Mapping[str, str]) -> str:

@@ -4,6 +4,7 @@ Nothing is believed that is not on record: what was removed or altered since is 
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
@@ -12,7 +13,9 @@ from tws_maintenance.constituents.history import Stay, read_history
 from tws_maintenance.constituents.proposal import RAW, Proposal, read_proposal
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import LiveFileError, ProposalMissing, UsageError
-from tws_maintenance.reports.announced_words import why_of
+from tws_maintenance.reports.ahead import ahead_of
+from tws_maintenance.reports.announced_words import upcoming_lines, why_of
+from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.store import read_report
 from tws_maintenance.reports.votes import titles_of, vote_lines
 
@@ -82,33 +85,41 @@ class ExplainedStay:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The stays of one symbol in a list, oldest first, each with what made it begin and end."""
+    """The stays of one symbol in a list, oldest first, each with what made it begin and end.
+
+    `upcoming` are sentences about announced changes of it that are still to come.
+    """
 
     task: str
     symbol: str
     security: str
     is_member: bool
     stays: tuple[ExplainedStay, ...] = ()
+    upcoming: tuple[str, ...] = ()
 
 
-def explain(home: Home, index: Index, text: str) -> Explanation:
+def explain(home: Home, index: Index, text: str, at: datetime) -> Explanation:
     """Return where the member that an operator wrote as `text` came from.
 
     Raises:
-        UsageError: it is in neither the history nor the file.
+        UsageError: it is in neither the history nor the file, and not announced.
         HistoryError: the history cannot be read.
     """
     symbol = _symbol(index, text)
     stays = [stay for stay in read_history(home, index) if stay.symbol == symbol]
     live = _live_row(home, index, symbol)
-    if not stays and live is None:
+    found = ahead_of(home, index, ReportCatalog(home), at)
+    announced = [one for one in found.changes if one.symbol == symbol] if found else []
+    if not stays and live is None and not announced:
         raise UsageError(
             f"{symbol} is no member of {index.name} and never was one that is on record. "
             f"`history {index.task}` shows who came and went."
         )
     told = tuple(_stay(home, index, stay) for stay in stays)
-    security = stays[-1].security if stays else (live or "")
-    return Explanation(index.task, symbol, security, live is not None, told)
+    names = [stay.security for stay in stays[-1:]] or [live or ""]
+    security = next(filter(None, (*names, *(one.security for one in announced))), "")
+    upcoming = tuple(text for _, text in upcoming_lines(announced, found.impact if found else {}))
+    return Explanation(index.task, symbol, security, live is not None, told, upcoming)
 
 
 def _symbol(index: Index, text: str) -> str:

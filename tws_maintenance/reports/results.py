@@ -73,6 +73,19 @@ def impact_of(changes: Changes, scope: Scope) -> tuple[dict[str, list[str] | Non
     return scope.impact(concerned), warnings
 
 
+def upcoming_impact(proposal: Proposal, scope: Scope) -> dict[str, dict[str, list[str]]]:
+    """Return whom what is announced and still to come concerns, by symbol, of those it does.
+
+    What is held and traded is left out where the robot could not be asked.
+    """
+    found = {}
+    for symbol in (one["symbol"] for one in proposal.announced if one["status"] == "upcoming"):
+        whom = {key: names for key, names in scope.impact([symbol]).items() if names}
+        if whom:
+            found[symbol] = whom
+    return found
+
+
 def describe_audit(result: Result, receipt: Receipt) -> None:
     """Fill in what the audit said."""
     result.validation = Validation(

@@ -1,9 +1,7 @@
 """Is everything fresh? The state of each list, from its file, its stamp and the reports."""
 
-from datetime import datetime, timedelta
-from itertools import islice
+from datetime import datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from pydantic import Field, WithJsonSchema
 
@@ -20,6 +18,7 @@ from tws_maintenance.core.clock import CLOCK_TOLERANCE, is_older
 from tws_maintenance.core.errors import LiveFileError, StoreError
 from tws_maintenance.market_events.last_sync import LOGS_READ, doubts, moved_lately
 from tws_maintenance.market_events.store.event_store import EventStore, SyncLog
+from tws_maintenance.reports.ahead import ahead_of
 from tws_maintenance.reports.catalog import Refreshed, ReportCatalog
 from tws_maintenance.reports.schema import (
     BACKUP_SOURCE,
@@ -37,8 +36,6 @@ from tws_maintenance.reports.schema import (
 from tws_maintenance.reports.store import find_report
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
 
-# How far back a run is looked for that could read what is announced.
-REPORTS_READ, ANNOUNCED_FOR = 20, timedelta(days=31)
 # Freshness and drift have fields of their own.
 SHOWN_APART = frozenset({FRESH.name, NOT_EDITED.name})
 # An instant of a report, which was checked when that was read.
@@ -222,19 +219,9 @@ def _unconfirmed(home: Home, index: Index, report_id: str) -> str | None:
 def _announced(
     home: Home, index: Index, shelf: ReportCatalog, at: datetime
 ) -> list[Announced] | None:
-    """Return the announced changes still to come, by the newest run that could read them all.
-
-    None where nobody knows: no such run in the last month, or nobody publishes any.
-    """
-    if not index.announcements:
-        return None
-    today = at.astimezone(ZoneInfo(index.venue.timezone)).date().isoformat()
-    for entry in islice(shelf.since(index.task, at - ANNOUNCED_FOR), REPORTS_READ):
-        result = _result(home, entry.report_id, index.task)
-        if isinstance(result, ListResult) and result.announcements_known:
-            ahead = [one for one in result.announced if (one.effective_date or "") > today]
-            return [one for one in ahead if one.status == "upcoming"]
-    return None
+    """Return the announced changes still to come, None where nobody knows of any."""
+    found = ahead_of(home, index, shelf, at)
+    return None if found is None else [*found.changes]
 
 
 def _restored(home: Home, index: Index, refreshed_at: str | None) -> Generation | None:

@@ -20,7 +20,7 @@ def source_lines(result: ListResult) -> Iterator[tuple[str, str]]:
     membership, aside = result.membership, set_aside(result)
     titles = titles_of(result)
     yield from why_lines(result, titles)
-    yield from upcoming_lines(result.announced)
+    yield from upcoming_lines(result.announced, result.announced_impact)
     if membership is None or len(titles) < 2:  # noqa: PLR2004 - one source votes with nobody
         return
     if membership.rule != DecidedBy.UNCONFIRMED:

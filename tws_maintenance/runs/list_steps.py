@@ -29,6 +29,7 @@ from tws_maintenance.reports.results import (
     describe_settled,
     impact_of,
     reported_proposal,
+    upcoming_impact,
 )
 from tws_maintenance.reports.schema import (
     Cache,
@@ -142,6 +143,7 @@ def _describe(run: MaintenanceRun, result: ListResult, proposal: Proposal) -> No
     result.proposal_id = proposal.proposal_id
     result.impact, warnings = impact_of(proposal.changes, run.scope())
     result.warnings += warnings
+    result.announced_impact = upcoming_impact(proposal, run.scope())
 
 
 def _audited(run: MaintenanceRun, index: Index, proposal: Proposal) -> Receipt:

@@ -90,6 +90,20 @@ def test_what_was_applied_answers_for_the_days_before_and_promotions_for_those_a
     assert set(sources.values()) == {"promotion"}
 
 
+def test_a_page_that_lost_changes_takes_nothing_from_what_is_known(
+    command: Command, began: Home, server: PageServer
+) -> None:
+    command("history", TASK, "--backfill", "--apply")
+    before = began.membership_file("sp500").read_bytes()
+    server.pages["sp500_changes"] = changes_page([Change("March 23, 2026", NEW, OLD)])
+    told = "already reaches back to 2013-12-23, this walk only to 2026-03-23"
+    assert told in command("history", TASK, "--backfill").output
+    done = command("history", TASK, "--backfill", "--apply")
+    assert done.exit_code == 2
+    assert told in done.stderr
+    assert began.membership_file("sp500").read_bytes() == before
+
+
 def test_the_members_say_where_each_row_comes_from(command: Command, began: Home) -> None:
     command("history", TASK, "--backfill", "--apply")
     before = command("history", TASK, "--on", "2020-01-01").output

@@ -121,6 +121,8 @@ def test_a_ticker_may_leave_and_join_on_one_day() -> None:
         ("FOXA", "2026-03-20", "2026-05-10"),
     ]
     assert found.stays[1].security == "21st Century Fox"
+    told = [(one.kind, one.security) for one in changes_of(found.stays) if one.symbol == "FOXA"]
+    assert told[:2] == [("removed", "21st Century Fox"), ("added", "Fox Corporation")]
 
 
 @pytest.mark.parametrize(

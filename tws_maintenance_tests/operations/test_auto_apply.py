@@ -15,12 +15,13 @@ from tws_maintenance.config.settings import load_settings
 from tws_maintenance.constituents.audit import audit
 from tws_maintenance.constituents.promotion import promote
 from tws_maintenance.constituents.stage import stage_backup
+from tws_maintenance.core.errors import SourceUnreachable
 from tws_maintenance.demo.pages import Company, companies
 from tws_maintenance.operations.policy import Decision, Situation, decide_promotions
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.readiness import readiness
 from tws_maintenance.reports.store import read_report
-from tws_maintenance.sources.model import SourceTable
+from tws_maintenance.sources.model import Attempt, SourceTable
 from tws_maintenance_tests.constituents.bench import configure
 from tws_maintenance_tests.support import table_of, write_live
 from tws_maintenance_tests.unattended import applied, dry_run, refreshed, staged_by
@@ -120,6 +121,16 @@ def test_a_warning_of_any_rule_wants_a_reader(home: Home) -> None:
 def test_a_warning_of_the_run_wants_a_reader(home: Home) -> None:
     dry_run(home, {"sp500": one_more()}, SATURDAY, warnings=("ZZZ, which leaves, is held",))
     assert refusal(home) == "warnings: ZZZ, which leaves, is held"
+
+
+def test_announcements_that_cannot_be_read_want_no_reader(home: Home) -> None:
+    page = SP500.announcements[0]
+    away = Attempt(page, "http://127.0.0.1/changes", error=SourceUnreachable("no answer"))
+    report_id = dry_run(home, {"sp500": one_more()}, SATURDAY, announcements=(away,))
+    (result,) = read_report(home, report_id).lists
+    assert "could not be read" in "".join(result.warnings)
+    (decision,) = decisions(home, SATURDAY + HOUR)
+    assert decision.starts
 
 
 def test_an_edit_of_the_live_file_wants_a_reader(home: Home) -> None:

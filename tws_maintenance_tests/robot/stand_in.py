@@ -25,6 +25,7 @@ import flask_wtf
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from tws_maintenance.robot import CacheGuard
+from tws_maintenance_tests.support import free_port
 
 PASSWORD = "a robot's password"
 LOGIN_PAGE = """<!doctype html><meta name="csrf-token" content="{{ csrf_token() }}">
@@ -237,7 +238,7 @@ class StandInRobot:
         self._summary: dict[str, Any] | None = None
         self._refreshing = threading.Lock()
         self._server: BaseWSGIServer | None = None
-        self._port = 0
+        self._port = free_port()
         self._database = root / "tws_robot.db"
         self.screeners = {
             key: Screener(root / "data" / f"{key}_constituents.csv")

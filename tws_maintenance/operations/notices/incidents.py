@@ -16,6 +16,8 @@ from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.core.text import some_of
 from tws_maintenance.market_events.last_sync import MOVED_FOR
+from tws_maintenance.reports.ahead import ahead_of
+from tws_maintenance.reports.announced_words import upcoming_lines
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.readiness import ListReadiness, readiness
 from tws_maintenance.reports.schema import EntryPoint, Report, RunStatus, TaskStatus
@@ -35,7 +37,7 @@ LONGEST_LINE = 500
 
 @dataclass(frozen=True)
 class Incident:
-    """One thing to report: `kind` is failed, broken, stale, event_moved, drifted or waiting."""
+    """One thing to report: `kind` is one of `NoticeKind`."""
 
     key: str
     kind: str
@@ -68,6 +70,7 @@ def find_incidents(
         *_failed(home, settings, shelf),
         *_of_lists(state.constituents),
         *_moved(home, at, shelf),
+        *_index_changes(home, settings, at, shelf),
         *_of_events(state.market_events),
         *_waiting(home, settings, at, shelf),
     ]
@@ -153,6 +156,22 @@ def _moved(home: Home, at: datetime, shelf: ReportCatalog) -> Iterator[Incident]
             stored = "stored" if entry.dry_run is False else "seen by a dry run, not stored"
             lines = [f"Report: {entry.report_id} ({stored}).", look]
             yield incident(key, "event_moved", one.text, lines)
+
+
+def _index_changes(
+    home: Home, settings: Settings, at: datetime, shelf: ReportCatalog
+) -> Iterator[Incident]:
+    """Yield the announced changes still to come of symbols that are held, traded or watched."""
+    for index in settings.maintained:
+        found = ahead_of(home, index, shelf, at)
+        for one in found.changes if found else ():
+            if found and one.symbol in found.impact:
+                key = f"index_change:{index.key}:{one.symbol}:{one.action}:{one.effective_date}"
+                ((_, told),) = upcoming_lines([one], found.impact)
+                verb = "joins" if one.action == "add" else "leaves"
+                subject = f"{one.symbol} {verb} the {index.name} on {one.effective_date}"
+                lines = [told, f"Report: {found.report_id}."]
+                yield incident(key, "index_change", subject, lines)
 
 
 def _waiting(

@@ -31,7 +31,7 @@ def test_nothing_is_applied_or_told_and_nobody_is_asked_unless_it_is_set() -> No
     )
     assert settings.notices == NoticeSettings(file=False, smtp_host="", webhook_url=None)
     assert settings.notices.kinds == (
-        *("failed", "broken", "stale", "event_moved"),
+        *("failed", "broken", "stale", "event_moved", "index_change"),
         *("drifted", "waiting"),
     )
     assert settings.storage == StorageSettings(database_url="")

@@ -14,8 +14,8 @@ from tws_maintenance.core.errors import HistoryError, UsageError
 
 if TYPE_CHECKING:
     from tws_maintenance.config.indices import Index
-    from tws_maintenance.constituents.backfill import Backfill
     from tws_maintenance.constituents.history import Stay
+    from tws_maintenance.constituents.history_backfill import Backfill
 
 # More changes than this in the first report are the list itself.
 FIRST_LIST = 20
@@ -208,7 +208,7 @@ def _not_known(task: str, stays: "Sequence[Stay]", day: date) -> str:
 
 
 def _backfill(home: Home, index: "Index", *, is_applied: bool, as_json: bool) -> None:
-    from tws_maintenance.constituents.backfill import backfill, why_not, write_backfill
+    from tws_maintenance.constituents.history_backfill import backfill, why_not, write_backfill
     from tws_maintenance.sources.announced import ask_changes
 
     # Before a request is made that could not lead to anything.

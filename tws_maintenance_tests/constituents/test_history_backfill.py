@@ -11,14 +11,6 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.config.ticker_changes import TICKER_CHANGES, TickerChange, ticker_change
-from tws_maintenance.constituents.backfill import (
-    Backfill,
-    Bounds,
-    backfill,
-    walked_back,
-    why_not,
-    write_backfill,
-)
 from tws_maintenance.constituents.history import (
     BACKFILL,
     Stay,
@@ -34,6 +26,14 @@ from tws_maintenance.constituents.history import (
     read_history,
     settled,
     to_csv,
+)
+from tws_maintenance.constituents.history_backfill import (
+    Backfill,
+    Bounds,
+    backfill,
+    walked_back,
+    why_not,
+    write_backfill,
 )
 from tws_maintenance.core.errors import LockHeld, UsageError
 from tws_maintenance.core.locks import hold

@@ -9,7 +9,6 @@ from lxml import html
 
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.config.ticker_changes import TICKER_CHANGES
-from tws_maintenance.constituents.backfill import Backfill, Bounds, walked_back
 from tws_maintenance.constituents.history import (
     Stay,
     changes_between,
@@ -17,6 +16,7 @@ from tws_maintenance.constituents.history import (
     members_on,
     settled,
 )
+from tws_maintenance.constituents.history_backfill import Backfill, Bounds, walked_back
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.sources import wikipedia
 from tws_maintenance.sources.model import AnnouncedTable, RawCopy

@@ -18,6 +18,7 @@ from tws_maintenance.market_events.upcoming import Upcoming
 from tws_maintenance.reports.view import type_words
 
 if TYPE_CHECKING:
+    from tws_maintenance.config.indices import Index
     from tws_maintenance.config.settings import Settings
 
 TYPE_WORDS = {
@@ -30,6 +31,7 @@ TYPE_WORDS = {
 OWN_SHOWN = 40
 # A kind of its own: read from the reports, and never stored among the events.
 INDEX_CHANGE, INDEX_CHANGES = "index_change", "index_changes"
+UNKNOWN = "index_changes_unknown"
 TYPE_WIDTH = max(map(len, TYPE_WORDS.values()))
 _CITIES = {venue.timezone: venue.name for venue in VENUES.values()}
 _TO = "\N{EN DASH}"
@@ -73,25 +75,27 @@ def list_command(
     event_type = EventType(type_name.upper()) if type_name and not only_changes else None
     named = [] if symbol is None else [symbol]
     wanted = next(iter(read_symbols(home, settings.maintained, named)), None)
-    changes = [] if event_type else _index_changes(home, settings, at, days, wanted)
+    changes, unknown = ([], []) if event_type else _index_changes(home, settings, at, days, wanted)
+    told = {INDEX_CHANGES: changes, UNKNOWN: [one.task for one in unknown]}
     if only_changes:
         if as_json:
-            print_json({INDEX_CHANGES: changes})
-        elif changes:
-            _print_index_changes(changes)
-        else:
+            print_json(told)
+            return
+        if not changes and not unknown:
             click.echo(f"No change of a list is announced for the next {days} days.")
+        _print_index_changes(changes, unknown)
         return
     agenda = read_agenda(home, settings, at, days=days, event_type=event_type, symbol=wanted)
     found, synced = agenda.events, agenda.last_sync
     if as_json:
-        print_json(agenda.to_dict() | {INDEX_CHANGES: changes})
+        print_json(agenda.to_dict() | told)
         return
     if found:
         _print(found, at)
     else:
         click.echo(_nothing(days, event_type, wanted))
-    _print_index_changes(changes)
+    if changes:  # no section claims nothing, one with a list left out would
+        _print_index_changes(changes, unknown)
     _print_robots_own(agenda.robots_own or [])
     finished_at = synced["finished_at"] if synced else None
     is_doubtful = len(agenda.warnings) > len(agenda.verdicts)
@@ -249,19 +253,22 @@ def _print(found: list[Upcoming], at: datetime) -> None:
 
 def _index_changes(
     home: Home, settings: "Settings", at: datetime, days: int, symbol: str | None
-) -> list[dict[str, str]]:
+) -> tuple[list[dict[str, str]], list["Index"]]:
     """Return the announced changes of the lists in the next days, the next one first.
 
-    Each is {task, date, action, symbol, security, title}.
+    Each is {task, date, action, symbol, security, title}. The second value holds the lists whose
+    changes are announced, and that no run of the last month could read.
     """
     from tws_maintenance.reports.ahead import ahead_of
     from tws_maintenance.reports.announced_words import upcoming_lines
     from tws_maintenance.reports.catalog import ReportCatalog
 
     catalog, until = ReportCatalog(home), (at + timedelta(days=days)).date().isoformat()
-    changes = []
+    changes, unknown = [], []
     for index in settings.maintained:
         found = ahead_of(home, index, catalog, at)
+        if found is None and index.announcements:
+            unknown.append(index)
         for one in found.changes if found else ():
             day = str(one.effective_date)
             if day <= until and symbol in (None, one.symbol):
@@ -269,16 +276,21 @@ def _index_changes(
                 kinds = {"task": index.task, "date": day, "action": one.action}
                 names = {"symbol": one.symbol, "security": one.security}
                 changes.append(kinds | names | {"title": f"{index.name}: {title}"})
-    return sorted(changes, key=lambda one: (one["date"], one["task"], one["symbol"]))
+    return sorted(changes, key=lambda one: (one["date"], one["task"], one["symbol"])), unknown
 
 
-def _print_index_changes(changes: list[dict[str, str]]) -> None:
-    if not changes:
-        return
-    click.secho("Announced changes of the lists", bold=True)
-    for one in changes:
-        click.echo(f"  {one['date']}  {one['title']}")
-    click.echo()
+def _print_index_changes(changes: list[dict[str, str]], unknown: Sequence["Index"]) -> None:
+    if changes:
+        click.secho("Announced changes of the lists", bold=True)
+        for one in changes:
+            click.echo(f"  {one['date']}  {one['title']}")
+        click.echo()
+    if unknown:
+        names, tasks = (", ".join(one.name for one in unknown), [one.task for one in unknown])
+        click.echo(
+            f"Warning: No run of the last month could read the announced changes of {names}. Read "
+            f"them with: python -m tws_maintenance run {' '.join(f'--task {one}' for one in tasks)}"
+        )
 
 
 def _print_robots_own(own: Sequence[NamedEvent]) -> None:

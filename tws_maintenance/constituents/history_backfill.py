@@ -257,9 +257,10 @@ def shorter(found: Backfill, stays: Iterable[Stay]) -> str:
     former = known_since(backfilled(stays))
     if not former or (found.since and found.since.isoformat() <= former):
         return ""
+    only = f"only to {found.since}" if found.since else "over no change at all"
     return (
-        f"The history already reaches back to {former}, this walk only to {found.since}: the page "
-        "is damaged, or has lost changes. Look at it, and run again when it is whole."
+        f"The history already reaches back to {former}, this walk {only}: the page is damaged, or "
+        "has lost changes. Look at it, and run again when it is whole."
     )
 
 

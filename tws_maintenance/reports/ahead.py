@@ -3,7 +3,7 @@
 What belongs here: finding it in the reports. The words are `announced_words`'.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
 from tws_maintenance.reports.catalog import ReportCatalog
-from tws_maintenance.reports.schema import Announced
+from tws_maintenance.reports.schema import Announced, ListResult
 from tws_maintenance.reports.store import find_report
 
 # How far back a run is looked for that could read what is announced.
@@ -23,8 +23,9 @@ REPORTS_READ, ANNOUNCED_FOR = 20, timedelta(days=31)
 class Ahead:
     """The announced changes of a list that are still to come, the next one first.
 
-    They are from the report `report_id`. `impact` says whom they concern, by symbol, as that run
-    knew it.
+    They are from the report `report_id`. `impact` says whom they concern, by symbol, where they
+    concern anybody: as that run knew it, and what the robot could not be asked then as an earlier
+    run of the last month did.
     """
 
     report_id: str
@@ -40,11 +41,52 @@ def ahead_of(home: Home, index: Index, shelf: ReportCatalog, at: datetime) -> Ah
     if not index.announcements:
         return None
     today = at.astimezone(ZoneInfo(index.venue.timezone)).date().isoformat()
+    read = _read(home, index, shelf, at)
+    report_id, newest = next(read, ("", None))
+    if newest is None:
+        return None
+    changes = (one for one in _upcoming(newest) if (one.effective_date or "") > today)
+    return Ahead(report_id, tuple(changes), _impact(newest, (one for _, one in read)))
+
+
+def _read(
+    home: Home, index: Index, shelf: ReportCatalog, at: datetime
+) -> Iterator[tuple[str, ListResult]]:
+    """Yield the results of the runs that could read what is announced, each with its report."""
     for entry in islice(shelf.since(index.task, at - ANNOUNCED_FOR), REPORTS_READ):
         report = find_report(home, entry.report_id)
         for one in report.lists if report else ():
             if one.task == index.task and one.announcements_known:
-                ahead = (each for each in one.announced if each.status == "upcoming")
-                changes = (each for each in ahead if (each.effective_date or "") > today)
-                return Ahead(entry.report_id, tuple(changes), one.announced_impact)
-    return None
+                yield entry.report_id, one
+
+
+def _upcoming(result: ListResult) -> Iterator[Announced]:
+    return (one for one in result.announced if one.status == "upcoming")
+
+
+def _impact(newest: ListResult, earlier: Iterable[ListResult]) -> dict[str, dict[str, list[str]]]:
+    """Return whom the changes concern.
+
+    A robot that is down once must not end a notice, or it would be sent again afterwards.
+    """
+    found = {symbol: dict(whom) for symbol, whom in newest.announced_impact.items()}
+    for result in _while_unknown(found, earlier):
+        for symbol in found.keys() & {one.symbol for one in _upcoming(result)}:
+            known = result.announced_impact.get(symbol, {})
+            found[symbol] |= {
+                key: known.get(key, []) for key, names in found[symbol].items() if names is None
+            }
+    told = {
+        symbol: {key: names for key, names in of.items() if names} for symbol, of in found.items()
+    }
+    return {symbol: whom for symbol, whom in told.items() if whom}
+
+
+def _while_unknown(
+    found: Mapping[str, Mapping[str, list[str] | None]], earlier: Iterable[ListResult]
+) -> Iterator[ListResult]:
+    unread = iter(earlier)
+    while any(None in whom.values() for whom in found.values()):
+        if (result := next(unread, None)) is None:
+            return
+        yield result

@@ -10,7 +10,7 @@ from tws_maintenance.core.text import some_of
 from tws_maintenance.reports.schema import Announced, ListResult
 
 NAMED = 12
-Impact = Mapping[str, Mapping[str, list[str]]]
+Impact = Mapping[str, Mapping[str, list[str] | None]]
 NOT_FOUND = "no announcement found"
 _OWN = {"positions": "hold", "watchlist": "watch"}
 _VERBS = {"add": "joins", "remove": "leaves"}

@@ -73,14 +73,15 @@ def impact_of(changes: Changes, scope: Scope) -> tuple[dict[str, list[str] | Non
     return scope.impact(concerned), warnings
 
 
-def upcoming_impact(proposal: Proposal, scope: Scope) -> dict[str, dict[str, list[str]]]:
+def upcoming_impact(proposal: Proposal, scope: Scope) -> dict[str, dict[str, list[str] | None]]:
     """Return whom what is announced and still to come concerns, by symbol, of those it does.
 
-    What is held and traded is left out where the robot could not be asked.
+    What is held and traded is None where the robot could not be asked.
     """
     found = {}
     for symbol in (one["symbol"] for one in proposal.announced if one["status"] == "upcoming"):
-        whom = {key: names for key, names in scope.impact([symbol]).items() if names}
+        known = scope.impact([symbol]).items()
+        whom = {key: names for key, names in known if names or names is None}
         if whom:
             found[symbol] = whom
     return found

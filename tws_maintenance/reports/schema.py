@@ -262,7 +262,8 @@ class ListResult(Result):
     `refusal` is the code of a refused promotion (`stale`, `too_old`, `used`, `unaudited`,
     `lock_held`, `missing`): exit codes tell a refusal from a failure by it.
     `announcements_known` where all announcements could be read; the key is there only then.
-    `announced_impact` says whom what is upcoming concerns, by symbol, where it concerns anybody.
+    `announced_impact` says whom what is upcoming concerns, by symbol, where it concerns anybody;
+    None for what is held and traded where the robot could not be asked.
     """
 
     task: Annotated[str, WithJsonSchema({"type": "string", "pattern": "_constituents$"})]
@@ -282,7 +283,9 @@ class ListResult(Result):
     caches: list[Cache] = []
     refusal: str | None = None
     announcements_known: bool = Field(default=False, exclude_if=operator.not_)
-    announced_impact: dict[str, dict[str, Texts]] = Field(default={}, exclude_if=operator.not_)
+    announced_impact: dict[str, dict[str, Texts | None]] = Field(
+        default={}, exclude_if=operator.not_
+    )
 
     @property
     def is_unconfirmed(self) -> bool:

@@ -1,7 +1,10 @@
 """An announced change of a list that is still to come, wherever an operator may look."""
 
+import contextlib
 import json
+import sqlite3
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -11,6 +14,8 @@ from tws_maintenance.core.clock import utc_now
 from tws_maintenance.operations.notices.incidents import find_incidents
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance_tests.cli.conftest import Command
+from tws_maintenance_tests.cli.test_events import earnings, in_days, synced
+from tws_maintenance_tests.reports.shelf import filed, result
 
 TASK = "sp500_constituents"
 
@@ -52,7 +57,44 @@ def test_what_is_to_come_of_a_watched_symbol_is_shown_wherever_one_looks(
     assert leaves in notice.text
 
 
-@pytest.mark.usefixtures("home")
-def test_without_an_announcement_there_is_nothing_to_come(command: Command) -> None:
+def test_that_nobody_could_read_it_is_not_that_nothing_is_announced(
+    command: Command, home: Home
+) -> None:
+    unread = command("events", "list", "--type", "index_change").output
+    assert unread == (
+        "Warning: No run of the last month could read the announced changes of S&P 500, HSI. Read "
+        "them with: python -m tws_maintenance run --task sp500_constituents --task "
+        "hsi_constituents\n"
+    )
+    for task in (TASK, "hsi_constituents"):
+        assert only_changes(command)["index_changes_unknown"][-1] == "hsi_constituents"
+        filed(home, result(task, announcements_known=True), at=utc_now())
+    assert only_changes(command) == {"index_changes": [], "index_changes_unknown": []}
     told = command("events", "list", "--type", "index_change").output
     assert told == "No change of a list is announced for the next 28 days.\n"
+
+
+def test_what_is_announced_is_never_written_into_the_store(command: Command, home: Home) -> None:
+    synced(home, yahoo=[earnings("AAPL", in_days(3))])
+    day = in_days(5).isoformat()
+    row = {"effective_date": day, "action": "add", "symbol": "UPC", "status": "upcoming"}
+    filed(home, result(TASK, announced=[row], announcements_known=True), at=utc_now())
+    before = dump(home)
+    told = json.loads(command("events", "list", "--json").stdout)
+    assert [one["symbol"] for one in told["index_changes"]] == ["UPC"]
+    assert [one["symbol"] for one in told["events"]] == ["AAPL"]
+    shown = command("events", "list").output
+    assert "UPC" in shown
+    assert "could read the announced changes of HSI." in shown, "a section names what it lacks"
+    assert "UPC" not in command("events", "export", "--ics").output
+    assert dump(home) == before
+
+
+def only_changes(command: Command) -> Any:
+    return json.loads(command("events", "list", "--type", "index_change", "--json").stdout)
+
+
+def dump(home: Home) -> list[str]:
+    """Return every table of the store and its rows, as SQL."""
+    with contextlib.closing(sqlite3.connect(home.market_events)) as store:
+        return list(store.iterdump())

@@ -104,6 +104,17 @@ def test_a_page_that_lost_changes_takes_nothing_from_what_is_known(
     assert began.membership_file("sp500").read_bytes() == before
 
 
+@pytest.mark.usefixtures("began")
+def test_a_walk_over_no_change_says_so_where_the_history_reaches_back(
+    command: Command, server: PageServer
+) -> None:
+    command("history", TASK, "--backfill", "--apply")
+    stranger = Company("ZZZZ", "Nobody Inc.", "Energy", "Oil & Gas")
+    server.pages["sp500_changes"] = changes_page([Change("March 23, 2026", stranger, OLD)])
+    told = "already reaches back to 2013-12-23, this walk over no change at all: the page"
+    assert told in command("history", TASK, "--backfill").output
+
+
 def test_the_members_say_where_each_row_comes_from(command: Command, began: Home) -> None:
     command("history", TASK, "--backfill", "--apply")
     before = command("history", TASK, "--on", "2020-01-01").output

@@ -209,7 +209,7 @@ def _not_known(task: str, stays: "Sequence[Stay]", day: date) -> str:
 
 def _backfill(home: Home, index: "Index", *, is_applied: bool, as_json: bool) -> None:
     from tws_maintenance.constituents.history_backfill import backfill, why_not, write_backfill
-    from tws_maintenance.sources.announced import ask_changes
+    from tws_maintenance.sources.fetching import ask_changes
 
     # Before a request is made that could not lead to anything.
     if told := why_not(home, index):

@@ -40,8 +40,8 @@ from tws_maintenance.core.atomic import write_whole
 from tws_maintenance.core.clock import parse_utc
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.core.locks import hold
-from tws_maintenance.sources.days import day_in
 from tws_maintenance.sources.model import Action, AnnouncedChange, AnnouncedTable, DroppedRow
+from tws_maintenance.sources.tables import NO_ROW
 
 # How far a list runs ahead of a change that was announced, or behind one that took effect.
 NEAR = timedelta(days=31)
@@ -399,10 +399,6 @@ def _tickers_by_day(
     return found
 
 
-# Rows of a page that hold no change, whatever stands around them.
-_NO_CHANGE = frozenset({"empty row", "the header repeated", "one text across the whole row"})
-
-
 def _unread_days(dropped: Iterable[DroppedRow]) -> Mapping[date, str]:
     """Return the days of rows that may be a change and could not be read.
 
@@ -411,16 +407,15 @@ def _unread_days(dropped: Iterable[DroppedRow]) -> Mapping[date, str]:
     """
     found = {}
     for one in dropped:
-        if one.reason in _NO_CHANGE:
+        if one.reason in NO_ROW:
             continue
         cells = one.row.partition(": ")[2]
-        day = day_in(cells.partition(" | ")[0])
-        if day is None:
+        if one.day is None:
             raise UsageError(
                 f"A row of the changes could not be read, nor its day ({one.reason}), so any day "
                 f"may lack a change: {cells}. Look at the page; nothing was guessed."
             )
-        found[day] = f"{cells} ({one.reason})"
+        found[one.day] = f"{cells} ({one.reason})"
     return found
 
 

@@ -21,13 +21,7 @@ from tws_maintenance.constituents.normalise import listings
 from tws_maintenance.constituents.placeholders import known_members, recognised
 from tws_maintenance.constituents.proposal import read_proposal
 from tws_maintenance.constituents.usable import Answer, Standing, VoteRule
-from tws_maintenance.constituents.vote import (
-    Ballot,
-    DecidedBy,
-    Decision,
-    Outcome,
-    decide,
-)
+from tws_maintenance.constituents.vote import Ballot, DecidedBy, Decision, Outcome, decide
 from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.errors import ProposalMissing
 from tws_maintenance.sources.model import Action, Attempt, Gathered, SourceTable

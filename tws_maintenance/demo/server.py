@@ -15,7 +15,7 @@ from tws_maintenance.core.digest import sha256
 from tws_maintenance.demo.announced import REVIEW_PATH, hsi_review, notices, sp500_changes
 from tws_maintenance.demo.events import fomc_page, this_year, unknown_symbol
 from tws_maintenance.market_events.providers.fomc import PAGE_PATH
-from tws_maintenance.sources.fetching import ANNOUNCEMENTS, READERS
+from tws_maintenance.sources.fetching import CHANGE_READERS, reader_of
 
 # The settings that say where the sources are.
 SOURCE_URLS = (
@@ -92,15 +92,14 @@ class PageServer:
             return self.pages.get("hsi_review") or hsi_review()
         for index in DECLARED.values():
             for spec in (*index.sources, *index.announcements):
-                reader = READERS.get(spec.kind) or ANNOUNCEMENTS[spec.kind]
-                if urlsplit(reader.address("", spec.locator)).path == quote(path):
+                if urlsplit(reader_of(spec).address("", spec.locator)).path == quote(path):
                     return self.pages.get(_key(index, spec))
         return None
 
 
 def _key(index: Index, spec: SourceSpec) -> str:
     """Return the name of a source's page among `PageServer.pages`."""
-    if spec.kind in ANNOUNCEMENTS:
+    if spec.kind in CHANGE_READERS:
         return f"{index.key}_changes" if spec.name == WIKIPEDIA else f"{index.key}_notices"
     return index.key if spec.name == WIKIPEDIA else f"{index.key}_{spec.name}"
 

@@ -36,7 +36,7 @@ from tws_maintenance.core.errors import (
 )
 from tws_maintenance.reports.schema import ListResult, Report
 from tws_maintenance.reports.store import newest_reports, read_report
-from tws_maintenance.sources.fetching import ANNOUNCEMENTS, read, spec_of
+from tws_maintenance.sources.fetching import CHANGE_READERS, read, spec_of
 from tws_maintenance.sources.model import Attempt, Gathered, RawCopy
 
 ACCEPTED, REJECTED, REFUSED, UNKNOWN = "accepted", "rejected", "refused", "not replayed"
@@ -208,8 +208,8 @@ def _gathered(index: Index, copies: Iterable[_Kept]) -> Gathered:
         if not copy.path.is_file() or sha256(copy.path.read_bytes()) != copy.sha256:
             raise _Unknown(f"the raw bytes of {copy.url} were removed or altered")
         attempts.append(_attempt(index, copy))
-    announcements = tuple(one for one in attempts if one.spec.kind in ANNOUNCEMENTS)
-    lists = tuple(one for one in attempts if one.spec.kind not in ANNOUNCEMENTS)
+    announcements = tuple(one for one in attempts if one.spec.kind in CHANGE_READERS)
+    lists = tuple(one for one in attempts if one.spec.kind not in CHANGE_READERS)
     if not lists:
         raise _Unknown("no source had answered, so there are no bytes to read")
     return Gathered(index, lists, announcements)

@@ -17,7 +17,7 @@ from tws_maintenance.core.errors import PageChanged
 from tws_maintenance.core.text import MISSING_TEXTS
 from tws_maintenance.sources.days import day_in
 from tws_maintenance.sources.model import Action, AnnouncedChange, AnnouncedTable, DroppedRow
-from tws_maintenance.sources.tables import COLUMN_NAMES, HEADER_ROWS, grid_of
+from tws_maintenance.sources.tables import COLUMN_NAMES, HEADER_ROWS, grid_of, why_no_row
 
 TABLE_ID = "changes"
 SIDES: dict[Action, frozenset[str]] = {
@@ -130,22 +130,23 @@ class _Reading:
     def take(self, number: int, cells: list[str]) -> None:
         """Put a row where it belongs: a change or two, or nothing that can be read."""
         row = _Row(number, cells)
-        if reason := self._why_no_row(cells):
-            self._drop(row, reason, self.last_day)
-            return
-        text = cells[self.header.day]
+        text = cells[self.header.day] if self.header.day < len(cells) else ""
         day = day_in(text)
-        if day is None:
-            self._drop(row, f"{text[:40]!r} is no day in a known form", self.last_day)
+        reason = self._why_no_row(cells)
+        if reason or day is None:
+            told = reason or f"{text[:40]!r} is no day in a known form"
+            self._drop(row, told, day, near=self.last_day)
             return
         if day > self.today + timedelta(days=MAX_DAYS_AHEAD):
-            self._drop(row, f"{day} is more than a year ahead", day)
+            self._drop(row, f"{day} is more than a year ahead", day, near=day)
             return
         self.last_day = day
         before = len(self.dropped)
         sides = {action: self._side(row, day, action) for action in SIDES}
         if not any(sides.values()) and len(self.dropped) == before:
-            self._drop(row, "it names neither a member that joins nor one that leaves", day)
+            self._drop(
+                row, "it names neither a member that joins nor one that leaves", day, near=day
+            )
         self.changes += self._changes(cells, day, sides)
 
     def _side(self, row: "_Row", day: date, action: Action) -> tuple[str, ...]:
@@ -153,18 +154,15 @@ class _Reading:
         try:
             return self._symbols(row.cells, action)
         except _Unreadable as error:
-            self._drop(row, str(error), day)
+            self._drop(row, str(error), day, near=day)
             return ()
 
     def _why_no_row(self, cells: list[str]) -> str:
-        if not any(cells):
-            return "empty row"
         tickers = [place for place, _ in self.header.sides.values()]
         names = [cells[place].casefold() for place in tickers if place < len(cells)]
-        if names and all(name in _SIDE_NAMES for name in names):
-            return "the header repeated"
-        if len(cells) > 1 and len(set(cells)) == 1:
-            return "one text across the whole row"
+        is_header = bool(names) and all(name in _SIDE_NAMES for name in names)
+        if reason := why_no_row(cells, is_header=is_header):
+            return reason
         if len(cells) < self.header.width:
             return f"{len(cells)} cells, expected at least {self.header.width}"
         return ""
@@ -202,10 +200,10 @@ class _Reading:
                     day, action, symbol, security, ", ".join(other), reason, self.source
                 )
 
-    def _drop(self, row: "_Row", reason: str, day: date | None) -> None:
-        """Drop a row; one that may be of these days, by its own day or the row above, is noted."""
-        self.dropped.append(DroppedRow(f"{row}", reason))
-        is_recent = day is None or day >= self.today - timedelta(days=RECENT_DAYS)
+    def _drop(self, row: "_Row", reason: str, day: date | None, *, near: date | None) -> None:
+        """Drop a row of `day`; one that may be of these days, since it is `near` them, is noted."""
+        self.dropped.append(DroppedRow(f"{row}", reason, day))
+        is_recent = near is None or near >= self.today - timedelta(days=RECENT_DAYS)
         if is_recent and any(row.cells):
             self.notes.append(f"{row} was not read as a change: {reason}")
 

@@ -7,7 +7,7 @@ written here, and nothing is raised: a failure is part of the answer.
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
@@ -71,7 +71,10 @@ class Gathering:
 
     def _begin(self, index: Index, sources: Iterable[tuple[SourceSpec, ...]]) -> Answers:
         return {
-            specs: begin(partial(self._gather, index, specs), f"gather-{index.key}-{specs[0].name}")
+            specs: begin(
+                partial(gather, index, specs, self._settings.http, self._last_copy),
+                f"gather-{index.key}-{specs[0].name}",
+            )
             for specs in sources
         }
 
@@ -105,39 +108,60 @@ class Gathering:
                 f"no whole answer within {self._settings.http.deadline:g} s, the deadline of one "
                 "index. Run again; if it stays so, look at the network and its name server."
             )
-            return (Attempt(specs[0], self._url(specs[0]), error=error),)
+            return (Attempt(specs[0], address_of(specs[0], self._settings.http), error=error),)
 
-    def _gather(self, index: Index, specs: tuple[SourceSpec, ...]) -> tuple[Attempt, ...]:
-        """Ask the addresses of one source until one is of use, and what that one leads to."""
-        http = self._settings.http
-        until = time.monotonic() + http.deadline
-        attempts: list[Attempt] = []
-        for spec in specs:
-            if attempts and not _may_have_moved(spec, attempts):
-                break
-            client = WebClient(http, _reader(spec).origin(http), until=until)
-            attempts.append(self._ask(client, index, spec, self._url(spec)))
-            # Too many requests is said for the whole host: its other address is not asked either.
-            if attempts[-1].error is None or attempts[-1].status == HTTPStatus.TOO_MANY_REQUESTS:
-                break
-        last = attempts[-1]
-        if last.announced is not None and last.announced.further:
-            # The client refuses an address of another origin.
-            further = _further(last.spec)
-            attempts.append(self._ask(client, index, further, last.announced.further))
-        return tuple(attempts)
 
-    def _ask(self, client: WebClient, index: Index, spec: SourceSpec, url: str) -> Attempt:
-        try:
-            raw = client.get(url, self._last_copy(index, url))
-        except SourceError as error:
-            return Attempt(spec, url, error=error, status=error.status)
-        except Exception as fault:  # noqa: BLE001 - the other sources answer all the same
-            return Attempt(spec, url, error=unreadable(fault))
-        return read(spec, raw, index)
+def gather(
+    index: Index, specs: Sequence[SourceSpec], http: HttpSettings, last_copy: LastCopy
+) -> tuple[Attempt, ...]:
+    """Ask the addresses of one source until one is of use, and what that one leads to."""
+    until = time.monotonic() + http.deadline
+    attempts: list[Attempt] = []
+    for spec in specs:
+        if attempts and not _may_have_moved(spec, attempts):
+            break
+        url = address_of(spec, http)
+        client = WebClient(http, reader_of(spec).origin(http), until=until)
+        attempts.append(_ask(client, index, spec, url, last_copy(index, url)))
+        # Too many requests is said for the whole host: its other address is not asked either.
+        if attempts[-1].error is None or attempts[-1].status == HTTPStatus.TOO_MANY_REQUESTS:
+            break
+    last = attempts[-1]
+    if last.announced is not None and last.announced.further:
+        url = last.announced.further
+        # The client refuses an address of another origin.
+        attempts.append(_ask(client, index, _further(last.spec), url, last_copy(index, url)))
+    return tuple(attempts)
 
-    def _url(self, spec: SourceSpec) -> str:
-        return address_of(spec, self._settings.http)
+
+def ask_changes(index: Index, http: HttpSettings) -> AnnouncedTable:
+    """Return the announced changes of `index` without asking for its list: to look back in time.
+
+    Raises:
+        SourceError: no address gave them; says what each answered.
+    """
+    attempts = gather(index, index.announcements, http, lambda *_: None)
+    if (found := attempts[-1].announced) is not None:
+        return found
+    faults = [(one.url, one.error) for one in attempts if one.error]
+    kind = type(faults[0][1]) if faults else SourceError
+    told = " | ".join(f"{url}: {error}" for url, error in faults)
+    raise kind(
+        f"The announced changes of {index.name} could not be read, so nothing is known of the time "
+        f"before the first promotion. {told}"
+    )
+
+
+def _ask(
+    client: WebClient, index: Index, spec: SourceSpec, url: str, known: KnownCopy | None
+) -> Attempt:
+    try:
+        raw = client.get(url, known)
+    except SourceError as error:
+        return Attempt(spec, url, error=error, status=error.status)
+    except Exception as fault:  # noqa: BLE001 - the other sources answer all the same
+        return Attempt(spec, url, error=unreadable(fault))
+    return read(spec, raw, index)
 
 
 def _may_have_moved(spec: SourceSpec, attempts: list[Attempt]) -> bool:
@@ -158,7 +182,7 @@ def read(spec: SourceSpec, raw: RawCopy, index: Index) -> Attempt:
         if reader := READERS.get(spec.kind):
             table = reader.parse(raw, index)
             return Attempt(spec, raw.url, raw, table, status=raw.status)
-        announced = ANNOUNCEMENTS[spec.kind].parse(raw, index)
+        announced = CHANGE_READERS[spec.kind].parse(raw, index)
         return Attempt(spec, raw.url, raw, announced=announced, status=raw.status)
     except SourceError as error:
         return Attempt(spec, raw.url, raw, error=error, status=raw.status)
@@ -186,7 +210,7 @@ class Reader(Generic[Read]):
 
 def address_of(spec: SourceSpec, http: HttpSettings) -> str:
     """Return the address of a source."""
-    reader = _reader(spec)
+    reader = reader_of(spec)
     return reader.address(reader.origin(http), spec.locator)
 
 
@@ -206,11 +230,12 @@ def _further(spec: SourceSpec) -> SourceSpec:
 
 def suffix_of(spec: SourceSpec) -> str:
     """Return how the name of a kept raw copy of a source ends."""
-    return _reader(spec).suffix
+    return reader_of(spec).suffix
 
 
-def _reader(spec: SourceSpec) -> Reader[SourceTable] | Reader[AnnouncedTable]:
-    return READERS.get(spec.kind) or ANNOUNCEMENTS[spec.kind]
+def reader_of(spec: SourceSpec) -> Reader[SourceTable] | Reader[AnnouncedTable]:
+    """Return how a source is asked and read."""
+    return READERS.get(spec.kind) or CHANGE_READERS[spec.kind]
 
 
 # Who lists members.
@@ -233,7 +258,7 @@ READERS: dict[str, Reader[SourceTable]] = {
     "tracker_holdings": Reader(lambda http: http.hsbc_url, fund_csv.url, fund_csv.parse, "csv"),
 }
 # Who announces changes.
-ANNOUNCEMENTS: dict[str, Reader[AnnouncedTable]] = {
+CHANGE_READERS: dict[str, Reader[AnnouncedTable]] = {
     "wikipedia_changes": Reader(
         lambda http: http.wikipedia_url, wikipedia.page_url, wikipedia.parse_changes, "html"
     ),

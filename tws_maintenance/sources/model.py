@@ -54,10 +54,14 @@ class SourceRow:
 
 @dataclass(frozen=True)
 class DroppedRow:
-    """A source row that does not become a constituent, and why."""
+    """A source row that does not become a constituent, and why.
+
+    `day` is that of a row of changes, where it can be read.
+    """
 
     row: str
     reason: str
+    day: date | None = None
 
 
 class Action(StrEnum):

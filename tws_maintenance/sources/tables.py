@@ -7,6 +7,7 @@ as something else.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import zip_longest
@@ -38,6 +39,10 @@ MIN_SYMBOL_SHARE = 0.5
 MAX_SPAN = 2000
 MAX_WIDTH = 200
 _OTHER_LIST = re.compile(r"reserve|former|removed|changes|historical|previous|past", re.IGNORECASE)
+# Why a row below the header holds nothing, whatever stands around it.
+EMPTY, HEADER_AGAIN = "empty row", "the header repeated"
+ONE_TEXT = "one text across the whole row"
+NO_ROW = frozenset({EMPTY, HEADER_AGAIN, ONE_TEXT})
 _CELLS = frozenset({"th", "td"})
 _HEADINGS = "preceding::*[self::h2 or self::h3 or self::h4][1]"
 
@@ -235,14 +240,20 @@ def _read(body: Grid, columns: dict[str, int]) -> FoundTable:
     return FoundTable(tuple(rows), tuple(dropped), len(body))
 
 
+def why_no_row(cells: Sequence[str], *, is_header: bool) -> str:
+    """Return which of `NO_ROW` a row is, "" for none; `is_header` where it repeats the header."""
+    if not any(cells):
+        return EMPTY
+    if is_header:
+        return HEADER_AGAIN
+    return ONE_TEXT if len(cells) > 1 and len(set(cells)) == 1 else ""
+
+
 def _reason_to_drop(cells: list[str], values: dict[str, str], columns: dict[str, int]) -> str:
     """Return why a row is no constituent. One with a company but no ticker is not among them."""
-    if not any(cells):
-        return "empty row"
-    if all(values[name].casefold() in COLUMN_NAMES[name] for name in REQUIRED):
-        return "the header repeated"
-    if len(cells) > 1 and len(set(cells)) == 1:
-        return "one text across the whole row"
+    is_header = all(values[name].casefold() in COLUMN_NAMES[name] for name in REQUIRED)
+    if reason := why_no_row(cells, is_header=is_header):
+        return reason
     if len(cells) <= max(columns[name] for name in REQUIRED):
         return f"{len(cells)} cells, expected at least {max(columns.values()) + 1}"
     if not values["ticker"] and not values["security"]:

@@ -186,14 +186,14 @@ def test_with_an_official_list_both_are_read_again(
 def test_announced_changes_are_read_again_from_their_kept_bytes(
     command: Command, home: Home, kept: list[str], monkeypatch: pytest.MonkeyPatch, altered: bool
 ) -> None:
-    was, again = gather.ANNOUNCEMENTS["wikipedia_changes"], []
+    was, again = gather.CHANGE_READERS["wikipedia_changes"], []
 
     def parse(raw: RawCopy, index: Index) -> AnnouncedTable:
         again.append(raw.content)
         return was.parse(raw, index)
 
     reader = Reader(was.origin, was.address, parse, was.suffix)
-    monkeypatch.setitem(gather.ANNOUNCEMENTS, "wikipedia_changes", reader)
+    monkeypatch.setitem(gather.CHANGE_READERS, "wikipedia_changes", reader)
     path = home.staging / f"{kept[0]}_sp500" / "raw" / "2_wikipedia_changes.html"
     content = path.read_bytes()
     if altered:

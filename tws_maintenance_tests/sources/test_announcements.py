@@ -306,4 +306,4 @@ def test_what_was_announced_is_known_again_by_the_kind_in_its_file_s_name() -> N
         ("hang_seng_notices", "hsi"): ("hang_seng", "json"),
         ("hang_seng_review", "hsi"): ("hang_seng", "xlsx"),
     }
-    assert set(kinds) == set(gather.ANNOUNCEMENTS)
+    assert set(kinds) == set(gather.CHANGE_READERS)

@@ -260,19 +260,21 @@ def _index_changes(
     changes are announced, and that no run of the last month could read.
     """
     from tws_maintenance.reports.ahead import ahead_of
-    from tws_maintenance.reports.announced_words import upcoming_lines
+    from tws_maintenance.reports.announced_words import upcoming_text
     from tws_maintenance.reports.catalog import ReportCatalog
+    from tws_maintenance.reports.store import reports_once
 
+    find = reports_once(home)
     catalog, until = ReportCatalog(home), (at + timedelta(days=days)).date().isoformat()
     changes, unknown = [], []
     for index in settings.maintained:
-        found = ahead_of(home, index, catalog, at)
+        found = ahead_of(find, index, catalog, at)
         if found is None and index.announcements:
             unknown.append(index)
         for one in found.changes if found else ():
             day = str(one.effective_date)
             if day <= until and symbol in (None, one.symbol):
-                ((_, title),) = upcoming_lines([one], found.impact if found else {})
+                title = upcoming_text(one, found.impact if found else {})
                 kinds = {"task": index.task, "date": day, "action": one.action}
                 names = {"symbol": one.symbol, "security": one.security}
                 changes.append(kinds | names | {"title": f"{index.name}: {title}"})

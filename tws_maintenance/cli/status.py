@@ -63,12 +63,12 @@ def _print(home: Home, found: "HomeStatus") -> None:
 
 def _remarks(one: "ListStatus") -> list[str]:
     """Return what there is to say about a list, a sentence each."""
-    from tws_maintenance.reports.announced_words import upcoming_lines
+    from tws_maintenance.reports.announced_words import upcoming_text
 
     audit = one.file_audit
     found = [*audit.errors, *audit.warnings] if audit else []
     found += [f"unconfirmed: {one.unconfirmed}"] if one.unconfirmed else []
-    found += [f"announced: {text}" for _, text in upcoming_lines(one.announced or ())]
+    found += [f"announced: {upcoming_text(each)}" for each in one.announced or ()]
     return [*found, one.drift] if one.drift else found
 
 

@@ -9,11 +9,10 @@ from datetime import datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.schema import Announced, ListResult
-from tws_maintenance.reports.store import find_report
+from tws_maintenance.reports.store import FindReport
 
 # How far back a run is looked for that could read what is announced.
 REPORTS_READ, ANNOUNCED_FOR = 20, timedelta(days=31)
@@ -33,15 +32,15 @@ class Ahead:
     impact: Mapping[str, Mapping[str, list[str]]]
 
 
-def ahead_of(home: Home, index: Index, shelf: ReportCatalog, at: datetime) -> Ahead | None:
-    """Return what is still to come of `index` at `at` (aware).
+def ahead_of(find: FindReport, index: Index, shelf: ReportCatalog, at: datetime) -> Ahead | None:
+    """Return what is still to come of `index` at `at` (aware), by the reports that `find` gives.
 
     None where nobody knows: no run of the last month could read it, or nobody publishes any.
     """
     if not index.announcements:
         return None
     today = at.astimezone(ZoneInfo(index.venue.timezone)).date().isoformat()
-    read = _read(home, index, shelf, at)
+    read = _read(find, index, shelf, at)
     report_id, newest = next(read, ("", None))
     if newest is None:
         return None
@@ -50,11 +49,11 @@ def ahead_of(home: Home, index: Index, shelf: ReportCatalog, at: datetime) -> Ah
 
 
 def _read(
-    home: Home, index: Index, shelf: ReportCatalog, at: datetime
+    find: FindReport, index: Index, shelf: ReportCatalog, at: datetime
 ) -> Iterator[tuple[str, ListResult]]:
     """Yield the results of the runs that could read what is announced, each with its report."""
     for entry in islice(shelf.since(index.task, at - ANNOUNCED_FOR), REPORTS_READ):
-        report = find_report(home, entry.report_id)
+        report = find(entry.report_id)
         for one in report.lists if report else ():
             if one.task == index.task and one.announcements_known:
                 yield entry.report_id, one

@@ -43,19 +43,25 @@ def why_of(result: ListResult, symbol: str, titles: Mapping[str, str]) -> str | 
     return None
 
 
-def upcoming_lines(
-    announced: Iterable[Announced], impact: Impact = MappingProxyType({})
-) -> Iterator[tuple[str, str]]:
-    """Yield ("upcoming", text) for each change that is still to come, the next one first.
-
-    `impact` says whom the symbols concern.
-    """
+def upcoming_lines(announced: Iterable[Announced], impact: Impact) -> Iterator[tuple[str, str]]:
+    """Yield ("upcoming", text) for each change that is still to come, the next one first."""
     for one in announced:
         if one.status == "upcoming":
-            name = f"{one.symbol} ({one.security})" if one.security else one.symbol
-            why = "; ".join(filter(None, (*whom(one, impact), _instead(one), one.reason)))
-            told = f"{name} {_VERBS[one.action]} on {one.effective_date}"
-            yield "upcoming", f"{told}: {why}" if why else told
+            yield "upcoming", upcoming_text(one, impact)
+
+
+def upcoming_text(one: Announced, impact: Impact = MappingProxyType({})) -> str:
+    """Return what is to come, whom it concerns as `impact` says by symbol, and why."""
+    name = f"{one.symbol} ({one.security})" if one.security else one.symbol
+    why = "; ".join(filter(None, (*whom(one, impact), _instead(one), one.reason)))
+    told = f"{name} {_VERBS[one.action]} on {one.effective_date}"
+    return f"{told}: {why}" if why else told
+
+
+def in_short(one: Announced, index: str = "") -> str:
+    """Return what is to come in a few words, with the name of the index where it is given."""
+    verb = f"{_VERBS[one.action]} {index}".strip()
+    return f"{one.symbol} {verb} on {one.effective_date}"
 
 
 def whom(one: Announced, impact: Impact) -> Iterator[str]:

@@ -14,9 +14,9 @@ from tws_maintenance.constituents.proposal import RAW, Proposal, read_proposal
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import LiveFileError, ProposalMissing, UsageError
 from tws_maintenance.reports.ahead import ahead_of
-from tws_maintenance.reports.announced_words import upcoming_lines, why_of
+from tws_maintenance.reports.announced_words import upcoming_text, why_of
 from tws_maintenance.reports.catalog import ReportCatalog
-from tws_maintenance.reports.store import read_report
+from tws_maintenance.reports.store import read_report, reports_once
 from tws_maintenance.reports.votes import titles_of, vote_lines
 
 KEPT, REMOVED, ALTERED = "kept", "removed", "altered"
@@ -108,7 +108,7 @@ def explain(home: Home, index: Index, text: str, at: datetime) -> Explanation:
     symbol = _symbol(index, text)
     stays = [stay for stay in read_history(home, index) if stay.symbol == symbol]
     live = _live_row(home, index, symbol)
-    found = ahead_of(home, index, ReportCatalog(home), at)
+    found = ahead_of(reports_once(home), index, ReportCatalog(home), at)
     announced = [one for one in found.changes if one.symbol == symbol] if found else []
     if not stays and live is None and not announced:
         raise UsageError(
@@ -118,7 +118,8 @@ def explain(home: Home, index: Index, text: str, at: datetime) -> Explanation:
     told = tuple(_stay(home, index, stay) for stay in stays)
     names = [stay.security for stay in stays[-1:]] or [live or ""]
     security = next(filter(None, (*names, *(one.security for one in announced))), "")
-    upcoming = tuple(text for _, text in upcoming_lines(announced, found.impact if found else {}))
+    impact = found.impact if found else {}
+    upcoming = tuple(upcoming_text(one, impact) for one in announced)
     return Explanation(index.task, symbol, security, live is not None, told, upcoming)
 
 

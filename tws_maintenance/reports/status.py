@@ -1,5 +1,6 @@
 """Is everything fresh? The state of each list, from its file, its stamp and the reports."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -33,7 +34,7 @@ from tws_maintenance.reports.schema import (
     Validation,
     is_none,
 )
-from tws_maintenance.reports.store import find_report
+from tws_maintenance.reports.store import FindReport, reports_once
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
 
 # Freshness and drift have fields of their own.
@@ -150,21 +151,37 @@ def overview(home: Home, settings: Settings, at: datetime, shelf: ReportCatalog)
     # What a wrong clock dated in the future would be fresh until then.
     tasks = settings.maintained.groups["all"]
     refreshed = shelf.last_refreshed(tasks, at + CLOCK_TOLERANCE)
+    look = _Look(home, settings, shelf, at, reports_once(home))
     return HomeStatus(
         constituents=[
-            _index_status(home, settings, index, shelf, refreshed.get(index.task), at)
-            for index in settings.maintained
+            _index_status(look, index, refreshed.get(index.task)) for index in settings.maintained
         ],
-        market_events=_events_status(home, settings, shelf, refreshed.get(MARKET_EVENTS), at),
-        latest_report=_latest(home, shelf),
+        market_events=_events_status(look, refreshed.get(MARKET_EVENTS)),
+        latest_report=_latest(look),
     )
 
 
-def _latest(home: Home, shelf: ReportCatalog) -> LatestReport | None:
-    latest = shelf.latest()
+@dataclass(frozen=True)
+class _Look:
+    """What one answer is made from; `find` reads each report once."""
+
+    home: Home
+    settings: Settings
+    shelf: ReportCatalog
+    at: datetime
+    find: FindReport
+
+    def result(self, report_id: str, task: str) -> TaskResult | None:
+        """Return a result, None where its report was damaged or removed since it was listed."""
+        report = self.find(report_id)
+        return report.of(task) if report else None
+
+
+def _latest(look: _Look) -> LatestReport | None:
+    latest = look.shelf.latest()
     if latest is None:
         return None
-    report = find_report(home, latest.report_id)  # None for one of an older form
+    report = look.find(latest.report_id)  # None for one of an older form
     return LatestReport(
         report_id=latest.report_id,
         finished_at=latest.finished_at,
@@ -175,19 +192,16 @@ def _latest(home: Home, shelf: ReportCatalog) -> LatestReport | None:
     )
 
 
-def _index_status(
-    home: Home,
-    settings: Settings,
-    index: Index,
-    shelf: ReportCatalog,
-    refreshed: Refreshed | None,
-    at: datetime,
-) -> ListStatus:
+def _index_status(look: _Look, index: Index, refreshed: Refreshed | None) -> ListStatus:
+    home, at = look.home, look.at
     refreshed_at = refreshed.finished_at if refreshed else None
-    row_count, drift, problem = _file(home, index, settings)
-    last = shelf.last_result(index.task)
+    row_count, drift, problem = _file(home, index, look.settings)
+    last = look.shelf.last_result(index.task)
+    result = look.result(last[0].report_id, index.task) if last else None
     restored = _restored(home, index, refreshed_at)
     source = refreshed.source if refreshed else None
+    max_age = look.settings.of(index).max_age_days
+    ahead = ahead_of(look.find, index, look.shelf, at)
     return ListStatus(
         task=index.task,
         name=index.name,
@@ -195,11 +209,11 @@ def _index_status(
         last_refreshed_at=refreshed_at,
         row_count=row_count,
         source=restored.source if restored else source,
-        validation=_validation(home, index, last[0].report_id) if last else Validation(),
+        validation=_validation(result),
         # What was brought back is an older list, however lately its source was asked.
-        stale=restored is not None or is_older(refreshed_at, settings.of(index).max_age_days, at),
-        unconfirmed=_unconfirmed(home, index, last[0].report_id) if last else None,
-        announced=_announced(home, index, shelf, at),
+        stale=restored is not None or is_older(refreshed_at, max_age, at),
+        unconfirmed=_unconfirmed(result),
+        announced=None if ahead is None else [*ahead.changes],
         restored_at=restored.promoted_at if restored else None,
         drift=drift,
         file_problem=problem,
@@ -208,20 +222,11 @@ def _index_status(
     )
 
 
-def _unconfirmed(home: Home, index: Index, report_id: str) -> str | None:
+def _unconfirmed(result: TaskResult | None) -> str | None:
     """Return why the last run could not confirm the members, None where it could."""
-    result = _result(home, report_id, index.task)
     if not isinstance(result, ListResult) or not result.is_unconfirmed:
         return None
     return result.membership.reason if result.membership else None
-
-
-def _announced(
-    home: Home, index: Index, shelf: ReportCatalog, at: datetime
-) -> list[Announced] | None:
-    """Return the announced changes still to come, None where nobody knows of any."""
-    found = ahead_of(home, index, shelf, at)
-    return None if found is None else [*found.changes]
 
 
 def _restored(home: Home, index: Index, refreshed_at: str | None) -> Generation | None:
@@ -257,23 +262,18 @@ def _file(
     return rows, drift.text if drift else None, problem
 
 
-def _events_status(
-    home: Home,
-    settings: Settings,
-    shelf: ReportCatalog,
-    refreshed: Refreshed | None,
-    at: datetime,
-) -> EventsStatus:
+def _events_status(look: _Look, refreshed: Refreshed | None) -> EventsStatus:
     """Return what the last sync came to, and whether the last complete one is too old.
 
     A sync that failed in part has not refreshed the events.
     """
+    settings, at = look.settings, look.at
     refreshed_at = refreshed.finished_at if refreshed else None
-    last = shelf.last_apply(MARKET_EVENTS)
-    found = _result(home, last[0].report_id, MARKET_EVENTS) if last else None
+    last = look.shelf.last_apply(MARKET_EVENTS)
+    found = look.result(last[0].report_id, MARKET_EVENTS) if last else None
     result = found if isinstance(found, EventsResult) else None
     providers = result.providers if result else []
-    logs, problem = _logs(home, settings)
+    logs, problem = _logs(look.home, settings)
 
     return EventsStatus(
         last_refreshed_at=refreshed_at,
@@ -320,17 +320,10 @@ def _doubts(
     return told + doubts(logs, at, days=0, max_age_days=settings.events.max_age_days)
 
 
-def _validation(home: Home, index: Index, report_id: str) -> Validation:
-    """Return what a report says of the audit of `index`; a failed task has not passed."""
-    result = _result(home, report_id, index.task)
+def _validation(result: TaskResult | None) -> Validation:
+    """Return what a result says of its audit; a failed task has not passed."""
     if result is None:
         return Validation()
     if result.status == TaskStatus.FAILED:
         return result.validation.model_copy(update={"status": ValidationStatus.FAILED})
     return result.validation
-
-
-def _result(home: Home, report_id: str, task: str) -> TaskResult | None:
-    """Return a result, None where its report was damaged or removed since it was listed."""
-    report = find_report(home, report_id)
-    return report.of(task) if report else None

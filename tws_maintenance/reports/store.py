@@ -3,9 +3,10 @@
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from tws_maintenance.reports.schema import (
 PREFIX = "maintenance_"
 _STAMP = re.compile(r"\d{8}_\d{6}(_\d+)?")
 _OLDER_FORM = re.compile(r"maintenance_.+")
+FindReport = Callable[[str], Report | None]
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,11 @@ def find_report(home: Home, report_id: str) -> Report | None:
         return read_report(home, report_id)
     except (OSError, ValueError, UsageError):
         return None
+
+
+def reports_once(home: Home) -> FindReport:
+    """Return what finds a report as `find_report` does, reading each once: for one answer."""
+    return cache(partial(find_report, home))
 
 
 def report_ids(home: Home) -> list[str]:

@@ -151,7 +151,8 @@ def test_a_contradiction_at_the_first_change_leaves_nothing() -> None:
 
 
 def test_a_change_that_could_not_be_read_stops_the_walk_on_its_day() -> None:
-    row = DroppedRow("row 2: September 22, 2025 | UA/UAA | | |", "'UA/UAA' may be two tickers", AUTUMN)
+    told = "'UA/UAA' may be two tickers"
+    row = DroppedRow("row 2: September 22, 2025 | UA/UAA | | |", told, AUTUMN)
     heading = DroppedRow("row 3: 2024 | 2024 | 2024", "one text across the whole row")
     older = joined(date(2025, 1, 2), "A")
     found = walk(first_list("A", "B"), joined(SPRING, "B"), older, dropped=(row, heading))

@@ -26,6 +26,7 @@ from tws_maintenance.constituents.proposal_state import NOTHING_TO_CHANGE, State
 from tws_maintenance.core.clock import parse_utc, utc_now
 from tws_maintenance.core.text import counted, some_of, words
 from tws_maintenance.market_events.model import provider_title
+from tws_maintenance.reports.announced_words import in_short
 from tws_maintenance.reports.schema import Report
 from tws_maintenance.reports.view import kind_of, type_words, view_of
 
@@ -225,6 +226,7 @@ def add_filters(blueprint: Blueprint) -> None:
         "kind": kind_of,
         "view": view_of,
         "some_of": some_of,
+        "in_short": in_short,
         "provider": provider_title,
         "zip": zip,
         "proposal": proposal_words,

@@ -17,12 +17,12 @@ from tws_maintenance.core.errors import UsageError
 from tws_maintenance.core.text import some_of
 from tws_maintenance.market_events.last_sync import MOVED_FOR
 from tws_maintenance.reports.ahead import ahead_of
-from tws_maintenance.reports.announced_words import upcoming_lines
+from tws_maintenance.reports.announced_words import in_short, upcoming_text
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.readiness import ListReadiness, readiness
 from tws_maintenance.reports.schema import EntryPoint, Report, RunStatus, TaskStatus
 from tws_maintenance.reports.status import EventsStatus, ListStatus, overview
-from tws_maintenance.reports.store import find_report, read_report
+from tws_maintenance.reports.store import find_report, read_report, reports_once
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
 from tws_maintenance.reports.view import verdict
 
@@ -162,16 +162,14 @@ def _index_changes(
     home: Home, settings: Settings, at: datetime, shelf: ReportCatalog
 ) -> Iterator[Incident]:
     """Yield the announced changes still to come of symbols that are held, traded or watched."""
+    find = reports_once(home)
     for index in settings.maintained:
-        found = ahead_of(home, index, shelf, at)
+        found = ahead_of(find, index, shelf, at)
         for one in found.changes if found else ():
             if found and one.symbol in found.impact:
                 key = f"index_change:{index.key}:{one.symbol}:{one.action}:{one.effective_date}"
-                ((_, told),) = upcoming_lines([one], found.impact)
-                verb = "joins" if one.action == "add" else "leaves"
-                subject = f"{one.symbol} {verb} the {index.name} on {one.effective_date}"
-                lines = [told, f"Report: {found.report_id}."]
-                yield incident(key, "index_change", subject, lines)
+                lines = [upcoming_text(one, found.impact), f"Report: {found.report_id}."]
+                yield incident(key, "index_change", in_short(one, f"the {index.name}"), lines)
 
 
 def _waiting(

@@ -11,14 +11,14 @@ import pytest
 from tws_maintenance_tests.console.support import STI, Console, served
 from tws_maintenance_tests.support import REPOSITORY, TIMEOUT_SECONDS
 
-OPERATIONS = REPOSITORY / "docs" / "operations.md"
+CONSOLE = REPOSITORY / "docs" / "console.md"
 EXAMPLE = re.compile(r"<!-- api example -->\n```sh\n(.*?)```", re.DOTALL)
 
 
 def test_the_example_of_the_api_starts_a_dry_run(console: Console, tmp_path: Path) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
-    found = EXAMPLE.search(OPERATIONS.read_text(encoding="utf-8"))
+    found = EXAMPLE.search(CONSOLE.read_text(encoding="utf-8"))
     assert found
     with served(console.app) as address:
         done = subprocess.run(

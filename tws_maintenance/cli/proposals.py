@@ -12,6 +12,8 @@ from tws_maintenance.config.indices import DECLARED
 if TYPE_CHECKING:
     from tws_maintenance.constituents.proposal_state import ProposalState
 
+COUNTS = ("before", "after", "added", "removed", "renamed")
+
 
 @click.group()
 def proposals() -> None:
@@ -37,22 +39,23 @@ def list_proposals(home: Home, limit: int, waiting: bool, as_json: bool) -> None
     if not found:
         click.echo("Nothing is staged. Start with: python -m tws_maintenance run")
         return
-    names = ("proposal", "list", "state", "before", "after", "added", "removed", "why")
-    columns = [(name, name in {"before", "after", "added", "removed"}) for name in names]
+    names = ("proposal", "list", "state", *COUNTS, "why")
+    columns = [(name, name in COUNTS) for name in names]
     print_table(columns, [_row(one) for one in found[:limit]])
     if len(found) > limit:
         click.echo(f"\n{len(found) - limit} older ones: --limit {len(found)}")
 
 
 def _row(one: "ProposalState") -> list[str]:
-    counts = ["-"] * 4
+    counts = ["-"] * len(COUNTS)
     if one.proposal:
         before, changes = one.proposal.before_count, one.proposal.changes
         counts = [
             "-" if before is None else str(before),
             str(one.proposal.after_count),
-            str(len(changes.added)),
-            str(len(changes.removed)),
+            str(changes.joined_count),
+            str(changes.left_count),
+            str(len(changes.renamed)),
         ]
     name = next((i.name for i in DECLARED.values() if one.proposal_id.endswith(i.key)), "?")
     return [one.proposal_id, name, one.state.word, *counts, one.why[:70]]

@@ -288,8 +288,8 @@ def _proposal_line(state: ProposalState, proposal: Proposal) -> answers.Proposal
         created_at=proposal.created_at,
         before_count=proposal.before_count,
         after_count=proposal.after_count,
-        added=len(changes.added) - len(changes.renamed),
-        removed=len(changes.removed) - len(changes.renamed),
+        added=changes.joined_count,
+        removed=changes.left_count,
         renamed=len(changes.renamed),
         updated=len(changes.updated),
     )

@@ -51,6 +51,16 @@ class Changes:
     renamed: tuple[Rename, ...] = ()
     updated: tuple[FieldChange, ...] = ()
 
+    @property
+    def joined_count(self) -> int:
+        """How many members are new; one with a new ticker is none."""
+        return len(self.added) - len(self.renamed)
+
+    @property
+    def left_count(self) -> int:
+        """How many members are gone; one with a new ticker is none."""
+        return len(self.removed) - len(self.renamed)
+
     @classmethod
     def from_dict(cls, value: Mapping[str, list[dict[str, str]]]) -> "Changes":
         """Read what `dataclasses.asdict` made of it, from JSON."""

@@ -360,9 +360,8 @@ def _audit(result: TaskResult) -> str:
 
 def _counts(changes: Changes) -> tuple[int, int, int, int]:
     """Return how many were added, removed, renamed, and fields changed; each change once."""
-    renamed = len(changes.renamed)
-    added, removed = len(changes.added) - renamed, len(changes.removed) - renamed
-    return added, removed, renamed, len(changes.updated)
+    joined, left = changes.joined_count, changes.left_count
+    return joined, left, len(changes.renamed), len(changes.updated)
 
 
 def _named(one: Member) -> str:

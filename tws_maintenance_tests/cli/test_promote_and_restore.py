@@ -245,14 +245,16 @@ def test_one_task_of_a_dry_run_can_be_promoted_and_the_others_later(
 
 
 def test_proposals_are_listed_with_their_state_and_shown_with_every_change(
-    command: Command, home: Home, older: bytes
+    command: Command, home: Home
 ) -> None:
+    first, *others = companies("sti")[:-1]
+    older = write_live(home, STI, [first.renamed("0LD"), *others])
     assert "Nothing is staged." in command("proposals", "list").output
     assert command("proposals", "show", "maintenance_20200101_000000_sti").exit_code == 2
     report = looked(command)
     name = f"{report['report_id']}_sti"
     listed = command("proposals", "list", "--waiting").output
-    assert re.search(rf"{name} +STI +waiting +29 +30 +1 +0 +promote ", listed), listed
+    assert re.search(rf"{name} +STI +waiting +29 +30 +1 +0 +1 +promote ", listed), listed
     shown = command("proposals", "show", name).output
     assert f"promote {report['report_id']}" in shown
     assert "added    D29.SI" in shown

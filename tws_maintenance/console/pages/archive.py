@@ -24,7 +24,6 @@ from tws_maintenance.constituents.history import (
     backfilled,
     begun_on,
     changes_between,
-    changes_of,
     day_matrix,
     is_known,
     known_since,
@@ -99,7 +98,9 @@ def _history(backend: Backend, index: Index) -> dict[str, object]:
     stays, today = read_history(backend.home, index), utc_now().date()
     asked, between = request.args.get("on", "").strip(), _two_days(today)
     day = _day(asked, today) if asked and not between else None
-    changes = changes_between(stays, *between) if between else [] if day else changes_of(stays)
+    # All of them but who was there before the first promotion recorded it.
+    span = between or (date.min, date.max)
+    changes = [] if day else changes_between(stays, *span)
     shown = days_of(changes, stays)
     unknown = next((one for one in (day, *between) if one and not is_known(stays, one)), None)
     return {

@@ -69,7 +69,8 @@ def years_of(days: Iterable[DayOfChanges]) -> list[YearOfChanges]:
 
 
 def picture_data(stays: Sequence[Stay], today: date) -> dict[str, object] | None:
-    """Return what the script draws, at most `MOST_BYTES` as JSON; None where nothing is known.
+    """Return what the script draws, at most `MOST_BYTES` as JSON; None where there is nothing
+    to draw yet.
 
     `first` is the first day with `start` members at its end. `gaps` are the days from one day of
     changes to the next, `changes` what each changed: `+NEW -OLD ~FORMER/NOW`, with `+*12` for
@@ -84,6 +85,8 @@ def picture_data(stays: Sequence[Stay], today: date) -> dict[str, object] | None
         moved = changes_between(stays, first, today)
         days = [(date.fromisoformat(day), [*one]) for day, one in groupby(moved, lambda c: c.day)]
     except (ValueError, OverflowError):  # a history that was edited; the page shows what it holds
+        return None
+    if not days and first >= today:
         return None
     if dropped := days[:-MOST_DAYS]:
         first, days = dropped[-1][0], days[-MOST_DAYS:]

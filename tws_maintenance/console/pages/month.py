@@ -65,16 +65,16 @@ class Day:
 
 @dataclass(frozen=True)
 class Month:
-    """A month with its weeks, Monday first; `before` and `after` are the months next to it.
+    """A month with its weeks, Monday first.
 
-    They are None where the calendar ends.
+    `before` and `after` are the first days of the months next to it, None where the calendar ends.
     """
 
     first: date
     weeks: list[list[Day]]
     venues: tuple[Venue, ...]
-    before: str | None
-    after: str | None
+    before: date | None
+    after: date | None
 
     @property
     def count(self) -> int:
@@ -147,8 +147,8 @@ def month_of(
                 days[day].entries.append(entry)
             day += timedelta(days=1)
     distance = _distance(first, at)
-    former = f"{first - timedelta(days=1):%Y-%m}" if distance > -REACH else None
-    later = f"{_next(first):%Y-%m}" if distance < REACH else None
+    former = (first - timedelta(days=1)).replace(day=1) if distance > -REACH else None
+    later = _next(first) if distance < REACH else None
     return Month(first, weeks, venues, former, later)
 
 
@@ -170,4 +170,4 @@ def _text(event: Event) -> str:
         return f"{event.symbol} {_SHORT[event.event_type]}"
     if event.event_type is EventType.FOMC:
         return "FOMC"
-    return re.sub(r":.*", "", event.title) if event.event_type in _CLOSED else event.title
+    return re.sub(r": .*", "", event.title) if event.event_type in _CLOSED else event.title

@@ -28,17 +28,23 @@ class RunBar:
     seconds: float | None
 
     @property
-    def height(self) -> float:
+    def height(self) -> int:
         """How high it is, of 100: ten times as long is as much higher everywhere."""
         if self.seconds is None:
             return 3
         share = math.log10(max(self.seconds, 1)) / math.log10(_LONGEST_SECONDS)
-        return round(max(min(share, 1) * _FULL, 3), 1)
+        return round(max(min(share, 1) * _FULL, 3))
 
     @property
     def state(self) -> str:
         """The status of the run, or `damaged`."""
         return "damaged" if self.report.damaged else self.report.status or "damaged"
+
+    def path(self, left: int) -> str:
+        """Return the bar at `left`, with a block below the line where something went wrong."""
+        bar = f"M{left + 1} {100 - self.height}h8V100h-8z"
+        below = {"completed": 0, "partial_failure": 8}.get(self.state, 16)
+        return f"{bar}M{left + 1} 106h8v{below}h-8z" if below else bar
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,21 @@ class FreshnessRow:
     task: str
     spans: list[Span]
     refreshes: list[float]
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """The spans of each state as one shape: the fresh ones are the higher ones."""
+        found: dict[str, str] = {}
+        for one in self.spans:
+            top = 2 if one.state == FRESH else 6
+            shape = f"M{one.left} {top}h{one.width}V10h-{one.width}z"
+            found[one.state] = found.get(one.state, "") + shape
+        return found
+
+    @property
+    def marks(self) -> str:
+        """The refreshes as one shape."""
+        return "".join(f"M{left} 0v10" for left in self.refreshes)
 
     def days(self, state: str) -> float:
         """Return how many of the days it was in `state`."""
@@ -134,4 +155,5 @@ def freshness(
 
 
 def _days(span: timedelta) -> float:
-    return round(span / timedelta(days=1), 2)
+    # A tenth is less than a pixel of the widest page.
+    return round(span / timedelta(days=1), 1)

@@ -56,17 +56,20 @@
   const font = "12px system-ui, sans-serif";
   const faint = { stroke: colour("--faint"), font, ticks: { show: false } };
   const bars = uPlot.paths.bars({ size: [0.7, 8, 2] });
-  const HEIGHT = 260;
+  const HEIGHT = 254;
   // The line has the upper two thirds, the bars stand around a line of their own below it.
   const MEMBERS_SHARE = 0.62;
   const BARS_AT = 0.17;
   let low = 0;
 
   const membersRange = (_, least, most) => {
-    const span = Math.max(most - least, 4);
-    low = least;
-    return [most + span * 0.08 - (span * 1.16) / MEMBERS_SHARE, most + span * 0.08];
+    const room = Math.max(4 - (most - least), (most - least) * 0.16) / 2;
+    low = least - room;
+    const top = most + room;
+    return [top - (top - low) / MEMBERS_SHARE, top];
   };
+  const aboveBars = (_, splits) =>
+    splits.map((one) => (one >= low && Number.isInteger(one) ? one : null));
   const barsRange = (_, least, most) => {
     const reach = Math.max(-least, most, 3) * 1.15;
     return [-reach, (reach * (1 - BARS_AT)) / BARS_AT];
@@ -97,13 +100,13 @@
     cursor: { y: false, drag: { setScale: false, x: false, y: false }, points: { show: false } },
     scales: { members: { range: membersRange }, bars: { range: barsRange } },
     axes: [
-      { ...faint, grid: { show: false } },
+      { ...faint, size: 40, gap: 4, grid: { show: false } },
       {
         ...faint,
         scale: "members",
         size: 44,
-        grid: { stroke: colour("--line"), width: 1 },
-        filter: (_, splits) => splits.map((one) => (one >= low && Number.isInteger(one) ? one : null)),
+        grid: { stroke: colour("--line"), width: 1, filter: aboveBars },
+        filter: aboveBars,
       },
     ],
     series: [
@@ -144,7 +147,14 @@
   };
   for (const [name, value] of Object.entries(given)) box.setAttribute(name, value);
   say(chosen);
-  document.querySelector(".ranges").hidden = false;
+  const YEAR = 365.25 * DAY;
+  const startOf = (button) => {
+    const years = Number(button.dataset.years);
+    return years ? xs.at(-1) - years * YEAR : xs[0];
+  };
+  const ranges = document.querySelector(".ranges");
+  for (const one of ranges.children) one.hidden = startOf(one) < xs[0];
+  ranges.hidden = xs.at(-1) - xs[0] < YEAR;
   box.parentElement.querySelector(".legend").hidden = false;
 
   const inSight = () => {
@@ -172,12 +182,10 @@
     event.preventDefault();
   });
 
-  document.querySelector(".ranges").addEventListener("click", (event) => {
+  ranges.addEventListener("click", (event) => {
     const button = event.target.closest("[data-years]");
     if (!button) return;
-    const years = Number(button.dataset.years);
-    const min = years ? Math.max(today - years * 365.25 * DAY, xs[0]) : xs[0];
-    plot.setScale("x", { min, max: xs.at(-1) });
+    plot.setScale("x", { min: startOf(button), max: xs.at(-1) });
     for (const one of button.parentElement.children) {
       one.setAttribute("aria-pressed", String(one === button));
     }

@@ -69,8 +69,7 @@ def years_of(days: Iterable[DayOfChanges]) -> list[YearOfChanges]:
 
 
 def picture_data(stays: Sequence[Stay], today: date) -> dict[str, object] | None:
-    """Return what the script draws, at most `MOST_BYTES` as JSON; None where there is nothing
-    to draw yet.
+    """Return what the script draws, at most `MOST_BYTES` as JSON; None where nothing is.
 
     `first` is the first day with `start` members at its end. `gaps` are the days from one day of
     changes to the next, `changes` what each changed: `+NEW -OLD ~FORMER/NOW`, with `+*12` for
@@ -92,7 +91,7 @@ def picture_data(stays: Sequence[Stay], today: date) -> dict[str, object] | None
         first, days = dropped[-1][0], days[-MOST_DAYS:]
     before = [first, *(day for day, _ in days)]
     gaps = [(day - former).days for former, (day, _) in zip(before, days, strict=False)]
-    texts = _bounded([changes for _, changes in days], sum(len(str(gap)) + 1 for gap in gaps))
+    texts = _bounded([changes for _, changes in days], sum(len(f"{gap}, ") for gap in gaps))
     return {
         "first": first.isoformat(),
         "today": today.isoformat(),

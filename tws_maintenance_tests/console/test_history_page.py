@@ -131,7 +131,7 @@ def test_the_picture_and_its_table_say_the_same(backfilled: Console) -> None:
     found = re.search(r"data-members='([^']+)'", page)
     assert found
     data = json.loads(found[1])
-    assert (data["first"], data["start"], data["changes"]) == ("2020-02-03", 2, "+NEW -OLD")
+    assert (data["first"], data["start"], data["days"]) == ("2020-02-03", 2, "2240 +NEW -OLD")
     row = re.search(r"<tr><td><a[^>]*>2026-03-23</a>.*?</tr>", page, re.DOTALL)
     assert row
     assert ("<b>NEW</b>" in row[0], "<b>OLD</b>" in row[0]) == (True, True)

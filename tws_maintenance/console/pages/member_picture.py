@@ -7,7 +7,7 @@ does not: who was a member, which is `constituents.history`'s.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from tws_maintenance.constituents.history import (
     Change,
@@ -21,8 +21,8 @@ from tws_maintenance.constituents.history import (
 
 # What a page carries for the picture, in bytes: below it, the oldest days have counts, no names.
 MOST_BYTES = 30_000
-_FRAME_BYTES = 500
-MOST_DAYS = 3_000
+_FRAME_BYTES = 200
+MOST_DAYS = 3_500
 _NAMES = 8
 _SIGNS = {"added": "+", "removed": "-", "renamed": "~"}
 
@@ -71,9 +71,9 @@ def years_of(days: Iterable[DayOfChanges]) -> list[YearOfChanges]:
 def picture_data(stays: Sequence[Stay], today: date) -> dict[str, object] | None:
     """Return what the script draws, at most `MOST_BYTES` as JSON; None where nothing is.
 
-    `first` is the first day with `start` members at its end. `gaps` are the days from one day of
-    changes to the next, `changes` what each changed: `+NEW -OLD ~FORMER/NOW`, with `+*12` for
-    twelve more without their names.
+    `first` is the first day with `start` members at its end. `days` has a text for each later day
+    of changes: how many days it is after the one before, then `+NEW`, `-OLD` or `~FORMER/NOW`, with
+    `+*12` for twelve more and `+` for one more without a name.
     """
     begun, since = begun_on(stays), known_since(stays)
     if not begun or since is None:
@@ -90,25 +90,23 @@ def picture_data(stays: Sequence[Stay], today: date) -> dict[str, object] | None
     if dropped := days[:-MOST_DAYS]:
         first, days = dropped[-1][0], days[-MOST_DAYS:]
     before = [first, *(day for day, _ in days)]
-    gaps = [(day - former).days for former, (day, _) in zip(before, days, strict=False)]
-    texts = _bounded([changes for _, changes in days], sum(len(f"{gap}, ") for gap in gaps))
     return {
         "first": first.isoformat(),
         "today": today.isoformat(),
         "start": len(members_on(stays, first)),
-        "gaps": gaps,
-        "changes": "|".join(texts),
+        "days": "|".join(_bounded(before, [changes for _, changes in days])),
     }
 
 
-def _bounded(days: Sequence[Sequence[Change]], taken: int) -> list[str]:
+def _bounded(before: Sequence[date], days: Sequence[Sequence[Change]]) -> list[str]:
     """Return the text of each day; the oldest without names where they would be too many."""
-    texts = [_text(changes, _NAMES) for changes in days]
-    total = taken + _FRAME_BYTES + sum(len(one.encode()) + 1 for one in texts)
+    gaps = [(day - former).days for former, day in pairwise(before)]
+    texts = [f"{gap} {_text(one, _NAMES)}" for gap, one in zip(gaps, days, strict=True)]
+    total = _FRAME_BYTES + sum(len(one.encode()) + 1 for one in texts)
     for place, changes in enumerate(days):
         if total <= MOST_BYTES:
             break
-        short = _text(changes, 0)
+        short = f"{gaps[place]} {_text(changes, 0)}"
         total -= len(texts[place].encode()) - len(short)
         texts[place] = short
     return texts
@@ -120,7 +118,7 @@ def _text(changes: Sequence[Change], limit: int) -> str:
         symbols = [_symbol(one) for one in changes if one.kind == kind]
         tokens += [f"{sign}{symbol}" for symbol in symbols[:limit]]
         if more := len(symbols[limit:]):
-            tokens.append(f"{sign}*{more}")
+            tokens.append(sign if more == 1 else f"{sign}*{more}")
     return " ".join(tokens)
 
 

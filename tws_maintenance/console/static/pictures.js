@@ -11,17 +11,17 @@
   const DAY = 86400;
   const NO_MORE = { joined: 0, left: 0, words: [] };
 
-  // ---- what the page carries: gaps of days, and what changed on each -----------------------
+  // ---- what the page carries: the days, and what changed on each --------------------------
 
   const secondsOf = (day) => Date.parse(`${day}T00:00:00Z`) / 1000;
   const textOf = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);
 
-  const read = (text) => {
+  const read = (tokens) => {
     const groups = { "+": [], "-": [], "~": [] };
     const counts = { "+": 0, "-": 0, "~": 0 };
-    for (const token of text.split(" ")) {
+    for (const token of tokens) {
       const sign = token[0];
-      const more = token[1] === "*" ? Number(token.slice(2)) : 0;
+      const more = token.length === 1 ? 1 : token[1] === "*" ? Number(token.slice(2)) : 0;
       counts[sign] += more || 1;
       groups[sign].push(more ? `${more}${groups[sign].length ? " more" : ""}` : token.slice(1));
     }
@@ -36,13 +36,13 @@
   const xs = [secondsOf(data.first)];
   const counts = [data.start];
   const events = [NO_MORE];
-  const texts = data.changes ? data.changes.split("|") : [];
-  data.gaps.forEach((gap, place) => {
-    const event = read(texts[place]);
-    xs.push(xs.at(-1) + gap * DAY);
+  for (const text of data.days ? data.days.split("|") : []) {
+    const [gap, ...tokens] = text.split(" ");
+    const event = read(tokens);
+    xs.push(xs.at(-1) + Number(gap) * DAY);
     counts.push(counts.at(-1) + event.joined - event.left);
     events.push(event);
-  });
+  }
   const today = secondsOf(data.today);
   if (xs.at(-1) < today) {
     xs.push(today);
@@ -76,7 +76,7 @@
   };
 
   const say = (place) => {
-    const count = `${counts[place]} members`;
+    const count = counts[place] === 1 ? "1 member" : `${counts[place]} members`;
     const { words } = events[place];
     const what = words.map(([verb, names]) => `${verb} ${names.join(", ")}`).join("; ");
     const day = textOf(xs[place]);
@@ -97,7 +97,14 @@
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
     legend: { show: false },
     padding: [8, 12, 0, 0],
-    cursor: { y: false, drag: { setScale: false, x: false, y: false }, points: { show: false } },
+    cursor: {
+      y: false,
+      drag: { setScale: false, x: false, y: false },
+      points: { show: false },
+      // The line stands where the day is that is spoken of.
+      move: (plot, left, top) =>
+        left < 0 ? [left, top] : [plot.valToPos(xs[plot.posToIdx(left)], "x"), top],
+    },
     scales: { members: { range: membersRange }, bars: { range: barsRange } },
     axes: [
       { ...faint, size: 40, gap: 4, grid: { show: false } },

@@ -58,7 +58,8 @@ def _add_members_assets(blueprint: Blueprint) -> None:
     """Add the script and the style of the members' page: one request each, as any page has."""
     folder = Path(str(blueprint.static_folder))
 
-    @blueprint.get("/maintenance/static/members.<any(js, css):kind>", endpoint="members_static")
+    @blueprint.get("/maintenance/static/members.js", defaults={"kind": "js"})
+    @blueprint.get("/maintenance/static/members.css", defaults={"kind": "css"})
     def members_static(kind: str) -> Response:
         content = b"\n".join((folder / name).read_bytes() for name in MEMBERS_ASSETS[kind])
         response = Response(content, content_type=f"{MEDIA_TYPES[kind]}; charset=utf-8")

@@ -5,6 +5,7 @@ protection. It refuses to be mounted without the latter, and checks every change
 leaves unchecked.
 """
 
+from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, current_app, g, redirect, request, url_for
@@ -21,6 +22,12 @@ from tws_maintenance.console.pages.filters import add_filters
 from tws_maintenance.console.pages.views import add_pages
 from tws_maintenance.console.service import Backend
 
+# Only the members' page draws with the library.
+MEMBERS_ASSETS = {
+    "js": ("console.js", "vendor/uplot/uPlot.iife.min.js", "pictures.js"),
+    "css": ("vendor/uplot/uPlot.min.css", "console.css"),
+}
+MEDIA_TYPES = {"js": "text/javascript", "css": "text/css"}
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -43,7 +50,23 @@ def build_blueprint(backend: Backend) -> Blueprint:
     add_api(blueprint, backend)
     add_pages(blueprint, backend)
     _add_other_spelling(blueprint)
+    _add_members_assets(blueprint)
     return blueprint
+
+
+def _add_members_assets(blueprint: Blueprint) -> None:
+    """Add the script and the style of the members' page: one request each, as any page has."""
+    folder = Path(str(blueprint.static_folder))
+
+    @blueprint.get("/maintenance/static/members.js", defaults={"kind": "js"})
+    @blueprint.get("/maintenance/static/members.css", defaults={"kind": "css"})
+    def members_static(kind: str) -> Response:
+        content = b"\n".join((folder / name).read_bytes() for name in MEMBERS_ASSETS[kind])
+        response = Response(content, content_type=f"{MEDIA_TYPES[kind]}; charset=utf-8")
+        response.headers["Cache-Control"] = "no-cache"
+        response.add_etag()
+        response.make_conditional(request)
+        return response
 
 
 def _add_other_spelling(blueprint: Blueprint) -> None:

@@ -2,7 +2,7 @@
 
 Flask-WTF's token stops cross-site requests. The check of the Host header stops other sites' names
 that point to this address (DNS rebinding). The policy below stops foreign scripts: a page has one
-script and one style sheet, both the console's own files.
+script and one style sheet, both the console's own files; that of the members has uPlot in them.
 """
 
 import ipaddress

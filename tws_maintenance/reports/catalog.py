@@ -73,6 +73,14 @@ class Refreshed:
     report_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """What made a list fresh, or, as a restore of a backup, an older one; `at` is an instant."""
+
+    at: datetime
+    is_restore: bool
+
+
 class ReportCatalog:
     """The reports of one home, for any number of threads."""
 
@@ -138,6 +146,28 @@ class ReportCatalog:
                         continue
                     found[line.task] = Refreshed(at, line.source, entry.run_id, entry.report_id)
             if len(found) == len(tasks):
+                break
+        return found
+
+    def renewals(
+        self, tasks: tuple[str, ...], first: datetime, until: datetime
+    ) -> dict[str, list[Renewal]]:
+        """Return the refreshes and restores of each of `tasks`, newest first, none after `until`.
+
+        Of those before `first` only the last one, which is what counted then.
+        """
+        found: dict[str, list[Renewal]] = {task: [] for task in tasks}
+        wanted = {*tasks}
+        for entry in self._entries():
+            for line in entry.results:
+                if line.task not in wanted or not (line.is_refresh or line.is_restore):
+                    continue
+                at = parse_utc(str(line.finished_at))
+                if at <= until:
+                    found[line.task].append(Renewal(at, line.is_restore))
+                    if at <= first:
+                        wanted.discard(line.task)
+            if not wanted:
                 break
         return found
 

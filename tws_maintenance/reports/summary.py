@@ -56,6 +56,16 @@ class ResultLine:
         """Tell whether the task started; a skipped one never did."""
         return self.status != TaskStatus.SKIPPED
 
+    @property
+    def is_restore(self) -> bool:
+        """Tell whether it brought a backup back."""
+        return (
+            self.dry_run is False
+            and self.status == TaskStatus.SUCCESS
+            and (self.source or "").startswith(BACKUP_SOURCE)
+            and self.finished_at is not None
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ReportSummary:

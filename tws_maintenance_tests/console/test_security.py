@@ -154,7 +154,7 @@ def test_every_kind_of_answer_tells_the_browser_what_it_may_do(console: Console)
         assert answer.status_code == status, path
         with_all_headers(answer)
         assert answer.headers["Cache-Control"] == "no-store", path
-    for name in ("console.css", "console.js", "icon.svg"):
+    for name in ("console.css", "console.js", "members.css", "members.js", "icon.svg"):
         answer = console.get(f"/maintenance/static/{name}")
         assert answer.status_code == 200
         with_all_headers(answer)

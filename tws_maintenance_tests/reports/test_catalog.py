@@ -13,8 +13,9 @@ import pytest
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS
+from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.errors import UsageError
-from tws_maintenance.reports.catalog import Refreshed, ReportCatalog
+from tws_maintenance.reports.catalog import Refreshed, Renewal, ReportCatalog
 from tws_maintenance.reports.store import report_of_run, report_path
 from tws_maintenance.reports.summary import ReportSummary
 from tws_maintenance_tests.reports.shelf import AT, filed, report, result
@@ -147,6 +148,32 @@ def test_the_last_refresh_is_a_successful_apply_that_is_no_restore(home: Home) -
         filed(home, result(**changed), at=later(hour), run_id=f"run-{hour}")
     found = ReportCatalog(home).last_refreshed((STI, HSI))
     assert found == {STI: Refreshed("2026-11-22T18:30:00.000Z", "page", "run-0", OLDEST)}
+
+
+def test_renewals_are_refreshes_and_restores_and_the_last_one_from_before(home: Home) -> None:
+    backup = "data/backups/constituents/20261122_183000/sti_constituents.csv"
+    runs: list[dict[str, Any]] = [
+        {"source": "too old to count"},
+        {"source": "page"},
+        {"dry_run": True},
+        {"status": "failed"},
+        {"source": backup},
+        {"source": "page"},
+    ]
+    for hour, changed in enumerate(runs):
+        at = utc_text(later(hour))
+        filed(home, result(**changed, finished_at=at), at=later(hour), run_id=f"run-{hour}")
+    shelf = ReportCatalog(home)
+    found = shelf.renewals((STI, HSI), later(2), later(9))
+    assert found == {
+        STI: [
+            Renewal(later(5), is_restore=False),
+            Renewal(later(4), is_restore=True),
+            Renewal(later(1), is_restore=False),
+        ],
+        HSI: [],
+    }
+    assert shelf.renewals((STI,), later(2), later(4))[STI] == found[STI][1:]
 
 
 def test_the_last_result_is_the_newest_that_says_something_of_the_list(home: Home) -> None:

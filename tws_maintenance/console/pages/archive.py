@@ -1,5 +1,6 @@
 """The pages of backups, membership over time, events to come and the watchlist."""
 
+from dataclasses import asdict, fields
 from datetime import date
 from typing import Any
 
@@ -12,14 +13,17 @@ from tws_maintenance.console.api.routes import query_as
 from tws_maintenance.console.closures import add_closure, remove_closure
 from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.pages.filters import curve, page
+from tws_maintenance.console.pages.member_picture import days_of, picture_data, years_of
+from tws_maintenance.console.pages.month import EventsPageQuery, read_month
 from tws_maintenance.console.service import Backend
 from tws_maintenance.constituents.backups import list_backups
 from tws_maintenance.constituents.history import (
+    KINDS,
     Change,
     Stay,
     backfilled,
     begun_on,
-    changes_of,
+    changes_between,
     day_matrix,
     is_known,
     known_since,
@@ -92,35 +96,65 @@ def _index_of(backend: Backend, task: str) -> Index:
 
 def _history(backend: Backend, index: Index) -> dict[str, object]:
     stays, today = read_history(backend.home, index), utc_now().date()
-    asked = request.args.get("on", "").strip()
-    day = _day(asked, today) if asked else None
-    by_report: dict[tuple[str, str], list[Change]] = {}
-    for change in reversed(changes_of(stays)):
-        by_report.setdefault((change.day, change.report_id), []).append(change)
+    asked, between = request.args.get("on", "").strip(), _two_days(today)
+    day = _day(asked, today) if asked and not between else None
+    # All of them but who was there before the first promotion recorded it.
+    span = between or (date.min, date.max)
+    changes = [] if day else changes_between(stays, *span)
+    shown = days_of(changes, stays)
+    unknown = next((one for one in (day, *between) if one and not is_known(stays, one)), None)
     return {
         "index": index,
         "indices": backend.settings.maintained,
         "curve": curve(member_counts(stays), today, index.name),
-        "timeline": by_report,
+        "picture": picture_data(stays, today),
+        "years": years_of(shown),
+        "total": {kind: sum(one.counted(kind) for one in shown) for kind in KINDS},
         "day": day,
+        "between": between,
         "members": members_on(stays, day) if day else [],
-        "is_known": is_known(stays, day) if day else True,
+        "counts": [len(members_on(stays, one)) for one in between],
+        "unknown": unknown,
         "begun": begun_on(stays),
         "since": known_since(stays),
         "is_backfilled": bool(backfilled(stays)),
+        "today": today,
     }
 
 
+def _two_days(today: date) -> tuple[date, ...]:
+    """Return the two days that are compared, the earlier one first; () where none are.
+
+    Without the second one it is today.
+    """
+    first, last = (request.args.get(name, "").strip() for name in ("after", "until"))
+    if not first and not last:
+        return ()
+    if not first:
+        raise ApiError(400, "invalid_query", "Name the day to compare with: after=2026-11-22.")
+    return tuple(sorted([_day(first, today), _day(last, today) if last else today]))
+
+
 def _table_of(index: Index, stays: list[Stay]) -> tuple[str, bytes]:
-    """Return the name and the content of what is downloaded: all stays, or those of a day."""
+    """Return the name and the content of what is downloaded.
+
+    It is all stays, those of a day, or, between two days, the changes or who was a member when.
+    """
     today = utc_now().date()
     if asked := request.args.get("on", "").strip():
         day = _known_day(index, stays, asked, today)
         return f"{index.key}_members_{day}", to_csv(members_on(stays, day))
-    if asked := request.args.get("after", "").strip():
-        first = _known_day(index, stays, asked, today)
-        return f"{index.key}_days_after_{first}", to_bytes(day_matrix(stays, first, today))
-    return f"{index.key}_membership", to_csv(stays)
+    if not (between := _two_days(today)):
+        return f"{index.key}_membership", to_csv(stays)
+    first, last = between
+    _known_day(index, stays, first.isoformat(), today)
+    until = f"_to_{last}" if last < today else ""
+    if request.args.get("as") == "changes":
+        rows = [[*asdict(one).values()] for one in changes_between(stays, first, last)]
+        columns = [field.name for field in fields(Change)]
+        return f"{index.key}_changes_after_{first}{until}", to_bytes([columns, *rows])
+    table = to_bytes(day_matrix(stays, first, last))
+    return f"{index.key}_days_after_{first}{until}", table
 
 
 def _known_day(index: Index, stays: list[Stay], text: str, today: date) -> date:
@@ -147,7 +181,7 @@ def _add_events(blueprint: Blueprint, backend: Backend) -> None:
         given = {name: [value] for name, value in request.args.items() if value}
         if typed := request.args.get("symbol", "").strip():
             given["symbol"] = read_symbols(backend.home, maintained, [typed])
-        query = bodies.read_query(bodies.UpcomingQuery, given, maintained)
+        query = bodies.read_query(EventsPageQuery, given, maintained)
         return page("events", **_events(backend, query))
 
     @blueprint.post("/maintenance/events/closures/add")
@@ -158,7 +192,7 @@ def _add_events(blueprint: Blueprint, backend: Backend) -> None:
             body = bodies.read_values(bodies.ClosureBody, typed, backend.settings.maintained)
             added = add_closure(backend, body)
         except ApiError as error:
-            shown = _events(backend, bodies.UpcomingQuery())
+            shown = _events(backend, EventsPageQuery())
             return page("events", **shown, typed=typed, problem=_in_words(error)), error.status
         flash(f"Counted from now on: {added.event.event_date}, {added.event.title}.")
         return redirect(url_for("maintenance.events", days=MAX_DAYS), SEE_OTHER)
@@ -173,7 +207,7 @@ def _add_events(blueprint: Blueprint, backend: Backend) -> None:
         return redirect(url_for("maintenance.events"), SEE_OTHER)
 
 
-def _events(backend: Backend, query: bodies.UpcomingQuery) -> dict[str, object]:
+def _events(backend: Backend, query: EventsPageQuery) -> dict[str, object]:
     at, settings = utc_now(), backend.settings
     agenda = read_agenda(
         backend.home,
@@ -183,8 +217,14 @@ def _events(backend: Backend, query: bodies.UpcomingQuery) -> dict[str, object]:
         event_type=EventType(query.type) if query.type else None,
         symbol=query.symbol,
     )
-    types, venues = list(EventType), settings.maintained.venues
-    return {"agenda": agenda, "query": query, "at": at, "types": types, "venues": venues}
+    return {
+        "agenda": agenda,
+        "month": read_month(backend.home, settings, at, query),
+        "query": query,
+        "at": at,
+        "types": list(EventType),
+        "venues": settings.maintained.venues,
+    }
 
 
 def _in_words(error: ApiError) -> str:

@@ -149,6 +149,14 @@ def there(text: str, timezone: str) -> str:
     return f"{at:%a} {at.day} {at:%b, %H:%M}"
 
 
+def duration(seconds: float) -> str:
+    """Return how long something took, such as `0.8 s`, `14 s` or `3 min 20 s`."""
+    if seconds < MINUTE:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004 - digits
+    minutes, rest = divmod(round(seconds), MINUTE)
+    return f"{minutes} min {rest} s" if minutes < MINUTE else f"{minutes / MINUTE:.1f} h"
+
+
 def step_name(step: Step) -> str:
     """Return what a step does, in the verbs of this project."""
     is_events = step.task == MARKET_EVENTS
@@ -222,6 +230,7 @@ def add_filters(blueprint: Blueprint) -> None:
         "from_markdown": from_markdown,
         "there": there,
         "step": step_name,
+        "seconds": duration,
         "concerns": concerns,
         "kind": kind_of,
         "view": view_of,

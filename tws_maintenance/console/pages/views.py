@@ -18,6 +18,7 @@ from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.pages.actions import add_actions
 from tws_maintenance.console.pages.archive import add_shelves
 from tws_maintenance.console.pages.filters import curve, page
+from tws_maintenance.console.pages.pictures import pictures
 from tws_maintenance.console.run_view import describe_run
 from tws_maintenance.console.service import Backend
 from tws_maintenance.constituents.generation import read_generation
@@ -47,7 +48,8 @@ def add_pages(blueprint: Blueprint, backend: Backend) -> None:
 def _add_overview(blueprint: Blueprint, backend: Backend) -> None:
     @blueprint.get("/maintenance")
     def overview() -> str:
-        return page("overview", **_overview(backend, utc_now()))
+        at = utc_now()
+        return page("overview", **_overview(backend, at), pictures=pictures(backend, at))
 
     @blueprint.get("/maintenance/live")
     def overview_live() -> str:

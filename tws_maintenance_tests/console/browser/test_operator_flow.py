@@ -7,7 +7,6 @@ from playwright.sync_api import Page, expect
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
-from tws_maintenance.console.pages.filters import CURVE_WIDTH
 from tws_maintenance.core.digest import sha256
 from tws_maintenance_tests.console.browser.older import write_older_lists
 from tws_maintenance_tests.console.browser.support import (
@@ -140,16 +139,15 @@ def going_back_gives_the_former_bytes(
 def the_timeline_tells_of_both(page: Page) -> None:
     """Expect the rename and its undoing, and the members of today."""
     page.get_by_role("link", name="Members").click()
-    entries = page.locator(".timeline > li")
+    entries = page.locator(".timeline tbody tr")
     expect(entries).to_have_count(2)
     expect(entries.first).to_contain_text("META → FB Meta Platforms")
     expect(entries.last).to_contain_text("FB → META Meta Platforms")
     expect(entries.last.locator(".added").filter(has_text="AMCR")).to_contain_text("added")
-    # A history of one day is a line, too.
-    line = page.locator(".curve polyline").bounding_box()
-    assert line is not None
-    assert line["width"] > CURVE_WIDTH / 2
-    today = (page.locator(".timeline h2").first.text_content() or "").split()[0]
+    # A history of one day is a picture, too.
+    expect(page.locator("#members-picture canvas")).to_be_visible()
+    expect(page.locator("#members-readout")).to_contain_text("502 members: ")
+    today = (page.locator(".timeline td a").first.text_content() or "").split()[0]
     page.get_by_role("textbox", name="Members on").fill(today)
     press(page, "Show")
     expect(page.get_by_role("heading", level=2)).to_contain_text("502 members at the end of")

@@ -1,7 +1,7 @@
-"""A proposal on disk: what a run staged, to be looked at and perhaps promoted.
+"""A proposal on disk: what a run staged, for review and perhaps promotion.
 
 Its folder is `data/staging/<proposal_id>` with proposal.json, constituents.csv and raw/. Whatever
-is read back from there is compared before it is trusted: files get edited.
+is read from there is compared before it is trusted, because files get edited.
 """
 
 import json
@@ -99,7 +99,7 @@ class Proposal:
 
     @property
     def keeps_the_list(self) -> bool:
-        """Whether the live list was staged as it is, because nobody could confirm another."""
+        """Whether the live list was staged as it is, because no other could be confirmed."""
         return self.is_unconfirmed and self.before_count is not None
 
     def to_dict(self) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def newest_first(names: Iterable[str], index: Index) -> list[str]:
 
 
 def is_staged(home: Home, proposal_id: str) -> bool:
-    """Tell whether a folder holds the record that makes it a proposal."""
+    """Return whether a folder holds the record that makes it a proposal."""
     return (home.proposal(proposal_id) / RECORD).exists()
 
 

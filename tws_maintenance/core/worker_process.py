@@ -1,7 +1,7 @@
 """A second process of ours for work that is heavy to import: it loads while this one does.
 
-Both speak in lines of JSON, one request and one answer at a time. The process ends when this one
-does, however that ends and whatever it is at: its input is closed then.
+Both speak in lines of JSON, one request and one answer at a time. The process ends with
+this one, because its input is closed then.
 """
 
 import contextlib
@@ -50,7 +50,7 @@ class WorkerProcess(Generic[Request, Answer]):
 
     @property
     def is_started(self) -> bool:
-        """Tell whether there is a process to ask."""
+        """Whether there is a process to ask."""
         return self._process is not None
 
     def start(self) -> None:
@@ -117,9 +117,9 @@ def serve_standard_streams(answer: Callable[[Request], Answer], *, needs: str) -
     threading.Thread(target=_listen, args=(requests,), daemon=True).start()
     importlib.import_module(needs)
     while True:
-        told = json.dumps(_answered(answer, requests.get()))
+        line = json.dumps(_answered(answer, requests.get()))
         try:
-            answers.write(told + "\n")
+            answers.write(line + "\n")
             answers.flush()
         except BrokenPipeError:
             os._exit(1)
@@ -135,5 +135,5 @@ def _listen(requests: "queue.SimpleQueue[str]") -> None:
 def _answered(answer: Callable[[Request], Answer], request: str) -> Answer | Fault:
     try:
         return answer(json.loads(request))
-    except Exception as error:  # noqa: BLE001 - the process's edge: told, not lost
+    except Exception as error:  # noqa: BLE001 - the process's edge: reported, not lost
         return {"fault": f"{type(error).__name__}: {error}"[:500]}

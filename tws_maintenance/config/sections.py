@@ -310,7 +310,7 @@ class ConsoleSettings(_Section):
     @field_validator("trusted_proxy")
     @classmethod
     def _is_one_address(cls, value: str | None) -> str | None:
-        # A name, or the `*` that waitress takes, would believe whoever asks.
+        # A name, or the `*` that waitress accepts, would trust any caller.
         return None if value is None else str(ip_address(value))
 
     @field_validator("dagster_url")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class AuditRequest(TypedDict):
-    """Which proposal of which home is audited, by which limits."""
+    """The proposal to audit, its home and the limits."""
 
     home: str
     proposal_id: str

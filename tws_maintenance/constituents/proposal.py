@@ -50,7 +50,7 @@ class Proposal:
 
     `live_sha256` is the live file it was compared with, None where there was none;
     `from_backup` is the backup that was staged instead of a source. The last `rows_beside` of
-    `rows_dropped` are lines that are no share of a member; `rows_read` leaves them out.
+    `rows_dropped` are lines that are not a share of a member; `rows_read` leaves them out.
     `sources` are the addresses that were asked with what came of each, `membership` how the vote
     came out (`tws_maintenance.constituents.membership`), `announced` the announced changes that
     matter to it (`tws_maintenance.constituents.announced`), `announcements_known` where all could
@@ -135,7 +135,7 @@ def read_proposal(home: Home, proposal_id: str) -> Proposal:
     """Read the record of a proposal.
 
     Raises:
-        ProposalMissing: there is none of that name, or its record is damaged.
+        ProposalMissing: there is no proposal with that id, or its record is damaged.
     """
     path = home.proposal(proposal_id) / RECORD
     try:

@@ -14,7 +14,7 @@ only one of them are more than `fail_disagreement` of the longer list, else *nea
 two tickers is no difference. Lists that are near each other, directly or through a third one, are
 a camp. The largest camp votes, and the others are set aside as far from the rest. Of several
 largest camps the one with the authority votes, else the only one whose lists are all near the
-live list, else none of them. So
+live list, else no camp. So
 
 - a single source is not compared;
 - of two that are far from each other the authority stays, else the one that is near the live list

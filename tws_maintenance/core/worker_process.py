@@ -73,7 +73,7 @@ class WorkerProcess(Generic[Request, Answer]):
             process.kill()
             process.wait()
             for pipe in (process.stdin, process.stdout):
-                with contextlib.suppress(OSError):  # a last line that nobody reads any more
+                with contextlib.suppress(OSError):  # a last line that is no longer read
                     assert pipe is not None
                     pipe.close()
 
@@ -111,7 +111,7 @@ def serve_standard_streams(answer: Callable[[Request], Answer], *, needs: str) -
     # What a library prints must not be taken for an answer.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    # It lives for seconds, and imports half a million objects, none of them garbage.
+    # It lives for seconds, and imports half a million objects that stay in use.
     gc.disable()
     requests: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(requests,), daemon=True).start()
@@ -126,7 +126,7 @@ def serve_standard_streams(answer: Callable[[Request], Answer], *, needs: str) -
 
 
 def _listen(requests: "queue.SimpleQueue[str]") -> None:
-    """Take requests until there are no more: then whoever asked has ended, and so do we."""
+    """Take requests until the input ends: then the parent process has ended, and this one exits."""
     for line in sys.stdin:
         requests.put(line)
     os._exit(0)

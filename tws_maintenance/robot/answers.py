@@ -93,7 +93,7 @@ class Strategy(_Answer):
 
 
 class Summary(_Answer):
-    """What the robot says of its strategies together."""
+    """The robot's summary of all its strategies."""
 
     symbols_traded: list[str]
 
@@ -129,7 +129,7 @@ class LogLine(_Answer):
 
 
 class SyncLog(_Answer):
-    """`GET /api/market-events/sync-log`; the summary is of the last refresh, whoever asked.
+    """`GET /api/market-events/sync-log`; the summary is of the last refresh, ours or not.
 
     `sent` is the answer as it came.
     """

@@ -29,7 +29,7 @@ EXTENSION = "tws_maintenance.cache_guard"
 PATH = "/api/maintenance/caches"
 logger = logging.getLogger(__name__)
 
-# What `stat` says of a file that is replaced, never written again: None where there is none.
+# Identifies a version of a file that is only ever replaced; None without a file.
 _Signature = tuple[int, int, int] | None
 
 

@@ -38,7 +38,7 @@ CACHES = "/api/maintenance/caches"
 REFRESH = "/api/market-events/refresh"
 PASSWORD_VARIABLE = f"{PREFIX}ROBOT__PASSWORD"
 
-# How much longer than its timeout, which is of a socket, a whole answer may take.
+# A timeout is for one read of a socket; a whole answer may take this much longer.
 TIMES_THE_TIMEOUT, GRACE_SECONDS = 2, 1.0
 MAX_BYTES = 5 << 20
 CHUNK_BYTES = 1 << 16

@@ -116,7 +116,7 @@ class SourceTable:
     `revised_at` is when the page's text was last edited, `as_of` the day that the list itself
     states, if any. `beside` are a fund's lines that are not a share of a member; they are in
     neither `dropped` nor `rows_read`, because no member is lost with them.
-    `tables` counts the tables of the same columns that hold members, of which one was read.
+    `tables` counts the tables with the same columns that hold members; one of them was read.
     `announced` are the changes that the page lists too, where it does.
     """
 

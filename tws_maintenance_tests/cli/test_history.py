@@ -96,7 +96,7 @@ def test_a_page_that_lost_changes_takes_nothing_from_what_is_known(
     command("history", TASK, "--backfill", "--apply")
     before = began.membership_file("sp500").read_bytes()
     server.pages["sp500_changes"] = changes_page([Change("March 23, 2026", NEW, OLD)])
-    told = "already reaches back to 2013-12-23, this walk only to 2026-03-23"
+    told = "already reaches back to 2013-12-23, but this walk reaches only to 2026-03-23"
     assert told in command("history", TASK, "--backfill").output
     done = command("history", TASK, "--backfill", "--apply")
     assert done.exit_code == 2

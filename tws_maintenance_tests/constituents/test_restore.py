@@ -125,6 +125,10 @@ def test_a_backup_that_holds_no_list_cannot_be_restored(home: Home, former: byte
     home.live_file("sti").write_bytes(b"no,list\n1,2\n")
     promoted(home, restaged(home)[0], minutes=9)
     before = home.live_file("sti").read_bytes()
-    with pytest.raises(LiveFileError, match="The backup 20261122_183900 has no column"):
+    with pytest.raises(LiveFileError) as refused:
         stage_backup(home, STI, "20261122_183900", mark(10))
+    assert str(refused.value) == (
+        "The backup 20261122_183900 has no column symbol in its header (found: no, list). "
+        "Name another one with --backup; `backups list` shows them."
+    )
     assert home.live_file("sti").read_bytes() == before

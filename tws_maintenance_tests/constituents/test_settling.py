@@ -167,7 +167,7 @@ def test_a_list_published_before_and_edited_back_stays_where_the_run_died_too_ea
     killed(home, again, BEFORE, 60)
 
     done = settled(home, again)
-    expected = f"the run was killed before {NAME} was replaced; the old file is intact"
+    expected = f"the run was killed before it replaced {NAME}; the old file is intact"
     assert (done.changed, done.text) == (False, expected)
     assert home.live_file("sti").read_bytes() == old
     assert stamped_by(home) == mark(0).report_id
@@ -226,7 +226,7 @@ def test_of_two_killed_runs_with_the_same_list_the_one_that_renamed_it_replaced_
     done = {number: settled(home, proposals[number]) for number in order}
 
     assert (done[0].changed, done[1].changed) == (False, True)
-    assert done[0].text.startswith(f"the run was killed before {NAME} was replaced")
+    assert done[0].text.startswith(f"the run was killed before it replaced {NAME}")
     assert stamped_by(home) == mark(60).report_id
     assert {report_id for _, report_id in reported(home)} == {mark(60).report_id}
 

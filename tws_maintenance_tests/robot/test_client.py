@@ -64,7 +64,7 @@ def test_without_a_password_it_says_which_variable_is_missing(robot: StandInRobo
 @pytest.mark.parametrize(
     ("answer", "kind", "told_of"),
     [
-        (("not JSON", 200), RobotChanged, "another form"),
+        (("not JSON", 200), RobotChanged, "unexpected form"),
         (({"count": 0}, 200), RobotChanged, "positions: Field required"),
         (({"positions": [{"symbol": "A", "quantity": "many"}]}, 200), RobotChanged, "quantity"),
         (({"positions": [{"symbol": "A", "quantity": None}]}, 200), RobotChanged, "quantity"),

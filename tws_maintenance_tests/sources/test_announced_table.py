@@ -205,7 +205,7 @@ def test_the_table_is_known_by_its_header_where_it_lost_its_name() -> None:
         (changes_page(), "has 0 rows, but no readable change"),
         (
             changes_page(["soon", *WHOLE[1:]]),
-            "has 1 rows, but no readable change (the first: 'soon' is not a date",
+            "has 1 row, but no readable change (the first: 'soon' is not a date",
         ),
         (
             changes_page(WHOLE, identifier="a").replace(b"</html>", b"")

@@ -51,11 +51,11 @@ class Rows:
 def judge_rows(rule: Rule, cases: pd.DataFrame, frame: pd.DataFrame, rows: Rows) -> RuleResult:
     """Return how a rule about rows came out; `cases` are its failures in `frame`."""
     if cases["index"].isna().any():  # the check itself could not run
-        told = f"could not run: {cases['failure_case'].iloc[0]!s:.200}"
-        return RuleResult(rule.name, Outcome.FAILED, told)
+        message = f"could not run: {cases['failure_case'].iloc[0]!s:.200}"
+        return RuleResult(rule.name, Outcome.FAILED, message)
     if cases.empty:
-        told = f"all {len(frame)} {rows.kind} keep the rule {rule.quoted}"
-        return RuleResult(rule.name, Outcome.PASSED, told)
+        message = f"all {len(frame)} {rows.kind} follow the rule {rule.quoted}"
+        return RuleResult(rule.name, Outcome.PASSED, message)
     # pandera lists them in no order that a reader would follow.
     in_order = cases.sort_values("index", kind="stable")
     cells = [rows.cell(case, frame) for case in in_order.to_dict("records")]
@@ -71,10 +71,10 @@ def judge_rows(rule: Rule, cases: pd.DataFrame, frame: pd.DataFrame, rows: Rows)
 
 @dataclass(frozen=True)
 class Measure:
-    """One number with the limits it is held against, and the sentence that tells it.
+    """One number, the limits it is compared with, and the sentence that states it.
 
-    `value` is None where it does not apply; `found` is the sentence in that case too. `advice` is
-    added where it fails.
+    `value` is None where the rule does not apply; `found` says so then. `advice` is added to a
+    failure.
     """
 
     rule: Rule

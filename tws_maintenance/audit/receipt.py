@@ -9,8 +9,8 @@ from tws_maintenance.audit.results import (
     Outcome,
     RuleResult,
     ValidationStatus,
+    messages_of,
     status_of,
-    told,
 )
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
@@ -32,7 +32,7 @@ class OverrideJson(TypedDict):
 
 @dataclass(frozen=True)
 class Override:
-    """An operator's word that a large change is right; it concerns the > 25 % rules alone."""
+    """An operator's statement that a large change is right; only the > 25 % rules yield to it."""
 
     allow_large_change: bool = False
     reason: str = ""
@@ -57,12 +57,12 @@ class Receipt:
 
     @property
     def has_passed(self) -> bool:
-        """Tell whether no rule failed."""
+        """Whether no rule failed."""
         return self.status == ValidationStatus.PASSED
 
     def messages(self, outcome: Outcome) -> list[str]:
         """Return what the rules with that outcome say, each with its name."""
-        return told(self.checks, outcome)
+        return messages_of(self.checks, outcome)
 
 
 def receipt_of(
@@ -114,6 +114,6 @@ def read_receipt(home: Home, proposal_id: str) -> Receipt:
         return Receipt(**value | {"checks": checks})
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ProposalUnaudited(
-            f"Proposal {proposal_id} has no readable receipt, so no audit has passed it "
-            f"({type(error).__name__}). Run a dry run again and promote that one."
+            f"Proposal {proposal_id} has no readable receipt ({type(error).__name__}), so it "
+            "has not passed an audit. Run a dry run again and promote that one."
         ) from error

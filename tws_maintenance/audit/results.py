@@ -16,7 +16,7 @@ class Outcome(StrEnum):
 
 
 class ValidationStatus(StrEnum):
-    """What an audit said as a whole, or that there was none."""
+    """The verdict of an audit as a whole, or that there was no audit."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -43,7 +43,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Cell:
-    """One offender: its row and column, its value as text, and whom the row is of."""
+    """One offender: its row and column, its value as text, and the company of the row."""
 
     row: int
     column: str
@@ -55,8 +55,8 @@ class Cell:
 class RuleResult:
     """How one rule came out.
 
-    `cells` are at most 20 offenders; `measured` is the number that was held against the limits,
-    where the rule is about one.
+    `cells` are at most 20 offenders; `measured` is the number that was compared with the limits,
+    where the rule has one.
     """
 
     name: str
@@ -72,10 +72,13 @@ def status_of(checks: Iterable[RuleResult]) -> ValidationStatus:
     return ValidationStatus.FAILED if failed else ValidationStatus.PASSED
 
 
-def told(checks: Iterable[RuleResult], outcome: Outcome, but: Container[str] = ()) -> list[str]:
+def messages_of(
+    checks: Iterable[RuleResult], outcome: Outcome, but: Container[str] = ()
+) -> list[str]:
     """Return what the rules with that outcome say, each with its name.
 
-    Rules that could not run for want of a column are told by the rule about columns alone.
+    Rules that could not run because a column is missing are left out: the rule about columns
+    reports it.
     """
     return [
         f"{check.name}: {check.message}"

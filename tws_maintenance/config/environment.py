@@ -1,8 +1,8 @@
-"""The environment of our processes: whose it is, and what of it those that we start need.
+"""The environment of our processes: which user runs them, and which variables they pass on.
 
-What belongs here: who runs us, and which variables are passed on. What does not: what a variable
-means, which is `tws_maintenance.config.settings`'. Imports nothing heavy, so that a process can be
-started first.
+What belongs here: the user, and the variables for a process that we start. What does not: what a
+variable means, which is in `tws_maintenance.config.settings`. Imports nothing heavy, so that a
+process can be started first.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Who keeps the market events, and the limit that both the settings and the sync go by."""
+"""Who keeps the market events, and a limit that the settings and the sync share."""
 
 from enum import StrEnum
 

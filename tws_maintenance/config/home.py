@@ -1,4 +1,4 @@
-"""Every path of a home. Nobody else builds one.
+"""Every path of a home. No other module builds one.
 
 A home is the folder that is maintained: a checkout of this project, a TWS Robot checkout, or
 any folder. Nothing here touches the disk but `find_home`, which looks for workspace.yaml.
@@ -54,7 +54,7 @@ class Home:
 
     @property
     def logs(self) -> Path:
-        """What processes of runs that the console started had to say, one file a run; notices.
+        """The output of the runs that the console started, one file a run, and the notices.
 
         Not `logs`: whatever lies in DAGSTER_HOME/logs, Dagster's webserver and daemon send to its
         makers as telemetry and remove, also where telemetry is switched off.
@@ -114,7 +114,7 @@ def find_home(named: str | Path | None = None) -> Home:
 
 
 def is_checkout(folder: Path) -> bool:
-    """Tell whether `folder` is a checkout of this project."""
+    """Return whether `folder` is a checkout of this project."""
     try:
         return "tws_maintenance" in (folder / "workspace.yaml").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

@@ -1,7 +1,7 @@
-"""One declaration an index. Assets, checks, command-line choices, cards and docs come from it.
+"""One declaration per index. Assets, checks, command-line choices, cards and docs come from it.
 
-A new index is a new entry in `DECLARED`. Which of them a home maintains, its settings say:
-`Settings.maintained`. What else an operator may change (thresholds) is in
+A new index is a new entry in `DECLARED`. The settings of a home say which of them it maintains
+(`Settings.maintained`). What else an operator may change (thresholds) is in
 `tws_maintenance.config.settings`; what makes it that index is here. Nothing is read here.
 """
 
@@ -24,7 +24,7 @@ from tws_maintenance.config.venues import XHKG, XNYS, XSES, XTKS, Venue
 
 MARKET_EVENTS = "market_events"
 METADATA_VALIDATION = "metadata_validation"
-# How far ahead events are looked for unless told otherwise.
+# How far ahead events are fetched by default.
 DEFAULT_DAYS = 28
 MAX_DAYS = 365
 # More need to be asked for.
@@ -86,7 +86,7 @@ class SymbolRule:
         return self.normalise(ticker) if ticker else ""
 
     def is_symbol(self, text: str) -> bool:
-        """Tell whether `text` is a well-formed published symbol."""
+        """Return whether `text` is a well-formed published symbol."""
         return re.fullmatch(self.pattern, text) is not None
 
     def display_of(self, symbol: str) -> str:
@@ -96,7 +96,7 @@ class SymbolRule:
 
 @dataclass(frozen=True)
 class Index:
-    """Everything that tells one index from another."""
+    """Everything in which one index differs from another."""
 
     key: str
     name: str
@@ -118,7 +118,7 @@ class Index:
     # Where a few members are a large share of the list.
     fail_disagreement: float | None = None
     # From this day on its announced changes are known to be complete, so that membership before
-    # the first promotion can be told from them. None where no complete record of them is known.
+    # the first promotion follows from them. None where no complete record of them is known.
     changes_complete_since: date | None = None
     announcements: tuple[SourceSpec, ...] = ()  # where its changes are announced
 
@@ -282,7 +282,7 @@ class Maintained:
         return iter(self.indices)
 
     def __contains__(self, index: object) -> bool:
-        """Tell whether `index` is maintained."""
+        """Return whether `index` is maintained."""
         return index in self.indices
 
     @property
@@ -312,18 +312,19 @@ class Maintained:
         return tuple(task for task in self.tasks if task in wanted)
 
     def unknown(self, tasks: Iterable[str]) -> str:
-        """Return why some of `tasks` are none of the home, "" where all are."""
+        """Return why the home does not have some of `tasks`, "" where it has all."""
         names = [task for task in tasks if task not in self.tasks]
         off = [one for one in DECLARED.values() if one.task in names]
         if off:
             return " ".join(one.how_to_switch_on for one in off)
-        return (
-            f"Unknown task {', '.join(names)}; known are {', '.join(self.tasks)}." if names else ""
-        )
+        if not names:
+            return ""
+        unknown = f"task{'s' if len(names) > 1 else ''} {', '.join(names)}"
+        return f"Unknown {unknown}; known: {', '.join(self.tasks)}."
 
 
 def maintained(switched_on: Iterable[str] = ()) -> Maintained:
-    """Return what a home maintains that has switched on the optional indices of these keys."""
+    """Return what a home maintains whose settings switch on the optional indices of these keys."""
     on = set(switched_on)
     return Maintained(
         tuple(index for index in DECLARED.values() if index.key in INDICES or index.key in on)
@@ -336,7 +337,7 @@ def index_of_task(task: str) -> Index:
 
 
 def task_name(task: str) -> str:
-    """Return what people call a task; one that is not known is called as it is."""
+    """Return what people call a task; an unknown one keeps its name."""
     if task in {MARKET_EVENTS, METADATA_VALIDATION}:
         return task.replace("_", " ")
     return index_of_task(task).name if task in ALL_TASKS else task

@@ -49,7 +49,7 @@ _ELSEWHERE = {
 
 
 def markets_at(venues: Collection[Venue]) -> tuple[Market, ...]:
-    """Return the markets of these venues; of others a home knows nothing, nor their holidays."""
+    """Return the markets of these venues; a home knows no others, nor their holidays."""
     return tuple(market for market in MARKETS if market.venue in venues)
 
 
@@ -65,7 +65,7 @@ def read_symbol(text: str, venues: Collection[Venue]) -> str:
     """Return the symbol that an operator wrote: `brk.b` is BRK-B, `5.hk` is 0005.HK.
 
     Raises:
-        UsageError: it is of no market among `venues`, or can be of two.
+        UsageError: it is of no market among `venues`, or of two.
     """
     symbol = text.strip().upper()
     code = _HONG_KONG_CODE.fullmatch(symbol)
@@ -79,21 +79,20 @@ def read_symbol(text: str, venues: Collection[Venue]) -> str:
 
 
 def _refusal(text: str, symbol: str, venues: Collection[Venue]) -> str:
-    """Return why `symbol` is none of ours, and what to write instead."""
+    """Return why `symbol` cannot be used, and what to write instead."""
     markets = markets_at(venues)
     known = ", ".join(f"{m.example} ({m.venue.name})" for m in markets)
     name, _, suffix = symbol.rpartition(".")
     if suffix == "V" and name.isalpha():
         return (
-            f"{text!r} can be two things. Which one is meant? A share of class V at New York is "
-            f"written {name}-V. {symbol} at {_ELSEWHERE['V']} cannot be followed here: leave it "
-            "out."
+            f"{text!r} is ambiguous. For the class V share in New York, write {name}-V. If you "
+            f"mean {symbol} at {_ELSEWHERE['V']}, leave it out: that market is not supported."
         )
     if name and suffix in _ELSEWHERE and not any(f".{suffix}" in m.example for m in markets):
-        optional = " Tokyo is optional: [indices.nikkei225] enabled." if suffix == "T" else ""
+        optional = " Tokyo is optional: set [indices.nikkei225] enabled." if suffix == "T" else ""
         return (
-            f"{text!r} is a symbol of another market (.{suffix} is {_ELSEWHERE[suffix]}), which "
-            f"cannot be followed here. Leave it out, or name the company's share at one that can: "
+            f"{text!r} is a symbol of a market that is not supported (.{suffix} is "
+            f"{_ELSEWHERE[suffix]}). Leave it out, or name the company's share at a supported one: "
             f"{known}.{optional}"
         )
     hint = ""

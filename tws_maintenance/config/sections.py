@@ -25,24 +25,26 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-_ASKED = "`sources` names the sources that vote, `quorum` how many of them make a member"
+_ASKED = "`sources` lists the sources that vote, `quorum` how many of them must agree"
 _REPLACED = {
     "membership": _ASKED,
     "corroboration": _ASKED,
-    "warn_disagreement": "a source that differs in more than `fail_disagreement` is set aside",
+    "warn_disagreement": "a source that differs by more than `fail_disagreement` is set aside",
 }
 
 
 class IndexSettings(_Section):
     """Thresholds of one index; shares are fractions of the rows before (0.10 is 10 %).
 
-    None is above 1: a 25 that was meant as a percentage would switch its rule off. `sources` are
-    those that are asked, in their order, `quorum` how many of them make a member. Where `sources`,
+    Shares are at most 1: a 25 that was meant as a percentage would switch its rule off. `sources`
+    are asked in their order, and `quorum` of them must agree on a member. Where `sources`,
     `quorum`, `min_rows` or `max_rows` are not set, the index's own declaration holds. `renamed` are
     changes of ticker that `history --backfill` needs beside those it knows.
     """
 
-    enabled: bool | None = Field(default=None, description="of an optional index; see `indices`")
+    enabled: bool | None = Field(
+        default=None, description="for optional indices only; see `indices`"
+    )
     sources: tuple[str, ...] = ()
     quorum: int | None = Field(default=None, ge=1)
     min_rows: int | None = Field(default=None, ge=1)
@@ -72,7 +74,7 @@ class IndexSettings(_Section):
     def _has_no_key_of_before_the_vote(cls, value: Any) -> Any:
         for key, instead in _REPLACED.items():
             if isinstance(value, dict) and key in value:
-                raise ValueError(f"there is no setting {key} any more: {instead}")
+                raise ValueError(f"the setting {key} no longer exists: {instead}")
         return value
 
     @model_validator(mode="after")
@@ -90,7 +92,7 @@ class ProposalSettings(_Section):
 
 
 class HttpSettings(_Section):
-    """How politely, and for how long, the sources are asked. Times are seconds."""
+    """How often and how long the sources are asked. Times are seconds."""
 
     contact: str = Field(
         default="https://pypi.org/project/tws-maintenance/",
@@ -124,7 +126,7 @@ class HttpSettings(_Section):
 
 
 class EventSettings(_Section):
-    """Which symbols' events are kept, by whom, where, and how much of Yahoo a run may use.
+    """Which symbols' events are kept, by whom and where, and how many requests Yahoo may get.
 
     `service` is who keeps them: the robot's own service, the default where `[robot] url` is set,
     or ours, embedded.
@@ -158,9 +160,9 @@ class EventSettings(_Section):
 class RobotSettings(_Section):
     """Where the trading robot's own pages are, and how patiently it is asked.
 
-    Without a `url` there is no robot to ask. The password comes from the environment alone.
-    `timeout` is for one answer, `refresh_seconds` for a whole refresh of its events; what it says
-    of its portfolio is believed for `cache_minutes` by a process that asks often.
+    Without a `url` there is no robot to ask. The password comes from the environment only.
+    `timeout` is for one answer, `refresh_seconds` for a whole refresh of its events. A process that
+    asks often keeps the robot's portfolio for `cache_minutes`.
     """
 
     url: str = ""
@@ -183,9 +185,10 @@ class LockSettings(_Section):
 
 
 class RetentionSettings(_Section):
-    """What the job `clean_up` lets go, and of backups also `backups prune`; reports never.
+    """What the job `clean_up` removes, and for backups also `backups prune`; never reports.
 
-    Backups go beyond both of their limits, never the newest; the others by their age in days.
+    A backup goes once it is beyond both of its limits, the newest never; the rest goes by its age
+    in days.
     """
 
     backups_keep: int = Field(default=30, ge=1)
@@ -228,7 +231,7 @@ NoticeKind = Literal[
 
 
 class NoticeSettings(_Section):
-    """Who hears of what: by mail, by a webhook, into a file; nobody unless something is set.
+    """Which incidents are sent, and where: by mail, to a webhook, into a file. Off unless set.
 
     The password and the webhook's address, which is a secret itself, come from the environment
     only. Incidents that need more than `..._max_characters` come in several messages; the
@@ -292,7 +295,7 @@ class NoticeSettings(_Section):
 class ConsoleSettings(_Section):
     """Where the console listens, and where it sends people for Dagster's own pages.
 
-    The password comes from the environment alone; any address but this machine's demands it.
+    The password comes from the environment only; any address but this machine's demands it.
     `allowed_hosts` are further names under which browsers reach the console, `trusted_proxy` the
     address of a reverse proxy that speaks https with them.
     """
@@ -307,7 +310,7 @@ class ConsoleSettings(_Section):
     @field_validator("trusted_proxy")
     @classmethod
     def _is_one_address(cls, value: str | None) -> str | None:
-        # A name, or the `*` that waitress takes, would believe whoever asks.
+        # A name, or the `*` that waitress accepts, would trust any caller.
         return None if value is None else str(ip_address(value))
 
     @field_validator("dagster_url")
@@ -321,7 +324,7 @@ class ConsoleSettings(_Section):
     def placed(
         self, host: str | None = None, port: int | None = None, dagster_url: str | None = None
     ) -> Self:
-        """Return these settings with what a command line says instead."""
+        """Return these settings, with the options of a command line in their place."""
         named = {"host": host, "port": port, "dagster_url": dagster_url}
         return self.model_copy(update={key: one for key, one in named.items() if one is not None})
 
@@ -330,14 +333,14 @@ def _database_url(value: str) -> str:
     scheme = value.split(":", maxsplit=1)[0].split("+", maxsplit=1)[0]
     if value and scheme not in {"postgresql", "postgres", "sqlite"}:
         # Not shown whole: it may hold a password.
-        raise ValueError(f"must begin with postgresql:// or sqlite:///, not with {scheme[:20]}:")
+        raise ValueError(f"must begin with postgresql:// or sqlite:///, not {scheme[:20]}:")
     if scheme.startswith("postgres") and value.count("@") > 1:
-        raise ValueError("holds more than one @: write %40 for one in the password, %2F for a /")
+        raise ValueError("holds more than one @: in the password write %40 for @ and %2F for /")
     return value
 
 
 def _origin(value: str, example: str) -> str:
-    """Return the origin that `value` is: what is sent there must not be read on the way."""
+    """Return `value` as an origin; plain http only on this machine, so nobody can listen in."""
     parts = urlsplit(value)
     beside = (parts.path.strip("/"), parts.query, parts.fragment, parts.username)
     if not parts.hostname or parts.port == 0 or any(beside):  # a bad port raises ValueError

@@ -35,7 +35,7 @@ from tws_maintenance.config.sections import (
 )
 from tws_maintenance.core.errors import SettingsError
 
-# The sections are read from here: where they are declared concerns nobody.
+# Other rooms import the sections from here.
 __all__ = [
     "LOOPBACK_HOSTS",
     "AutomationSettings",
@@ -149,18 +149,18 @@ def with_what_is_declared(index: Index, found: IndexSettings) -> IndexSettings:
 
 
 def _unset(key: str, found: IndexSettings) -> tuple[Any, ...]:
-    """Return the values of a key that say nothing: where it has a default, that one unless set."""
+    """Return the values of `key` that count as unset: its default too, unless it was written."""
     default = IndexSettings.model_fields[key].default
     return (None, ()) if key in found.model_fields_set else (None, (), default)
 
 
 def _refuse_what_cannot_be(index: Index, value: IndexSettings) -> None:
-    """Refuse a quorum that can never be reached, and bounds between which there is no number."""
+    """Refuse a quorum that cannot be reached, and a maximum below the minimum."""
     where = f"indices.{index.key}"
     if (value.quorum or 1) > len(value.sources) and index.authority not in value.sources:
         raise ValueError(
-            f"{where}.quorum: {value.quorum} sources that agree make a member, and `sources` names "
-            f"{len(value.sources)}; set quorum = {len(value.sources)} or name more sources"
+            f"{where}.quorum: {value.quorum} sources must agree, but `sources` lists only "
+            f"{len(value.sources)}; set quorum = {len(value.sources)} or list more sources"
         )
     if (value.min_rows or 1) > (value.max_rows or 1):
         raise ValueError(
@@ -171,8 +171,8 @@ def _refuse_what_cannot_be(index: Index, value: IndexSettings) -> None:
 def _refuse_what_switches_nothing(index: Index, value: IndexSettings) -> None:
     if value.enabled is False and not index.is_optional:
         raise ValueError(
-            f"indices.{index.key}.enabled: it is always maintained; leave its task out of what you "
-            "run"
+            f"indices.{index.key}.enabled: this index is always maintained; to skip it, leave its "
+            "task out of the run"
         )
 
 
@@ -181,8 +181,8 @@ def _refuse_unknown_sources(index: Index, value: IndexSettings) -> None:
     unknown = [name for name in names if name not in index.source_names]
     if unknown or len(set(names)) < len(names):
         raise ValueError(
-            f"indices.{index.key}.sources: each of {', '.join(index.source_names)} at most once, "
-            f"found {', '.join(map(repr, names))}"
+            f"indices.{index.key}.sources: expected each of {', '.join(index.source_names)} at "
+            f"most once, found {', '.join(map(repr, names))}"
         )
 
 
@@ -199,9 +199,9 @@ def load_settings(home: Home) -> Settings:
 
 @lru_cache(maxsize=1)
 def _read(path: Path, text: str, environment: tuple[tuple[str, str], ...]) -> Settings:
-    """Return the settings that the file at `path` holds as `text`, and the environment.
+    """Return the settings from `text`, the content of the file at `path`, and the environment.
 
-    The console asks before each answer, and seldom for other ones than before.
+    Cached, because the console asks before each answer and they seldom change.
     """
     values = _read_toml(path, text)
     _refuse_written_secrets(values, path)
@@ -256,13 +256,13 @@ def _refuse_written_secrets(values: dict[str, Any], path: Path) -> None:
     for section, content in values.items():
         for key in SECRETS & set(content if isinstance(content, dict) else ()):
             raise SettingsError(
-                f"{path.name} holds [{section}] {key}. A secret comes from the environment only: "
-                f"remove it there and set {PREFIX}{section.upper()}__{key.upper()}."
+                f"{path.name} holds [{section}] {key}. Secrets are read from the environment "
+                f"only: remove it from the file and set {PREFIX}{section.upper()}__{key.upper()}."
             )
 
 
 def _explain(error: ValidationError, path: Path) -> str:
-    lines = [f"The settings ({path.name} or the environment) hold a mistake; nothing was started:"]
+    lines = [f"The settings ({path.name} or the environment) are not valid; nothing was started:"]
     for problem in error.errors():
         where = ".".join(str(part) for part in problem["loc"]) or "settings"
         if problem["type"] == "extra_forbidden":
@@ -273,6 +273,6 @@ def _explain(error: ValidationError, path: Path) -> str:
             is_secret = where.endswith(("database_url", *SECRETS))
             is_shown = not is_secret and not isinstance(problem["input"], dict)
             found = "" if not is_shown else f" (found {problem['input']!r})"
-            told = problem["msg"].removeprefix("Value error, ")
-            lines.append(f"  {where}: {told}{found}")
+            message = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"  {where}: {message}{found}")
     return "\n".join(lines)

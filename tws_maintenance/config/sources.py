@@ -86,8 +86,8 @@ SOURCES: dict[str, tuple[SourceSpec, ...]] = {
     "nikkei225": (SourceSpec("wikipedia_items", "Nikkei_225", WIKIPEDIA, "Wikipedia"),),
 }
 
-# Where the changes of an index are announced, for those of which it is known. They are read beside
-# the lists, of the same origins, where `[indices.X] sources` names their source.
+# Where the changes of an index are announced, if known. They are read beside the lists, from the
+# same origins, where `[indices.X] sources` names their source.
 ANNOUNCEMENTS: dict[str, tuple[SourceSpec, ...]] = {
     "sp500": tuple(
         SourceSpec(kind, "Historical_components_of_the_S&P_500", WIKIPEDIA, "Wikipedia")

@@ -38,7 +38,7 @@ def ticker_change(text: str) -> TickerChange:
         day = None
     if found is None or day is None or found[2] == found[3]:
         raise ValueError(
-            f"{text!r} is no change of ticker; write the day, the former and the new ticker, such "
+            f"{text!r} is not a change of ticker; write the day, the old and the new ticker, such "
             "as '2022-06-09 FB META'"
         )
     return TickerChange(day, found[2], found[3])

@@ -24,7 +24,7 @@ class Venue:
     holidays_code: str = ""  # what the package `holidays` calls it, where that is another name
 
     def may_be_open(self, at: datetime) -> bool:
-        """Tell whether `at` (aware) falls into a weekday's session; a holiday counts as open."""
+        """Return whether `at` (aware) falls into a weekday's session; a holiday counts as open."""
         local = at.astimezone(ZoneInfo(self.timezone))
         return local.weekday() < SATURDAY and self.opens <= local.time() < self.closes
 

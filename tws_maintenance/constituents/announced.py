@@ -3,15 +3,15 @@
 What belongs here: pure functions of announcements, a day and lists of members. The readers of
 announcements are in `sources`; what the vote makes of them is in `vote`.
 
-Every day is one of the index's market: a change of 22 September holds from the opening in New York
-on. Until then it is *upcoming*, from then on *effective*. Of the effective changes of one symbol
-the newest is in force (two of one day both are), and those before it are history: a member that
-was removed and added again is not missing. An announcement that was withdrawn is gone from its
+Every day is a day of the index's market: a change of 22 September holds from the opening in New
+York on. Until then it is *upcoming*, from then on *effective*. Of the effective changes of one
+symbol the newest is in force (two of one day both are), and those before it are history: a member
+that was removed and added again is not missing. An announcement that was withdrawn is gone from its
 source, and one that was moved has another day there, so neither needs a record of its own.
 
-An effective change is *recent* for six weeks. So long an addition lets in what only funds list:
-the longest that a fund was seen to hold a spin-off was 51 days, but only an announcement of that
-very symbol counts here. So long, too, a change that the list does not show is named as overdue.
+An effective change is *recent* for six weeks. During that time an announced addition lets in what
+only funds list (a fund was seen to hold a spin-off for 51 days, but only an announcement of that
+very symbol counts here), and a change that the list does not show is reported as overdue.
 """
 
 from collections import defaultdict
@@ -34,14 +34,14 @@ OVERDUE_AFTER = timedelta(days=2)
 # be older than that; then the changes of all this time are explained, and of a month before it.
 LOOK_BACK = timedelta(days=100)
 BEFORE_THE_LIST = timedelta(days=30)
-# Where nobody knows of which day the list is.
+# Where the day of the list is unknown.
 LOOK_BACK_AT_MOST = timedelta(days=400)
 # How far ahead of its day an authority's list was seen to show a change, and some days more.
 LOOK_AHEAD = timedelta(days=45)
 
 
 class Status(StrEnum):
-    """What an announced change is to a preview."""
+    """How an announced change relates to a preview."""
 
     EXPLAINS = "explains"
     UPCOMING = "upcoming"
@@ -76,8 +76,8 @@ class Record:
 class Announcements:
     """The announced changes of one index as they stand on `day`, a day of its market.
 
-    `are_known` where everybody who announces changes could be read: only then a change that is not
-    among them was not announced.
+    `are_known` is true where every source of announcements could be read: only then a missing
+    change was not announced.
     """
 
     changes: tuple[AnnouncedChange, ...] = ()
@@ -110,7 +110,7 @@ class Announcements:
         }
 
     def lets_in(self, symbols: Iterable[str]) -> bool:
-        """Tell whether a recent addition in force names one of the symbols.
+        """Return whether a recent addition in force names one of the symbols.
 
         A name is not enough here: `MRP-W`, the when-issued line, has the name of `MRP`.
         """
@@ -150,10 +150,10 @@ class Announcements:
         return self.day - one.effective_date <= RECENT
 
     def records(self, changes: Changes, since: date | None) -> tuple[Record, ...]:
-        """Return what explains each change of a preview, what has no announcement, what is ahead.
+        """Return what explains each change of a preview, the unexplained ones, and what is ahead.
 
-        Which has none is left out where not all announcements are known. `since` is the day on
-        which the list was published that the preview is compared with, None where nobody knows.
+        The unexplained are left out where not all announcements are known. `since` is the day on
+        which the list that the preview is compared with was published, None where unknown.
         """
         explained: list[_Explained] = []
         renamed = {s for one in changes.renamed for s in (one.from_symbol, one.to_symbol)}
@@ -239,9 +239,9 @@ def _by_name(changes: Iterable[AnnouncedChange], lines: Iterable[Listing]) -> li
 
 
 def _is_outstanding(one: AnnouncedChange, lines: Mapping[str, Listing]) -> bool:
-    """Tell whether the list lacks what joined, or still has what left.
+    """Return whether the list lacks what joined, or still has what left.
 
-    What joined may stand there under a new ticker; what left is known by its own only.
+    What joined may be listed under a new ticker; what left is found by its own ticker only.
     """
     if one.action is Action.REMOVE:
         return one.symbol in lines
@@ -279,5 +279,5 @@ def overdue_texts(changes: Iterable[AnnouncedChange]) -> Iterator[str]:
     for one in changes:
         name = f"{one.symbol} ({one.security})" if one.security else one.symbol
         is_add = one.action is Action.ADD
-        verb, shown = ("join", "is not in the list") if is_add else ("leave", "is still in it")
-        yield f"{name} was to {verb} on {one.effective_date} and {shown}"
+        verb, shown = ("joined", "is not in the list") if is_add else ("left", "is still in it")
+        yield f"{name} should have {verb} on {one.effective_date} but {shown}"

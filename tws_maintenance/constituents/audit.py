@@ -1,7 +1,7 @@
-"""Audit: judge a list by every rule, as it lies on disk, without believing what produced it.
+"""Audit: judge a list on disk by every rule, without trusting the code that produced it.
 
 pandera judges the rows, as text (every column `str`, blank where missing); numbers about the list
-(`measures`) are held against their limits. The verdict on staged bytes is the receipt.
+(`measures`) are compared with their limits. The verdict on staged bytes is the receipt.
 """
 
 import functools
@@ -46,7 +46,7 @@ def audit(
     override: Override,
     mark: RunContext,
 ) -> Receipt:
-    """Judge the staged file of `proposal` as it lies on disk, write the receipt and return it.
+    """Judge the staged file of `proposal`, write the receipt and return it.
 
     Raises:
         OSError, ValueError: the staged file cannot be read; there is no receipt then.
@@ -54,7 +54,7 @@ def audit(
     """
     content = (home.proposal(proposal.proposal_id) / STAGED).read_bytes()
     frame = read_frame(content)
-    # How old a source is says nothing of a restore, which goes back on purpose.
+    # A restore goes back on purpose, so the age of its source does not matter.
     last = read_generation(home, index) if proposal.from_backup is None else None
     measures = staged_measures(frame, proposal, _live(home, index, proposal), last, limits)
     accept = override.allow_large_change
@@ -97,7 +97,7 @@ def judge(
 ) -> tuple[RuleResult, ...]:
     """Return the result of each of the `applicable` rules, in their order.
 
-    A rule about a column that is missing has failed, since it could not run.
+    A rule about a missing column has failed, because it could not run.
     """
     of_rows = _judge_rows(frame, index)
     numbers = {
@@ -156,7 +156,7 @@ def rows_schema(index: Index) -> pa.DataFrameSchema:
         _check(rules.NON_EMPTY, lambda s: s.str.strip() != ""),
         _check(rules.UNIQUE, lambda s: ~s.duplicated(keep=False) | (s.str.strip() == "")),
         _check(rules.FORMAT, lambda s: s.str.fullmatch(rule.pattern) | (s.str.strip() == "")),
-        # A blank symbol is the business of its own rule.
+        # A blank symbol has a rule of its own.
         _check(rules.MISSING_TEXT, lambda s: _has_value(s.map(rule.display_of)) | (s == "")),
     ]
     checks["security"].append(_check(rules.MISSING_TEXT, _has_value))

@@ -11,7 +11,13 @@ import pandas as pd
 
 from tws_maintenance.audit.evaluate import Measure
 from tws_maintenance.audit.receipt import read_receipt
-from tws_maintenance.audit.results import Outcome, RuleResult, ValidationStatus, status_of, told
+from tws_maintenance.audit.results import (
+    Outcome,
+    RuleResult,
+    ValidationStatus,
+    messages_of,
+    status_of,
+)
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
 from tws_maintenance.config.settings import IndexSettings
@@ -43,10 +49,10 @@ class LiveAudit:
         return status_of(self.checks)
 
     def messages(self, outcome: Outcome, but: Container[str] = ()) -> list[str]:
-        """Return what the rules with that outcome say; one `problem` stands for them all."""
+        """Return the messages of the rules with that outcome; a `problem` replaces them all."""
         if self.problem:
             return [self.problem] if outcome == Outcome.FAILED else []
-        return told(self.checks, outcome, but)
+        return messages_of(self.checks, outcome, but)
 
 
 def validate_live(
@@ -73,11 +79,11 @@ def way_back(home: Home, index: Index) -> str:
     fetch = f"python -m tws_maintenance run --task {index.task} --apply"
     if newest_backup(home, index) is None:
         return f"Fetch it: {fetch}"
-    return f"Bring it back: python -m tws_maintenance restore {index.task} (or fetch it: {fetch})"
+    return f"Restore it: python -m tws_maintenance restore {index.task} (or fetch it: {fetch})"
 
 
 def _large_change_was_accepted(home: Home, index: Index, live: LiveFile) -> bool:
-    """Tell whether these very bytes were promoted with the override for a large change."""
+    """Return whether these very bytes were promoted with the override for a large change."""
     last = read_generation(home, index)
     if last is None or last.sha256 != live.sha256:
         return False
@@ -118,7 +124,7 @@ def _age(refreshed_at: str | None, limits: IndexSettings, at: datetime) -> Measu
         return Measure(
             rules.FRESH,
             1.0,
-            "stale: never refreshed by tws_maintenance. Run an apply",
+            "stale: never refreshed by tws_maintenance. Refresh it with run --apply",
             warn_above=0.0,
         )
     days = age_days(refreshed_at, at)

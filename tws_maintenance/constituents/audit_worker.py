@@ -1,8 +1,8 @@
-"""Who audits: this process, or one of its own that was started early.
+"""Where audits run: in this process, or in a worker process that was started early.
 
 pandas and pandera take as long to import as half of Dagster. Started in a process beside it
 they load on the second core: 0.6 s of a dry run. The auditor reads and writes the same files
-either way, so the receipt on disk is the answer.
+either way, so the receipt on disk is the result.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class AuditRequest(TypedDict):
-    """Which proposal of which home is audited, by which limits."""
+    """The proposal to audit, its home and the limits."""
 
     home: str
     proposal_id: str
@@ -48,7 +48,7 @@ class Auditor:
         )
 
     def start(self) -> None:
-        """Start the process that audits; it ends with this one, however that ends."""
+        """Start the process that audits; it ends with this one, however this one ends."""
         self._helper.start()
 
     def stop(self) -> None:
@@ -94,7 +94,7 @@ class Auditor:
 
 
 def answer(asked: AuditRequest) -> AuditAnswer:
-    """Audit one proposal and return what became of it."""
+    """Audit one proposal and return why there is no receipt, if so."""
     from tws_maintenance.config.settings import IndexSettings
     from tws_maintenance.constituents.audit import audit
 

@@ -23,7 +23,7 @@ REPORT_PREFIX = "maintenance_"
 
 @dataclass(frozen=True)
 class Backup:
-    """One backed-up file; `damage` says what is wrong with it, "" where nothing is."""
+    """One backed-up file; `damage` says what is wrong with it, "" for nothing."""
 
     backup_id: str
     index: Index
@@ -60,9 +60,9 @@ def back_up(home: Home, index: Index, content: bytes, report_id: str) -> Path:
 
 
 def list_backups(home: Home, index: Index | None = None) -> list[Backup]:
-    """Return the backups of `index`, or of all, newest first, each compared with its sum.
+    """Return the backups of `index`, or of all, newest first, each compared with its checksum.
 
-    One that its folder's sums name and that is gone is listed too, as damaged.
+    One that SHA256SUMS lists but that is gone is included, as damaged.
     """
     wanted = [index] if index else list(DECLARED.values())
     found = [
@@ -81,10 +81,10 @@ def newest_backup(home: Home, index: Index) -> Path | None:
 
 
 def read_backup(home: Home, index: Index, backup_id: str | None) -> tuple[str, bytes]:
-    """Return the id and the bytes of a backup: as named, else the newest that differs from now.
+    """Return the id and bytes of the named backup, else of the newest that differs from now.
 
     Raises:
-        BackupMissing: there is none of that id.
+        BackupMissing: there is no backup with that id.
         BackupDamaged: it is not what its SHA256SUMS says.
     """
     path = _newest_other(home, index)
@@ -107,7 +107,7 @@ def read_backup(home: Home, index: Index, backup_id: str | None) -> tuple[str, b
 
 
 def _newest_other(home: Home, index: Index) -> Path | None:
-    """Return the newest backup that is not what lies there now, as that of a failed run is."""
+    """Return the newest backup that differs from the live file; that of a failed run does not."""
     path = home.live_file(index.key)
     live = path.read_bytes() if path.exists() else None
     backups = list_backups(home, index)
@@ -142,7 +142,7 @@ def prune(backups: Iterable[Backup]) -> None:
             (folder / SUMS).unlink(missing_ok=True)
         backup.path.unlink(missing_ok=True)
         if not sums:
-            with contextlib.suppress(OSError):  # something of somebody else's lies in it
+            with contextlib.suppress(OSError):  # it holds files of somebody else
                 folder.rmdir()
 
 
@@ -154,9 +154,9 @@ def _inspect(path: Path, index: Index) -> Backup:
         return Backup(path.parent.name, index, path, 0, 0, f"it cannot be read ({error})")
     damage = ""
     if expected is None:
-        damage = f"{SUMS} does not name it"
+        damage = f"{SUMS} does not list it"
     elif expected != sha256(content):
-        damage = f"{SUMS} says {expected[:12]}, its bytes are {sha256(content)[:12]}"
+        damage = f"{SUMS} has sha256 {expected[:12]}, the file has {sha256(content)[:12]}"
     return Backup(
         path.parent.name, index, path, len(content), max(content.count(b"\n") - 1, 0), damage
     )

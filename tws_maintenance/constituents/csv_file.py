@@ -10,13 +10,13 @@ from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import LiveFileError
 
 Row = dict[str, str]
-# Stands in every message about a live file that cannot be read.
+# Part of every message about an unreadable live file; `reports.view` recognises it by this.
 UNREADABLE = "so nothing can be compared with it"
 
 
 @dataclass(frozen=True)
 class LiveFile:
-    """A list of constituents as it lies on disk; every value is text, blank where missing."""
+    """A list of constituents on disk; every value is text, blank where missing."""
 
     content: bytes = field(repr=False)
     sha256: str
@@ -51,35 +51,43 @@ def read_live(home: Home, index: Index) -> LiveFile | None:
     return parse_live(content, home.relative(path))
 
 
-def parse_live(content: bytes, name: str) -> LiveFile:
+def parse_live(content: bytes, name: str, remedy: str = "") -> LiveFile:
     """Read the bytes of a list of constituents; `name` is what messages call it.
+
+    `remedy` is what messages advise for any other file than the live one.
 
     Raises:
         LiveFileError: it is empty, not UTF-8, or has no header with `symbol`.
     """
     if not content.strip():
-        raise LiveFileError(_advice(name, "is empty"))
+        raise LiveFileError(_advice(name, "is empty", remedy))
     try:
         lines = read_lines(content)
     except NotCsv as error:
-        raise LiveFileError(_advice(name, str(error))) from error
+        raise LiveFileError(_advice(name, str(error), remedy)) from error
     columns = tuple(cell.strip() for cell in lines[0])
     if "symbol" not in columns:
         found = ", ".join(columns)[:80]
-        raise LiveFileError(_advice(name, f"has no header with a column symbol (found: {found})"))
+        raise LiveFileError(
+            _advice(name, f"has no column symbol in its header (found: {found})", remedy)
+        )
     if len(set(columns)) != len(columns):
-        raise LiveFileError(_advice(name, f"names a column twice ({', '.join(columns)})"))
+        raise LiveFileError(_advice(name, f"has a column twice ({', '.join(columns)})", remedy))
     rows = []
     for number, cells in enumerate(lines[1:], start=2):
         if not cells:
             continue
         if len(cells) != len(columns):
             raise LiveFileError(
-                _advice(name, f"has {len(cells)} cells in line {number}, expected {len(columns)}")
+                _advice(
+                    name,
+                    f"has {len(cells)} cells in line {number}, expected {len(columns)}",
+                    remedy,
+                )
             )
         rows.append(dict(zip(columns, cells, strict=True)))
     if not rows:
-        raise LiveFileError(_advice(name, "has a header but no member"))
+        raise LiveFileError(_advice(name, "has a header but no members", remedy))
     return LiveFile(content, sha256(content), columns, tuple(rows))
 
 
@@ -90,9 +98,11 @@ def to_csv(columns: tuple[str, ...], rows: list[Row]) -> bytes:
     return to_bytes(lines)
 
 
-def _advice(name: str, fault: str) -> str:
+def _advice(name: str, fault: str, remedy: str = "") -> str:
+    if remedy:
+        return f"{name} {fault}. {remedy}"
     return (
-        f"{name} {fault}, {UNREADABLE}; it is left as it is. Bring it back: "
+        f"{name} {fault}, {UNREADABLE}; it is unchanged. Restore it: "
         f"python -m tws_maintenance restore {PurePosixPath(name).stem}. Or move it away and fetch "
-        "it anew: run --apply."
+        "it again: run --apply."
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tws_maintenance.constituents.csv_file import Row
 
 COMPARED_FIELDS = ("display_symbol", "security", "sector", "sub_industry")
-# Words that come and go in a company's name without it being another company.
+# Words that come and go in the name of the same company.
 _LEGAL_WORDS = frozenset(
     {"the", "inc", "incorporated", "corp", "corporation", "co", "company", "ltd", "limited"}
     | {"plc", "sa", "nv", "ag", "se", "lp", "llc"}
@@ -73,7 +73,7 @@ class Changes:
 
 
 def company_key(security: str) -> str:
-    """Return what stays the same of a company's name: no case, punctuation or legal form.
+    """Return the stable part of a company's name: no case, punctuation or legal form.
 
     A share class is part of it: "Alphabet Inc. (Class A)" is not "Alphabet Inc. (Class C)".
     """

@@ -17,7 +17,7 @@ NAMED = 5
 
 @dataclass(frozen=True)
 class Drift:
-    """The live file is not what was promoted; `text` says so and names what differs."""
+    """A live file that is not what was promoted; `text` says so and names what differs."""
 
     last: Generation
     found_sha256: str
@@ -46,7 +46,7 @@ def find_drift(home: Home, index: Index, content: bytes) -> Drift | None:
 def _differs_in_own_columns_only(
     home: Home, index: Index, last: Generation, content: bytes
 ) -> bool:
-    """Tell whether an operator has only added columns, or filled them in: that is no drift."""
+    """Return whether an operator only added columns, or filled them in, which is not drift."""
     try:
         promoted = (home.proposal(last.proposal_id) / STAGED).read_bytes()
         before = parse_live(promoted, "the promoted file")
@@ -68,18 +68,19 @@ def _what_differs(home: Home, index: Index, last: Generation, content: bytes) ->
     try:
         promoted = (home.proposal(last.proposal_id) / STAGED).read_bytes()
     except OSError:
-        return f"{digests} (the promoted bytes are no longer kept, so no names)"
+        return f"{digests} (the promoted file is no longer kept, so what differs is unknown)"
     if sha256(promoted) != last.sha256:
-        return f"{digests} (the kept copy was changed too, so no names)"
+        return f"{digests} (the kept copy was changed too, so what differs is unknown)"
     try:
         before = parse_live(promoted, "the promoted file")
         after = parse_live(content, home.relative(home.live_file(index.key)))
     except LiveFileError as error:
         return f"{digests}; {error}"
-    return _told(compare(before.rows, after.rows)) or f"{digests}, in other columns or the layout"
+    named = _named(compare(before.rows, after.rows))
+    return named or f"{digests}; only other columns or the layout differ"
 
 
-def _told(changes: Changes) -> str:
+def _named(changes: Changes) -> str:
     parts = [
         _some("added", [one.symbol for one in changes.added]),
         _some("removed", [one.symbol for one in changes.removed]),

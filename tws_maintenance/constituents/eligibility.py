@@ -1,11 +1,11 @@
-"""May this proposal be applied? One answer for whoever promotes, lists, shows or decides.
+"""May this proposal be applied? One answer for promotion, lists, pages and policy.
 
-Belongs here: `eligibility`, a pure function of what lies on disk and the instant, and
-`read_evidence`, which reads that. Does not: what is done about the answer (`promotion`), nor how
-a page or a policy words it.
+Belongs here: `eligibility`, a pure function of the files on disk and the instant, and
+`read_evidence`, which reads them. Does not: acting on the answer (`promotion`), or how a page or a
+policy words it.
 
-The order of the reasons is the order of promotion: what is staged can be trusted; it was neither
-promoted before nor is too old; then the live file is looked at.
+The order of the reasons is the order of promotion: what is staged can be trusted; it was not
+promoted before and is not too old; then the live file is compared.
 """
 
 from dataclasses import dataclass, field
@@ -72,7 +72,7 @@ _ERRORS: dict[Verdict, type[TwsMaintenanceError]] = {
 
 @dataclass(frozen=True)
 class Evidence:
-    """What lies on disk about one proposal; what cannot be read is the error that says why.
+    """What is on disk about one proposal; for an unreadable part, the error that says why.
 
     `intent` and `live` are None where there is no promotion.json and no live file. `live_name` is
     what messages call the live file.
@@ -143,8 +143,8 @@ def eligibility(
 ) -> Eligibility:
     """Return whether the proposal may be applied `at` this instant, with the reason.
 
-    `reported_sha256` is what the report that somebody looked at shows for the staged bytes; None
-    where no report is gone by.
+    `reported_sha256` is the digest of the staged bytes in the report that was reviewed; None
+    without a report.
     """
     proposal = found.proposal
     if isinstance(proposal, ProposalMissing):
@@ -190,21 +190,20 @@ def _verdict(
 def _untrusted(
     found: Evidence, proposal: Proposal, digest: str, reported: str | None
 ) -> _Answer | None:
-    """Return why what is staged cannot be trusted: file, receipt and report have to agree."""
+    """Return why the staged file cannot be trusted, if so: file, receipt and report must agree."""
     name, receipt = found.proposal_id, found.receipt
     if isinstance(receipt, ProposalUnaudited):
         return Verdict.UNAUDITED, str(receipt)
     if not proposal.sha256 == receipt.sha256 == digest or receipt.proposal_id != name:
         return Verdict.ALTERED, (
-            f"The bytes of {name} are not the ones that were audited: record "
-            f"{_short(proposal.sha256)}, receipt {_short(receipt.sha256)}, file {_short(digest)}. "
-            "Somebody changed them. Run a dry run again."
+            f"The files of {name} do not agree: sha256 {_short(proposal.sha256)} in its record, "
+            f"{_short(receipt.sha256)} in its receipt, {_short(digest)} of the staged list. "
+            "Somebody changed one of them. Run a dry run again."
         )
     if reported not in (None, digest):
         return Verdict.NOT_REPORTED, (
-            f"The bytes of {name} are not the ones that were audited for its report: report "
-            f"{_short(reported)}, file {_short(digest)}. Somebody changed one of them. Run a dry "
-            "run again."
+            f"{name} is not what its report shows: sha256 {_short(reported)} in the report, "
+            f"{_short(digest)} of the file. Somebody changed one of them. Run a dry run again."
         )
     if not receipt.has_passed:
         failed = "; ".join(receipt.messages(Outcome.FAILED))
@@ -215,38 +214,39 @@ def _untrusted(
 def _spent(
     found: Evidence, proposal: Proposal, age: timedelta, max_age: timedelta
 ) -> _Answer | None:
-    """Return why a proposal that can be trusted has had its time."""
+    """Return why a trustworthy proposal can no longer be used, if so."""
     name, intent = found.proposal_id, found.intent
     if isinstance(intent, ProposalUnaudited):
         return Verdict.UNRECORDED, str(intent)
     if intent is not None and intent.state == PROMOTED:
         now = (
-            "The live file is still exactly that; there is nothing to do."
+            "The live file still is this list; there is nothing to do."
             if _is_live(found, proposal)
             else "Run a dry run for a new one."
         )
         return Verdict.PROMOTED, (
-            f"Proposal {name} was promoted before, by {intent.report_id} at {intent.at}. {now}"
+            f"Proposal {name} was already promoted, by {intent.report_id} at {intent.at}. {now}"
         )
-    # A date to come is as untrustworthy as one that is long past.
+    # A date in the future is as untrustworthy as one long past.
     if age > max_age or age < -CLOCK_TOLERANCE:
         hours = age.total_seconds() / 3600
         old = f"{hours:.1f} h old" if hours > 0 else f"dated {-hours:.1f} h in the future"
         return Verdict.TOO_OLD, (
-            f"Proposal {name} is {old}; at most {max_age.total_seconds() / 3600:g} h ([proposals] "
-            "max_age_hours) may pass between looking and promoting. Run a dry run for a new one."
+            f"Proposal {name} is {old}; it had to be promoted within "
+            f"{max_age.total_seconds() / 3600:g} h ([proposals] max_age_hours). Run a dry run for "
+            "a new one."
         )
     return None
 
 
 def _compared(found: Evidence, proposal: Proposal) -> _Answer:
-    """Return what follows from the live file; equal bytes come first, whoever put them there."""
+    """Return the verdict from the live file; equal bytes come first, whoever wrote them."""
     name, intent, live = found.proposal_id, found.intent, found.live
     if isinstance(live, PromotionFailed):
         return Verdict.UNREADABLE, str(live)
     digest = None if live is None else sha256(live)
     if digest == proposal.sha256:
-        return Verdict.UNCHANGED, f"{found.live_name} is this list already."
+        return Verdict.UNCHANGED, f"{found.live_name} already is this list."
     if isinstance(intent, Intent) and intent.state == INTENDED:
         return Verdict.IN_PROMOTION, (
             f"{intent.report_id} began to promote {name} at {intent.at} and has not finished. Wait "
@@ -258,11 +258,11 @@ def _compared(found: Evidence, proposal: Proposal) -> _Answer:
             f"{_short(proposal.live_sha256)}, found {_short(digest)}. Somebody changed it since. "
             "Run a dry run again to see what would change now."
         )
-    return Verdict.ELIGIBLE, f"{name} passed its audit and was not applied yet."
+    return Verdict.ELIGIBLE, f"{name} passed its audit and has not been applied yet."
 
 
 def _age(proposal: Proposal, at: datetime) -> timedelta | None:
-    """Return how old a proposal is, None where its record names no instant."""
+    """Return how old a proposal is, None where its record has no valid instant."""
     try:
         return at - parse_utc(proposal.created_at)
     except (ValueError, TypeError, OverflowError):
@@ -285,20 +285,20 @@ def look(
     at: datetime,
     reported_sha256: str | None = None,
 ) -> Eligibility:
-    """Return whether a proposal of `index` may be applied, from what lies in the home now."""
+    """Return whether a proposal of `index` may be applied, from the files in the home now."""
     evidence = read_evidence(home, index, proposal_id)
     return eligibility(evidence, at, max_age_of(settings), reported_sha256)
 
 
 def max_age_of(settings: Settings) -> timedelta:
-    """Return how much time may pass between looking and promoting."""
+    """Return how much time may pass between a dry run and its promotion."""
     return timedelta(hours=settings.proposals.max_age_hours)
 
 
 def read_evidence(home: Home, index: Index, proposal_id: str) -> Evidence:
-    """Read what `eligibility` goes by; what cannot be read stands as the error that says why."""
+    """Read what `eligibility` needs; an unreadable part is the error that says why."""
     live_file = home.live_file(index.key)
-    # A report names it, and a file that was edited must not lead out of the staging folder.
+    # The id comes from a report; an edited one must not lead out of the staging folder.
     if newest_first([proposal_id], index) != [proposal_id]:
         missing = ProposalMissing(
             f"{proposal_id[:80]!r} is not the id of a proposal of {index.name}. "
@@ -360,5 +360,5 @@ def _live(home: Home, index: Index) -> bytes | PromotionFailed | None:
     except OSError as error:
         return PromotionFailed(
             f"{home.relative(home.live_file(index.key))} cannot be read ({error.strerror}), so it "
-            "could not be backed up; it was left as it is."
+            "could not be backed up; it is unchanged."
         )

@@ -1,4 +1,4 @@
-"""The stamp of the last promotion of an index: what caches watch, and what drift is told from.
+"""The stamp of the last promotion of an index: caches watch it, and drift is found by it.
 
 It changes with every promotion and with nothing else.
 """
@@ -14,7 +14,7 @@ _OPTIONAL = frozenset({"revised_at", "last_modified"})
 
 @dataclass(frozen=True)
 class Generation:
-    """What was published last: by which report, which bytes, from which source of which date."""
+    """What was published last: the report, the bytes, and the source with its date."""
 
     generation: str
     report_id: str

@@ -3,14 +3,14 @@
 A row is a stay. Its `source` says where it comes from:
 
 - `promotion`: it opens with the promotion that brought the member and closes with the one that
-  took it away. These rows are settled against the list that is published, not against a diff, so
+  took it away. These rows come from comparing with the published list, not from a diff, so
   that recovering a promotion twice, or publishing over somebody else's edit, gives the same rows.
-- `backfill`: it was told from announced changes and lies wholly before the first promotion (see
+- `backfill`: it follows from announced changes and lies wholly before the first promotion (see
   `backfill`). Promotions never touch these rows, a backfill replaces them and touches no other.
 
 A change of ticker closes one row and opens another, linked by `renamed_from`. Dates are UTC. A row
-without `from_date` began before its part of the history: of the member is known that it was there,
-not since when. From the day of the first promotion on the promotions' rows answer, before it the
+without `from_date` began before its part of the history: the member was there, but since when is
+unknown. From the day of the first promotion on, the promotions' rows count; before it, the
 backfilled ones.
 """
 
@@ -53,7 +53,7 @@ class Stay:
     end_reason: str = ""
 
     def covers(self, day: date) -> bool:
-        """Tell whether the symbol was a member at the end of `day`."""
+        """Return whether the symbol was a member at the end of `day`."""
         text = day.isoformat()
         return (not self.from_date or self.from_date <= text) and (
             not self.to_date or text < self.to_date
@@ -82,15 +82,17 @@ def read_history(home: Home, index: Index) -> list[Stay]:
     except (csv.Error, TypeError, ValueError) as error:
         raise HistoryError(
             f"{home.relative(path)} is not a membership history (expected the columns "
-            f"{', '.join(COLUMNS)}): {error}. Move it away to begin a new one."
+            f"{', '.join(COLUMNS)}): {error}. Move it away to start a new one."
         ) from error
 
 
 def _stay(row: Row) -> Stay:
-    """Read a row; files of before there was a `source` hold promotions' rows only."""
+    """Return the stay of a row; files without the column `source` hold promotions' rows only."""
     stay = Stay(**row)
     if stay.source not in _ORIGINS:
-        raise ValueError(f"{stay.symbol} has the source {stay.source!r}, not one of {_ORIGINS}")
+        raise ValueError(
+            f"{stay.symbol} has the source {stay.source!r}, expected one of {_ORIGINS}"
+        )
     return stay
 
 
@@ -100,7 +102,7 @@ def promoted(stays: Iterable[Stay]) -> list[Stay]:
 
 
 def backfilled(stays: Iterable[Stay]) -> list[Stay]:
-    """Return the stays that were told from announced changes."""
+    """Return the stays that follow from announced changes."""
     return [stay for stay in stays if stay.source == BACKFILL]
 
 
@@ -149,7 +151,7 @@ def to_csv(stays: Iterable[Stay]) -> bytes:
 
 
 def begun_on(stays: Iterable[Stay]) -> str:
-    """Return the day from which on the promotions' rows answer, "" before any promotion."""
+    """Return the day from which the promotions' rows count, "" before any promotion."""
     every = list(stays)
     dated = [day for one in promoted(every) for day in (one.from_date, one.to_date) if day]
     # Where no promotion changed a membership, the day up to which the backfill goes.
@@ -157,15 +159,15 @@ def begun_on(stays: Iterable[Stay]) -> str:
 
 
 def known_since(stays: Iterable[Stay]) -> str | None:
-    """Return the first day whose members are known, None where no day's are.
+    """Return the first day whose members are known, None without one.
 
-    "" where the history began with members of a former list: of these nobody knows since when they
-    were there, and they are shown for every earlier day.
+    "" where the history began with members of a former list: since when they were members is
+    unknown, and they are shown for every earlier day.
     """
     every = list(stays)
-    told = [day for one in backfilled(every) for day in (one.from_date, one.to_date) if day]
-    if told:
-        return min(told)
+    days = [day for one in backfilled(every) for day in (one.from_date, one.to_date) if day]
+    if days:
+        return min(days)
     if any(not stay.from_date for stay in every):
         return ""
     return begun_on(every) or None
@@ -189,7 +191,7 @@ def members_on(stays: Iterable[Stay], day: date) -> list[Stay]:
 def member_counts(stays: Iterable[Stay]) -> list[tuple[str, int]]:
     """Return (day, members at its end) for each day on which something changed, oldest first.
 
-    Who came nobody knows when is counted from the first day on.
+    A member without a first day is counted from the beginning.
     """
     moves: Counter[str] = Counter()
     for stay in _side_by_side(stays):
@@ -233,9 +235,9 @@ class Change:
 
 
 def changes_of(stays: Iterable[Stay]) -> list[Change]:
-    """Return what changed, oldest first; a rename is one line, not a coming and a going.
+    """Return what changed, oldest first; a rename is one line, not an addition and a removal.
 
-    A member of before the first promotion that is in its list did not leave on that day.
+    A member before the first promotion that is in its list did not leave on that day.
     """
     known = list(stays)
     moved = {(one.renamed_from, one.report_id, one.from_date) for one in known if one.renamed_from}
@@ -278,7 +280,7 @@ def changes_between(stays: Iterable[Stay], first: date, last: date) -> list[Chan
 
 
 def _stayed(stays: list[Stay]) -> set[tuple[str, str]]:
-    """Return (symbol, day of the first promotion) of who was a member before and after it."""
+    """Return (symbol, day of the first promotion) of the members both before and after it."""
     former = backfilled(stays)
     if not former:
         return set()
@@ -318,7 +320,7 @@ def day_matrix(stays: Iterable[Stay], first: date, last: date) -> list[list[str]
 
     Its columns are `date` and every symbol that was a member in that time. A row is `first`, and
     each later day up to `last` on which something changed, with 1 for a member at its end and 0
-    for any other. What pandas has to do is to fill forward.
+    for any other. In pandas, fill it forward.
     """
     lists = dict(_lists(stays, first, last))
     symbols = sorted(set().union(*lists.values()))

@@ -1,12 +1,12 @@
-"""Membership before the first promotion, told from announced changes.
+"""Membership before the first promotion, as it follows from announced changes.
 
-What belongs here: the walk from the list that was published first back in time, and writing what
-it found. What does not: reading announcements (`tws_maintenance.sources`).
+What belongs here: the walk back in time from the list that was published first, and writing its
+result. What does not: reading announcements (`tws_maintenance.sources`).
 
 The walk goes a day at a time, the newest first. A change that took effect on a day is a statement
-about both sides of it: who joined is a member from that day on and was none before, who left is
-none from that day on and was one before. A statement that the walk contradicts stops it, because
-then something is missing or wrong that no later step can put right. Nothing is guessed: the days
+about both sides of it: a symbol that joined is a member from that day on and was not before; one
+that left was a member before and is not from that day on. A contradiction stops the walk, because
+then something is missing or wrong that no later step can correct. Nothing is guessed: the days
 before the stop stay unknown.
 
 Three things keep a ticker from being mistaken: the known changes of ticker, which open a stay of
@@ -60,8 +60,8 @@ class Bounds:
 class Backfill:
     """What a walk found. `stays` lie before `begun`, the day of the first promotion.
 
-    `since` is the first day whose members are known, None where it is no day before `begun`.
-    `stopped_at` is the day of the change at which the walk ended, None where it came to its end,
+    `since` is the first day whose members are known, None if no day before `begun` is.
+    `stopped_at` is the day of the change at which the walk stopped, None if it reached its end,
     and `why` says what ended it. `changes` counts those that were walked, `renamed` the changes of
     ticker among them. `notes` are what an operator should look at.
     """
@@ -91,7 +91,7 @@ class _Open:
         return self._stay(day.isoformat(), reason, renamed_from)
 
     def unbegun(self) -> Stay:
-        """Return the stay as a row that began nobody knows when."""
+        """Return the stay as a row with an unknown first day."""
         return self._stay("", "", "")
 
     def _stay(self, from_date: str, reason: str, renamed_from: str) -> Stay:
@@ -109,12 +109,12 @@ class _Open:
 
 
 def _plain(text: str) -> str:
-    """Return a page's text on one line, and so that no spreadsheet takes it for a formula."""
+    """Return a page's text on one line, in a form that no spreadsheet reads as a formula."""
     return " ".join(text.split()).lstrip("=+-@ ")
 
 
 class _Contradiction(Exception):
-    """A change that does not fit the members that the walk came to; says why."""
+    """A change that contradicts the members at that point of the walk; says why."""
 
 
 @dataclass
@@ -167,12 +167,12 @@ class _Walk:
         ]
         if len(named) != 1:
             raise _Contradiction(
-                f"{change.symbol} ({change.security}) joined on {change.effective_date} and is no "
-                "member afterwards. Its going, or a change of its ticker, is not among the changes"
+                f"{change.symbol} ({change.security}) joined on {change.effective_date} but is not "
+                "a member afterwards: its removal, or a change of its ticker, is not in the source"
             )
         self.notes.append(
-            f"{change.symbol} ({change.security}), which joined on {change.effective_date}, is "
-            f"taken for {named[0]} by its name."
+            f"{change.symbol} ({change.security}), which joined on {change.effective_date}, was "
+            f"matched to {named[0]} by its name."
         )
         return named[0]
 
@@ -180,16 +180,16 @@ class _Walk:
         # At once: a ticker may pass from one company to another on the same day.
         met = [(one, self.members.pop(one.symbol)) for one in renamed if one.symbol in self.members]
         self.notes += [
-            f"{one.former} became {one.symbol} on {day}, which was not used: {one.symbol} is no "
-            "member then."
+            f"The ticker change from {one.former} to {one.symbol} on {day} was not used: "
+            f"{one.symbol} is not a member then."
             for one in renamed
             if one not in [change for change, _ in met]
         ]
         for change, member in met:
             if change.former in self.members:
                 raise _Contradiction(
-                    f"{change.former} became {change.symbol} on {day} and is a member afterwards "
-                    "under its former ticker too"
+                    f"{change.former} became {change.symbol} on {day} but is still a member under "
+                    "its former ticker afterwards"
                 )
             reason = f"{change.former} changed its ticker to {change.symbol}"
             self.stays.append(member.begun(day, reason, change.former))
@@ -202,9 +202,9 @@ class _Walk:
     def _unleave(self, change: AnnouncedChange) -> None:
         if change.symbol in self.members:
             raise _Contradiction(
-                f"{change.symbol} ({change.security}) left on {change.effective_date} and is a "
-                f"member afterwards ({self.members[change.symbol].security}). Its coming back, or "
-                "a change of ticker, is not among the changes"
+                f"{change.symbol} ({change.security}) left on {change.effective_date} but is a "
+                f"member afterwards ({self.members[change.symbol].security}): its return, or a "
+                "change of ticker, is not in the source"
             )
         self.members[change.symbol] = _Open(
             change.symbol, change.security, change.effective_date.isoformat(), change.reason
@@ -224,7 +224,7 @@ def backfill(home: Home, index: Index, settings: Settings, table: AnnouncedTable
 def write_backfill(
     home: Home, index: Index, settings: Settings, table: AnnouncedTable
 ) -> tuple[Backfill, bool]:
-    """Put the backfilled rows of `index` in the place of former ones; return whether any changed.
+    """Replace the backfilled rows of `index`; return the result and whether any row changed.
 
     Rows of promotions stay as they are. The lock is that of promotion, the file is replaced whole.
 
@@ -240,11 +240,11 @@ def write_backfill(
         found = _backfill(home, index, settings, table, stays)
         if found.since is None:
             raise UsageError(
-                f"There is nothing to write: the walk back from {found.begun} ended at its first "
-                f"change. {found.why} {home.relative(path)} is left as it is."
+                f"Nothing was written: the walk back from {found.begun} stopped at its first "
+                f"change. {found.why} {home.relative(path)} is unchanged."
             )
-        if told := shorter(found, stays):
-            raise UsageError(f"{told} {home.relative(path)} is left as it is.")
+        if warning := shorter(found, stays):
+            raise UsageError(f"{warning} {home.relative(path)} is unchanged.")
         content = to_csv([*found.stays, *promoted(stays)])
         if content == path.read_bytes():
             return found, False
@@ -253,19 +253,19 @@ def write_backfill(
 
 
 def shorter(found: Backfill, stays: Iterable[Stay]) -> str:
-    """Return that a walk reaches less far back than the backfilled rows among `stays`, else ""."""
+    """Return a warning if a walk reaches less far back than the backfilled rows, else ""."""
     former = known_since(backfilled(stays))
     if not former or (found.since and found.since.isoformat() <= former):
         return ""
-    only = f"only to {found.since}" if found.since else "over no change at all"
+    only = f"reaches only to {found.since}" if found.since else "covers no change"
     return (
-        f"The history already reaches back to {former}, this walk {only}: the page is damaged, or "
-        "has lost changes. Look at it, and run again when it is whole."
+        f"The history already reaches back to {former}, but this walk {only}: the page is damaged "
+        "or has lost changes. Check it, and run again when it is complete."
     )
 
 
 def why_not(home: Home, index: Index) -> str:
-    """Return why nothing can be backfilled, and what to do first; "" where it can be tried.
+    """Return why there can be no backfill, and what to do first; "" where it can be tried.
 
     Raises:
         HistoryError: the history cannot be read.
@@ -275,16 +275,16 @@ def why_not(home: Home, index: Index) -> str:
             "only the newest reviews of its announced changes can be read, without suspensions and "
             "delistings"
             if index.announcements
-            else "nobody is known to announce its changes in a form that can be read"
+            else "no announcements of its changes are known that can be read"
         )
         return (
-            f"Nothing is backfilled for {index.name}: {record}. A change that is missing would "
-            "make days wrong without a trace. Its history grows with every promotion."
+            f"Nothing is backfilled for {index.name}: {record}. A missing change would make some "
+            "days wrong, unnoticed. Its history grows with every promotion."
         )
     if not promoted(read_history(home, index)):
         return (
-            f"{index.name} has no history yet to walk back from: it begins with the first "
-            f"promotion. First: python -m tws_maintenance run --task {index.task} --apply"
+            f"{index.name} has no history to walk back from yet: it begins with the first "
+            f"promotion. Run first: python -m tws_maintenance run --task {index.task} --apply"
         )
     return ""
 
@@ -292,8 +292,8 @@ def why_not(home: Home, index: Index) -> str:
 def _backfill(
     home: Home, index: Index, settings: Settings, table: AnnouncedTable, stays: list[Stay]
 ) -> Backfill:
-    if told := why_not(home, index):
-        raise UsageError(told)
+    if reason := why_not(home, index):
+        raise UsageError(reason)
     assert index.changes_complete_since is not None
     limits = settings.of(index)
     renamed = (*TICKER_CHANGES.get(index.key, ()), *map(ticker_change, limits.renamed))
@@ -303,8 +303,8 @@ def _backfill(
         limits.max_rows or index.max_rows,
     )
     found = walked_back(stays, _begun(home, index, stays), table, renamed, bounds)
-    told = shorter(found, stays)
-    return replace(found, notes=(*found.notes, told)) if told else found
+    warning = shorter(found, stays)
+    return replace(found, notes=(*found.notes, warning)) if warning else found
 
 
 def _begun(home: Home, index: Index, stays: list[Stay]) -> date:
@@ -314,7 +314,7 @@ def _begun(home: Home, index: Index, stays: list[Stay]) -> date:
     stamp = read_generation(home, index)
     if stamp is None:
         raise UsageError(
-            f"{home.relative(home.membership_file(index.key))} names no day, and the stamp of the "
+            f"{home.relative(home.membership_file(index.key))} has no day, and the stamp of the "
             "last promotion is missing, so there is no day to walk back from. Promote a list first."
         )
     return parse_utc(stamp.promoted_at).date()
@@ -351,7 +351,7 @@ def walked_back(
         if day in by_day:
             good, since = walk.copy(), day
     stays = [*good.stays, *(one.unbegun() for one in good.members.values())] if since else []
-    # What joined on the day of the first promotion was no member before it.
+    # What joined on the day of the first promotion was not a member before it.
     stays = [one for one in stays if one.from_date != one.to_date]
     return Backfill(
         begun,
@@ -377,7 +377,7 @@ def _by_day(
 ) -> Mapping[date, list[AnnouncedChange]]:
     found: dict[date, list[AnnouncedChange]] = defaultdict(list)
     for one in changes:
-        # A change that is named twice is one change.
+        # A change that is listed twice is one change.
         if bounds.complete_since <= one.effective_date <= begun and not _is_named(
             one, found[one.effective_date]
         ):
@@ -412,8 +412,8 @@ def _unread_days(dropped: Iterable[DroppedRow]) -> Mapping[date, str]:
         cells = one.row.partition(": ")[2]
         if one.day is None:
             raise UsageError(
-                f"A row of the changes could not be read, nor its day ({one.reason}), so any day "
-                f"may lack a change: {cells}. Look at the page; nothing was guessed."
+                f"A row of the changes has no readable day ({one.reason}), so a change may be "
+                f"missing on any day: {cells}. Nothing was written. Check the page."
             )
         found[one.day] = f"{cells} ({one.reason})"
     return found
@@ -428,7 +428,7 @@ def _count(walk: _Walk, day: date, bounds: Bounds) -> None:
         )
 
 
-# What the first list did with a symbol: by whether it has it, and whether the change had come.
+# What the first list shows, by whether it has the symbol and whether the change was due.
 _EARLY_OR_LATE = {
     (True, True): "still has",
     (True, False): "already has",
@@ -440,8 +440,8 @@ _EARLY_OR_LATE = {
 def _start(stays: list[Stay], begun: date, changes: Iterable[AnnouncedChange]) -> _Walk:
     """Return the members from which the walk starts: by the announcements, on the day `begun`.
 
-    A list may run a few days ahead of a change, or behind it. Where the promotions that followed
-    agree with the announcement, that is what the first list did.
+    A list may be a few days ahead of a change, or behind it. If later promotions agree with the
+    announcement, the first list was only early or late.
     """
     until = begun.isoformat()
     members = {
@@ -462,7 +462,7 @@ def _start(stays: list[Stay], begun: date, changes: Iterable[AnnouncedChange]) -
         walk.notes.append(
             f"The list of {begun} {_EARLY_OR_LATE[is_in, is_due]} {change.symbol}, which "
             f"{'joined' if is_added else 'left'} on {change.effective_date}; the days before "
-            f"{begun} go by the announcement."
+            f"{begun} follow the announcement."
         )
     return walk
 
@@ -470,7 +470,7 @@ def _start(stays: list[Stay], begun: date, changes: Iterable[AnnouncedChange]) -
 def _is_early_or_late(
     change: AnnouncedChange, stays: list[Stay], begun: date, near: Sequence[AnnouncedChange]
 ) -> bool:
-    """Return whether the first list was only early or late with a change near it."""
+    """Return whether the first list was only early or late with a nearby change."""
     of_symbol = [one for one in stays if one.symbol == change.symbol]
     limit = (begun + NEAR).isoformat()
     if change.effective_date <= begun:  # late: a following promotion made up for it

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import combinations
 
-# Words that come and go in a company's name without it being another company.
+# Words that come and go in the name of the same company.
 _LEGAL_WORDS = frozenset(
     {"inc", "incorporated", "corp", "corporation", "co", "company", "ltd", "limited", "plc"}
     | {"sa", "nv", "ag", "se", "lp", "llc", "the", "and", "of", "reit", "shares"}
@@ -42,7 +42,7 @@ _CUT_LENGTHS = frozenset({26, 27, 28, 33, 34})
 _SHORTEST_CUT = 12
 _SHORTEST_WORD = 4
 _CUSIP_COUNTRIES = ("US", "CA")
-# The last letter alone tells classes apart only in longer tickers: DISCA and DISCK, but FB and FA.
+# The last letter marks a class only in longer tickers: DISCA and DISCK, but not FB and FA.
 _STEM_OF_CLASSES = 4
 
 
@@ -71,7 +71,7 @@ class CompanyName:
     words: frozenset[str]
 
     def is_same(self, other: "CompanyName", *, is_class_needed: bool = False) -> bool:
-        """Tell whether both name the same share; needs both classes where tickers demand it."""
+        """Return whether both name the same share; needs both classes where tickers demand it."""
         classes = (self.share_class, other.share_class)
         if (all(classes) or is_class_needed) and classes[0] != classes[1]:
             return False
@@ -130,7 +130,7 @@ def _one_form(text: str) -> str:
 
 
 def are_same(one: Listing, other: Listing) -> bool:
-    """Tell whether two lines of two lists mean the same share, by identifier, then by name."""
+    """Return whether two lines of two lists mean the same share, by identifier, then by name."""
     mine, theirs = identifiers_of(one), identifiers_of(other)
     if mine & theirs:
         return True
@@ -142,7 +142,7 @@ def are_same(one: Listing, other: Listing) -> bool:
 
 
 def might_be(line: Listing, member: Listing) -> bool:
-    """Tell whether a line of an unknown share could stand for `member`.
+    """Return whether a line of an unknown share could stand for `member`.
 
     True for a line without a name, and for one that has a word of the member's name.
     """
@@ -158,7 +158,7 @@ def _has_a_word_of(name: CompanyName, other: CompanyName) -> bool:
 
 
 def _look_like_classes(one: str, other: str) -> bool:
-    """Tell tickers such as GOOG and GOOGL, or BRK-A and BRK-B: classes of one company."""
+    """Return whether two tickers look like classes of one company: GOOG, GOOGL; BRK-A, BRK-B."""
     plain = sorted(
         (one.replace("-", ""), other.replace("-", "")), key=lambda text: (len(text), text)
     )
@@ -195,7 +195,7 @@ class Roll:
 
 
 def roll_of(rows: Iterable[Listing], is_symbol: Callable[[str], object]) -> Roll:
-    """Return `rows` as they are compared; `is_symbol` tells a well-formed symbol."""
+    """Return `rows` as they are compared; `is_symbol` recognises a well-formed symbol."""
     lines: dict[str, Listing] = {}
     unresolved: list[Listing] = []
     copies: list[Listing] = []

@@ -16,11 +16,11 @@ from tws_maintenance.constituents.generation import Generation
 from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.constituents.vote_text import undecided_text
 from tws_maintenance.core.clock import parse_utc
-from tws_maintenance.core.text import some_of
+from tws_maintenance.core.text import counted, some_of
 
 NAMED = 8
 NAMED_MEMBERS = 12
-OVERRIDE = 'If that is right: --allow-large-change --reason "..."'
+OVERRIDE = 'If that is right, add --allow-large-change --reason "..."'
 
 
 def staged_measures(
@@ -71,16 +71,16 @@ def row_counts(frame: pd.DataFrame, limits: IndexSettings) -> Iterator[Measure]:
 
 
 def count_change(after: int, before: int | None, what: str, limits: IndexSettings) -> Measure:
-    """Return by which share the count differs from the `before` rows of `what`.
+    """Return the share by which the count differs from the `before` rows of `what`.
 
-    Without `before`, `what` says why there is nothing to compare with.
+    Without `before`, `what` says why nothing is compared.
     """
     if not before:
-        return Measure(rules.COUNT_CHANGE, None, f"{after} rows, nothing to compare with: {what}")
+        return Measure(rules.COUNT_CHANGE, None, f"{after} rows; not compared: {what}")
     share = abs(after - before) / before
     suspect = ""
     if before < (limits.min_rows or 1) <= after:
-        suspect = f"; the former list is itself shorter than the {limits.min_rows} it must have"
+        suspect = f"; that list was itself below the minimum of {limits.min_rows}"
     return Measure(
         rules.COUNT_CHANGE,
         share,
@@ -104,7 +104,7 @@ def _parsed(proposal: Proposal) -> Measure:
 
 def _turnover(frame: pd.DataFrame, live: LiveFile | None, limits: IndexSettings) -> Measure:
     if live is None or not live.rows or "symbol" not in frame:
-        return Measure(rules.TURNOVER, None, "nothing to compare with: there is no live file")
+        return Measure(rules.TURNOVER, None, "not compared: there is no live file")
     before, after = {row["symbol"] for row in live.rows}, set(frame["symbol"])
     added, removed = len(after - before), len(before - after)
     share = (added + removed) / len(before)
@@ -119,20 +119,20 @@ def _turnover(frame: pd.DataFrame, live: LiveFile | None, limits: IndexSettings)
 
 
 def _names(frame: pd.DataFrame, live: LiveFile | None, limits: IndexSettings) -> Measure:
-    """Tell a list whose names slipped against its symbols: well formed, and all wrong."""
+    """Return how many names changed: shifted names are well formed, and all wrong."""
     if live is None or not {"symbol", "security"} <= set(frame.columns):
-        return Measure(rules.NAMES, None, "nothing to compare with")
+        return Measure(rules.NAMES, None, "not compared: no live file, or no column to compare")
     before = {row["symbol"]: company_key(row.get("security", "")) for row in live.rows}
     after = dict(zip(frame["symbol"], frame["security"].map(company_key), strict=True))
     stayed = [symbol for symbol in after if before.get(symbol)]
     if not stayed:
-        return Measure(rules.NAMES, None, "no symbol stayed")
+        return Measure(rules.NAMES, None, "not compared: no symbol stayed")
     other = [symbol for symbol in stayed if after[symbol] != before[symbol]]
     share = len(other) / len(stayed)
     return Measure(
         rules.NAMES,
         share,
-        f"{len(other)} of {len(stayed)} symbols that stayed name another company: {share:.1%} "
+        f"{len(other)} of {len(stayed)} symbols that stayed now name another company: {share:.1%} "
         f"(warning above {limits.warn_names:.0%}, failure above {limits.fail_names:.0%})"
         + (f": {', '.join(other[:NAMED])}" if other else ""),
         limits.warn_names,
@@ -156,8 +156,8 @@ def _dropped(proposal: Proposal, limits: IndexSettings) -> Measure:
 
 def _sectors_lost(frame: pd.DataFrame, live: LiveFile | None) -> Measure:
     if live is None or not {"symbol", "sector"} <= set(frame.columns):
-        return Measure(rules.SECTORS_LOST, None, "nothing to compare")
-    # Brings lxml, which an audit of live files has no use for.
+        return Measure(rules.SECTORS_LOST, None, "not compared: no live file, or no sectors")
+    # Imports lxml, which an audit of live files does not need.
     from tws_maintenance.sources.text import described
 
     had = {row["symbol"] for row in live.rows if described(row.get("sector", ""))}
@@ -166,31 +166,32 @@ def _sectors_lost(frame: pd.DataFrame, live: LiveFile | None) -> Measure:
     return Measure(
         rules.SECTORS_LOST,
         float(len(lost)),
-        f"{len(lost)} members lost their sector" + (f": {', '.join(lost[:8])}" if lost else ""),
+        f"{counted(len(lost), 'member')} lost a sector"
+        + (f": {', '.join(lost[:8])}" if lost else ""),
         warn_above=0.0,
         fail_above=rules.MAX_SECTORS_LOST * len(had),
-        advice="Look whether the source still has its column of sectors",
+        advice="Check whether the source still has its column of sectors",
     )
 
 
 def _stated_count(rows: int, proposal: Proposal) -> Measure:
     stated = proposal.stated_count
     if stated is None:
-        return Measure(rules.STATED_COUNT, None, "there is no single list that states a count")
+        return Measure(rules.STATED_COUNT, None, "no single list states a count")
     return Measure(
         rules.STATED_COUNT,
         float(abs(stated - rows)),
-        f"the page says {stated} members and its table has {rows}"
-        + ("" if stated == rows else ": members may be missing or left over"),
+        f"the page states {stated} members and its table has {rows}"
+        + ("" if stated == rows else ": members may be missing or outdated"),
         warn_above=0.0,
     )
 
 
 def _confirmed(proposal: Proposal) -> Measure:
-    """Tell a list that too few usable sources could decide: it fails where it would be new."""
+    """Return whether enough usable sources decided; without them, a changed list fails."""
     vote = proposal.membership
     if not vote:
-        return Measure(rules.CONFIRMED, None, "no source was asked: it is a backup")
+        return Measure(rules.CONFIRMED, None, "no source was asked: this is a backup")
     is_changed = bool(proposal.changes.added or proposal.changes.removed)
     return Measure(
         rules.CONFIRMED,
@@ -202,22 +203,24 @@ def _confirmed(proposal: Proposal) -> Measure:
 
 
 def _decided(proposal: Proposal) -> Measure:
-    """Name each symbol that stays as it is because too few sources agree about it."""
+    """Return how many symbols stay as they are because too few sources agree, by name."""
     undecided = proposal.membership.get("undecided", ())
     titles = {one["name"]: one["title"] for one in proposal.sources}
-    told = some_of([undecided_text(one, titles) for one in undecided], NAMED_MEMBERS, "; ")
+    named = some_of([undecided_text(one, titles) for one in undecided], NAMED_MEMBERS, "; ")
     return Measure(
         rules.DECIDED,
         float(len(undecided)),
-        f"{len(undecided)} undecided, which stay as they are: {told}" if told else "none undecided",
+        f"{counted(len(undecided), 'symbol')} undecided, left as in the live file: {named}"
+        if named
+        else "no symbol is undecided",
         warn_above=0.0,
     )
 
 
 def _older(proposal: Proposal, last: Generation | None) -> Measure:
-    """Compare like with like: date of the edit with date of the edit, header with header."""
+    """Return how much older the source is, comparing dates of one kind: edits, or headers."""
     pairs = []
-    # A list of holdings and a page have dates of their own: one is not older than the other.
+    # Dates of different sources, such as holdings and a page, cannot be compared.
     if last is not None and last.source == proposal.source:
         pairs = [
             ("last edited", proposal.revised_at, last.revised_at),
@@ -228,7 +231,7 @@ def _older(proposal: Proposal, last: Generation | None) -> Measure:
             return Measure(
                 rules.NOT_OLDER,
                 hours,
-                f"the source was {what} {now}, but the live file came from one of {before}: "
+                f"the source was {what} {now}, but the live file came from one {what} {before}: "
                 "an older page may have been served",
                 warn_above=0.0,
             )
@@ -236,7 +239,9 @@ def _older(proposal: Proposal, last: Generation | None) -> Measure:
     return Measure(
         rules.NOT_OLDER,
         0.0 if known else None,
-        "not older than the live file's source" if known else "nothing to compare",
+        "not older than the live file's source"
+        if known
+        else "not compared: no two dates of one source",
         warn_above=0.0,
     )
 

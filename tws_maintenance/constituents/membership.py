@@ -1,7 +1,7 @@
-"""Who is a member by what the sources of one index answered: the vote, and what is kept of it.
+"""Who is a member according to the sources of one index: the vote, and its records.
 
-What belongs here: from answers to the vote's own terms, and from its decision to the records of a
-proposal. The rules of the vote are in `vote` and `usable`; nothing is fetched or written here.
+What belongs here: turning answers into the terms of the vote, and its decision into the records of
+a proposal. The rules of the vote are in `vote` and `usable`; nothing is fetched or written here.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -31,10 +31,10 @@ Identifiers = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Membership:
-    """The decision about one index, with the lists that it went by.
+    """The decision about one index, with the lists that it is based on.
 
-    `tables` are the lists that could be read, by source, unknown lines recognised where they could
-    be; `published` are the identifiers of the members as they were published last.
+    `tables` are the readable lists by source, with unknown lines recognised where possible;
+    `published` are the identifiers of the members as they were published last.
     """
 
     index: Index
@@ -48,7 +48,7 @@ class Membership:
 
     @property
     def keeps_the_live_list(self) -> bool:
-        """Whether nothing may change, since too few sources are usable."""
+        """Whether nothing may change, because too few sources are usable."""
         return self.has_live and not self.decision.is_confirmed
 
     @cached_property
@@ -155,7 +155,7 @@ def hold_vote(
 ) -> Membership:
     """Return who is a member at an instant by what the sources of an index answered.
 
-    Where no announcements could be read nothing waits for its day, and what funds alone list does
+    If no announcements could be read, no change waits for its day, and what only funds list does
     not join.
 
     Raises:
@@ -195,7 +195,7 @@ def source_records(
 ) -> Iterator[dict[str, Any]]:
     """Yield {name, title, url, status, ...} of each address that was asked.
 
-    Without the standing of the sources none of them was usable.
+    Without `standing`, no source was usable.
     """
     for one in gathered.attempts:
         found = (standing or {}).get(one.spec.name) if one.table is not None else None
@@ -209,12 +209,12 @@ def source_records(
             "fetched_at": utc_text(one.raw.fetched_at) if one.raw else None,
             "as_of": as_of_text(one.table) if one.table else None,
             "usable": found is not None and found.is_usable,
-            "reason": (found.reason if found else _told(one)) or None,
+            "reason": (found.reason if found else _error_of(one)) or None,
         }
 
 
 def as_of_text(table: SourceTable) -> str | None:
-    """Return the day of which a list says that it is, else when its page was last edited."""
+    """Return the day that a list states, else when its page was last edited."""
     if table.as_of is not None:
         return table.as_of.isoformat()
     return utc_text(table.revised_at) if table.revised_at else None
@@ -234,7 +234,7 @@ def published_identifiers(home: Home, index: Index) -> Identifiers:
 def _tables(
     gathered: Gathered, limits: IndexSettings, live: LiveFile | None, published: Identifiers
 ) -> dict[str, SourceTable]:
-    """Return each list that could be read, its unknown lines recognised by all that is known."""
+    """Return each readable list by source, with unknown lines recognised by all that is known."""
     found = {name: gathered.of(name) for name in limits.sources}
     read = {name: one.table for name, one in found.items() if one is not None and one.table}
     tables = dict(read)
@@ -250,7 +250,7 @@ def _tables(
 def _answer(gathered: Gathered, name: str, table: SourceTable | None) -> Answer:
     spec = gathered.index.addresses(name)[0]
     if table is None:
-        faults = [_told(one) for one in gathered.attempts if one.spec.name == name]
+        faults = [_error_of(one) for one in gathered.attempts if one.spec.name == name]
         failure = "; ".join(filter(None, faults)) or "it was not asked"
         return Answer(name, spec.title, spec.is_fund, failure=failure)
     return Answer(
@@ -267,7 +267,7 @@ def _answer(gathered: Gathered, name: str, table: SourceTable | None) -> Answer:
 def _live_listings(live: LiveFile, published: Identifiers) -> list[Listing]:
     """Return the live list for the vote.
 
-    Without its sectors: which of them are carried forward is counted where the rows are made.
+    Without its sectors, because `normalise` counts those that are carried forward.
     """
     return [
         Listing(
@@ -287,5 +287,5 @@ def _faults(gathered: Gathered, sources: Iterable[Standing]) -> Iterator[str]:
             yield f"{asked[found.name].url}: {found.reason}"
 
 
-def _told(attempt: Attempt) -> str:
+def _error_of(attempt: Attempt) -> str:
     return str(attempt.error) if attempt.error else ""

@@ -28,8 +28,8 @@ class Normalised:
 def listings(table: SourceTable, index: Index, source: str | None = None) -> tuple[Listing, ...]:
     """Return the lines of a list under the symbols of the index.
 
-    What `source` says in a column that it is not good at is left out, all but names; of an unnamed
-    source nothing is.
+    Columns that `source` is not good at are left blank, except names; without `source`, all are
+    kept.
     """
     best = dict(index.best_at)
 

@@ -50,9 +50,9 @@ class Known:
 def known_members(
     index: Index, tables: Iterable[SourceTable] = (), live: LiveFile | None = None
 ) -> Known:
-    """Return what lists of sources, the newest first, and then the live file say of the members.
+    """Return the members that the lists of sources, newest first, and the live file name.
 
-    The first one that knows a company has the say: older lists may have it under a former ticker.
+    The first list with a company counts: older lists may have it under a former ticker.
     """
     known, rule = Known(), index.symbol_rule
     for table in tables:
@@ -69,7 +69,7 @@ def known_members(
 def recognised(table: SourceTable, index: Index, known: Known) -> SourceTable:
     """Return `table` with each unknown row that fits one known member as that member's row.
 
-    Where the member has a row already, the line stands beside: it has one vote. Each recognised
+    If the member already has a row, the line is set aside: a member has one vote. Each recognised
     line is a note.
     """
     rule = index.symbol_rule
@@ -82,13 +82,13 @@ def recognised(table: SourceTable, index: Index, known: Known) -> SourceTable:
         if symbol is None:
             rows.append(row)
         elif symbol in listed:
-            told = f"row {row.number}: {row.ticker} | {row.security}"[:120]
-            beside.append(DroppedRow(told, f"a second line of {symbol}"))
+            shown = f"row {row.number}: {row.ticker} | {row.security}"[:120]
+            beside.append(DroppedRow(shown, f"a second line of {symbol}"))
         else:
             listed.add(symbol)
             rows.append(replace(row, ticker=rule.display_of(symbol), is_unknown=False))
             notes.append(
-                f"{row.security or row.identifiers[0]} stands under {_code(row)}: {symbol}"
+                f"{row.security or row.identifiers[0]} is listed as {_code(row)}, read as {symbol}"
             )
     return replace(
         table,
@@ -102,14 +102,14 @@ def recognised(table: SourceTable, index: Index, known: Known) -> SourceTable:
 def _only(symbols: set[str], listed: set[str]) -> str | None:
     """Return the symbol that a line stands for: the one it fits, or the only one not listed yet.
 
-    Share classes may have one name in a fund's file; those with a line of their own are not meant.
+    Share classes may share one name in a fund's file; those that have their own line are out.
     """
     left = symbols if len(symbols) == 1 else symbols - listed
     return next(iter(left)) if len(left) == 1 else None
 
 
 def _papers(identifiers: Iterable[str]) -> Iterator[str]:
-    """Yield each identifier, for an ISIN with a CUSIP in it that one too."""
+    """Yield each identifier, and the CUSIP in an ISIN that contains one."""
     for one in identifiers:
         yield one
         if len(one) == ISIN_LENGTH and one.startswith(_CUSIP_COUNTRIES):

@@ -1,7 +1,7 @@
 """Promote: publish exactly the audited bytes, with a backup, or refuse and change nothing.
 
-The only place that replaces a live file. The order of the steps is what makes it safe to be
-killed at any point: intent noted, backup durable, new bytes durable beside the old, one rename.
+The only place that replaces a live file. The order of the steps makes it safe to kill at any
+point: intent noted, backup durable, new bytes durable beside the old, one rename.
 """
 
 import contextlib
@@ -56,7 +56,7 @@ def promote(
 ) -> Promotion:
     """Publish the staged bytes of `proposal_id` as the live file of `index`.
 
-    `expected_sha256` is what the report that was looked at says of these bytes.
+    `expected_sha256` is the digest of these bytes in the report that was reviewed.
 
     Raises:
         Refusal: (its subclasses) nothing was touched; says why and what to do.
@@ -68,7 +68,7 @@ def promote(
         if found.may_be_applied or found.verdict is Verdict.IN_PROMOTION:
             _finish_killed(home, index)
         if found.verdict is Verdict.IN_PROMOTION:
-            # By a run that was killed, since this one holds the lock: it is settled by now.
+            # That run was killed, because this one holds the lock: it is settled by now.
             found, evidence = _look(home, index, proposal_id, settings, mark, expected_sha256)
         if not found.may_be_applied:
             raise found.error()
@@ -86,7 +86,7 @@ def _look(
     mark: RunContext,
     expected_sha256: str | None,
 ) -> tuple[Eligibility, Evidence]:
-    """Return whether the proposal may be applied, with the bytes that this goes by."""
+    """Return whether the proposal may be applied, with the evidence for it."""
     evidence = read_evidence(home, index, proposal_id)
     return eligibility(evidence, mark.at, max_age_of(settings), expected_sha256), evidence
 
@@ -94,8 +94,8 @@ def _look(
 def _finish_killed(home: Home, index: Index) -> None:
     """Settle what killed runs had begun with this index, before another list is published.
 
-    Whoever holds the index's lock meets no other that is at work, and what lies on disk tells of
-    one unfinished publication at a time.
+    No other run is at work while this one holds the index's lock, and the files on disk can only
+    show one unfinished publication at a time.
     """
     for proposal_id, intent in _intents(home, index):
         if intent.state == INTENDED:
@@ -122,7 +122,7 @@ def _publish(
 def _failed(
     home: Home, index: Index, proposal: Proposal, staged: bytes, live: bytes | None, error: OSError
 ) -> PromotionFailed:
-    """Say what lies on disk now, from the bytes themselves."""
+    """Return the error with the state of the disk now, from the bytes themselves."""
     path = home.live_file(index.key)
     name = home.relative(path)
     try:
@@ -132,9 +132,9 @@ def _failed(
     if found == live:
         state = f"{name} is unchanged"
     elif found == staged:
-        state = f"{name} holds the new list, but what belongs to it could not be finished"
+        state = f"{name} holds the new list, but its history and stamp could not be finished"
     else:
-        state = f"{name} cannot be told; compare it with its backup"
+        state = f"The state of {name} is unknown; compare it with its backup"
     notes = "; ".join(getattr(error, "__notes__", []))
     where = f" ({Path(error.filename).name})" if error.filename else ""
     intent = None
@@ -148,12 +148,12 @@ def _failed(
 
 
 def promotions_of(home: Home, index: Index, report_id: str) -> list[str]:
-    """Return the proposals of `index` that the run of `report_id` set out to promote."""
+    """Return the proposals of `index` that the run of `report_id` began to promote."""
     return [one for one, intent in _intents(home, index) if intent.report_id == report_id]
 
 
 def awaited_files(home: Home) -> frozenset[str]:
-    """Return the names of the temporary files from which killed promotions are yet to be known."""
+    """Return the names of the temporary files that unsettled promotions still need."""
     return frozenset(
         intent.prepared
         for index in DECLARED.values()
@@ -163,7 +163,7 @@ def awaited_files(home: Home) -> frozenset[str]:
 
 
 def _intents(home: Home, index: Index) -> Iterator[tuple[str, Intent]]:
-    """Yield the proposals of `index` that somebody set out to promote; damaged records are none."""
+    """Yield the proposals of `index` whose promotion began, except those with damaged records."""
     for proposal_id in proposal_ids(home, index):
         with contextlib.suppress(ProposalUnaudited):
             intent = read_intent(home, proposal_id)

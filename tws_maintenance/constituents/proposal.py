@@ -1,7 +1,7 @@
-"""A proposal on disk: what a run staged, to be looked at and perhaps promoted.
+"""A proposal on disk: what a run staged, for review and perhaps promotion.
 
 Its folder is `data/staging/<proposal_id>` with proposal.json, constituents.csv and raw/. Whatever
-is read back from there is compared before it is trusted: files get edited.
+is read from there is compared before it is trusted, because files get edited.
 """
 
 import json
@@ -50,7 +50,7 @@ class Proposal:
 
     `live_sha256` is the live file it was compared with, None where there was none;
     `from_backup` is the backup that was staged instead of a source. The last `rows_beside` of
-    `rows_dropped` are lines that are no share of a member; `rows_read` leaves them out.
+    `rows_dropped` are lines that are not a share of a member; `rows_read` leaves them out.
     `sources` are the addresses that were asked with what came of each, `membership` how the vote
     came out (`tws_maintenance.constituents.membership`), `announced` the announced changes that
     matter to it (`tws_maintenance.constituents.announced`), `announcements_known` where all could
@@ -99,7 +99,7 @@ class Proposal:
 
     @property
     def keeps_the_list(self) -> bool:
-        """Whether the live list was staged as it is, because nobody could confirm another."""
+        """Whether the live list was staged as it is, because no other could be confirmed."""
         return self.is_unconfirmed and self.before_count is not None
 
     def to_dict(self) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def read_proposal(home: Home, proposal_id: str) -> Proposal:
     """Read the record of a proposal.
 
     Raises:
-        ProposalMissing: there is none of that name, or its record is damaged.
+        ProposalMissing: there is no proposal with that id, or its record is damaged.
     """
     path = home.proposal(proposal_id) / RECORD
     try:
@@ -160,7 +160,7 @@ def newest_first(names: Iterable[str], index: Index) -> list[str]:
 
 
 def is_staged(home: Home, proposal_id: str) -> bool:
-    """Tell whether a folder holds the record that makes it a proposal."""
+    """Return whether a folder holds the record that makes it a proposal."""
     return (home.proposal(proposal_id) / RECORD).exists()
 
 

@@ -1,4 +1,4 @@
-"""What became of a proposal, in few words: waiting, promoted, rejected, outdated or too old."""
+"""The state of a proposal, in few words: waiting, promoted, rejected, outdated or too old."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,14 +18,14 @@ from tws_maintenance.constituents.eligibility import (
 from tws_maintenance.constituents.proposal import Proposal, newest_first, proposal_ids
 from tws_maintenance.core.errors import UsageError
 
-NOTHING_TO_CHANGE = "nothing to change: the live file is this already"
+NOTHING_TO_CHANGE = "nothing to change: the live file already is this list"
 
 
 class State(StrEnum):
-    """What became of a proposal, by the names that JSON shows; only a waiting one can be applied.
+    """The state of a proposal, by its name in JSON; only a waiting one can be applied.
 
-    JSON says "stale" of a proposal whose live file is another one by now. People read "outdated",
-    since a list is called stale for its age.
+    JSON says "stale" where the live file has changed since. People read "outdated", because lists
+    are called stale for their age.
     """
 
     WAITING = "waiting"
@@ -66,12 +66,12 @@ class ProposalState:
 
     @property
     def state(self) -> State:
-        """What became of it."""
+        """Its state now."""
         return STATES[self.found.verdict]
 
     @property
     def why(self) -> str:
-        """What to know of that state, in few words."""
+        """The reason for that state, in few words."""
         return why(self.found)
 
     @property
@@ -92,7 +92,7 @@ class ProposalState:
 def newest_states(home: Home, settings: Settings, at: datetime) -> list[ProposalState]:
     """Return every proposal with its state, newest first, also leftovers of runs that died.
 
-    Those of market events are not promoted, so they have no such state.
+    Proposals of market events are not promoted, so they have no such state.
     """
     known = {one: index for index in DECLARED.values() for one in proposal_ids(home, index)}
     leftovers = {
@@ -112,7 +112,7 @@ def find_state(home: Home, proposal_id: str, settings: Settings, at: datetime) -
     """Return the state of the proposal that a user names.
 
     Raises:
-        UsageError: there is none of that id.
+        UsageError: there is no proposal with that id.
     """
     for one in newest_states(home, settings, at):
         if one.proposal_id == proposal_id:
@@ -125,10 +125,10 @@ def state_of(
 ) -> ProposalState:
     """Return the state of a proposal of `index`, as promoting it now would find it.
 
-    `index` is None for a leftover whose name is of no list that is maintained.
+    `index` is None for a leftover whose name belongs to no maintained list.
     """
     if index is None:
-        reason = f"{proposal_id} is not the id of a proposal of a list that is maintained"
+        reason = f"{proposal_id} is not a proposal of a maintained list"
         return ProposalState(
             proposal_id, Eligibility(Verdict.MISSING, reason, max_age_of(settings))
         )
@@ -136,7 +136,7 @@ def state_of(
 
 
 def why(found: Eligibility) -> str:  # noqa: PLR0911 - one line a verdict
-    """Return what to know of a proposal's state, in few words."""
+    """Return the reason for a proposal's state, in few words."""
     match found.verdict:
         case Verdict.ELIGIBLE if found.proposal is not None:
             return f"promote {found.proposal.report_id}"

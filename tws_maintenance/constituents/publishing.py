@@ -1,10 +1,10 @@
-"""Publishing: putting audited bytes in place with everything that belongs to them.
+"""Publishing: put audited bytes in place with everything that belongs to them.
 
 The intent is noted first, in promotion.json, with the name of the file that will become the live
-one. The rename takes that name away, in one step with replacing the list: as long as a file of
-that name lies there, this run replaced nothing, whatever the live file holds. So a killed
-publication is known and finished also where other runs, or people, wrote the same list before or
-after it. Called with the lock of the index held.
+one. The rename removes that name in the same step as it replaces the list: as long as a file of
+that name exists, this run replaced nothing, whatever the live file holds. So a killed publication
+is recognised and finished even where other runs, or people, wrote the same list before or after
+it. The caller holds the lock of the index.
 """
 
 import contextlib
@@ -42,8 +42,8 @@ STATES = (INTENDED, PROMOTED, ABANDONED)
 class Intent:
     """promotion.json: what a promotion is about to do, and in `state` what came of it.
 
-    `prepared` is the file beside the live one that the rename will put in its place, None until it
-    is written. `former_file` tells the file that it replaces from a later one of the same bytes.
+    `prepared` is the file beside the live one that the rename puts in its place, None until it is
+    written. `former_file` identifies the replaced file, also among later ones with equal bytes.
     `outcome` is a sentence, blank where the promotion simply succeeded.
     """
 
@@ -64,7 +64,7 @@ class Intent:
 class Settled:
     """What a killed promotion turned out to have done; paths are relative to the home.
 
-    `text` says what did not come out as intended, "" where the new list lies there.
+    `text` says what did not go as intended, "" where the new list is in place.
     """
 
     changed: bool
@@ -98,7 +98,7 @@ def publish(
     except BaseException:
         _note_put_back(home, index, proposal.proposal_id, live)
         raise
-    # The list is published; should this note fail, the next start finds so from what lies there.
+    # The list is published; if this note fails, the next start finds out from the files.
     with contextlib.suppress(OSError):
         write_intent(home, proposal.proposal_id, replace(intent, state=PROMOTED))
     return home.root / intent.backup_path if intent.backup_path else None
@@ -126,24 +126,24 @@ def _replace(
         replacement.discard()
     path, staged = files[0]
     if path.read_bytes() != staged:
-        raise OSError(f"{path.name} reads back other bytes than were written")
+        raise OSError(f"{path.name} does not hold the bytes that were written")
     return intent
 
 
 def _note_put_back(home: Home, index: Index, proposal_id: str, live: bytes | None) -> None:
-    """Give up a publication that failed, unless its bytes stayed: while nobody else can write."""
+    """Mark a failed publication as abandoned, unless its bytes stayed; needs the lock."""
     with contextlib.suppress(OSError, ProposalUnaudited):
         intent = read_intent(home, proposal_id)
         if intent is not None and _content_of(home.live_file(index.key)) == live:
             name = home.relative(home.live_file(index.key))
-            text = f"the run did not replace {name}; it is the old file, whole"
+            text = f"the run did not replace {name}; the old file is intact"
             write_intent(home, proposal_id, replace(intent, state=ABANDONED, outcome=text))
 
 
 def settle(home: Home, index: Index, proposal_id: str) -> Settled:
-    """Finish or give up a publication that was killed, going by what lies on disk.
+    """Finish or abandon a killed publication, by the files on disk.
 
-    Doing it twice is doing it once: what was found out stays, whatever happens to the list later.
+    A second call changes nothing: the first result stays, whatever happens to the list later.
     """
     intent = read_intent(home, proposal_id)
     assert intent is not None, "there is nothing to settle"
@@ -152,7 +152,7 @@ def settle(home: Home, index: Index, proposal_id: str) -> Settled:
         prepared = _prepared_file(home, index, intent)
         intent = _found_out(home, index, proposal_id, intent)
         write_intent(home, proposal_id, intent)
-        # Only now, when it is no longer needed as a witness.
+        # Only now, when it is no longer needed as evidence.
         if prepared is not None:
             with contextlib.suppress(OSError):
                 prepared.unlink(missing_ok=True)
@@ -162,7 +162,7 @@ def settle(home: Home, index: Index, proposal_id: str) -> Settled:
 
 
 def _found_out(home: Home, index: Index, proposal_id: str, intent: Intent) -> Intent:
-    """Return the intent with what came of it, once what belongs to a published list is there."""
+    """Return the intent with its outcome, after completing what belongs to a published list."""
     path = home.live_file(index.key)
     name, live = home.relative(path), _content_of(path)
     found = sha256(live) if live is not None else None
@@ -172,12 +172,12 @@ def _found_out(home: Home, index: Index, proposal_id: str, intent: Intent) -> In
     if content is not None:
         replace_together(_belongings(home, index, intent, content, _backed_up(home, intent)))
     is_there = found == intent.after_sha256
-    text = "" if is_there else f"the run replaced {name}, which somebody changed since"
+    text = "" if is_there else f"the run replaced {name}, and somebody changed it since"
     return replace(intent, state=PROMOTED, outcome=text)
 
 
 def _was_published(home: Home, index: Index, intent: Intent, found: str | None) -> bool:
-    """Tell whether this run replaced the list for good; `found` is the live file's sha256 now."""
+    """Return whether this run replaced the list for good; `found` is the live file's sha256 now."""
     stamp = read_generation(home, index)
     if stamp is not None and stamp.generation == intent.generation.generation:
         return True
@@ -185,17 +185,17 @@ def _was_published(home: Home, index: Index, intent: Intent, found: str | None) 
         return False
     if found != intent.before_sha256:
         return True
-    # The old list again: where the run failed and put it back itself, its records went first.
+    # The old list again: a run that failed and put it back removed its records first.
     stays = history.read_history(home, index)
     return any(intent.report_id in (stay.report_id, stay.end_report_id) for stay in stays)
 
 
 def _was_renamed(home: Home, index: Index, intent: Intent) -> bool:
-    """Tell whether the new bytes have been in place, whatever lies there now."""
+    """Return whether the new bytes have been in place, whatever is there now."""
     prepared = _prepared_file(home, index, intent)
     if prepared is None or prepared.exists():
         return False
-    # A rename that failed lets go of the name as well, and leaves the former file.
+    # A failed rename removes the name too, but leaves the former file.
     return _file_id(home.live_file(index.key)) != intent.former_file
 
 
@@ -203,33 +203,33 @@ def _why_abandoned(home: Home, index: Index, intent: Intent, found: str | None) 
     """Return the sentence for a list that this run did not replace for good."""
     name = home.relative(home.live_file(index.key))
     if _was_renamed(home, index, intent):
-        return f"the run had replaced {name}, and the old list was put back since"
+        return f"the run replaced {name}, and somebody put the old list back since"
     if found == intent.before_sha256:
-        return f"the run was killed before {name} was replaced; it is the old file, whole"
+        return f"the run was killed before it replaced {name}; the old file is intact"
     if found == intent.after_sha256:
-        return f"the run was killed before it replaced {name}; somebody put the same list there"
-    return f"the run was killed before it replaced {name}, which somebody changed since"
+        return f"the run was killed before it replaced {name}, and somebody put the same list there"
+    return f"the run was killed before it replaced {name}, and somebody changed it since"
 
 
 def read_intent(home: Home, proposal_id: str) -> Intent | None:
     """Return promotion.json of a proposal; None where nothing was ever tried.
 
     Raises:
-        ProposalUnaudited: it is damaged, so that nobody can tell whether it was promoted.
+        ProposalUnaudited: it is damaged, so that nobody knows whether it was promoted.
     """
     path = home.proposal(proposal_id) / RECORD
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-        # Settling goes by the generation.
+        # Settling needs the generation.
         intent = Intent(**value | {"generation": Generation(**value["generation"])})
         if intent.state not in STATES:
-            raise ValueError(f"no such state: {intent.state!r}")
+            raise ValueError(f"unknown state {intent.state!r}")
         return intent
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ProposalUnaudited(
-            f"{home.relative(path)} is damaged ({type(error).__name__}), so it cannot be told "
+            f"{home.relative(path)} is damaged ({type(error).__name__}), so it is unknown "
             "whether this proposal was promoted before. Run a dry run for a new one."
         ) from error
 
@@ -297,7 +297,7 @@ def _backed_up(home: Home, intent: Intent) -> bytes | None:
 
 
 def _staged(home: Home, proposal_id: str, intent: Intent) -> bytes | None:
-    """Return what was published, from the proposal; None where it is gone or was altered."""
+    """Return the published bytes from the proposal; None where they are gone or altered."""
     try:
         content = (home.proposal(proposal_id) / STAGED).read_bytes()
     except OSError:
@@ -306,7 +306,7 @@ def _staged(home: Home, proposal_id: str, intent: Intent) -> bytes | None:
 
 
 def _prepared_file(home: Home, index: Index, intent: Intent) -> Path | None:
-    """Return where the file lies, or lay, that was to become the live one."""
+    """Return the path of the file that was to become the live one, even if it is gone."""
     if intent.prepared is None:
         return None
     # Beside the file that is replaced, where the live file is a symbolic link.
@@ -314,7 +314,7 @@ def _prepared_file(home: Home, index: Index, intent: Intent) -> Path | None:
 
 
 def _file_id(path: Path) -> str | None:
-    """Return what tells a file from another of the same bytes, None where there is none."""
+    """Return what identifies a file among others with equal bytes, None without a file."""
     try:
         found = path.stat()
     except FileNotFoundError:

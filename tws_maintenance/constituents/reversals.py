@@ -1,7 +1,7 @@
-"""Changes that undo a recent one: a member that comes back, or leaves as soon as it came.
+"""Changes that undo a recent one: a member that comes back, or leaves soon after it came.
 
-Indices are reviewed four times a year; what changes to and fro within weeks is more often a page
-that was vandalised, or an older one that was served.
+Indices are reviewed four times a year; a change back and forth within weeks is more often a
+vandalised page, or an older one that was served.
 """
 
 from collections import defaultdict
@@ -22,10 +22,10 @@ NAMED = 8
 def reversals(
     home: Home, index: Index, changes: Changes, today: date, *, is_fallback: bool = False
 ) -> Iterator[str]:
-    """Yield a warning for each report of the last 30 days of which changes are undone.
+    """Yield a warning for each report of the last 30 days whose changes are undone.
 
-    `is_fallback` where a source decides that should not have: what leaves by its word alone is
-    named, whoever brought it.
+    `is_fallback` is true where others decide in place of the authority: then every removal of a
+    recent member is reported, even of one that the first publication brought.
     """
     try:
         stays = promoted(read_history(home, index))
@@ -33,7 +33,7 @@ def reversals(
         return  # promotion refuses to continue such a history, and says so
     renamed = {one.from_symbol for one in changes.renamed}
     renamed |= {one.to_symbol for one in changes.renamed}
-    # The first publication of a list brought every member: that they leave undoes nothing.
+    # The first publication brought every member, so a removal does not undo it.
     first = stays[0].report_id if stays and stays[0].from_date and not is_fallback else None
     came: dict[tuple[str, str], list[str]] = defaultdict(list)
     went: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -50,17 +50,17 @@ def reversals(
             went[begun.from_date, begun.report_id].append(one.symbol)
     for (day, report_id), symbols in came.items():
         verbs = ("comes back: it left", "come back: they left")
-        yield _told(symbols, verbs, day, report_id)
+        yield _warning(symbols, verbs, day, report_id)
     for (day, report_id), symbols in went.items():
         verbs = ("leaves again: it came", "leave again: they came")
-        yield _told(symbols, verbs, day, report_id)
+        yield _warning(symbols, verbs, day, report_id)
 
 
-def _told(symbols: list[str], verbs: tuple[str, str], day: str, report_id: str) -> str:
+def _warning(symbols: list[str], verbs: tuple[str, str], day: str, report_id: str) -> str:
     named = some_of(symbols, NAMED)
     verb = verbs[0] if len(symbols) == 1 else verbs[1]
-    by = report_id or "a report that is not on record"
-    return f"{named} {verb} on {day} by {by}. Look which is right."
+    by = report_id or "an unknown report"
+    return f"{named} {verb} on {day} by {by}. Check which is right."
 
 
 def _newest(stays: list[Stay], symbol: str, key: str) -> Stay | None:

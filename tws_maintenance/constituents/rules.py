@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tws_maintenance.audit.results import Rule
 from tws_maintenance.config.indices import Index
 
-# Of the members that had a sector. More is a column that was lost, not a few cells.
+# A share of the members with a sector. More means a lost column, not a few lost cells.
 MAX_SECTORS_LOST = 0.10
 
 
@@ -36,9 +36,7 @@ ROW_COUNT_MAXIMUM = ListRule(
 )
 NON_EMPTY = ListRule("symbols_are_non_empty", "Every row that names a company has a symbol.")
 UNIQUE = ListRule("symbols_are_unique", "Every symbol is listed once.")
-FORMAT = ListRule(
-    "symbols_match_the_market_format", "Every symbol is written as its market writes symbols."
-)
+FORMAT = ListRule("symbols_match_the_market_format", "Every symbol has the format of its market.")
 MISSING_TEXT = ListRule(
     "no_text_stands_for_a_missing_value",
     "Every symbol and company is a real value, not a blank, nan, None or -.",
@@ -67,8 +65,8 @@ TURNOVER = ListRule(
 )
 NAMES = ListRule(
     "companies_stay_with_their_symbols",
-    "At most {fail_names} of the symbols that stayed name another company; more than {warn_names} "
-    "is a warning.",
+    "At most {fail_names} of the symbols that stayed now name another company; more than "
+    "{warn_names} is a warning.",
     on_live=False,
 )
 DROPPED = ListRule(
@@ -79,13 +77,12 @@ DROPPED = ListRule(
 )
 SECTORS_LOST = ListRule(
     "sectors_are_not_lost",
-    "At most {max_sectors_lost} of the members that had a sector lost it; any that did is a "
-    "warning.",
+    "At most {max_sectors_lost} of the members with a sector lost it; any loss is a warning.",
     on_live=False,
 )
 STATED_COUNT = ListRule(
     "stated_count_agrees",
-    "The list has as many rows as its page states, where the page states a number.",
+    "The list has as many rows as its page states, if the page states a number.",
     warns_only=True,
     on_live=False,
 )

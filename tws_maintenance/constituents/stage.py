@@ -1,4 +1,4 @@
-"""Stage: turn what the sources said into a proposal on disk. The live file is only read."""
+"""Stage: turn the answers of the sources into a proposal on disk; only read the live file."""
 
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -27,7 +27,7 @@ from tws_maintenance.core.atomic import write_whole
 from tws_maintenance.core.clock import parse_utc, utc_text
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import LiveFileError
-from tws_maintenance.core.text import some_of
+from tws_maintenance.core.text import counted, some_of
 from tws_maintenance.sources.fetching import suffix_of
 from tws_maintenance.sources.model import Attempt, Gathered, SourceTable
 
@@ -39,8 +39,8 @@ def stage(
 ) -> Proposal:
     """Write the proposal of `index` and return its record.
 
-    The raw bytes are kept even where nothing usable was in them, so that a rejected page can be
-    looked at.
+    The raw bytes are kept even where they hold nothing usable, so that a rejected page can be
+    inspected.
 
     Raises:
         SourceError: no source gave a usable list.
@@ -51,7 +51,7 @@ def stage(
     live = read_live(home, index)
     vote = hold_vote(home, gathered, limits, live, mark.at)
     normalised = _rows(index, vote, live)
-    # What may not change keeps its very bytes.
+    # A list that may not change keeps its exact bytes.
     is_kept = live is not None and vote.keeps_the_live_list
     staged = live.content if live and is_kept else _csv(normalised)
     changes = Changes() if is_kept else _changes(live, normalised, vote)
@@ -77,7 +77,7 @@ def stage(
         announced=_announced(home, index, vote, changes),
         announcements_known=vote.announced.are_known,
         announcement_warnings=gathered.announcement_warnings,
-        **_told_by(vote),
+        **_facts_of(vote),
     )
     write_proposal(home, proposal, staged)
     return proposal
@@ -98,16 +98,16 @@ def _changes(live: LiveFile | None, normalised: Normalised, vote: Membership) ->
 
 
 def _is_fallback(vote: Membership) -> bool:
-    """Tell whether others decide because the authority could not."""
+    """Return whether others decide because the authority could not."""
     return vote.rule.authority is not None and vote.decision.rule != DecidedBy.AUTHORITY
 
 
 def _announced(
     home: Home, index: Index, vote: Membership, changes: Changes
 ) -> tuple[dict[str, Any], ...]:
-    """Return what explains each change, which have no announcement, and what is still to come.
+    """Return what explains each change, the unexplained ones, and what is still to come.
 
-    A first list changes nothing: every member is new to it.
+    A first list explains nothing, because every member is new.
     """
     stamp = read_generation(home, index)
     since = _day_of(stamp.promoted_at) if stamp else None
@@ -123,21 +123,21 @@ def _day_of(instant: str) -> date | None:
 
 
 def _announced_notes(vote: Membership) -> list[str]:
-    """Warn of announced changes that should have happened."""
+    """Return a warning about announced changes that should have happened."""
     late = [*overdue_texts(vote.announced.overdue(vote.decision.rows))]
-    told = some_of(late, NAMED_IN_A_WARNING, "; ")
-    return [f"Announced, and not in the sources: {told}. Look which is right."] if late else []
+    named = some_of(late, NAMED_IN_A_WARNING, "; ")
+    return [f"Announced, but not in the sources: {named}. Check which is right."] if late else []
 
 
-def _told_by(vote: Membership) -> dict[str, Any]:
-    """Return what the sources said of themselves and of their rows, and how they voted."""
-    lead, counted = vote.lead, vote.deciders or tuple(vote.tables)
+def _facts_of(vote: Membership) -> dict[str, Any]:
+    """Return the fields of a proposal about the sources: dates, rows, votes."""
+    lead, sources = vote.lead, vote.deciders or tuple(vote.tables)
     table = vote.tables[lead.spec.name]
     lost, beside = _dropped(vote)
     is_one_list = len(vote.deciders) == 1
     return {
         "source": lead.url,
-        "rows_read": sum(vote.tables[name].rows_read for name in counted),
+        "rows_read": sum(vote.tables[name].rows_read for name in sources),
         "rows_dropped": (*lost, *beside),
         "rows_beside": len(beside),
         "stated_count": table.stated_count if is_one_list else None,
@@ -151,18 +151,18 @@ def _told_by(vote: Membership) -> dict[str, Any]:
 
 
 def _dropped(vote: Membership) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
-    """Return the lines that may have been members of the list, and all other dropped ones."""
+    """Return the dropped lines that may have been members, and all other dropped ones."""
     lost: list[dict[str, str]] = []
     beside: list[dict[str, str]] = []
     for name, table in vote.tables.items():
-        counted = lost if name in vote.deciders else beside
-        counted += [{"source": name, "row": one.row, "reason": one.reason} for one in table.dropped]
+        kept = lost if name in vote.deciders else beside
+        kept += [{"source": name, "row": one.row, "reason": one.reason} for one in table.dropped]
         beside += [{"source": name, "row": one.row, "reason": one.reason} for one in table.beside]
     return lost, beside
 
 
 def _dated(table: SourceTable) -> str | None:
-    """Return when the list was last changed, or of which day it is, as an instant."""
+    """Return when the list was last changed, or its day, as an instant."""
     if table.revised_at is not None:
         return utc_text(table.revised_at)
     if table.as_of is not None:
@@ -176,12 +176,13 @@ def stage_backup(home: Home, index: Index, backup_id: str | None, mark: RunConte
     A live file that is missing or unreadable does not stop it.
 
     Raises:
-        BackupDamaged: there is no such backup, or it is not what its sum says.
+        BackupDamaged: there is no such backup, or its checksum does not match.
         LiveFileError: the backup itself is not a list, or the live bytes cannot be read at all.
         OSError: staging could not be written.
     """
     chosen, content = read_backup(home, index, backup_id)
-    restored = parse_live(content, f"the backup {chosen}")
+    remedy = "Name another one with --backup; `backups list` shows them."
+    restored = parse_live(content, f"The backup {chosen}", remedy)
     path = home.live_file(index.key)
     warnings: list[str] = []
     live: LiveFile | None = None
@@ -190,7 +191,7 @@ def stage_backup(home: Home, index: Index, backup_id: str | None, mark: RunConte
     except LiveFileError as error:
         warnings.append(f"{error} Its bytes are backed up before they are replaced.")
     live_bytes = path.read_bytes() if path.exists() else None
-    # The next vote knows a member under another ticker by these.
+    # By these, the next vote recognises a member under another ticker.
     known = published_identifiers(home, index)
     home.proposal(mark.proposal_id(index.key)).mkdir(parents=True, exist_ok=True)
     proposal = Proposal(
@@ -243,12 +244,12 @@ def _keep_raw(home: Home, proposal_id: str, number: int, attempt: Attempt) -> So
 
 
 def _source_warnings(index: Index, vote: Membership, normalised: Normalised) -> list[str]:
-    """Return what is odd about the sources that decided and what they gave."""
+    """Return the warnings about the sources that decided and what they gave."""
     warnings: list[str] = []
     for name in vote.deciders:
         warnings += _fallback_warnings(vote.gathered, name)
         warnings += vote.tables[name].notes
-    if len(vote.deciders) > 1:  # of a single list, the audit says it
+    if len(vote.deciders) > 1:  # for a single list, the audit reports it
         warnings += [
             f"{vote.standing[name].title}: {note}"
             for name in vote.deciders
@@ -260,27 +261,27 @@ def _source_warnings(index: Index, vote: Membership, normalised: Normalised) -> 
 def _fallback_warnings(gathered: Gathered, name: str) -> list[str]:
     used = gathered.of(name)
     return [
-        f"{one.url} was of no use: {one.error}. The list was read from {used.url}"
+        f"{one.url} was not used: {one.error}. The list was read from {used.url}"
         for one in gathered.attempts
         if one.error and used and one.spec.name == name
     ]
 
 
 def _carried_warnings(index: Index, normalised: Normalised) -> list[str]:
-    """Warn where a source that gives a field left it blank; where it never does, that is normal."""
+    """Return warnings where a source left a field blank that it should give."""
     warnings = []
     for name in index.enriched:
         symbols = [symbol for symbol, carried in normalised.carried if carried == name]
         if symbols:
             warnings.append(
-                f"The source left {name} blank for {len(symbols)} members that had one; the "
-                f"former value was kept: {some_of(symbols, NAMED_IN_A_WARNING)}"
+                f"The source left {name} blank for {counted(len(symbols), 'member')} with a known "
+                f"value, which was kept: {some_of(symbols, NAMED_IN_A_WARNING)}"
             )
     return warnings
 
 
 def _lost_notes(index: Index, live: LiveFile | None, changes: Changes) -> list[str]:
-    """Warn where an operator's own column leaves the file together with its member."""
+    """Return warnings where values of an operator's own column go with their members."""
     if live is None:
         return []
     gone = {one.symbol for one in changes.removed} - {one.from_symbol for one in changes.renamed}
@@ -289,25 +290,25 @@ def _lost_notes(index: Index, live: LiveFile | None, changes: Changes) -> list[s
         symbols = [row["symbol"] for row in live.rows if row[name] and row["symbol"] in gone]
         if symbols:
             warnings.append(
-                f"Your column {name} holds values for members that leave the list; they stay in "
-                f"the backup only: {some_of(symbols, NAMED_IN_A_WARNING)}"
+                f"Your column {name} has values for members that leave the list; they stay only in "
+                f"the backup: {some_of(symbols, NAMED_IN_A_WARNING)}"
             )
     return warnings
 
 
 def _live_notes(home: Home, index: Index, live: LiveFile | None) -> list[str]:
-    """Warn of a live file that is not what was promoted, or that is no sound thing to compare."""
+    """Return warnings about a live file that was edited or has odd symbols."""
     if live is None:
         return []
     notes = []
     drift = find_drift(home, index, live.content)
     if drift:
-        notes.append(f"{drift.text}. An apply replaces that edit; it stays in the backup.")
+        notes.append(f"{drift.text}. An apply replaces that edit and keeps it in the backup.")
     symbols = [row["symbol"] for row in live.rows]
     odd = len(symbols) - len({symbol for symbol in symbols if symbol.strip()})
     if odd:
         notes.append(
-            f"The live file holds {odd} rows with a symbol that is blank or stands there before; "
-            "the counts before are of rows."
+            f"The live file has {counted(odd, 'row')} with a blank or repeated symbol; its count "
+            "is of rows, not of symbols."
         )
     return notes

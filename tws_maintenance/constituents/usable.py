@@ -1,28 +1,28 @@
 """Which sources of an index may vote today, and why another is set aside.
 
 What belongs here: what a source answered, the rule of an index, and the judgement of each list as
-a whole. Who is a member is in `vote`. A source that is set aside holds nobody back: the others vote
-without it, and it keeps a reason that names it.
+a whole. Who is a member is in `vote`. A source that is set aside does not block the others: they
+vote without it, and the reason is kept.
 
 A list is *sound* where it was read, stands in one piece, agrees with its own stated count, is of a
 day that is neither too old nor still to come, and has between `min_rows` and `max_rows` members. A
-page without a day of its own is not too old: nobody may have had to edit it. An authority decides
-without anybody beside it, so its list must also have a symbol in each row, and each only once.
+page without a day of its own is not too old: perhaps it needed no edit. An authority decides by
+itself, so its list must also have a symbol in each row, and each only once.
 
 Only sound lists are compared. Two lists are *far* from each other where the shares that stand in
 only one of them are more than `fail_disagreement` of the longer list, else *near*. A share under
 two tickers is no difference. Lists that are near each other, directly or through a third one, are
 a camp. The largest camp votes, and the others are set aside as far from the rest. Of several
 largest camps the one with the authority votes, else the only one whose lists are all near the
-live list, else none of them. So
+live list, else no camp. So
 
-- one source is compared with nobody;
+- a single source is not compared;
 - of two that are far from each other the authority stays, else the one that is near the live list
   where the other is not; without a live list neither does;
 - of three, one that is far from both others is set aside, and one that is far from a single other
   stays; of three that are all far from each other the same holds as of two;
-- of four, two that are near each other stay against two that agree with nobody; of two pairs that
-  contradict each other the authority's or the live list's stays.
+- of four, two that are near each other stay against two that agree with no other; of two pairs
+  that contradict each other the authority's or the live list's stays.
 
 The live list only chooses between camps of one size: sources that agree are not held to an old
 list. Each pair is compared in both directions at once, so the order of the answers plays no part.
@@ -34,6 +34,7 @@ from datetime import date, timedelta
 from itertools import combinations
 
 from tws_maintenance.constituents.matching import Listing, Roll, differing
+from tws_maintenance.core.text import counted
 
 # A list of tomorrow is one of a market that is a day ahead; a later one is a mistake.
 AHEAD = timedelta(days=1)
@@ -45,7 +46,7 @@ class Answer:
     """What one source said.
 
     `rows` are its lines that can be a member; what a fund holds besides (cash, rights, futures) is
-    gone already. `failure` says in words why there are no rows. `as_of` is the day and
+    gone already. `failure` says why there are no rows. `as_of` is the day and
     `stated_count` the number of members that the list itself names. `tables` counts the tables of
     the same columns that the list was split into.
     """
@@ -61,7 +62,7 @@ class Answer:
 
     @property
     def called(self) -> str:
-        """Return what messages call the source."""
+        """Return the name of the source in messages."""
         return self.title or self.name
 
 
@@ -148,16 +149,16 @@ def _standing(answer: Answer, roll: Roll, rule: VoteRule, day: date, fault: str)
 
 def _notes(roll: Roll) -> Iterable[str]:
     if roll.repeated:
-        yield f"{_some(roll.repeated)} stands in it more than once"
+        yield f"it lists {_some(roll.repeated)} more than once"
     if roll.unresolved:
         lines = [
             f"{one.symbol} {one.security}".strip() or "a blank line" for one in roll.unresolved
         ]
-        yield f"{len(lines)} of its lines could not be given a symbol: {_some(lines)}"
+        yield f"{counted(len(lines), 'line')} without a recognised symbol: {_some(lines)}"
 
 
 def _fault(answer: Answer, roll: Roll, rule: VoteRule, day: date) -> str:
-    """Return why a list is not sound as it stands, "" where it is."""
+    """Return why a list is not sound, "" where it is."""
     return next(filter(None, _faults(answer, roll, rule, day)), "")
 
 
@@ -165,14 +166,14 @@ def _faults(answer: Answer, roll: Roll, rule: VoteRule, day: date) -> Iterable[s
     rows, least = len(roll), max(1, rule.min_rows)
     yield answer.failure
     if answer.tables > 1:
-        yield f"its list is split into {answer.tables} tables of the same columns"
+        yield f"its list is split into {answer.tables} tables with the same columns"
     yield _wrong_day(answer.as_of, rule, day)
     if rows < least:
-        yield f"it lists {rows} members, and at least {least} are expected"
+        yield f"it lists {rows} members, expected at least {least}"
     if rule.max_rows is not None and rows > rule.max_rows:
-        yield f"it lists {rows} members, and at most {rule.max_rows} are expected"
+        yield f"it lists {rows} members, expected at most {rule.max_rows}"
     if answer.stated_count is not None and answer.stated_count != rows:
-        yield f"it states {answer.stated_count} members and lists {rows}"
+        yield f"it states {answer.stated_count} members but lists {rows}"
     if answer.name == rule.authority:
         yield "; ".join(_notes(roll))
 
@@ -182,9 +183,9 @@ def _wrong_day(as_of: date | None, rule: VoteRule, day: date) -> str:
         return ""
     if day - as_of > timedelta(days=rule.max_source_age_days):
         limit = f"max_source_age_days is {rule.max_source_age_days:g}"
-        return f"it is of {as_of}, which is too old on {day}: {limit}"
+        return f"it is dated {as_of}, too old on {day} ({limit})"
     if as_of > day + AHEAD:
-        return f"it says that it is of {as_of}, which is still to come on {day}"
+        return f"it is dated {as_of}, in the future on {day}"
     return ""
 
 

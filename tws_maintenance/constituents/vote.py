@@ -1,4 +1,4 @@
-"""Who is a member of an index: one pure function of what the sources say and the live list.
+"""Who is a member of an index: one pure function of the sources' lists and the live list.
 
 What belongs here: the votes for each share, their outcome, and the rows that follow from it. Which
 lists may vote is in `usable`, and which lines mean the same share is in `matching`. Nothing is
@@ -12,8 +12,9 @@ fetched or written.
    change names it: funds hold spin-offs and rights for weeks, two of them at once. To leave, any
    quorum will do.
 3. With a quorum of 1 the first usable source decides (`single`).
-   In 2 and 3 nobody anticipates an announced change: until its day a share that is to join stays
-   out, and one that is to leave stays in, undecided (`announced`). A vote the other way counts.
+   In 2 and 3 no source may anticipate an announced change: until its day a share that is to join
+   stays out, and one that is to leave stays in, undecided (`announced`). A vote the other way
+   counts.
 4. With fewer usable sources than the quorum nothing changes (`unconfirmed`). Without a live list
    the first usable source is staged, else the first one that could be read, also unconfirmed. Funds
    that have no other source beside them cannot begin a list either.
@@ -59,7 +60,7 @@ class DecidedBy(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of a share that changed or stayed undecided."""
+    """The outcome for a share that changed or stayed undecided."""
 
     JOINS = "joins"
     LEAVES = "leaves"
@@ -126,7 +127,7 @@ def decide(
     """Return who is a member on `day`; `live` is the published list, None or empty without one.
 
     `day` is what the age of a list is measured at, `announced` has a day of its own, the market's.
-    The order of `answers` plays no part.
+    The order of `answers` does not matter.
 
     Raises:
         ValueError: two answers have one name, or the quorum is below 1.
@@ -165,7 +166,7 @@ class _Tally:
 
 @dataclass(frozen=True)
 class _Room:
-    """Everything that one decision goes by."""
+    """Everything that one decision is based on."""
 
     rule: VoteRule
     answers: Mapping[str, Answer]
@@ -205,10 +206,10 @@ class _Room:
         reason: str,
         announced: Announcements = NOTHING_ANNOUNCED,
     ) -> Decision:
-        """Return the list of one source, with what the table says of the others.
+        """Return the list of one source, with a table of how the others differ.
 
-        A line that is no known member stays in it as it is, for the audit to refuse. So does any
-        odd line of a page that nobody else votes with: a page has no placeholders.
+        A line of an unknown member stays as it is, for the audit to refuse. So does any odd line of
+        a page that decides by itself: a page has no placeholders.
         """
         is_literal = rule != DecidedBy.AUTHORITY and not self.answers[name].is_fund
         literal = name if is_literal else ""
@@ -225,7 +226,7 @@ class _Room:
         titles = ", ".join(self.standing[name].title for name in voters)
         reason = (
             f"{self._authority_aside()}{len(voters)} of {len(self.rule.voters)} sources are usable "
-            f"({titles}), and {self.rule.quorum} that agree decide."
+            f"({titles}), and {self.rule.quorum} of them must agree."
         )
         rows = self._described(members)
         return Decision(rows, DecidedBy.QUORUM, True, reason, self._sources(), ballots)
@@ -235,16 +236,16 @@ class _Room:
         reason = self._authority_aside() + self._why_unconfirmed(voters)
         if self.live is not None:
             rows = _in_order(self.published)
-            # Fewer than a quorum decide nothing: each difference is a ballot that is undecided.
+            # Fewer than a quorum decide nothing, so each difference is an undecided ballot.
             _, ballots, _ = self._count(voters, self.rule.quorum, announced)
-            told = f"{reason} The list stays as it is."
-            return Decision(rows, DecidedBy.UNCONFIRMED, False, told, self._sources(), ballots)
+            reason = f"{reason} The list stays as it is."
+            return Decision(rows, DecidedBy.UNCONFIRMED, False, reason, self._sources(), ballots)
         legible = [name for name in self.rule.order if self.standing[name].may_describe]
         first = next(iter([*voters, *legible]), None)
         if first is None:
             return Decision((), DecidedBy.UNCONFIRMED, False, reason, self._sources())
-        told = f"{reason} The list of {self.standing[first].title} is staged as it is."
-        return self.decided_by(first, DecidedBy.UNCONFIRMED, told)
+        reason = f"{reason} The list of {self.standing[first].title} is staged as it is."
+        return self.decided_by(first, DecidedBy.UNCONFIRMED, reason)
 
     def _authority_aside(self) -> str:
         if not self.rule.authority:
@@ -254,15 +255,16 @@ class _Room:
 
     def _why_unconfirmed(self, voters: list[str]) -> str:
         if len(voters) >= self.rule.quorum:
-            return "Only funds are usable, and funds hold more than members."
+            return "Only funds are usable, and funds do not hold only members."
         aside = [
             f"{one.title}: {one.reason}"
             for one in (self.standing[name] for name in self.rule.voters)
             if not one.is_usable
         ]
+        verb = "is" if len(voters) == 1 else "are"
         return (
-            f"{len(voters)} of {len(self.rule.voters)} sources are usable, and "
-            f"{self.rule.quorum} must agree ({'; '.join(aside) or 'no other source is named'})."
+            f"{len(voters)} of {len(self.rule.voters)} sources {verb} usable, but "
+            f"{self.rule.quorum} must agree ({'; '.join(aside) or 'there is no other source'})."
         )
 
     def _sources(self) -> tuple[Standing, ...]:
@@ -374,18 +376,18 @@ class _Verdict:
 
     @cached_property
     def old(self) -> str:
-        """Return the symbol under which the live list has the share, "" where it has not."""
+        """Return the symbol under which the live list has the share, "" if it has not."""
         lines = self.room.live.lines if self.room.live else {}
         return next((symbol for symbol in self.group if symbol in lines), "")
 
     @cached_property
     def held_by(self) -> AnnouncedChange | None:
-        """Return the upcoming change that nobody may anticipate, if the share has one."""
+        """Return the upcoming change that no source may anticipate, if the share has one."""
         return self.announced.holding(Action.REMOVE if self.old else Action.ADD, self.lines)
 
     @cached_property
     def is_member(self) -> bool | None:
-        """Tell whether the share is a member; None where it is undecided."""
+        """Whether the share is a member; None where it is undecided."""
         found = self._by_votes()
         is_change = found is not None and found != bool(self.old)
         return None if is_change and self.held_by else found
@@ -444,7 +446,7 @@ class _Verdict:
         return {symbol: count for symbol, count in counts.items() if count}
 
     def ballot(self) -> Ballot | None:
-        """Return the row of the table, None for what stays as it was and is not in question."""
+        """Return the row of the table, None for a share that stays and is not in question."""
         old, new, is_member = self.old, self.published, self.is_member
         if old and new and old != new:
             return self._ticker_ballot(new, Outcome.RENAMED)
@@ -479,7 +481,7 @@ class _Verdict:
 
     def _ticker_ballot(self, symbol: str, outcome: Outcome) -> Ballot:
         listed_by = self.tally.with_ticker(symbol, self.room.usable)
-        # A line without a proper ticker says that the share is held, and nothing of its ticker.
+        # A line without a proper ticker shows that the share is held, but not under which ticker.
         silent = [*self.tally.with_ticker("", self.room.usable), *self.tally.abstaining]
         rest = [name for name in self.room.usable if name not in listed_by]
         return Ballot(
@@ -532,7 +534,7 @@ def _tallies(
 def _first_value(
     column: str, symbol: str, group: frozenset[str], lists: Iterable[Mapping[str, Listing]]
 ) -> str:
-    """Return the first value of a column that a list has for a share, "" where nobody has."""
+    """Return the first value of a column that a list has for a share, "" if no list has."""
     for lines in lists:
         line = lines.get(symbol)
         if line is None and len(group) > 1:

@@ -1,4 +1,4 @@
-"""How the vote about a symbol reads, from the records of a proposal or a report."""
+"""The wording of a vote about a symbol, from the records of a proposal or a report."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ def vote_text(ballot: Mapping[str, Any], titles: Mapping[str, str]) -> str:
         return f"listed by {listed}, not by {missing}"
     if listed or missing:
         return f"listed by {listed}" if listed else f"not listed by {missing}"
-    return "no usable source says anything about it"
+    return "no usable source votes on it"
 
 
 def undecided_text(ballot: Mapping[str, Any], titles: Mapping[str, str]) -> str:

@@ -28,8 +28,8 @@ class PreparedFile:
     def __init__(self, path: Path, content: bytes) -> None:
         """Write `content` to a temporary file and make it durable; OSError leaves nothing."""
         self._target = Path(os.path.realpath(path))
-        # A name of its own: two writers must never share a temporary file. The process id tells
-        # a later cleaner whether its writer may still be at work.
+        # A name of its own: two writers must never share a temporary file. By the process id a
+        # later cleaner knows whether its writer may still be at work.
         unique = f"{os.getpid()}-{secrets.token_hex(6)}"
         name = f".{self._target.name}.{unique}{TEMPORARY_SUFFIX}"
         self._temporary = self._target.with_name(name)
@@ -56,7 +56,7 @@ class PreparedFile:
         sync_folder(self._target.parent)
 
     def commit_exclusively(self) -> bool:
-        """Give the new bytes their name unless somebody has it; tell whether that was done."""
+        """Give the new bytes their name unless somebody has it; return whether that was done."""
         try:
             os.link(self._temporary, self._target)
         except FileExistsError:
@@ -179,7 +179,7 @@ def write_exclusively(path: Path, content: bytes) -> bool:
 
 
 def owner_of_temporary(path: Path) -> int | None:
-    """Return the process that wrote a temporary file of ours, None where its name tells none."""
+    """Return the id of the process that wrote one of our temporary files, None if unnamed."""
     match = re.search(r"\.(\d+)-[0-9a-f]+\.tmp$", path.name)
     return int(match[1]) if match else None
 

@@ -1,4 +1,4 @@
-"""Work in a thread that nobody has to wait for."""
+"""Work in a thread that does not keep the process from ending."""
 
 import threading
 from collections.abc import Callable

@@ -21,7 +21,7 @@ def parse_utc(text: str) -> datetime:
     """Return the instant that `utc_text` wrote; ValueError for anything that is not one."""
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
-        raise ValueError(f"{text!r} names no time zone")
+        raise ValueError(f"{text!r} has no time zone")
     return at.astimezone(UTC)
 
 
@@ -31,5 +31,5 @@ def age_days(text: str, at: datetime) -> float:
 
 
 def is_older(text: str | None, days: float, at: datetime) -> bool:
-    """Tell whether the text of an instant lies more than `days` before `at`, or there is none."""
+    """Return whether an instant, given as text, is missing or more than `days` before `at`."""
     return text is None or age_days(text, at) > days

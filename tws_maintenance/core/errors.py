@@ -1,6 +1,6 @@
-"""The exception tree: one class for each kind of failure an operator has to tell apart.
+"""The exception tree: one class for each kind of failure an operator must distinguish.
 
-Every message names what was looked at, what was found, what was expected and what to do next,
+Every message names what was checked, what was found, what was expected and what to do next,
 because it is shown as it stands in the report, on the terminal and in the asset check.
 """
 
@@ -22,7 +22,7 @@ class HomeError(TwsMaintenanceError):
 
 
 class SourceError(TwsMaintenanceError):
-    """No usable answer came from a source. Never to be read as "no data".
+    """No usable answer came from a source, which never means "no data".
 
     `status` is the HTTP status where there was an answer.
     """
@@ -47,7 +47,7 @@ class PageChanged(SourceError):
 
 
 class RobotError(TwsMaintenanceError):
-    """The trading robot could not be asked. Never to be read as "it holds nothing"."""
+    """The trading robot could not be asked, which never means that it holds nothing."""
 
 
 class RobotUnreachable(RobotError):
@@ -55,15 +55,15 @@ class RobotUnreachable(RobotError):
 
 
 class RobotRefused(RobotError):
-    """It answered that it will not: the login, or another status than 200."""
+    """It refused the login or the call: the status was not 200."""
 
 
 class RobotChanged(RobotError):
-    """It answered, but not in the form that is known of it."""
+    """It answered in an unexpected form."""
 
 
 class LiveFileError(TwsMaintenanceError):
-    """The live file exists but cannot be read as what it should be."""
+    """The live file exists but cannot be read as a list of members."""
 
 
 class HistoryError(TwsMaintenanceError):
@@ -83,14 +83,14 @@ class BackupMissing(BackupDamaged):
 
 
 class AuditFailed(TwsMaintenanceError):
-    """The audit itself could not run to its end; what it would have judged has not passed."""
+    """The audit could not run to its end, so the list or the events have not passed it."""
 
 
 class PromotionFailed(TwsMaintenanceError):
     """Replacing the live file failed.
 
-    `changed` tells whether the new list is in place all the same, `backup_path` (relative to the
-    home) what was backed up before it failed.
+    `changed` is true where the new list is in place all the same. `backup_path` (relative to the
+    home) is the backup that was made before it failed.
     """
 
     def __init__(

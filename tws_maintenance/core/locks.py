@@ -20,7 +20,7 @@ from tws_maintenance.core.errors import LockHeld
 
 @contextlib.contextmanager
 def hold(path: Path, *, wait_seconds: float, holder: str) -> Iterator[None]:
-    """Hold the lock `path`, waiting up to `wait_seconds` for whoever has it.
+    """Hold the lock `path`, waiting up to `wait_seconds` for its holder.
 
     Raises:
         LockHeld: it was not free in time; the message names the holder.

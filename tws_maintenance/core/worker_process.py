@@ -1,7 +1,7 @@
 """A second process of ours for work that is heavy to import: it loads while this one does.
 
-Both speak in lines of JSON, one request and one answer at a time. The process ends when this one
-does, however that ends and whatever it is at: its input is closed then.
+Both speak in lines of JSON, one request and one answer at a time. The process ends with
+this one, because its input is closed then.
 """
 
 import contextlib
@@ -50,7 +50,7 @@ class WorkerProcess(Generic[Request, Answer]):
 
     @property
     def is_started(self) -> bool:
-        """Tell whether there is a process to ask."""
+        """Whether there is a process to ask."""
         return self._process is not None
 
     def start(self) -> None:
@@ -73,7 +73,7 @@ class WorkerProcess(Generic[Request, Answer]):
             process.kill()
             process.wait()
             for pipe in (process.stdin, process.stdout):
-                with contextlib.suppress(OSError):  # a last line that nobody reads any more
+                with contextlib.suppress(OSError):  # a last line that is no longer read
                     assert pipe is not None
                     pipe.close()
 
@@ -111,22 +111,22 @@ def serve_standard_streams(answer: Callable[[Request], Answer], *, needs: str) -
     # What a library prints must not be taken for an answer.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    # It lives for seconds, and imports half a million objects, none of them garbage.
+    # It lives for seconds, and imports half a million objects that stay in use.
     gc.disable()
     requests: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(requests,), daemon=True).start()
     importlib.import_module(needs)
     while True:
-        told = json.dumps(_answered(answer, requests.get()))
+        line = json.dumps(_answered(answer, requests.get()))
         try:
-            answers.write(told + "\n")
+            answers.write(line + "\n")
             answers.flush()
         except BrokenPipeError:
             os._exit(1)
 
 
 def _listen(requests: "queue.SimpleQueue[str]") -> None:
-    """Take requests until there are no more: then whoever asked has ended, and so do we."""
+    """Take requests until the input ends: then the parent process has ended, and this one exits."""
     for line in sys.stdin:
         requests.put(line)
     os._exit(0)
@@ -135,5 +135,5 @@ def _listen(requests: "queue.SimpleQueue[str]") -> None:
 def _answered(answer: Callable[[Request], Answer], request: str) -> Answer | Fault:
     try:
         return answer(json.loads(request))
-    except Exception as error:  # noqa: BLE001 - the process's edge: told, not lost
+    except Exception as error:  # noqa: BLE001 - the process's edge: reported, not lost
         return {"fault": f"{type(error).__name__}: {error}"[:500]}

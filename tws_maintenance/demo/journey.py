@@ -32,7 +32,7 @@ WATCHED = ("AAA", "AAC")
 
 
 def play(*, keep: bool) -> int:
-    """Play the journey on the terminal and return the exit code: 0 if all went as it must."""
+    """Play the journey on the terminal and return the exit code: 0 if all went as expected."""
     folder = Path(tempfile.mkdtemp(prefix="tws-maintenance-demo-"))
     home = Home(folder)
     try:
@@ -48,31 +48,33 @@ def play(*, keep: bool) -> int:
 
 def _play(home: Home, server: PageServer) -> int:
     _say(
-        "A throw-away home with lists that are some weeks old; pages of invented companies, and "
-        "the official lists beside them, on this machine. Nothing else is touched, and no network "
-        "is needed."
+        "A throw-away home with lists that are some weeks old. This machine serves pages of "
+        "invented companies and their official lists. Nothing else is touched, and no network is "
+        "needed."
     )
     for index in INDICES.values():
         _write_older_list(home, index)
-    _say("1. Look: what would change? A run is a dry run unless told otherwise.")
+    _say("1. Look: what would change? Runs are dry runs by default.")
     looked = _run(home, server, "run", *LISTS)
     _say("2. Promote exactly that: nothing is fetched again, each file is replaced whole.")
     report_id = report_ids(home)[0]
     promoted = _run(home, server, "promote", report_id, "--reason", "demo")
     _say(
         "3. Hang Seng Indexes and both funds are gone, and the page that is left lacks a member. "
-        "One source decides nothing: that list stays as it is, unconfirmed. The others go on."
+        "One source is not enough: that list stays as it is, unconfirmed. The others go on."
     )
     leave_the_page_alone(server.pages)
     rejected = _run(home, server, "run", *LISTS, "--apply")
-    _say("4. Second thoughts about the STI list: go back to what it was before.")
+    _say("4. Restore the STI list: go back to what it was before.")
     restored = _run(home, server, "restore", INDICES["sti"].task, "--apply", "--reason", "demo")
-    _say("5. What comes? Earnings and dividends of what you watch, Fed decisions, closed markets.")
+    _say(
+        "5. What is next? Earnings and dividends of what you watch, Fed decisions, closed markets."
+    )
     today = utc_now().date()
     soon = today + timedelta(days=9 - today.weekday())  # Wednesday of next week
     for days, ticker in enumerate(WATCHED):
-        told = calendar_events([soon + timedelta(days=days)], ex_dividend=soon)
-        server.symbols[ticker] = (HTTPStatus.OK.value, told)
+        answer = calendar_events([soon + timedelta(days=days)], ex_dividend=soon)
+        server.symbols[ticker] = (HTTPStatus.OK.value, answer)
     _run(home, server, "watchlist", "add", *WATCHED)
     synced = _run(home, server, "run", "--task", MARKET_EVENTS, "--apply")
     _run(home, server, "events", "list")

@@ -1,4 +1,4 @@
-"""What `doctor` looks at: whether this machine and this home can do the job."""
+"""What `doctor` checks: whether this machine and this home can do the job."""
 
 import os
 import platform
@@ -17,6 +17,7 @@ from tws_maintenance.constituents.csv_file import read_live
 from tws_maintenance.constituents.normalise import listings
 from tws_maintenance.core.clock import utc_now, utc_text
 from tws_maintenance.core.errors import LiveFileError, SettingsError, SourceError, StoreError
+from tws_maintenance.core.text import counted
 from tws_maintenance.market_events.model import PROVIDERS, Window
 from tws_maintenance.market_events.providers.calendars import (
     known_until,
@@ -55,7 +56,7 @@ class Finding:
 
 
 def diagnose(home: Home, *, offline: bool) -> list[Finding]:
-    """Return everything that was looked at; nothing is left behind on disk."""
+    """Return everything that was checked; nothing is left behind on disk."""
     findings = [*_home(home)]
     try:
         settings = load_settings(home)
@@ -69,7 +70,7 @@ def diagnose(home: Home, *, offline: bool) -> list[Finding]:
             Finding(
                 "note",
                 "contact",
-                "sources are told of the project's page only; set [http] contact in "
+                "sources see only the project's page as contact; set [http] contact in "
                 "maintenance.toml to your e-mail address, as Wikimedia asks",
             )
         )
@@ -99,7 +100,7 @@ def _writable(subject: str, folder: Path) -> Finding:
 
 def _settings_text(home: Home) -> str:
     if home.settings_file.exists():
-        return f"{home.settings_file.name} is readable and without mistakes"
+        return f"{home.settings_file.name} is valid"
     return "defaults (there is no maintenance.toml)"
 
 
@@ -137,7 +138,7 @@ def _versions() -> Iterator[Finding]:
 
 
 def _sources(home: Home, settings: Settings) -> Iterator[Finding]:
-    """Ask every source of every list once, all at the same time, and say what it gives."""
+    """Ask every source of every list once, all at the same time, and yield what it gives."""
     gathering = Gathering(settings, lambda _index, _url: None)
     gathering.start(settings.maintained)
     served_at = None
@@ -154,7 +155,7 @@ def _sources(home: Home, settings: Settings) -> Iterator[Finding]:
 
 
 def _source(gathered: Gathered, name: str, known: set[str] | None) -> Finding:
-    """Return kind, day and members of what a source listed, and how far the list is from it."""
+    """Return the kind, day and members of a source's list, and how far the live file differs."""
     index = gathered.index
     kind = "fund" if index.addresses(name)[0].is_fund else "list"
     kind = "authority" if name == index.authority else kind
@@ -167,32 +168,32 @@ def _source(gathered: Gathered, name: str, known: set[str] | None) -> Finding:
     listed = {
         one.symbol for one in listings(table, index) if index.symbol_rule.is_symbol(one.symbol)
     }
-    told = f"{attempt.url}: {kind}, {_day_of(table)}, {len(table.rows)} members"
+    text = f"{attempt.url}: {kind}, {_day_of(table)}, {len(table.rows)} members"
     if known is not None:
-        told += (
-            f", {len(listed ^ known)} differ from the file" if listed ^ known else ", as the file"
-        )
-    return Finding("ok", subject, told)
+        differing = len(listed ^ known)
+        verb = "differs" if differing == 1 else "differ"
+        text += f", {differing} {verb} from the file" if differing else ", as in the file"
+    return Finding("ok", subject, text)
 
 
 def _announcements(gathered: Gathered) -> Iterator[Finding]:
-    """Return what was read of the announced changes; a list does without, so it is no failure."""
+    """Yield what was read of the announced changes; a list can do without, so it never fails."""
     if not gathered.announcements:
         return
     warnings = gathered.announcement_warnings
-    told = list(warnings)
+    lines = list(warnings)
     if gathered.announcements_are_known:
         days = [one.effective_date for one in gathered.announced]
-        last = f", the last of {max(days)}" if days else ""
-        told.insert(0, f"{gathered.announcements[-1].url}: {len(days)} read{last}")
+        last = f", the last one on {max(days)}" if days else ""
+        lines.insert(0, f"{gathered.announcements[-1].url}: {counted(len(days), 'change')}{last}")
     subject = f"{gathered.index.name}, announced changes"
-    yield Finding("note" if warnings else "ok", subject, "; ".join(told))
+    yield Finding("note" if warnings else "ok", subject, "; ".join(lines))
 
 
 def _day_of(table: SourceTable) -> str:
     if table.as_of:
         return f"of {table.as_of}"
-    return f"edited {utc_text(table.revised_at)}" if table.revised_at else "of no stated day"
+    return f"edited {utc_text(table.revised_at)}" if table.revised_at else "without a day"
 
 
 def _live_symbols(home: Home, index: Index) -> set[str] | None:
@@ -204,7 +205,7 @@ def _live_symbols(home: Home, index: Index) -> set[str] | None:
 
 
 def _events(home: Home, settings: Settings, *, offline: bool) -> Iterator[Finding]:
-    """Look at who keeps the events, at the watchlist and at whom else they are wanted for."""
+    """Check the store of the events, and yield whose events are fetched."""
     yield _store(home, settings)
     portfolio = None
     if settings.robot.url and not offline:
@@ -216,13 +217,13 @@ def _events(home: Home, settings: Settings, *, offline: bool) -> Iterator[Findin
         return
     for text in scope.ignored:
         yield Finding("note", "symbols", text)
-    told = f"{len(scope.symbols)} of positions, strategies and watchlist"
-    none = "none: earnings and dividends are fetched for what `watchlist add` or --symbol names"
-    yield Finding("ok", "symbols", told) if scope.symbols else Finding("note", "symbols", none)
+    text = f"{len(scope.symbols)} from positions, strategies and watchlist"
+    none = "none; add those whose earnings and dividends you need: `watchlist add` or --symbol"
+    yield Finding("ok", "symbols", text) if scope.symbols else Finding("note", "symbols", none)
 
 
 def _calendars(settings: Settings) -> Iterator[Finding]:
-    """Tell of which venue's holidays a year ahead one package only knows."""
+    """Yield each venue whose holidays of the next year only one package knows."""
     for venue in settings.maintained.venues:
         today = Window(utc_now(), MAX_DAYS).today(venue.timezone)
         last = Window(utc_now(), MAX_DAYS).last(venue.timezone)
@@ -237,13 +238,15 @@ def _calendars(settings: Settings) -> Iterator[Finding]:
 
 
 def _store(home: Home, settings: Settings) -> Finding:
-    """Try our own store, and undo it; the robot's is its own matter."""
+    """Write to our own store and undo it; the robot's store is left alone."""
     if settings.events_service == EventsService.ROBOT:
         return Finding("ok", "events", f"kept by the robot's own service, {settings.robot.url}")
     try:
         with EventStore(home, settings) as store:
             store.try_out()
-            return Finding("ok", "events", f"{store.describe()}: {len(store.read())} events")
+            return Finding(
+                "ok", "events", f"{store.describe()}: {counted(len(store.read()), 'event')}"
+            )
     except StoreError as error:
         return Finding("failed", "events", str(error))
 
@@ -252,12 +255,12 @@ def _robot(settings: Settings, portfolio: Portfolio) -> Finding:
     if portfolio.problem:
         return Finding("failed", "robot", portfolio.problem)
     held, traded = len(portfolio.positions), len(portfolio.strategies)
-    told = f"{settings.robot.url}: answers; {held} symbols held, {traded} traded by strategies"
-    return Finding("ok", "robot", told)
+    text = f"{settings.robot.url} answers: {counted(held, 'symbol')} held, {traded} traded"
+    return Finding("ok", "robot", text)
 
 
 def _version_control(home: Home) -> Iterator[Finding]:
-    """Tell what a repository should not take in; its .gitignore is the operator's own."""
+    """Yield what the home's .gitignore lacks; the file itself is the operator's own."""
     if not (home.root / ".git").exists():
         return
     try:
@@ -266,8 +269,8 @@ def _version_control(home: Home) -> Iterator[Finding]:
         ignored = set()
     missing = [one for one in NOT_FOR_A_REPOSITORY if one not in ignored]
     if missing:
-        told = f"add to its .gitignore, which is never written here: {' '.join(missing)}"
-        yield Finding("note", "git", told)
+        text = f"add to .gitignore, which is never written here: {' '.join(missing)}"
+        yield Finding("note", "git", text)
 
 
 def _providers(settings: Settings) -> Iterator[Finding]:
@@ -300,7 +303,7 @@ def _clock(served_at: str) -> Finding:
         return Finding(
             "failed",
             "clock",
-            f"{utc_text(utc_now())} here, {off:.0f} s away from the source's. Set this machine's "
+            f"{utc_text(utc_now())} here, {off:.0f} s off the source's clock. Set this machine's "
             "clock: freshness and the age of proposals depend on it.",
         )
-    return Finding("ok", "clock", f"{utc_text(utc_now())}, as the source has it")
+    return Finding("ok", "clock", f"{utc_text(utc_now())}, as at the source")

@@ -1,8 +1,8 @@
-"""What may be started now without anyone asking: one decision a task, always with its reason.
+"""What may start by itself now: one decision a task, always with its reason.
 
-A dry run does not make a list fresh, so that being old alone would start one for ever: a proposal
-that waits, a run at work and an attempt that is too young are reasons not to. Nothing is started
-here; `pipeline.schedules` and `pipeline.sensors` ask.
+A dry run does not make a list fresh, so age by itself would start one after another: a proposal
+that waits, a run at work and a recent attempt are reasons not to. Nothing is started here;
+`pipeline.schedules` and `pipeline.sensors` ask.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,6 +19,7 @@ from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.core.clock import CLOCK_TOLERANCE, age_days, parse_utc
 from tws_maintenance.core.errors import UsageError
+from tws_maintenance.core.text import counted
 from tws_maintenance.market_events.clocks import VenueState, clock
 from tws_maintenance.market_events.providers.calendars import NO_CLOSURES, Closures
 from tws_maintenance.market_events.providers.closures import read_closures
@@ -29,9 +30,9 @@ from tws_maintenance.reports.store import find_report, read_report
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
 from tws_maintenance.reports.votes import set_aside, titles_of
 
-# What is promoted unread is not to fall into a session that is about to begin.
+# A promotion that nobody reviews must not fall into a session that is about to begin.
 BEFORE_OPENING = timedelta(minutes=5)
-# So many sources that agree stand in for a reader, or all that the list has.
+# How many sources must agree in place of a review, or all that the list has.
 VOUCHING = 3
 
 
@@ -39,7 +40,7 @@ VOUCHING = 3
 class Decision:
     """Whether to start something for a task now; `why` is a sentence either way.
 
-    `report_id` is the dry run that is to be promoted, "" where a dry run is to be made.
+    `report_id` is the dry run to promote, "" where a dry run is to be made.
     """
 
     task: str
@@ -52,7 +53,7 @@ class Decision:
 class Situation:
     """What decisions are made from: the home, its settings, the instant, the runs at work.
 
-    `begun` tells when a run last set out to fetch a task, also one that could leave no report.
+    `begun` is when a run last started to fetch a task, even one that could leave no report.
     """
 
     home: Home
@@ -64,12 +65,12 @@ class Situation:
 
     @cached_property
     def closures(self) -> Closures:
-        """What the operator knows of the venues, read once."""
+        """The closures that the operator added, read once."""
         return read_closures(self.home, self.settings)
 
     @property
     def until(self) -> datetime:
-        """The last instant that may have been: what is dated later was dated by a wrong clock."""
+        """The latest credible instant: anything dated later came from a wrong clock."""
         return self.at + CLOCK_TOLERANCE
 
 
@@ -81,8 +82,8 @@ def decide(now: Situation) -> list[Decision]:
 def decide_promotions(now: Situation) -> list[Decision]:
     """Return, where the setting allows it, a decision for each list that a dry run staged.
 
-    Promoted without a reader is only what no rule had anything to say about, with a small
-    turnover, while its market is closed for sure.
+    Without a review, only a list that passed every rule without a warning is promoted, with a small
+    turnover, while its market is certainly closed.
     """
     if not now.settings.automation.auto_apply:
         return []
@@ -91,10 +92,10 @@ def decide_promotions(now: Situation) -> list[Decision]:
 
 
 def opened(venue: Venue, at: datetime, closures: Closures = NO_CLOSURES) -> str:
-    """Return why `venue` counts as open at `at`, "" where it is closed for sure.
+    """Return why `venue` counts as open at `at`, "" where it is certainly closed.
 
-    `closures` are the operator's. Unknown counts as open here: nobody looks before something is
-    started.
+    `closures` are the operator's. Unknown counts as open here, because nobody reviews what
+    starts by itself.
     """
     found = clock(venue, at, closures)
     if found.state == VenueState.CLOSED:
@@ -151,7 +152,7 @@ def _decision(task: str, age: _Age, reason: str) -> Decision:
 
 
 def _held_back(now: Situation, task: str) -> str:
-    """Return why nothing is started for `task` although it is old, "" where nothing speaks."""
+    """Return why nothing is started for `task` although it is old, "" where there is no reason."""
     if task in now.busy:
         return "a run of it is in progress"
     limit = now.settings.automation.retry_hours
@@ -161,7 +162,7 @@ def _held_back(now: Situation, task: str) -> str:
         return f"the last attempt, {last.report_id}, is {hours:.1f} h old, {allowed}"
     begun_at = now.begun.get(task)
     if begun_at is not None and (hours := _hours_since(now, begun_at)) < limit:
-        return f"a run without a report set out {hours:.1f} h ago, {allowed}"
+        return f"a run without a report started {hours:.1f} h ago, {allowed}"
     return ""
 
 
@@ -170,10 +171,10 @@ def _hours_since(now: Situation, at: datetime) -> float:
 
 
 def _is_attempt(entry: ReportSummary, task: str, until: datetime) -> bool:
-    """Tell whether a run set out to fetch `task`, also one that died before it could begin.
+    """Return whether a run was meant to fetch `task`, even one that died before it could begin.
 
-    A refused promotion fetched nothing, nor did a restore. What a wrong clock dated in the future
-    would come first for ever and hide the attempts of now.
+    A refused promotion fetched nothing, nor did a restore. A run that a wrong clock dated in the
+    future would always come first and hide the present attempts.
     """
 
     def fetched(line: ResultLine) -> bool:
@@ -185,7 +186,7 @@ def _is_attempt(entry: ReportSummary, task: str, until: datetime) -> bool:
 
 
 def _waiting(now: Situation, index: Index) -> str:
-    """Return that a dry run of `index` passed, is fresh and was not applied, "" where none is."""
+    """Return that a fresh dry run of `index` passed and was not applied, else ""."""
     newest = _newest(now, index)
     if newest is None or _unfit(now, index, *newest):
         return ""
@@ -193,9 +194,9 @@ def _waiting(now: Situation, index: Index) -> str:
 
 
 def _looked_at(now: Situation) -> str:
-    """Return that somebody can see already what a refresh of the events would store.
+    """Return that a recent dry run shows what a refresh of the events would store, else "".
 
-    Events are not promoted: a dry run of them is as good as one of a list that waits.
+    Events are not promoted: their dry run counts like one of a list that waits.
     """
     entry = now.shelf.last_staged(MARKET_EVENTS, now.until)
     if entry is None:
@@ -211,7 +212,7 @@ def _looked_at(now: Situation) -> str:
 
 
 def _newest(now: Situation, index: Index) -> tuple[ReportSummary, ListReadiness] | None:
-    """Return the newest dry run of `index`, and whether it can be applied as it lies now."""
+    """Return the newest dry run of `index`, and whether it can be applied now."""
     entry = now.shelf.last_staged(index.task, now.until)
     if entry is None:
         return None
@@ -239,10 +240,10 @@ def _of_promotion(
     unfit = _unfit(now, index, entry, ready)
     reasons = [unfit] if unfit else [*_doubts(now, index, entry, ready)]
     if reasons:
-        told = f"{entry.report_id} is not applied by itself: {'; '.join(reasons)}"
-        return Decision(index.task, starts=False, why=told, report_id=entry.report_id)
-    told = f"{entry.report_id} passed every rule without a warning"
-    return Decision(index.task, starts=True, why=told, report_id=entry.report_id)
+        why = f"{entry.report_id} is not applied by itself: {'; '.join(reasons)}"
+        return Decision(index.task, starts=False, why=why, report_id=entry.report_id)
+    why = f"{entry.report_id} passed every rule without a warning"
+    return Decision(index.task, starts=True, why=why, report_id=entry.report_id)
 
 
 def _doubts(
@@ -260,18 +261,18 @@ def _doubts(
         return
     warned = [check.name for check in receipt.checks if check.outcome is not Outcome.PASSED]
     if warned:
-        yield f"warnings of {', '.join(warned)}"
+        yield f"rules with a warning: {', '.join(warned)}"
     if receipt.allow_large_change:
-        yield "a large change was allowed for it"
+        yield "its audit accepted a large change"
     yield from _disagreement(result)
-    # What could not be read of announcements holds no list back.
+    # Announcements that could not be read do not hold a list back.
     warnings = [text for text in result.warnings if text not in proposal.announcement_warnings]
     if warnings:
         yield f"warnings: {'; '.join(warnings)}"
     yield from _too_large(now, index, proposal)
     published = read_generation(now.home, index)
     if published is not None and published.source.startswith(BACKUP_SOURCE):
-        # Whoever went back would find undone what they did.
+        # Or the operator who restored it would find that undone.
         yield f"{published.report_id} restored a backup, so the next change needs a manual review"
     instants = (now.at, now.at + BEFORE_OPENING)
     found = (opened(index.venue, at, now.closures) for at in instants)
@@ -283,17 +284,19 @@ def _doubts(
 
 
 def _disagreement(result: ListResult) -> Iterator[str]:
-    """Yield why the sources do not vouch for a change: too few of them, or one that differs."""
+    """Yield why the sources do not confirm a change: too few of them, or one that differs."""
     titles = titles_of(result)
     wanted = min(VOUCHING, len(titles))
     votes = result.membership.votes if result.membership else {}
     if len(votes) < wanted:
         aside = "; ".join(f"{titles[name]}: {why}" for name, why in set_aside(result).items())
-        yield f"{len(votes)} usable sources, and {wanted} that agree are wanted ({aside})"
+        usable = counted(len(votes), "usable source")
+        yield f"{usable}, but {wanted} must agree" + (f" ({aside})" if aside else "")
     for one in result.membership.changed if result.membership else ():
         others = one.listed_by if one.outcome == "leaves" else one.not_listed_by
         if others:
-            yield f"{one.symbol}: {', '.join(titles[name] for name in others)} differs"
+            verb = "differs" if len(others) == 1 else "differ"
+            yield f"{one.symbol}: {', '.join(titles[name] for name in others)} {verb}"
 
 
 def _too_large(now: Situation, index: Index, proposal: Proposal) -> Iterator[str]:
@@ -304,4 +307,4 @@ def _too_large(now: Situation, index: Index, proposal: Proposal) -> Iterator[str
     share = (len(changes.added) + len(changes.removed)) / max(proposal.before_count, 1)
     limit = now.settings.automation.auto_apply_max_turnover
     if share > limit:
-        yield f"a turnover of {share:.1%}, more than {limit:.1%} ([automation])"
+        yield f"a turnover of {share:.1%}, above the limit of {limit:.1%} ([automation])"

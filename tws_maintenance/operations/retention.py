@@ -1,8 +1,8 @@
 """What may go from a home once it is old: proposals, raw pages, backups, logs; never a report.
 
-What something still refers to stays whatever its age: the newest proposal of an index, the one
-that its live file was published from, by which an edit is told from it, one that may still be
-promoted, and that of a run at work. Dagster's own runs are `tws_maintenance.pipeline.cleaning`'s.
+What is still needed stays whatever its age: the newest proposal of an index, the one that its live
+file was published from (to name later edits), one that may still be promoted, and that of a run at
+work. Dagster's own runs are removed by `tws_maintenance.pipeline.cleaning`.
 """
 
 import contextlib
@@ -22,14 +22,14 @@ from tws_maintenance.constituents.proposal import RAW, RECORD, proposal_ids
 from tws_maintenance.reports.store import is_reserved
 
 _NAMES = "|".join([*DECLARED, MARKET_EVENTS])
-# Whatever else lies in staging is somebody's own.
+# Anything else in staging belongs to somebody else.
 _PROPOSAL = re.compile(rf"(maintenance_(\d{{8}}_\d{{6}})(?:_\d+)?)_(?:{_NAMES})")
 _STAMP = "%Y%m%d_%H%M%S"
 
 
 @dataclass
 class Cleaned:
-    """What went: counts, and what could not be removed, a sentence each."""
+    """What was removed, as counts, and what could not be, a sentence each."""
 
     proposals: int = 0
     raw_copies: int = 0
@@ -39,7 +39,7 @@ class Cleaned:
 
 
 def clean(home: Home, settings: Settings, at: datetime) -> Cleaned:
-    """Remove from `home` what retention lets go; what fails is told and the rest goes on."""
+    """Remove what retention lets go; a failure is reported in the result and the rest goes on."""
     done, retention = Cleaned(), settings.retention
     # Proposals first: what a full disk needs is space.
     _clean_staging(home, settings, at, done)
@@ -99,7 +99,7 @@ def _proposals(home: Home) -> Iterator[tuple[Path, datetime]]:
 
 
 def _is_folder(path: Path) -> bool:
-    """Tell a folder from a link to one, whose target is somebody's own."""
+    """Return whether `path` is a folder, not a link to one: its target belongs to somebody else."""
     return path.is_dir() and not path.is_symlink()
 
 

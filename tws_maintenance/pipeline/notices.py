@@ -16,7 +16,7 @@ from tws_maintenance.config.settings import load_settings
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import TwsMaintenanceError
 from tws_maintenance.core.locks import hold
-from tws_maintenance.operations.notices.delivery import Telling, tell
+from tws_maintenance.operations.notices.delivery import DeliveryResult, deliver
 from tws_maintenance.operations.notices.incidents import Incident, find_incidents, incident
 from tws_maintenance.pipeline.jobs import CLEAN_UP
 from tws_maintenance.pipeline.reconcile import LOOK_BACK, is_ours, reconcile
@@ -28,7 +28,7 @@ LOCK_SECONDS = 20.0
 MEMORY = "tws_maintenance/notices"
 
 
-def look_and_tell(home: Home, instance: dg.DagsterInstance, at: datetime) -> Telling:
+def look_and_tell(home: Home, instance: dg.DagsterInstance, at: datetime) -> DeliveryResult:
     """Tell on every channel what was not told there yet, and remember it.
 
     Raises:
@@ -44,8 +44,10 @@ def look_and_tell(home: Home, instance: dg.DagsterInstance, at: datetime) -> Tel
             *_without_report(home, instance, at),
             *find_incidents(home, settings, at, shared_shelf(home)),
         ]
-        done = tell(home, settings.notices, incidents, _remembered(home, instance), at)
-        instance.daemon_cursor_storage.set_cursor_values({_memory(home): json.dumps(done.told)})
+        done = deliver(home, settings.notices, incidents, _remembered(home, instance), at)
+        instance.daemon_cursor_storage.set_cursor_values(
+            {_memory(home): json.dumps(done.delivered)}
+        )
     return done
 
 

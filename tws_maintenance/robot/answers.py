@@ -1,6 +1,6 @@
-"""The robot's answers, checked: only what is used of them, in the form that is known.
+"""The robot's answers, checked: only the parts that are used, in the expected form.
 
-An event or a line of the log of another form costs itself; the rest of the answer is read.
+An event or a line of the log in an unexpected form is left out; the rest of the answer is read.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,13 +40,13 @@ def _days(value: Any) -> int | None:
 
 def _event_type(value: str) -> str:
     if not value.strip():
-        raise ValueError("it names no type")
+        raise ValueError("it has no type")
     return value.strip().upper()
 
 
 def _provider(value: str) -> str:
     if not value.strip():
-        raise ValueError("it names no provider")
+        raise ValueError("it has no provider")
     return value
 
 
@@ -56,12 +56,12 @@ Text = Annotated[str, BeforeValidator(_text)]
 
 
 class _Answer(BaseModel):
-    # It says much more, which is none of our business.
+    # The robot sends much more, which is not used here.
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class Unreadable(_Answer):
-    """One part of an answer in another form than is known: what it is, and what is odd about it.
+    """One part of an answer in an unexpected form: what it is, and what is wrong with it.
 
     `event_id` is "" where there is none.
     """
@@ -93,7 +93,7 @@ class Strategy(_Answer):
 
 
 class Summary(_Answer):
-    """What the robot says of its strategies together."""
+    """The robot's summary of all its strategies."""
 
     symbols_traded: list[str]
 
@@ -106,7 +106,7 @@ class Strategies(_Answer):
 
 
 class LogLine(_Answer):
-    """What became of one provider in one refresh; the end is None while it is at work."""
+    """The outcome of one provider in one refresh; the end is None while it is at work."""
 
     id: int
     provider: Annotated[str, AfterValidator(_provider)]
@@ -129,7 +129,7 @@ class LogLine(_Answer):
 
 
 class SyncLog(_Answer):
-    """`GET /api/market-events/sync-log`; the summary is of the last refresh, whoever asked.
+    """`GET /api/market-events/sync-log`; the summary is of the last refresh, ours or not.
 
     `sent` is the answer as it came.
     """
@@ -224,14 +224,16 @@ Part = TypeVar("Part", bound=_Answer)
 def _each_by_itself(sent: Any, key: str, model: type[_Answer]) -> Any:
     """Return an answer whose list under `key` holds what could be read, the rest in `unreadable`.
 
-    Several parts none of which can be read are an answer of another form: a ValueError.
+    Raises ValueError where there are several parts and all are unreadable: the form has changed.
     """
     if not isinstance(sent, dict) or not isinstance(sent.get(key), list):
         return sent
     found, unreadable = _read_each(sent[key], model)
     if not found and len(unreadable) > 1:
         first = unreadable[0]
-        raise ValueError(f"none of {len(unreadable)} {key} can be read ({first.name}: {first.why})")
+        raise ValueError(
+            f"all {len(unreadable)} {key} are unreadable (the first, {first.name}: {first.why})"
+        )
     return {**sent, key: found, "unreadable": unreadable, "sent": sent}
 
 
@@ -253,18 +255,18 @@ def _read_each(parts: Sequence[Any], model: type[Part]) -> tuple[list[Part], lis
 
 
 def _name_of(part: dict[str, object]) -> str:
-    """Return what tells a part from others: an event's type and title, a line's provider."""
+    """Return how messages name a part: an event's type and title, a line's provider."""
     texts = [part.get(name) for name in ("provider", "event_type", "symbol", "title", "event_id")]
-    told = " ".join(text for text in texts[:4] if isinstance(text, str) and text.strip())
-    told = told or str(texts[4] or "")
-    return told if len(told) <= NAME_LENGTH else f"{told[: NAME_LENGTH - 3]}..."
+    name = " ".join(text for text in texts[:4] if isinstance(text, str) and text.strip())
+    name = name or str(texts[4] or "")
+    return name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH - 3]}..."
 
 
 def _reasons(error: ValidationError) -> str:
     return "; ".join(_reason(one["loc"], one["msg"]) for one in error.errors(include_url=False))
 
 
-def _reason(place: Iterable[int | str], told: str) -> str:
+def _reason(place: Iterable[int | str], message: str) -> str:
     where = ".".join(str(part) for part in place)
-    text = told.removeprefix("Value error, ")
+    text = message.removeprefix("Value error, ")
     return f"{where}: {text}" if where else text

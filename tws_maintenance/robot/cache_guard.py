@@ -29,7 +29,7 @@ EXTENSION = "tws_maintenance.cache_guard"
 PATH = "/api/maintenance/caches"
 logger = logging.getLogger(__name__)
 
-# What `stat` says of a file that is replaced, never written again: None where there is none.
+# Identifies a version of a file that is only ever replaced; None without a file.
 _Signature = tuple[int, int, int] | None
 
 
@@ -62,7 +62,7 @@ class _Guarded:
     error: str | None = None
 
     def now(self) -> _Signature:
-        """Return what tells this generation from the next."""
+        """Return what distinguishes this generation from the next."""
         try:
             found = os.stat(self.path)  # noqa: PTH116 - half the time of Path.stat
         except OSError:
@@ -151,10 +151,10 @@ def _refuse_mistakes(
     app: FlaskApplication, invalidators: Mapping[str, Callable[[], object]]
 ) -> None:
     if EXTENSION in app.extensions:
-        raise UsageError("This application has a CacheGuard already; give it all the caches.")
+        raise UsageError("This application already has a CacheGuard; pass all caches to that one.")
     for key, invalidate in invalidators.items():
         if key not in DECLARED:
-            raise UsageError(f"CacheGuard knows no index {key!r}; known are {', '.join(DECLARED)}.")
+            raise UsageError(f"CacheGuard: unknown index {key!r}; known: {', '.join(DECLARED)}.")
         if not callable(invalidate):
             raise UsageError(
                 f"CacheGuard was given {invalidate!r} for {key}, expected a function without "

@@ -5,40 +5,42 @@ from tws_maintenance.core.errors import RobotError, RobotUnreachable
 from tws_maintenance.robot.client import CACHES, RobotClient
 
 INVALIDATED, NOT_CONFIRMED, UNREACHABLE = "invalidated", "not_confirmed", "unreachable"
-LASTS = "Until its cache runs out, 15 minutes at most, its screener may serve the old list."
+LASTS = "Its screener may serve the old list until its cache expires, in 15 minutes at most."
 
 
 def confirm(settings: RobotSettings, key: str, generation: str) -> dict[str, str]:
     """Ask the robot's `CacheGuard` whether the cache of index `key` has seen `generation`.
 
-    The question itself is a request to the robot, before which its guard looks. Returns {name,
-    outcome, detail}; `invalidated` only where the robot said so of exactly this generation.
+    The question is itself a request to the robot, and its guard checks before every request.
+    Returns {name, outcome, detail}; `invalidated` only where the robot confirms this generation.
     """
     client = RobotClient(settings)
     try:
         found = client.caches()
     except RobotUnreachable as error:
-        return _told(key, UNREACHABLE, f"{error} {LASTS}")
+        return _answer(key, UNREACHABLE, f"{error} {LASTS}")
     except RobotError as error:
-        return _told(
+        return _answer(
             key,
             NOT_CONFIRMED,
             f"{error} Is CacheGuard mounted in the robot (docs/robot.md)? {LASTS}",
         )
     except Exception as error:  # noqa: BLE001 - the list is published, whatever this meets
-        return _told(key, NOT_CONFIRMED, f"unexpected {type(error).__name__}: {error}. {LASTS}")
+        return _answer(key, NOT_CONFIRMED, f"unexpected {type(error).__name__}: {error}. {LASTS}")
     state = found.caches.get(key)
     if state is None:
-        return _told(key, NOT_CONFIRMED, f"the robot guards no cache of {key}. {LASTS}")
+        return _answer(
+            key, NOT_CONFIRMED, f"the robot's CacheGuard has no cache for {key}. {LASTS}"
+        )
     if state.seen == generation:
         process = f" (process {found.pid})" if found.pid is not None else ""
-        told = f"the robot's cache has seen generation {generation}{process}"
-        return _told(key, INVALIDATED, told)
-    fault = state.error or f"it has seen generation {state.seen}, and {generation} was published"
+        detail = f"the robot's cache has seen generation {generation}{process}"
+        return _answer(key, INVALIDATED, detail)
+    fault = state.error or f"it has seen generation {state.seen}, but {generation} was published"
     where = settings.url + CACHES
     if state.generation != generation:
-        fault += "; its files are others than this home's, or it has not looked yet"
-    return _told(key, NOT_CONFIRMED, f"{where}: {fault}. {LASTS}")
+        fault += "; it uses another home's files, or has not checked them since"
+    return _answer(key, NOT_CONFIRMED, f"{where}: {fault}. {LASTS}")
 
 
 def warnings_of(caches: list[dict[str, str]]) -> list[str]:
@@ -50,5 +52,5 @@ def warnings_of(caches: list[dict[str, str]]) -> list[str]:
     ]
 
 
-def _told(name: str, outcome: str, detail: str) -> dict[str, str]:
+def _answer(name: str, outcome: str, detail: str) -> dict[str, str]:
     return {"name": name, "outcome": outcome, "detail": detail}

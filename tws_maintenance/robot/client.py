@@ -1,7 +1,7 @@
 """Asking the robot over HTTP: what is listed here, and nothing else.
 
-Every call reads, but for the login and the refresh of its events. A call that finds the session
-over logs in once more. Redirects are never followed: an anonymous call is sent to the login page,
+Every call reads, except the login and the refresh of its events. A call whose session has expired
+logs in once more. Redirects are never followed: an anonymous call is sent to the login page,
 and anything else that redirects is not the robot.
 """
 
@@ -38,7 +38,7 @@ CACHES = "/api/maintenance/caches"
 REFRESH = "/api/market-events/refresh"
 PASSWORD_VARIABLE = f"{PREFIX}ROBOT__PASSWORD"
 
-# How much longer than its timeout, which is of a socket, a whole answer may take.
+# A timeout is for one read of a socket; a whole answer may take this much longer.
 TIMES_THE_TIMEOUT, GRACE_SECONDS = 2, 1.0
 MAX_BYTES = 5 << 20
 CHUNK_BYTES = 1 << 16
@@ -93,7 +93,7 @@ class RobotClient:
         return self._read(STRATEGIES, answers.Strategies)
 
     def upcoming(self, days: int) -> answers.Upcoming:
-        """Return the robot's stored events of the next `days`, those that cannot be read beside."""
+        """Return the robot's stored events of the next `days`, unreadable ones separately."""
         return self._read(UPCOMING, answers.Upcoming, {"days": days})
 
     def sync_log(self) -> answers.SyncLog:
@@ -101,11 +101,11 @@ class RobotClient:
         return self._read(SYNC_LOG, answers.SyncLog, {"limit": LOGS_ASKED})
 
     def caches(self) -> answers.Caches:
-        """Return what the robot's `CacheGuard` says of the caches that it guards."""
+        """Return what the robot's `CacheGuard` reports about its caches."""
         return self._read(CACHES, answers.Caches)
 
     def refresh(self, days: int) -> tuple[answers.RefreshStarted, datetime]:
-        """Ask for a refresh of the robot's events; return its answer, and when by its own clock.
+        """Ask for a refresh of the robot's events; return the answer and the robot's time.
 
         It returns at once: the refresh goes on in the robot. The instant is exact where the robot
         runs on this machine, else of its Date header, which knows whole seconds, less the time
@@ -145,8 +145,8 @@ class RobotClient:
         where = f"{self._settings.url}{path}"
         if answer.wants_login:
             raise RobotRefused(
-                f"{where} still asks for a login after one as {self._settings.username!r} was "
-                "accepted. Look whether the robot keeps sessions, and its clock."
+                f"{where} still asks for a login after one as {self._settings.username!r} "
+                "succeeded. Check that the robot keeps sessions and that its clock is right."
             )
         if answer.status != HTTPStatus.OK:
             raise RobotRefused(f"{where} answered HTTP {answer.status}")
@@ -155,10 +155,10 @@ class RobotClient:
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"]) or "the answer"
-            told = first["msg"].removeprefix("Value error, ")
+            message = first["msg"].removeprefix("Value error, ")
             raise RobotChanged(
-                f"{where} answered in another form than is known of the robot: {place}: "
-                f"{told}. Look whether [robot] url is the robot's own address."
+                f"{where} answered in an unexpected form: {place}: {message}. "
+                "Check that [robot] url is the robot's own address."
             ) from error
 
     def _log_in_first(self) -> None:
@@ -166,15 +166,15 @@ class RobotClient:
             return
         if self._settings.password is None:
             raise RobotRefused(
-                f"{self._settings.url} asks for a login, and no password is set. Set "
-                f"{PASSWORD_VARIABLE} in the environment of whatever starts tws_maintenance."
+                f"{self._settings.url} asks for a login, but no password is set. "
+                f"Set {PASSWORD_VARIABLE} where tws_maintenance is started."
             )
         page = self._send("GET", LOGIN)
         self._form_token = find_tokens(page.text).form
         if page.status != HTTPStatus.OK or not self._form_token:
             raise RobotChanged(
-                f"{self._settings.url}{LOGIN} (HTTP {page.status}) holds no login form of the "
-                "robot. Look whether [robot] url is the robot's own address."
+                f"{self._settings.url}{LOGIN} (HTTP {page.status}) has no login form of the "
+                "robot. Check that [robot] url is the robot's own address."
             )
         form = {
             "username": self._settings.username,
@@ -191,9 +191,9 @@ class RobotClient:
         self._is_logged_in = True
 
     def _page_token(self) -> str:
-        """Return the token of the front page, wherever in the robot that is now.
+        """Return the token of the front page, following its redirects within the robot.
 
-        The login form's own is of the same session, and as good.
+        The login form's token is of the same session and serves as well.
         """
         url = self._settings.url + FRONT
         for _ in range(MAX_REDIRECTS):
@@ -206,7 +206,7 @@ class RobotClient:
         return self._form_token
 
     def _send(self, method: str, path: str, **asked: Any) -> _Answer:
-        """Ask in a thread: headers that trickle in are met by no timeout of a socket."""
+        """Ask in a thread, because no socket timeout covers headers that trickle in."""
         session = self._session
         answer = begin(lambda: self._sent(session, method, path, **asked), "robot-call")
         limit = TIMES_THE_TIMEOUT * self._settings.timeout + GRACE_SECONDS
@@ -215,7 +215,7 @@ class RobotClient:
         except FutureTimeout as error:
             self._begin_session()  # the former is still in use
             raise RobotUnreachable(
-                f"{self._settings.url}{path} gave no whole answer within {limit:g} s"
+                f"{self._settings.url}{path} did not answer completely within {limit:g} s"
             ) from error
 
     def _begin_session(self) -> None:

@@ -1,7 +1,7 @@
 """When one of the robot's events is: its zone, its day there, and its instant if it has one.
 
 The robot writes every date as a naive UTC instant: `2026-12-25T05:00:00` is the whole of
-25 December in New York. What is no text of that kind is a ValueError here.
+25 December in New York. Any other text is a ValueError here.
 """
 
 import re
@@ -26,7 +26,7 @@ class Moment:
     """When an event is.
 
     `day` is a date in `zone`; `starts_at` (aware) is None for an event without a time of its own.
-    `listed_until` (aware) is the instant after which the robot lists it no more.
+    `listed_until` (aware) is the instant after which the robot no longer lists it.
     """
 
     zone: str
@@ -87,11 +87,11 @@ def _zone_info(zone: str) -> ZoneInfo:
         return ZoneInfo(zone)
     # A folder of the zone database, such as "America", is an OSError.
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"market_timezone {zone!r:.60} is no known time zone") from error
+        raise ValueError(f"market_timezone {zone!r:.60} is not a known time zone") from error
 
 
 def _instant_or_day(value: Any, name: str) -> date:
-    """Return a datetime (aware, UTC), or the plain date that a text of ten characters is."""
+    """Return a datetime (aware, UTC), or a date where the text has only ten characters."""
     try:
         if len(value) == _DAY_LENGTH:
             return date.fromisoformat(value)

@@ -1,4 +1,4 @@
-"""What the robot holds and trades: asked once a run, and now and then by who asks often."""
+"""What the robot holds and trades: asked once a run, and at intervals by a long-lived process."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     # Brings requests: imported where the robot is really asked.
     from tws_maintenance.robot.answers import Position
 
-# Beyond the timeouts of the few calls it takes.
+# Added to the timeouts of the calls that one reading takes.
 GRACE_SECONDS = 5.0
 CALLS = 5
 # Shorter than a good answer's: a robot that starts is seen soon.
@@ -26,8 +26,8 @@ FAULT_SECONDS = 30.0
 class Portfolio:
     """The symbols that the robot holds and that its strategies trade, as the robot writes them.
 
-    `ignored` are sentences about positions that are of no share. `problem` says why nothing is
-    known of either; then both are empty, and neither is to be read as "none".
+    `ignored` are sentences about positions that are not shares. `problem` says why the robot could
+    not be asked; then both are empty, which does not mean that it has none.
     """
 
     positions: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ class Portfolio:
 
 
 def read_portfolio(settings: RobotSettings) -> Portfolio:
-    """Ask the robot. Every failure is a `problem`, in the operator's words."""
+    """Ask the robot and return its answer; a failure is a `problem`, worded for the operator."""
     from tws_maintenance.robot.client import RobotClient
 
     client = RobotClient(settings)
@@ -47,8 +47,8 @@ def read_portfolio(settings: RobotSettings) -> Portfolio:
     except RobotError as error:
         return Portfolio(
             problem=(
-                f"The robot's positions and strategies are not known: {error} What it holds and "
-                "trades is unknown, which is not the same as nothing."
+                f"Could not read the robot's positions and strategies: {error} Treat them as "
+                "unknown, not as empty."
             )
         )
     held, ignored = _held(positions)
@@ -56,13 +56,13 @@ def read_portfolio(settings: RobotSettings) -> Portfolio:
 
 
 def _asked(ask: Callable[[RobotSettings], Portfolio], settings: RobotSettings) -> Portfolio:
-    """Return what `ask` says, in a thread of its own: a fault of ours is told like any other."""
+    """Return what `ask` says, in a thread of its own; a fault of ours is a `problem` too."""
     try:
         return ask(settings)
     except Exception as error:  # noqa: BLE001 - nobody else would hear of it
         return Portfolio(
-            problem=f"The robot's positions are not known: unexpected {type(error).__name__}: "
-            f"{error}. This is a fault of tws_maintenance itself."
+            problem=f"Could not read the robot's positions: unexpected {type(error).__name__}: "
+            f"{error}. This is a fault in tws_maintenance itself."
         )
 
 
@@ -79,8 +79,8 @@ def _held(positions: "list[Position]") -> tuple[tuple[str, ...], tuple[str, ...]
             held[one.symbol] = None
         else:
             other[f"{one.symbol} ({one.sec_type})"] = None
-    told = f"The robot also holds what is no share and has no events: {', '.join(sorted(other))}"
-    return tuple(held), (told,) if other else ()
+    text = f"The robot also holds these, which are not shares: {', '.join(sorted(other))}"
+    return tuple(held), (text,) if other else ()
 
 
 class PortfolioReading:
@@ -97,22 +97,22 @@ class PortfolioReading:
         self._found = begin(lambda: _asked(read_portfolio, self._settings), "robot-portfolio")
 
     def portfolio(self) -> Portfolio | None:
-        """Return what it said, None where there is no robot."""
+        """Return the reading, None where there is no robot."""
         self.start()
         if self._found is None:
             return None
         try:
             return self._found.result(timeout=CALLS * self._settings.timeout + GRACE_SECONDS)
         except TimeoutError:
-            told = f"The robot's positions are not known: {self._settings.url} did not answer."
-            return Portfolio(problem=told)
+            problem = f"Could not read the robot's positions: {self._settings.url} did not answer."
+            return Portfolio(problem=problem)
 
 
 class PortfolioCache:
     """The newest reading, for a process that lives long; any number of threads.
 
-    Never waits for the robot: what is older than `[robot] cache_minutes` is asked for again in a
-    thread, and told until then.
+    Never waits for the robot: a reading older than `[robot] cache_minutes` is renewed in a thread,
+    and returned until then.
     """
 
     def __init__(self, ask: Callable[[RobotSettings], Portfolio] = read_portfolio) -> None:
@@ -122,7 +122,7 @@ class PortfolioCache:
         self._known: tuple[RobotSettings, Portfolio, float] | None = None
 
     def newest(self, settings: RobotSettings) -> Portfolio | None:
-        """Return what is known of this robot, None where nothing is yet or there is none."""
+        """Return the newest reading, None before the first one and without a robot."""
         if not settings.url:
             return None
         with self._lock:
@@ -133,7 +133,7 @@ class PortfolioCache:
         return known[1] if known else None
 
     def wait(self) -> None:
-        """Wait until nobody is being asked."""
+        """Wait until no reading is in progress."""
         thread = self._thread
         if thread is not None:
             thread.join()

@@ -9,10 +9,10 @@ from tws_maintenance.core.errors import UsageError
 
 # https://www.theocc.com: the root in six places, the date, call or put, the strike in eight.
 _OPTION = re.compile(r"([A-Z0-9]{1,6}) *\d{6}[CP]\d{8}")
-# Not with a dot: that may be a market, which `read_symbol` tells apart.
+# Not with a dot: that may be a market, which `read_symbol` decides.
 _SHARE_CLASS = re.compile(r"([A-Z]+)[ /]([A-Z])")
 _HONG_KONG_CODE = re.compile(r"\d{1,5}")
-# An option follows the share that it is of, and its events; the others have none of ours.
+# An option has the events of its share; other kinds of paper have no events here.
 SHARES = frozenset({"", "STK", "ETF", "OPT", "WAR"})
 
 
@@ -40,7 +40,9 @@ def yahoo_symbol(text: str, codes: dict[str, str], venues: Collection[Venue]) ->
 
 
 def _refuse_what_is_of_two(code: str, venues: Collection[Venue]) -> None:
-    """Refuse a number that two of the markets have: of the wrong company is worse than of none."""
+    """Refuse a number that two markets use: events of the wrong company are worse than none."""
     meanings = [one for one in (f"{code}.HK", f"{code}.T") if venue_of(one) in venues]
     if len(meanings) > 1:
-        raise UsageError(f"{code!r} names no market: it can be {' or '.join(meanings)}")
+        raise UsageError(
+            f"{code!r} does not say which market it is of: it can be {' or '.join(meanings)}"
+        )

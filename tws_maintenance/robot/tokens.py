@@ -19,11 +19,11 @@ class _Finder(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Take the first of each."""
-        told = {name: value or "" for name, value in attrs}
-        if tag == "meta" and told.get("name") == "csrf-token":
-            self.found.page = self.found.page or told.get("content", "")
-        if tag == "input" and told.get("name") == "csrf_token":
-            self.found.form = self.found.form or told.get("value", "")
+        values = {name: value or "" for name, value in attrs}
+        if tag == "meta" and values.get("name") == "csrf-token":
+            self.found.page = self.found.page or values.get("content", "")
+        if tag == "input" and values.get("name") == "csrf_token":
+            self.found.form = self.found.form or values.get("value", "")
 
 
 def find_tokens(page: str) -> Tokens:

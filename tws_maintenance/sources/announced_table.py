@@ -1,4 +1,4 @@
-"""Reading Wikipedia's table of the changes of an index: past ones, and those that were announced.
+"""Reading Wikipedia's table of the changes of an index: past and announced ones.
 
 The table has two header rows, `Effective Date | Added | Removed | Reason | Refs` and below the
 sides `Ticker | Security`. Nothing is guessed: a row that is not plainly a change is dropped with
@@ -14,7 +14,7 @@ from lxml import html
 
 from tws_maintenance.config.indices import Index
 from tws_maintenance.core.errors import PageChanged
-from tws_maintenance.core.text import MISSING_TEXTS
+from tws_maintenance.core.text import MISSING_TEXTS, counted
 from tws_maintenance.sources.days import day_in
 from tws_maintenance.sources.model import Action, AnnouncedChange, AnnouncedTable, DroppedRow
 from tws_maintenance.sources.tables import COLUMN_NAMES, HEADER_ROWS, grid_of, why_no_row
@@ -26,9 +26,9 @@ SIDES: dict[Action, frozenset[str]] = {
 }
 # What stands above a side's tickers where the header is repeated among the rows.
 _SIDE_NAMES = COLUMN_NAMES["ticker"].union(*SIDES.values())
-# No provider announces a change so early; a later day is a slip of the pen.
+# No provider announces a change this early; a later day is a typing error.
 MAX_DAYS_AHEAD = 366
-# A row of these days that cannot be read may be about a change that a run is to explain.
+# An unreadable row this recent may be about a change that a run has to explain.
 RECENT_DAYS = 120
 SHOWN = 120
 _OPPOSITE = {Action.ADD: Action.REMOVE, Action.REMOVE: Action.ADD}
@@ -41,7 +41,7 @@ Columns = dict[Action, tuple[int, int]]
 
 @dataclass(frozen=True)
 class _Header:
-    """Where each thing stands: the day, (ticker, security) of each side, the reason."""
+    """The columns: the day, (ticker, security) of each side, the reason."""
 
     rows: int
     day: int
@@ -59,7 +59,7 @@ def find_changes(
 ) -> AnnouncedTable | None:
     """Return the changes that a page lists, None where it holds no such table.
 
-    `today` is the day on which the page was fetched, `source` the name of who says so.
+    `today` is the day on which the page was fetched, `source` the name of its source.
 
     Raises:
         PageChanged: there are several such tables, or no row of it can be read.
@@ -70,8 +70,8 @@ def find_changes(
         return None
     if len(found) > 1:
         raise PageChanged(
-            f"the page holds {len(found)} tables of changes of {index.name}, expected one. Look at "
-            "the page; nothing was guessed."
+            f"the page holds {len(found)} tables of changes of {index.name}, expected one. Nothing "
+            "was read from it. Check the page."
         )
     ((element, header),) = found
     reading = _Reading(index, source, today, header)
@@ -79,10 +79,10 @@ def find_changes(
     for number, cells in enumerate(body, start=1):
         reading.take(number, cells)
     if not reading.changes:
-        first = f"; the first: {reading.dropped[0].reason}" if reading.dropped else ""
+        first = f" (the first: {reading.dropped[0].reason})" if reading.dropped else ""
         raise PageChanged(
-            f"the table of changes of {index.name} has {len(body)} rows, none of which could be "
-            f"read{first}. Look at the page."
+            f"the table of changes of {index.name} has {counted(len(body), 'row')}, but no "
+            f"readable change{first}. Check the page."
         )
     return AnnouncedTable(
         tuple(reading.changes), tuple(reading.dropped), len(body), tuple(reading.notes)
@@ -128,14 +128,14 @@ class _Reading:
     last_day: date | None = None
 
     def take(self, number: int, cells: list[str]) -> None:
-        """Put a row where it belongs: a change or two, or nothing that can be read."""
+        """Read a row as one or two changes, or drop it with the reason."""
         row = _Row(number, cells)
         text = cells[self.header.day] if self.header.day < len(cells) else ""
         day = day_in(text)
         reason = self._why_no_row(cells)
         if reason or day is None:
-            told = reason or f"{text[:40]!r} is no day in a known form"
-            self._drop(row, told, day, near=self.last_day)
+            why = reason or f"{text[:40]!r} is not a date in a known form"
+            self._drop(row, why, day, near=self.last_day)
             return
         if day > self.today + timedelta(days=MAX_DAYS_AHEAD):
             self._drop(row, f"{day} is more than a year ahead", day, near=day)
@@ -144,9 +144,7 @@ class _Reading:
         before = len(self.dropped)
         sides = {action: self._side(row, day, action) for action in SIDES}
         if not any(sides.values()) and len(self.dropped) == before:
-            self._drop(
-                row, "it names neither a member that joins nor one that leaves", day, near=day
-            )
+            self._drop(row, "it names no member that joins or leaves", day, near=day)
         self.changes += self._changes(cells, day, sides)
 
     def _side(self, row: "_Row", day: date, action: Action) -> tuple[str, ...]:
@@ -173,7 +171,7 @@ class _Reading:
         if ticker.casefold() in MISSING_TEXTS:
             if security.casefold() in MISSING_TEXTS:
                 return ()
-            raise _Unreadable(f"{security[:40]} stands there without a ticker")
+            raise _Unreadable(f"{security[:40]} has no ticker")
         if _CLASS_OR_TICKER.fullmatch(ticker):
             raise _Unreadable(f"{ticker!r} may be two tickers or a share class")
         rule = self.index.symbol_rule
@@ -183,7 +181,7 @@ class _Reading:
         for part in filter(None, _SEVERAL.split(ticker)):
             symbol = rule.symbol_of(part)
             if part != part.upper() or not rule.is_symbol(symbol):
-                raise _Unreadable(f"{part[:20]!r} is no symbol such as {rule.example}")
+                raise _Unreadable(f"{part[:20]!r} is not a symbol such as {rule.example}")
             found.append(symbol)
         return tuple(dict.fromkeys(found))
 
@@ -201,7 +199,7 @@ class _Reading:
                 )
 
     def _drop(self, row: "_Row", reason: str, day: date | None, *, near: date | None) -> None:
-        """Drop a row of `day`; one that may be of these days, since it is `near` them, is noted."""
+        """Drop a row of `day`, with a note where it is recent by its day or the one `near` it."""
         self.dropped.append(DroppedRow(f"{row}", reason, day))
         is_recent = near is None or near >= self.today - timedelta(days=RECENT_DAYS)
         if is_recent and any(row.cells):

@@ -25,7 +25,7 @@ MIN_LETTERS = 3
 
 
 def day_in(text: str) -> date | None:
-    """Return the day that `text` begins with, None where it is no day in a known form.
+    """Return the date that `text` begins with, None where it has no known form.
 
     Known: 2026-06-17 (a time may follow), 17-Jun-2026, 28/Sept/2026, Sep 15, 2026, 28092026 and
     Monday, 17th June 2026.

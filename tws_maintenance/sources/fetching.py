@@ -1,8 +1,8 @@
 """Asking the sources of all wanted indices at once, while the caller does something else.
 
-Each source of each index has a thread of its own, which fetches and parses; so has whoever
-announces changes of the index. Whoever wants an answer waits for that index only. Nothing is
-written here, and nothing is raised: a failure is part of the answer.
+Each source of each index has a thread of its own, which fetches and parses; so have the pages that
+announce changes. A caller waits for one index only. Nothing is written here, and nothing is raised:
+a failure is part of the answer.
 """
 
 import threading
@@ -32,7 +32,7 @@ from tws_maintenance.sources.web import WebClient
 
 # What a fetch may take beyond its deadline: parsing, and what no socket timeout covers.
 GRACE_SECONDS = 5.0
-# What says that a page is not at its address: not there, or at another host.
+# The page is not at its address: it is gone, or at another host.
 _GONE = frozenset({301, 302, 303, 307, 308, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 LastCopy = Callable[[Index, str], KnownCopy | None]
@@ -81,8 +81,8 @@ class Gathering:
     def answer(self, index: Index) -> Gathered:
         """Return what the sources of `index` said, waiting for them until the deadline.
 
-        A name server that hangs or headers that trickle in are met by no timeout of a socket;
-        whoever waits must go on all the same.
+        No socket timeout covers a name server that hangs or headers that trickle in, so the caller
+        stops waiting by itself.
         """
         self.start([index])
         if index.key not in self._gathered:
@@ -105,8 +105,8 @@ class Gathering:
             return answer.result(timeout=max(0.0, left))
         except TimeoutError:
             error = SourceUnreachable(
-                f"no whole answer within {self._settings.http.deadline:g} s, the deadline of one "
-                "index. Run again; if it stays so, look at the network and its name server."
+                f"no complete answer within {self._settings.http.deadline:g} s, the limit for one "
+                "index. Run again; if that does not help, check the network and its name server."
             )
             return (Attempt(specs[0], address_of(specs[0], self._settings.http), error=error),)
 
@@ -114,7 +114,7 @@ class Gathering:
 def gather(
     index: Index, specs: Sequence[SourceSpec], http: HttpSettings, last_copy: LastCopy
 ) -> tuple[Attempt, ...]:
-    """Ask the addresses of one source until one is of use, and what that one leads to."""
+    """Ask the addresses of one source until one gives a list, then the document it leads to."""
     until = time.monotonic() + http.deadline
     attempts: list[Attempt] = []
     for spec in specs:
@@ -123,7 +123,7 @@ def gather(
         url = address_of(spec, http)
         client = WebClient(http, reader_of(spec).origin(http), until=until)
         attempts.append(_ask(client, index, spec, url, last_copy(index, url)))
-        # Too many requests is said for the whole host: its other address is not asked either.
+        # "Too many requests" is about the whole host, so its other address is not asked either.
         if attempts[-1].error is None or attempts[-1].status == HTTPStatus.TOO_MANY_REQUESTS:
             break
     last = attempts[-1]
@@ -145,10 +145,10 @@ def ask_changes(index: Index, http: HttpSettings) -> AnnouncedTable:
         return found
     faults = [(one.url, one.error) for one in attempts if one.error]
     kind = type(faults[0][1]) if faults else SourceError
-    told = " | ".join(f"{url}: {error}" for url, error in faults)
+    answers = " | ".join(f"{url}: {error}" for url, error in faults)
     raise kind(
-        f"The announced changes of {index.name} could not be read, so nothing is known of the time "
-        f"before the first promotion. {told}"
+        f"The announced changes of {index.name} could not be read, so the time before the first "
+        f"promotion is unknown. {answers}"
     )
 
 
@@ -165,11 +165,11 @@ def _ask(
 
 
 def _may_have_moved(spec: SourceSpec, attempts: list[Attempt]) -> bool:
-    """Return whether the list may stand at `spec`, given the addresses that were asked before.
+    """Return whether the list may be at `spec`, given the addresses that were asked before.
 
-    Another address of the same page stands in for any fault. A page of another title is an older
-    place of the list, perhaps with an older list: it is asked only if every address before it said
-    that the list is not there, never because one did not answer.
+    Another address of the same page stands in for any fault. A page of another title is where
+    the list was before, perhaps with an older list: it is asked only if every address before it
+    answered that the list is not there, never because one did not answer.
     """
     if spec.locator == attempts[-1].spec.locator:
         return True
@@ -191,10 +191,10 @@ def read(spec: SourceSpec, raw: RawCopy, index: Index) -> Attempt:
 
 
 def unreadable(fault: Exception) -> SourceError:
-    """Return what a reader did not know of as a fault of its source."""
+    """Return an unexpected error of a reader as a fault of its source."""
     return PageChanged(
-        f"it could not be read: {type(fault).__name__}: {fault!s:.200}. This is a fault of "
-        "tws_maintenance itself: what was fetched is in an unknown form"
+        f"it could not be read: {type(fault).__name__}: {fault!s:.200}. This is a fault in "
+        "tws_maintenance, which does not know this form of the page or file"
     )
 
 

@@ -1,7 +1,7 @@
 """From the rows of a fund's file to the members that it holds, whatever the file's form.
 
-A file is a preamble, a header, the lines and what stands below them. Columns are known by their
-names; the day stands in the preamble or in every line.
+A file is a preamble, a header, the lines and text below them. Columns are found by their names; the
+day is in the preamble or in every line.
 """
 
 import re
@@ -35,19 +35,19 @@ REQUIRED = ("ticker", "security")
 HEADER_WITHIN = 30
 SHOWN = 120
 _AS_OF = re.compile(r"\bas of\b\s*:?\s*(.*)", re.IGNORECASE | re.DOTALL)
-# iShares' word for a GICS sector.
+# How iShares writes a GICS sector.
 _GICS = {"communication": "Communication Services"}
 
 
 def read(rows: Sequence[Row], index: Index, *, is_delimited: bool = False) -> SourceTable:
-    """Return the members that a fund holds, the lines that are none, and the day of the list.
+    """Return the members that a fund holds, the lines that are not members, and the day.
 
     A line with a name or an identifier but without a symbol of the market stays, marked as unknown:
-    it may be a member. Lines of one member are one row. `is_delimited` where a row with a cell too
-    many is one whose cells stand under the wrong names, as in a CSV file.
+    it may be a member. Lines of one member are one row. `is_delimited` is true for a CSV file,
+    where a cell too many shifts the others under the wrong names.
 
     Raises:
-        PageChanged: it is not such a file any more, or not all of it.
+        PageChanged: the file no longer has this form, or is incomplete.
     """
     place, columns, codes, width = _header(rows)
     reading = _Reading(index, columns, codes, width, is_delimited)
@@ -56,7 +56,7 @@ def read(rows: Sequence[Row], index: Index, *, is_delimited: bool = False) -> So
     if is_delimited and 0 < end == len(body) and _width(body[-1]) < width > len(body[-1]):
         raise PageChanged(
             f"the file ends in the middle of a line ({_shown(end, body[-1])}): a part is missing. "
-            "Run again; if it stays so, look at the file."
+            "Run again; if that does not help, check the file."
         )
     for number, row in enumerate(body[:end], start=1):
         reading.take(number, row)
@@ -85,7 +85,7 @@ class _Reading:
     known: dict[str, SourceRow] = field(default_factory=dict)
 
     def end(self, body: Sequence[Row]) -> int:
-        """Return where the lines end: what follows a blank row and has no line below it is text."""
+        """Return where the lines end: after the last line, a blank row or a single cell is text."""
         last = max((n for n, row in enumerate(body) if self._is_whole(row)), default=-1)
         for number in range(last + 1, len(body)):
             if sum(map(bool, body[number])) <= 1:
@@ -93,12 +93,12 @@ class _Reading:
         return len(body)
 
     def take(self, number: int, row: Row) -> None:
-        """Put a row where it belongs: a member, no member, or no line that can be read."""
+        """Read a row as a member, as another holding, or drop it as unreadable."""
         if not any(row):
             return
         if not self._is_whole(row):
-            told = f"{_width(row)} cells, expected {self.width}"
-            self.dropped.append(DroppedRow(_shown(number, row), told))
+            reason = f"{_width(row)} cells, expected {self.width}"
+            self.dropped.append(DroppedRow(_shown(number, row), reason))
             return
         line = self._line(row)
         if reason := why_no_share(line, self.index):
@@ -132,7 +132,7 @@ class _Reading:
         return _GICS.get(sector.casefold(), sector) if self.index.sectors else sector
 
     def _add(self, number: int, row: Row, line: Line) -> None:
-        """Add a member, once: a second line of the same company is no second member."""
+        """Add a member once: a second line of the same company is set aside."""
         is_unknown = not line.has_symbol(self.index)
         found = SourceRow(
             number, line.ticker, line.security, line.sector, "", line.identifiers, is_unknown
@@ -147,7 +147,7 @@ class _Reading:
 
 
 def _header(rows: Sequence[Row]) -> tuple[int, dict[str, int], tuple[int, ...], int]:
-    """Return the row that ends the header, the known columns, those for identifiers, the width."""
+    """Return the last row of the header, the known columns, those of identifiers, the width."""
     found = [
         (place, columns, tuple(at for at, name in enumerate(names) if name in _CODES), width)
         for number in range(min(len(rows), HEADER_WITHIN))
@@ -162,7 +162,7 @@ def _header(rows: Sequence[Row]) -> tuple[int, dict[str, int], tuple[int, ...], 
     raise PageChanged(
         "the file no longer has a header with the columns Name and Ticker (or Identifier) in "
         f"its first {HEADER_WITHIN} rows; found {', '.join(filter(None, first[:9])) or 'nothing'}. "
-        "Look at it before anything is applied."
+        "Check it before you apply anything."
     )
 
 
@@ -177,7 +177,7 @@ def _readings(rows: Sequence[Row], number: int) -> Iterator[tuple[int, list[str]
 
 
 def _name(lower: str, upper: str) -> str:
-    """Return the name of a column whose header has two cells, the lower one where both may be."""
+    """Return the name of a column with two header cells, the lower one where both are known."""
     return upper if not lower or (upper in _KNOWN and lower not in _KNOWN) else lower
 
 
@@ -222,15 +222,15 @@ def _day_of_preamble(rows: Iterable[Row]) -> date:
                 text = found[1] or next(filter(None, row[place + 1 :]), "")
                 stated.append(("holdings" not in " ".join(row).casefold(), text))
     if not stated:
-        raise PageChanged("the file does not say of which day its holdings are ('As of ...')")
+        raise PageChanged("the file states no day for its holdings ('As of ...')")
     return _day({min(stated, key=lambda one: one[0])[1]})
 
 
 def _day(texts: set[str]) -> date:
     if len(texts) > 1:
-        told = ", ".join(sorted(texts)[:4])
-        raise PageChanged(f"the file holds rows of several days: {told}")
+        days = ", ".join(sorted(texts)[:4])
+        raise PageChanged(f"the file holds rows of several days: {days}")
     (text,) = texts
     if (day := day_in(text)) is None:
-        raise PageChanged(f"the file says that its holdings are of {text[:40]!r}, which is no day")
+        raise PageChanged(f"the file dates its holdings {text[:40]!r}, which is not a date")
     return day

@@ -19,6 +19,6 @@ def parse(raw: RawCopy, index: Index) -> SourceTable:
     """Read the members that a fund holds.
 
     Raises:
-        PageChanged: it is not such a file any more; says what was expected and found.
+        PageChanged: the file no longer has this form; says what was expected and found.
     """
     return fund.read(rows_of(raw.content), index, is_delimited=True)

@@ -1,8 +1,8 @@
-"""What a line of a fund is: a share of a member, or one of the other things that a fund holds.
+"""What a line of a fund is: a share of a member, or another holding such as cash.
 
 A line is set aside only for a mark of its own: its asset class, its identifier, the words of its
-name, or a weight of nothing together with an exchange or a code that is none. A blank or unfamiliar
-cell never sets a line aside, since the line may be a member.
+name, or a weight of zero together with no real exchange or code. A blank or unfamiliar cell never
+sets a line aside, because the line may be a member.
 """
 
 import re
@@ -33,7 +33,7 @@ _CASH_NAME = re.compile(
     r"|(?:NET )?(?:OTHER )?(?:CURRENT )?(?:ASSETS|LIABILITIES)(?: .*)?",
     re.IGNORECASE,
 )
-# What stands at the beginning of a name may be the name: CVR Energy.
+# Not at the beginning, where it may be the name itself: CVR Energy.
 _NAMES = (
     (r"^CONTRA\b", "a contra line"),
     (r"\bESCROW\b", "an escrow line"),
@@ -51,7 +51,7 @@ _NO_MARKET = re.compile(r"\bNO MARKET\b|\bUNLISTED\b", re.IGNORECASE)
 _TOTALS = frozenset({"total", "totals", "grand total"})
 _COUNTRIES = {".SI": "-SG", ".HK": "-HK"}
 _SHARE_CLASS = re.compile(r"^([A-Z]{1,4})[./ ]([A-Z])$")
-# Written without a mark by some funds; no other ticker of the index reads like these.
+# Some funds leave out the separator; no other ticker of the index looks like these.
 SHARE_CLASSES = {"BRKB": "BRK-B", "BFB": "BF-B"}
 _NO_TICKER = frozenset({"", "-", "--", "n/a", "na", "unassigned", "none", "nan"})
 _ISIN, _CUSIP, _SEDOL = r"[A-Z]{2}[A-Z0-9]{9}[0-9]", r"[A-Z0-9]{8}[0-9]", r"[A-Z0-9]{6}[0-9]"
@@ -76,7 +76,7 @@ class Line:
 
     @property
     def identifiers(self) -> tuple[str, ...]:
-        """Its ISIN, CUSIP and SEDOL, those that it has."""
+        """Its ISIN, CUSIP and SEDOL, where it has them."""
         codes = (code.upper() for code in self.codes)
         return tuple(code for code in codes if _IDENTIFIER.fullmatch(code))
 
@@ -101,7 +101,7 @@ def ticker_of(text: str, index: Index) -> str:
 
 
 def why_no_share(line: Line, index: Index) -> str:
-    """Return why a line is no share of a member, "" where it is one or may be one."""
+    """Return why a line is not a share of a member, "" where it is one or may be one."""
     return _by_class(line) or _by_code(line, index) or _by_name(line) or _by_weight(line, index)
 
 
@@ -135,4 +135,4 @@ def _by_weight(line: Line, index: Index) -> str:
         return ""
     if _NO_MARKET.search(line.exchange):
         return "a delisted share at weight 0"
-    return "" if line.has_symbol(index) else "no symbol of the market, at weight 0"
+    return "" if line.has_symbol(index) else "not a symbol of the market, at weight 0"

@@ -1,7 +1,7 @@
 """Hang Seng Indexes' own list of members: JSON, with the sub-index of each.
 
-The members stand by sub-index, in one list, or in both. The list states how many there are; the
-form that has as many is the one that is whole.
+The members are given by sub-index, in one list, or both. The list states how many there are; a
+form with that many is complete.
 """
 
 import json
@@ -31,7 +31,7 @@ class _Entry:
 
     @property
     def key(self) -> str:
-        """The code without leading zeros, by which both forms are compared."""
+        """The code without leading zeros, which both forms are compared by."""
         return self.code.lstrip("0")
 
 
@@ -54,7 +54,7 @@ def parse(raw: RawCopy, index: Index) -> SourceTable:
     """Read the members.
 
     Raises:
-        PageChanged: it is not such a list any more, or not all of it.
+        PageChanged: the list no longer has this form, or is incomplete.
     """
     listed = _read(raw, index)
     entries = _whole(listed)
@@ -63,7 +63,7 @@ def parse(raw: RawCopy, index: Index) -> SourceTable:
     for number, one in enumerate(entries, start=1):
         if one.is_dummy:
             row = f"entry {number}: {one.code} | {one.name}"[:120]
-            dropped.append(DroppedRow(row, "a dummy member"))
+            dropped.append(DroppedRow(row, "a dummy entry"))
         else:
             rows.append(SourceRow(number, one.code, one.name, one.sub_index, ""))
     return SourceTable(
@@ -81,8 +81,8 @@ def _read(raw: RawCopy, index: Index) -> _Listed:
         value = json.loads(raw.content)
     except (ValueError, RecursionError) as error:
         begins = raw.content[:40].decode("utf-8", "replace")
-        raise PageChanged(f"expected JSON, found what begins {begins!r}") from error
-    wanted = index.key  # which is the code of its series, too
+        raise PageChanged(f"expected JSON, found {begins!r}...") from error
+    wanted = index.key  # also the code of its series
     all_series = value.get("indexSeriesList") if isinstance(value, dict) else None
     listed = all_series if isinstance(all_series, list) else []
     named = [one for one in listed if isinstance(one, dict)]
@@ -93,7 +93,7 @@ def _read(raw: RawCopy, index: Index) -> _Listed:
         codes = ", ".join(str(one.get("seriesCode")) for one in named[:5])
         raise PageChanged(
             f"the list no longer holds the series {wanted!r} in indexSeriesList; it holds "
-            f"{codes or 'none'}. Look at it before anything is applied."
+            f"{codes or 'no series'}. Check it before you apply anything."
         )
     return _Listed(
         day=series.get("constituentsDate"),
@@ -104,29 +104,29 @@ def _read(raw: RawCopy, index: Index) -> _Listed:
 
 
 def _whole(listed: _Listed) -> list[_Entry]:
-    """Return the members in the form that has as many as the list states, with their sub-indexes.
+    """Return the members from the form with as many as the list states, with their sub-indexes.
 
-    Where only the one list is whole, a member that no sub-index holds has none.
+    Where only the one list is complete, a member without a sub-index has a blank one.
     """
     forms = (listed.by_sub_index, listed.in_one)
     if max(map(len, forms)) > MAX_MEMBERS:
         raise PageChanged(f"the list holds more than {MAX_MEMBERS} members; an index has 100")
     if not any(forms):
         raise PageChanged(
-            "the list no longer holds its members in constituentContent. Look at it before "
-            "anything is applied."
+            "the list no longer holds its members in constituentContent. Check it before you "
+            "apply anything."
         )
     whole = [form for form in forms if form and _is_whole(form, listed.stated)]
     if not whole:
         raise PageChanged(
-            f"the list states {listed.stated!r} members; it holds {len(listed.by_sub_index)} by "
+            f"the list states {listed.stated!r} members, but holds {len(listed.by_sub_index)} by "
             f"sub-index and {len(listed.in_one)} in one list: a part may be missing. Nothing was "
             "read from it."
         )
     if len(whole) > 1 and (differing := _keys(listed.by_sub_index) ^ _keys(listed.in_one)):
         raise PageChanged(
-            "the list holds other members by sub-index than in one list "
-            f"({', '.join(sorted(differing)[:8])}). Look at it; nothing was guessed."
+            "the members by sub-index and those in one list differ "
+            f"({', '.join(sorted(differing)[:8])}). Nothing was read from it. Check the list."
         )
     if whole[0] is listed.by_sub_index:
         return listed.by_sub_index
@@ -143,7 +143,7 @@ def _by_sub_index(parts: Any) -> Iterator[_Entry]:
 
 
 def _content(part: Any) -> list[_Entry]:
-    """Return the members of the index or of a sub-index, none where it does not hold them."""
+    """Return the members of the index or of a sub-index, an empty list where it has none."""
     content = part.get("constituentContent")
     if not isinstance(content, list) or not all(isinstance(one, dict) for one in content):
         return []
@@ -160,7 +160,7 @@ def _content(part: Any) -> list[_Entry]:
 def _is_whole(entries: list[_Entry], stated: object) -> bool:
     """Return whether there are as many entries, or members among them, as the list states.
 
-    A form that holds a member twice lacks another one where the count agrees.
+    A form that holds a member twice is incomplete even where the count agrees.
     """
     if len(_keys(entries)) < len(entries):
         return False
@@ -177,6 +177,4 @@ def _date(text: object) -> date:
     try:
         return date.fromisoformat(str(text)[:10])
     except ValueError as error:
-        raise PageChanged(
-            f"the list does not say of which day it is: constituentsDate is {text!r}"
-        ) from error
+        raise PageChanged(f"the list states no day: constituentsDate is {text!r}") from error

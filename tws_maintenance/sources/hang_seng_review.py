@@ -48,12 +48,12 @@ class _Notice:
 
     @property
     def is_workbook(self) -> bool:
-        """Whether it can be read at all."""
+        """Whether it is in a form that can be read."""
         return urlsplit(self.url).path.casefold().endswith(WORKBOOK)
 
     @property
     def is_review(self) -> bool:
-        """Whether it is what a review decided, in a form that can be read."""
+        """Whether it is the result of a review, in a form that can be read."""
         return self.is_workbook and "review" in self.title.casefold()
 
     @property
@@ -68,20 +68,20 @@ def url(origin: str, file: str) -> str:
 
 
 def parse_notices(raw: RawCopy, index: Index) -> AnnouncedTable:
-    """Return where the newest review stands, as `further`, and what is listed beside it.
+    """Return the address of the newest review, as `further`, and the other listed documents.
 
     Raises:
-        PageChanged: these are no such notices any more, or no review is among them; says what was
-            expected and found.
+        PageChanged: the notices no longer have this form, or list no review; says what was expected
+            and found.
     """
     notices = list(_notices(raw.content))
     if not notices:
-        raise PageChanged("the notices list no document at all. Look at the page.")
+        raise PageChanged("the notices list no document. Check the page.")
     reviews = sorted((one for one in notices if one.is_review), key=lambda one: one.age)
     if not reviews:
         raise PageChanged(
             f"the notices list {len(notices)} documents, but no workbook ({WORKBOOK}) of a review, "
-            f"which says who joins and leaves the {index.name}. Look at the page."
+            f"which holds the changes of the {index.name}. Check the page."
         )
     newest = reviews[-1]
     return AnnouncedTable(
@@ -100,7 +100,7 @@ def _notices(content: bytes) -> Iterator[_Notice]:
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise PageChanged(
             "expected notices as JSON, contentList[].resourcesList[].{title, url, lastUpdate}, "
-            f"found what begins {content[:40].decode('utf-8', 'replace')!r} "
+            f"found {content[:40].decode('utf-8', 'replace')!r}... "
             f"({type(error).__name__}: {error!s:.60})"
         ) from error
     for one in resources:
@@ -116,28 +116,29 @@ def _beside(notice: _Notice, newest: _Notice) -> DroppedRow:
     if notice.is_review:
         reason = f"older than the review of {newest.updated}"
     elif notice.is_workbook:
-        reason = "a workbook that is of no review"
+        reason = "a workbook, but not of a review"
     else:
-        form = urlsplit(notice.url).path.rpartition(".")[2].upper()[:5] or "no file"
+        form = urlsplit(notice.url).path.rpartition(".")[2].upper()[:5] or "not a file"
         reason = f"not read: {form}"
-    told = (notice.updated, notice.title, notice.url)
-    return DroppedRow(" | ".join(filter(None, told))[: 2 * SHOWN], reason)
+    parts = (notice.updated, notice.title, notice.url)
+    return DroppedRow(" | ".join(filter(None, parts))[: 2 * SHOWN], reason)
 
 
 def parse_review(raw: RawCopy, index: Index) -> AnnouncedTable:
     """Read the changes of one index from the workbook of a review.
 
-    Rows of other indices are not counted. A review pairs nobody, so no change has a counterpart.
+    Rows of other indices are not counted. A review does not say who replaces whom, so no change has
+    a counterpart.
 
     Raises:
-        PageChanged: it is not such a workbook any more; says what was expected and found.
+        PageChanged: the workbook no longer has this form; says what was expected and found.
     """
     summary = list(rows_of(raw.content, SUMMARY))
     day = _stated(summary, "effective date")
     if day is None:
         raise PageChanged(
-            f"the sheet {SUMMARY!r} does not say from which day the review holds: expected "
-            "'Effective Date' and a day beside it. Look at the workbook."
+            f"the sheet {SUMMARY!r} states no effective date: expected 'Effective Date' and "
+            "a date beside it. Check the workbook."
         )
     announced = _stated(summary, "announcement date")
     reason = f"review of the index, announced {announced}" if announced else "review of the index"
@@ -147,9 +148,7 @@ def parse_review(raw: RawCopy, index: Index) -> AnnouncedTable:
     dropped: list[DroppedRow] = []
     body = [(n, row) for n, row in enumerate(rows[first:], start=1) if any(row)]
     if not body:
-        raise PageChanged(
-            f"the sheet {RESULT!r} has no row below its header. Look at the workbook."
-        )
+        raise PageChanged(f"the sheet {RESULT!r} has no rows below its header. Check the workbook.")
     for number, row in body:
         cells = {name: row[place] for name, place in columns.items()}
         is_text = not cells["index"] and sum(map(bool, row)) == 1  # below the table
@@ -157,8 +156,8 @@ def parse_review(raw: RawCopy, index: Index) -> AnnouncedTable:
             continue
         found = _change(cells, index, day, reason)
         if isinstance(found, str):
-            told = f"row {number}: {' | '.join(filter(None, row))}"[:SHOWN]
-            dropped.append(DroppedRow(told, found))
+            shown = f"row {number}: {' | '.join(filter(None, row))}"[:SHOWN]
+            dropped.append(DroppedRow(shown, found))
         else:
             changes.append(found)
     notes = tuple(f"{one.row} was not read as a change: {one.reason}" for one in dropped)
@@ -190,14 +189,14 @@ def _header(rows: Sequence[Row]) -> tuple[int, dict[str, int]]:
     first = next((row for row in rows if any(row)), ())
     raise PageChanged(
         f"the sheet {RESULT!r} no longer has a header with Index Code, Add/Delete, Stock Code and "
-        f"Stock Name; found {', '.join(filter(None, first[:9])) or 'nothing'}. Look at it."
+        f"Stock Name; found {', '.join(filter(None, first[:9])) or 'nothing'}. Check it."
     )
 
 
 def _change(cells: dict[str, str], index: Index, day: date, reason: str) -> AnnouncedChange | str:
-    """Return the change of a row, or why it is none."""
+    """Return the change of a row, or why it has none."""
     if not cells["index"]:
-        return "it does not say of which index"
+        return "it names no index"
     said = cells["action"].casefold()
     action = next((one for word, one in _ACTIONS if said.startswith(word)), None)
     if action is None:
@@ -205,5 +204,5 @@ def _change(cells: dict[str, str], index: Index, day: date, reason: str) -> Anno
     code = cells["code"].upper().removesuffix(index.symbol_rule.suffix)
     symbol = index.symbol_rule.symbol_of(code)
     if not index.symbol_rule.is_symbol(symbol):
-        return f"{cells['code'][:20]!r} is no symbol such as {index.symbol_rule.example}"
+        return f"{cells['code'][:20]!r} is not a symbol such as {index.symbol_rule.example}"
     return AnnouncedChange(day, action, symbol, cells["name"], reason=reason, source=HANG_SENG)

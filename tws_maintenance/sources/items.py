@@ -1,8 +1,8 @@
 """Members in the items of lists, `Ajinomoto (TYO: 2802)`, below a heading that is their sector.
 
-An item counts where it names the exchange and a code of the market in brackets, beside any other
-exchange. Below the same headings, an item that holds a code and cannot be read is a dropped row;
-whatever else the page lists does not count.
+An item counts where it names the exchange and a code of the market in brackets, even beside other
+exchanges. Below the same headings, an unreadable item with a code is a dropped row; other items do
+not count.
 """
 
 import re
@@ -40,7 +40,7 @@ class _Item:
 
 @dataclass
 class _Found:
-    """What was read so far."""
+    """The rows that were read so far."""
 
     rows: list[SourceRow] = field(default_factory=list)
     dropped: list[DroppedRow] = field(default_factory=list)
@@ -64,14 +64,14 @@ def find_items(document: html.HtmlElement, index: Index) -> FoundTable:
         if named:
             _add(found, item, *named)
         elif item.headings in sectors and _holds_a_code(item.text, index):
-            reason = "an item with a code that could not be read"
+            reason = "an item with an unreadable code"
             found.dropped.append(DroppedRow(f"below {item.sector}: {item.text}"[:120], reason))
     if not found.rows:
         raise PageChanged(
             f"the page no longer looks like the {index.name} page: expected items such as "
             f"'Company ({index.symbol_rule.prefix}: "
             f"{index.symbol_rule.display_of(index.symbol_rule.example)})', found {len(items)} "
-            "items and none like that. Look at the page before anything is applied."
+            "items but no such item. Check the page before you apply anything."
         )
     return FoundTable(
         tuple(found.rows),
@@ -91,7 +91,7 @@ def _add(found: _Found, item: _Item, security: str, ticker: str) -> None:
     else:
         found.notes.append(
             f"the page lists {security} ({ticker}) below {same.sector!r} and below "
-            f"{item.sector!r}; the first is taken for its sector"
+            f"{item.sector!r}; the first was used as its sector"
         )
 
 

@@ -77,7 +77,7 @@ class AnnouncedChange:
 
     It holds from the opening of `effective_date` on, a day of the index's market. `symbol` is in
     published form, `counterpart` the symbols that it replaces or is replaced by ("" where the
-    announcement names none); `source` is the name of who says so.
+    announcement names none); `source` is the name of the source.
     """
 
     effective_date: date
@@ -94,9 +94,9 @@ class AnnouncedTable:
     """The changes of an index as one page or workbook announces them, in its order.
 
     `rows_read` counts every row below the header; one with two sides is two changes. `dropped` are
-    rows, or sides of one, that are no change, each with its reason; `notes` are what an operator
-    must know of them. `beside` are documents that are listed there and not read. `further` is the
-    address of the document that holds the changes, where this one only leads to it.
+    rows, or sides of one, that are not a change, each with its reason; `notes` are what an operator
+    must know about them. `beside` are documents that are listed there but not read. `further` is
+    the address of the document with the changes, where this one only leads to it.
     """
 
     changes: tuple[AnnouncedChange, ...]
@@ -112,11 +112,11 @@ class SourceTable:
     """The constituents as a page lists them.
 
     `rows_read` counts every row below the header; `notes` are what is odd about the page;
-    `stated_count` is the number of members that the page itself names beside the table, where it
-    does; `revised_at` is when the page's text was last edited, `as_of` the day of which the list
-    itself says that it is, where they say so. `beside` are a fund's lines that are no share of a
-    member; they are in neither `dropped` nor `rows_read`, since no member is lost with them.
-    `tables` counts the tables of the same columns that hold members, of which one was read.
+    `stated_count` is the number of members that the page itself states beside the table, if any;
+    `revised_at` is when the page's text was last edited, `as_of` the day that the list itself
+    states, if any. `beside` are a fund's lines that are not a share of a member; they are in
+    neither `dropped` nor `rows_read`, because no member is lost with them.
+    `tables` counts the tables with the same columns that hold members; one of them was read.
     `announced` are the changes that the page lists too, where it does.
     """
 
@@ -135,7 +135,7 @@ class SourceTable:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One source asked: what came of it, a list or the changes that it announces."""
+    """One source that was asked, with its list, its announced changes or its error."""
 
     spec: SourceSpec
     url: str
@@ -148,9 +148,9 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Gathered:
-    """Everything that the sources of one index answered, a source after the other.
+    """Everything that the sources of one index answered, source by source.
 
-    `attempts` were asked for its list, `announcements` for the changes that are announced.
+    `attempts` were asked for its list, `announcements` for the announced changes.
     """
 
     index: Index
@@ -163,29 +163,29 @@ class Gathered:
         return next((one for one in found if one.table is not None), None)
 
     def failure(self, faults: list[str]) -> SourceError:
-        """Return the error of an index of which no source may decide, naming each fault."""
+        """Return the error of an index without a usable source, naming each fault."""
         kinds = [type(one.error) for one in self.attempts if one.error is not None]
         kind = kinds[0] if kinds else SourceError
         return kind(
-            f"No source of {self.index.name} gave a usable list, so its file is left as it is. "
+            f"No source of {self.index.name} gave a usable list; its file is unchanged. "
             + " | ".join(faults)
         )
 
     @property
     def announced(self) -> tuple[AnnouncedChange, ...]:
-        """The changes that are announced, past ones too; () also where nobody could be read."""
+        """The announced changes, past ones too; () also where no announcement could be read."""
         tables = [self._announced_by(name) for name in self._announcers]
         return tuple(change for _, table in filter(None, tables) for change in table.changes)
 
     @property
     def announcements_are_known(self) -> bool:
-        """Whether everybody who announces changes of the index was asked and could be read."""
+        """Whether every source that announces changes of the index was asked and could be read."""
         names = {spec.name for spec in self.index.announcements}
         return bool(names) and all(self._announced_by(name) for name in names)
 
     @property
     def announcement_warnings(self) -> tuple[str, ...]:
-        """What could not be read of what was asked, and what is odd about what was."""
+        """A sentence for each announcement that could not be read or is odd."""
         return tuple(text for name in self._announcers for text in self._warnings_of(name))
 
     @property
@@ -193,16 +193,16 @@ class Gathered:
         return tuple(dict.fromkeys(one.spec.name for one in self.announcements))
 
     def _announced_by(self, name: str) -> tuple[str, AnnouncedTable] | None:
-        """Return what `name` announced and where it was read, None where it could not be.
+        """Return the address and the table of the changes that `name` announces, None without any.
 
-        A list's own page is believed where the page of the changes failed.
+        Where the page of the changes failed, the page of the list itself is used.
         """
         asked = [one for one in self.announcements if one.spec.name == name]
         pages = [(one.url, one.announced) for one in asked]
         lists = [one for one in self.attempts if asked and one.spec.name == name and one.table]
         pages += [(one.url, one.table.announced) for one in lists if one.table]
-        # What only leads to another document announces nothing itself.
-        return next(((at, told) for at, told in pages if told and not told.further), None)
+        # A page that only leads to another document announces nothing itself.
+        return next(((at, table) for at, table in pages if table and not table.further), None)
 
     def _warnings_of(self, name: str) -> list[str]:
         found = self._announced_by(name)
@@ -211,7 +211,7 @@ class Gathered:
         if found is None:
             text = (
                 f"The announced changes of {self.index.name} could not be read from "
-                f"{asked[0].spec.title}. Nothing waits for its day, and no change is explained. "
+                f"{asked[0].spec.title}. No change can be explained or held until its day. "
                 f"{' | '.join(faults)}"
             )
             return [text]

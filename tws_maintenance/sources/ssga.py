@@ -22,6 +22,6 @@ def parse(raw: RawCopy, index: Index) -> SourceTable:
     """Read the members that a fund holds.
 
     Raises:
-        PageChanged: it is not such a workbook any more; says what was expected and found.
+        PageChanged: the workbook no longer has this form; says what was expected and found.
     """
     return fund.read(list(rows_of(raw.content, SHEET)), index)

@@ -2,8 +2,8 @@
 
 A page holds notices, charts, navigation boxes, lists of changes and reserve lists; their order
 and classes change. The constituents table is the one whose header names a symbol and a company
-once each and whose rows hold symbols of the market, the longest of those that are not announced
-as something else.
+once each and whose rows hold symbols of the market, the longest one whose title does not say
+that it is something else.
 """
 
 import re
@@ -16,6 +16,7 @@ from lxml import html
 
 from tws_maintenance.config.indices import Index
 from tws_maintenance.core.errors import PageChanged
+from tws_maintenance.core.text import counted
 from tws_maintenance.sources.model import DroppedRow, SourceRow
 from tws_maintenance.sources.text import cell_text, described
 
@@ -39,7 +40,7 @@ MIN_SYMBOL_SHARE = 0.5
 MAX_SPAN = 2000
 MAX_WIDTH = 200
 _OTHER_LIST = re.compile(r"reserve|former|removed|changes|historical|previous|past", re.IGNORECASE)
-# Why a row below the header holds nothing, whatever stands around it.
+# Why a row below the header holds nothing, on any page.
 EMPTY, HEADER_AGAIN = "empty row", "the header repeated"
 ONE_TEXT = "one text across the whole row"
 NO_ROW = frozenset({EMPTY, HEADER_AGAIN, ONE_TEXT})
@@ -51,7 +52,7 @@ Grid = list[list[str]]
 
 @dataclass(frozen=True)
 class FoundTable:
-    """The constituents table: its rows, those of its rows that are none, and what is odd.
+    """The constituents table: its rows, the dropped ones, and what is odd.
 
     `as_of` is the day that the page states for it, where it does; `tables` counts those that the
     list seems to be split into.
@@ -86,7 +87,7 @@ def find_constituents(document: html.HtmlElement, index: Index) -> FoundTable:
         raise PageChanged(
             f"the page holds {len(candidates)} tables that could be the {index.name} constituents "
             f"({len(chosen.symbols(index))} and {len(others[0].symbols(index))} symbols), expected "
-            "one. Look at the page; nothing was guessed."
+            "one. Nothing was read from it. Check the page."
         )
     notes = tuple(_note(chosen, other, index) for other in others)
     parts = [other for other in others if _further(chosen, other, index)]
@@ -105,11 +106,11 @@ def _candidate(element: html.HtmlElement, index: Index) -> FoundTable | None:
 
 
 def _note(chosen: FoundTable, other: FoundTable, index: Index) -> str:
-    """Tell of a second table that looks alike: the list may have been split in two."""
+    """Return a sentence about a second, similar table: the list may have been split in two."""
     further = _further(chosen, other, index)
     return (
-        f"the page holds another table with the same columns, {len(further)} symbols of which are "
-        f"not in the one that was read ({', '.join(further[:8])}). Look whether the list was split."
+        f"the page has another table with the same columns; {len(further)} of its symbols are not "
+        f"in the one that was read ({', '.join(further[:8])}). Check whether the list was split."
     )
 
 
@@ -250,7 +251,7 @@ def why_no_row(cells: Sequence[str], *, is_header: bool) -> str:
 
 
 def _reason_to_drop(cells: list[str], values: dict[str, str], columns: dict[str, int]) -> str:
-    """Return why a row is no constituent. One with a company but no ticker is not among them."""
+    """Return why a row is not a constituent, "" for one, also for a company without a ticker."""
     is_header = all(values[name].casefold() in COLUMN_NAMES[name] for name in REQUIRED)
     if reason := why_no_row(cells, is_header=is_header):
         return reason
@@ -262,7 +263,7 @@ def _reason_to_drop(cells: list[str], values: dict[str, str], columns: dict[str,
 
 
 def _is_announced_as_other(table: html.HtmlElement) -> bool:
-    """Tell by its caption, else by the heading above it, that a table lists something else."""
+    """Return whether its caption, or the heading above it, says that it lists something else."""
     captions = table.xpath("./caption")
     announcements = captions or table.xpath(_HEADINGS)
     return any(_OTHER_LIST.search(cell_text(one)) for one in announcements)
@@ -282,15 +283,15 @@ def _symbol_cells(grid: Grid, index: Index) -> int:
 
 
 def _near_miss(element: html.HtmlElement, index: Index) -> str:
-    """Describe a table that comes near what was looked for, "" for one that does not."""
+    """Return a description of a table similar to the expected one, "" for any other."""
     grid = grid_of(element)
     columns, _ = _columns(grid)
     symbols = _symbol_cells(grid, index)
     if not columns and symbols < index.min_rows:
         return ""
     header = ", ".join(text[:30] for text in (grid[0] if grid else [])[:9])
-    other = ", announced as another list" if _is_announced_as_other(element) else ""
-    return f"[{header}] with {len(grid)} rows, {symbols} of them symbols{other}"
+    other = ", with the title of another list" if _is_announced_as_other(element) else ""
+    return f"[{header}] with {len(grid)} rows, {symbols} of them with a symbol{other}"
 
 
 def _nothing_found(tables: list[html.HtmlElement], index: Index) -> str:
@@ -299,9 +300,9 @@ def _nothing_found(tables: list[html.HtmlElement], index: Index) -> str:
         for name in (*REQUIRED, *index.enriched)
     )
     near = [text for element in tables if (text := _near_miss(element, index))]
+    similar = f"the nearest: {'; '.join(near[:3])}" if near else "no similar one"
     return (
         f"the page no longer looks like the {index.name} page: expected a table with the columns "
-        f"{expected} and symbols such as {index.symbol_rule.example}; found {len(tables)} tables, "
-        f"of these: {'; '.join(near[:3]) or 'none that comes near'}. Look at the page before "
-        "anything is applied."
+        f"{expected} and symbols such as {index.symbol_rule.example}; found "
+        f"{counted(len(tables), 'table')}, {similar}. Check the page before you apply anything."
     )

@@ -1,7 +1,7 @@
 """The text of a table cell: what a reader sees, without what a page adds for editors.
 
-Cleaning takes away only what is known to be decoration (footnote marks, language links, invisible
-characters, odd blanks). Anything else stays as it is, for the audit to accept or to refuse.
+Cleaning removes only known decoration (footnote marks, language links, invisible characters, odd
+blanks). Anything else stays as it is, for the audit to accept or to refuse.
 """
 
 import re
@@ -24,7 +24,7 @@ _LISTS = frozenset({"ul", "ol"})
 _BREAKING_TAGS = frozenset({"br", "p", "div", "li", "tr"})
 
 
-# What funds write beside these where they classify nothing.
+# What funds also write where they have no classification.
 _UNDESCRIBED = MISSING_TEXTS | {"unassigned", "not classified"}
 
 
@@ -72,7 +72,7 @@ def _is_seen(node: html.HtmlElement) -> bool:
 
 
 def _is_footnote(node: html.HtmlElement) -> bool:
-    """Tell a reference mark from a real superscript, by its brackets (classes come and go)."""
+    """Return whether a superscript is a reference mark, by its brackets (classes come and go)."""
     if node.tag != "sup":
         return False
     if "reference" in (node.get("class") or ""):

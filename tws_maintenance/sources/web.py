@@ -24,12 +24,12 @@ from tws_maintenance.sources.model import KnownCopy, RawCopy
 CHUNK_BYTES = 1 << 16
 MAX_REDIRECTS = 5
 MAX_PAUSE = 10.0
-# What urllib3 says in its own way, as an operator would.
+# Errors of urllib3 in plain words.
 PLAIN_FAULTS = {
     "RemoteDisconnected": "it was closed without an answer",
     "IncompleteRead": "the answer was cut off",
     "Connection reset": "it was reset",
-    "Connection refused": "it was refused: nobody listens there",
+    "Connection refused": "it was refused (nothing listens there)",
     "NameResolutionError": "the host's name could not be resolved",
     "Failed to resolve": "the host's name could not be resolved",
 }
@@ -37,13 +37,13 @@ TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class UnredirectedSession(requests.Session):
-    """A session that never looks behind a redirect: requests reads the body of one without limit.
+    """A session that follows no redirect, because requests reads the body of one without limit.
 
-    `allow_redirects=False` is not enough, it still reads that body to prepare the next request.
+    `allow_redirects=False` is not enough: it still reads that body to prepare the next request.
     """
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
-        """Say that there is none."""
+        """Return None, as if there were no redirect."""
         return None
 
 
@@ -69,8 +69,8 @@ class WebClient:
         """Fetch `url`, trying again what may pass, and return its bytes.
 
         Raises:
-            SourceUnreachable: it did not answer well within the attempts and the time.
-            SourceRefused: it answered that it will not, or with what may not be read.
+            SourceUnreachable: no good answer came within the attempts and the time.
+            SourceRefused: it refused, or its answer may not be read.
         """
         if not self._is_allowed(url):
             raise SourceRefused(f"{url} is not an https address of {self._origin.hostname}")
@@ -134,14 +134,16 @@ class WebClient:
         raise SourceRefused(f"more than {MAX_REDIRECTS} redirects, the last one to {url}")
 
     def _timeouts(self) -> tuple[float, float]:
-        """Return the seconds for connecting and for reading that are still left."""
+        """Return the seconds that are left for connecting and for reading."""
         left = self._until - time.monotonic()
         if left <= 0:
-            raise SourceUnreachable(f"not asked any more: {self._settings.deadline:g} s are over")
+            raise SourceUnreachable(
+                f"not asked again: the limit of {self._settings.deadline:g} s is over"
+            )
         return min(self._settings.connect_timeout, left), min(self._settings.read_timeout, left)
 
     def _redirected(self, answer: requests.Response) -> str:
-        """Return where `answer` sends us, when that is a place of this source."""
+        """Return the target of a redirect; SourceRefused outside the hosts of this source."""
         # Header bytes arrive as Latin-1 text, while addresses are UTF-8.
         location = answer.headers["Location"].encode("latin-1").decode("utf-8", "replace")
         try:
@@ -190,10 +192,10 @@ class WebClient:
             if len(content) > limit:
                 raise SourceRefused(
                     f"the answer is larger than {self._settings.max_megabytes:g} MB after "
-                    "decompression; a page of this kind has about 1 MB. It was not read further."
+                    "decompression; expected about 1 MB. It was not read further."
                 )
             if time.monotonic() > self._until:
-                raise SourceUnreachable("the answer trickled in too slowly")
+                raise SourceUnreachable("the answer arrived too slowly")
         if not content.strip():
             raise SourceUnreachable("the answer is empty")
         return bytes(content)
@@ -235,7 +237,7 @@ def plain_fault(error: Any) -> str:
         error = error.args[0]
     reason = getattr(error, "reason", None)
     text = str(reason if reason is not None else error).rsplit(">: ", maxsplit=1)[-1]
-    for sign, told in PLAIN_FAULTS.items():
+    for sign, fault in PLAIN_FAULTS.items():
         if sign in text:
-            return told
+            return fault
     return text.split("object at 0x", maxsplit=1)[0].strip() or type(error).__name__

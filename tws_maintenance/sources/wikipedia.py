@@ -43,7 +43,7 @@ def parse(raw: RawCopy, index: Index) -> SourceTable:
     """Read the constituents from the table of a page.
 
     Raises:
-        PageChanged: it is not such a page any more; says what was expected and what was found.
+        PageChanged: the page no longer has this form; says what was expected and found.
     """
     return _read(raw, index, find_constituents)
 
@@ -57,13 +57,13 @@ def parse_changes(raw: RawCopy, index: Index) -> AnnouncedTable:
     """Read the changes of an index from the table that lists them.
 
     Raises:
-        PageChanged: the page holds no such table, or none that can be read.
+        PageChanged: the page has no such table, or an unreadable one.
     """
     found = find_changes(_document(raw), index, WIKIPEDIA, raw.fetched_at.date())
     if found is None:
         raise PageChanged(
             f"the page holds no table of the changes of {index.name}: expected the columns "
-            "Effective Date, Added (Ticker, Security) and Removed (Ticker, Security). Look at the "
+            "Effective Date, Added (Ticker, Security) and Removed (Ticker, Security). Check the "
             "page."
         )
     return found
@@ -104,41 +104,41 @@ def _document(raw: RawCopy) -> html.HtmlElement:
     """Return the parsed page.
 
     Raises:
-        PageChanged: it is no web page, or not all of one.
+        PageChanged: it is not a web page, or an incomplete one.
     """
     try:
         text = raw.content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise PageChanged(
-            f"expected a UTF-8 web page, found bytes that are none (at byte {error.start} of "
+            f"expected a UTF-8 web page, found other bytes (at byte {error.start} of "
             f"{len(raw.content)})"
         ) from error
     try:
         parser = html.HTMLParser(encoding="utf-8")
         document = html.document_fromstring(text.encode(), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError) as error:
-        raise PageChanged(f"expected a web page, found no markup at all ({error})") from error
+        raise PageChanged(f"expected a web page, found no markup ({error})") from error
     _refuse_part_of_a_page(text, parser)
     return document
 
 
 def _refuse_part_of_a_page(text: str, parser: html.HTMLParser) -> None:
-    """Refuse a page of which only the beginning was sent, or could be parsed.
+    """Refuse a page that was only partly sent, or could only be partly parsed.
 
     Its table would be a well-formed list of the first members. An answer that ends with its
-    connection has no length to compare with, and the parser stops, without a word but in its
-    log, at 256 nested elements or a text of 10 MB.
+    connection has no length to compare with, and the parser stops at 256 nested elements or a text
+    of 10 MB, which it only writes to its log.
     """
     fatal = parser.error_log.filter_from_fatals()
     if len(fatal):
         raise PageChanged(
             f"the page could be parsed only up to line {fatal[0].line} ({fatal[0].message}), so "
-            "its table may be cut short. Look at the page; nothing was read from it."
+            "its table may be cut short. Nothing was read from it. Check the page."
         )
     if "</html>" not in text[-TAIL_CHARACTERS:].lower():
         raise PageChanged(
             f"the page is cut off: {len(text)} characters without the closing </html>, so its "
-            "table may be cut short. Run again; if it stays so, look at the page."
+            "table may be cut short. Run again; if that does not help, check the page."
         )
 
 

@@ -1,8 +1,8 @@
 """Reading one sheet of a workbook that somebody else made, without believing what it claims.
 
 An .xlsx is a zip of XML: small on the wire, as large as it likes when it is opened, and one cell
-far out makes a sheet of any size. So nothing is unpacked before it is known what it would become,
-and the reader is given what is within bounds alone.
+far out makes a sheet of any size. So nothing is unpacked before its unpacked size is known,
+and the reader gets only what is within bounds.
 """
 
 import io
@@ -19,15 +19,15 @@ MAX_UNPACKED_BYTES = 50 << 20
 MAX_MEMBERS = 200
 MAX_ROWS = 5000
 MAX_COLUMNS = 40
-# Of the cells that a sheet spans, whether they hold something or not, and of a part's elements.
+# The most cells that a sheet may span, empty ones too, and the most elements of a part.
 MAX_SPAN = 1_000_000
 PIECE_BYTES = 1 << 16
-# An encrypted workbook, or one of before 2007: https://learn.microsoft.com/openspecs MS-CFB.
+# An encrypted workbook, or one from before 2007: https://learn.microsoft.com/openspecs MS-CFB.
 OLE = bytes.fromhex("D0CF11E0A1B11AE1")
 ZIP = b"PK\x03\x04"
 # No pictures, and no other form of workbook: those have a part of another name that is needed.
 READ = (".xml", ".rels")
-# All that Excel writes; what a piece of any other form becomes is bounded by nothing.
+# All that Excel writes; with any other form the unpacked size has no bound.
 COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 DAMAGED = (
     zipfile.BadZipFile,
@@ -38,7 +38,7 @@ DAMAGED = (
     OSError,
     etree.XMLSyntaxError,
 )
-# What Rust's panics are raised as in Python; no Exception.
+# Where the class of Rust's panics comes from in Python; it is not an Exception.
 PANICS = "pyo3_runtime"
 
 Row = tuple[str, ...]
@@ -48,7 +48,7 @@ def rows_of(content: bytes, sheet: str) -> Iterator[Row]:
     """Yield the rows of a sheet as texts, blank where a cell is empty.
 
     Raises:
-        PageChanged: it is no such workbook, or would be too large; says what was found.
+        PageChanged: it is not a workbook, or would be too large; says what was found.
     """
     import python_calamine
 
@@ -65,7 +65,7 @@ def rows_of(content: bytes, sheet: str) -> Iterator[Row]:
     if cells is None:
         raise PageChanged(
             f"the workbook no longer has a sheet {sheet!r}; it has "
-            f"{', '.join(map(repr, names[:5]))}. Look at it before anything is applied."
+            f"{', '.join(map(repr, names[:5]))}. Check it before you apply anything."
         )
     for row in found:
         yield tuple(_text(cell) for cell in row[:MAX_COLUMNS])
@@ -84,13 +84,13 @@ def _within_bounds(content: bytes) -> bytes:
     """Return the workbook with its parts unpacked, none larger than it claims to be.
 
     Raises:
-        PageChanged: it is none, or what it would become is out of bounds.
+        PageChanged: it is not a workbook, or would be too large when unpacked.
     """
     if content.startswith(OLE):
-        raise PageChanged("expected a workbook, found one that is encrypted or of an old form")
+        raise PageChanged("expected an .xlsx workbook, found an encrypted or an old one")
     if not content.startswith(ZIP):
         begins = content[:40].decode("utf-8", "replace")
-        raise PageChanged(f"expected a workbook (.xlsx), found what begins {begins!r}")
+        raise PageChanged(f"expected a workbook (.xlsx), found {begins!r}...")
     fetched, unpacked = io.BytesIO(content), io.BytesIO()
     try:
         with zipfile.ZipFile(fetched) as packed, zipfile.ZipFile(unpacked, "w") as plain:
@@ -120,19 +120,21 @@ def _refuse_what_is_too_large(members: list[zipfile.ZipInfo]) -> None:
     size = sum(one.file_size for one in members)
     if size > MAX_UNPACKED_BYTES or len(members) > MAX_MEMBERS:
         raise PageChanged(
-            f"the workbook would unpack to {size / (1 << 20):.0f} MB in {len(members)} parts; one "
-            "of this kind has 1 MB in 10. It was not unpacked."
+            f"the workbook would unpack to {size / (1 << 20):.0f} MB in {len(members)} parts; "
+            "expected about 1 MB in 10. It was not unpacked."
         )
     if any(one.compress_type not in COMPRESSION for one in members):
-        raise PageChanged("the workbook is packed in a way that workbooks are not; it was not read")
+        raise PageChanged(
+            "the workbook is compressed in a way that Excel does not use; it was not read"
+        )
     if any(one.flag_bits & 1 for one in members):
-        raise PageChanged("expected a workbook, found one that is encrypted")
+        raise PageChanged("expected a workbook, found an encrypted one")
 
 
 class _Span:
-    """Refuses a sheet whose cells lie so far out that a table of all between would fill the memory.
+    """Refuses a sheet that spans so many cells that a table of it would fill the memory.
 
-    Told of each element while a part is unpacked. ECMA-376, 18.3.1.4 and 18.3.1.73: a cell and a
+    Gets each element while a part is unpacked. ECMA-376, 18.3.1.4 and 18.3.1.73: a cell and a
     row say where they are by `r` (B7, 7); without it, each follows the one before.
     """
 
@@ -158,17 +160,17 @@ class _Span:
         ):
             raise PageChanged(
                 f"the workbook has a sheet of {self._rows} rows and {self._columns} columns, or "
-                "more; one of this kind has 600 and 10. It was not read."
+                "more; expected about 600 and 10. It was not read."
             )
 
     def end(self, tag: str | bytes) -> None:
         """Do nothing: where an element ends does not matter."""
 
     def data(self, data: str | bytes) -> None:
-        """Do nothing: what is in it does not matter."""
+        """Do nothing: text does not matter."""
 
     def comment(self, text: str | bytes) -> None:
-        """Do nothing: nobody speaks to us in there."""
+        """Do nothing: comments do not matter."""
 
     def close(self) -> None:
         """Do nothing: nothing was kept."""

@@ -87,7 +87,7 @@ def test_rows_that_hold_pass_and_say_how_many_there_were() -> None:
     found = judged(["a", "bb"])
     assert (found.outcome, found.message) == (
         Outcome.PASSED,
-        'all 2 texts keep the rule "Every text has at most two characters"',
+        'all 2 texts follow the rule "Every text has at most two characters"',
     )
 
 

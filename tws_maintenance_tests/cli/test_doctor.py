@@ -47,7 +47,7 @@ def test_a_healthy_machine_passes_and_nothing_is_left_behind(
     assert found["HSI, Wikipedia"] == ("ok", told)
     outcome, text = found["S&P 500, announced changes"]
     assert (outcome, text.partition(": ")[0]) == ("ok", f"{server.origin}{CHANGES}")
-    assert text.partition(": ")[2].startswith("5 read, the last of ")
+    assert text.partition(": ")[2].startswith("5 changes, the last one on ")
     assert found["clock"][0] == "ok"
     assert found["storage"][0] == "ok"
     assert found["events"] == ("ok", "data/market_events.db: 0 events")
@@ -117,10 +117,10 @@ def test_each_source_says_its_kind_its_day_its_members_and_what_differs(
     outcome, text = found["HSI, Hang Seng Indexes"]
     assert (outcome, text.partition(": ")[2]) == (
         "ok",
-        f"authority, of {day}, 86 members, 1 differ from the file",
+        f"authority, of {day}, 86 members, 1 differs from the file",
     )
     text = found["HSI, the Tracker Fund's 2800 holdings"][1]
-    assert text.endswith(f": fund, of {day}, 85 members, as the file")
+    assert text.endswith(f": fund, of {day}, 85 members, as in the file")
     assert found["HSI, iShares' 3115 holdings"][0] == "failed"
 
 

@@ -48,7 +48,7 @@ RUNS: dict[str, dict[str, Fault]] = {
         "hsi": ("429:600", "it asks for a pause of 600 s, more than the 10 s that a run waits"),
     },
     "not_a_page": {
-        "sp500": ("garbage", "found bytes that are none"),
+        "sp500": ("garbage", "found other bytes"),
         "sti": ("once-429:1", None),
         "hsi": (NO_TABLE, "found 0 tables"),
     },

@@ -96,7 +96,7 @@ def test_a_page_that_lost_changes_takes_nothing_from_what_is_known(
     command("history", TASK, "--backfill", "--apply")
     before = began.membership_file("sp500").read_bytes()
     server.pages["sp500_changes"] = changes_page([Change("March 23, 2026", NEW, OLD)])
-    told = "already reaches back to 2013-12-23, this walk only to 2026-03-23"
+    told = "already reaches back to 2013-12-23, but this walk reaches only to 2026-03-23"
     assert told in command("history", TASK, "--backfill").output
     done = command("history", TASK, "--backfill", "--apply")
     assert done.exit_code == 2
@@ -111,7 +111,7 @@ def test_a_walk_over_no_change_says_so_where_the_history_reaches_back(
     command("history", TASK, "--backfill", "--apply")
     stranger = Company("ZZZZ", "Nobody Inc.", "Energy", "Oil & Gas")
     server.pages["sp500_changes"] = changes_page([Change("March 23, 2026", stranger, OLD)])
-    told = "already reaches back to 2013-12-23, this walk over no change at all: the page"
+    told = "already reaches back to 2013-12-23, but this walk covers no change: the page"
     assert told in command("history", TASK, "--backfill").output
 
 
@@ -204,7 +204,7 @@ def test_a_page_that_does_not_answer_is_an_error_and_no_empty_past(
     [
         (TASK, f"python -m tws_maintenance run --task {TASK} --apply"),
         ("hsi_constituents", "only the newest reviews"),
-        ("sti_constituents", "nobody is known to announce its changes"),
+        ("sti_constituents", "no announcements of its changes are known"),
     ],
 )
 def test_what_cannot_be_backfilled_is_refused_before_anything_is_asked(

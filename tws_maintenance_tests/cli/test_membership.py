@@ -21,7 +21,7 @@ HSI, SP500 = INDICES["hsi"], INDICES["sp500"]
 MEMBERS, SP500_MEMBERS = companies("hsi"), companies("sp500")
 NEW = Company("9999", "Ninefold Group", "Finance")
 TODAY = utc_now().date()
-UNCONFIRMED = "1 of 3 sources are usable, and 2 must agree"
+UNCONFIRMED = "1 of 3 sources is usable, but 2 must agree"
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_a_page_in_two_tables_loses_none_of_503(
     result = applied(command, home, SP500.task, 0)
     assert (result["after_count"], result["changed"]) == (503, False)
     aside = {one["name"]: one["reason"] for one in result["sources"] if not one["usable"]}
-    assert aside == {"wikipedia": "its list is split into 2 tables of the same columns"}
+    assert aside == {"wikipedia": "its list is split into 2 tables with the same columns"}
 
 
 def test_the_last_fund_that_is_left_never_blocks_on_a_contra_line(

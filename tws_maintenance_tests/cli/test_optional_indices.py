@@ -189,7 +189,7 @@ def test_off_by_default_nothing_of_them_is_anywhere(command: Command) -> None:
         assert refused.exit_code == 2
         assert OFF in refused.stderr
     told = command("watchlist", "add", "7203.T")
-    assert "Tokyo is optional: [indices.nikkei225] enabled." in told.stderr
+    assert "Tokyo is optional: set [indices.nikkei225] enabled." in told.stderr
     definitions = build_definitions()
     keys = {key.to_user_string() for key in definitions.resolve_all_asset_keys()}
     assert "sp500_constituents" in keys

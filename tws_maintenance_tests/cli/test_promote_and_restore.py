@@ -238,7 +238,7 @@ def test_one_task_of_a_dry_run_can_be_promoted_and_the_others_later(
     assert (live["sti"], live["hsi"]) == (None, staged_bytes(home, report, "hsi"))
     both = command("promote", report["report_id"])
     assert both.exit_code == 3, "the one is promoted, the other was before"
-    assert f"was promoted before, by {reports_of(home)[1]['report_id']}" in both.output
+    assert f"was already promoted, by {reports_of(home)[1]['report_id']}" in both.output
     assert live_bytes(home)["sti"] == staged_bytes(home, report)
     states = json.loads(command("proposals", "list", "--json").stdout)["proposals"]
     assert {one["state"] for one in states} == {"promoted"}

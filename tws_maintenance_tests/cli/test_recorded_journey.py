@@ -137,12 +137,12 @@ def test_the_provider_decides_the_hsi_and_the_page_that_lags_is_set_aside(
     result = result_of(reports_of(journey.home)[0], "hsi_constituents")
     assert result["source"].startswith("https://www.hsi.com.hk/")
     assert (result["membership"]["rule"], result["membership"]["undecided"]) == ("authority", [])
-    assert set_aside(result) == {"wikipedia": "it states 88 members and lists 85"}
+    assert set_aside(result) == {"wikipedia": "it states 88 members but lists 85"}
     votes = {one["symbol"]: one["listed_by"] for one in result["membership"]["changed"]}
     others = ["hang_seng", "tracker2800", "ishares3115"]
     assert all(votes[symbol] == others for symbol in NOT_ON_THE_PAGE)
     assert votes["0881.HK"] == [], "the page alone still lists it"
-    assert "set aside Wikipedia: it states 88 members and lists 85" in journey.looked.stdout
+    assert "set aside Wikipedia: it states 88 members but lists 85" in journey.looked.stdout
 
 
 def test_three_sources_of_the_sp500_and_two_of_the_sti_agree(journey: Journey) -> None:
@@ -168,7 +168,7 @@ def test_holdings_of_long_ago_have_no_vote_and_what_is_left_changes_nothing(
     assert program.home.live_file("sp500").read_bytes() == before
     (report,) = reports_of(program.home)
     result = result_of(report, "sp500_constituents")
-    assert set_aside(result)["spy"].startswith("it is of 2025-09-30, which is too old")
+    assert set_aside(result)["spy"].startswith("it is dated 2025-09-30, too old")
     assert len(result["membership"]["undecided"]) == 4, "three to come, one to go"
 
 

@@ -51,7 +51,10 @@ def test_both_changes_answer_as_json(command: Command) -> None:
     ("arguments", "told"),
     [
         (("add", "EUR.USD"), "'EUR.USD' is not a symbol of a known market"),
-        (("add", "AAPL", "VOD.L"), "'VOD.L' is a symbol of another market (.L is London)"),
+        (
+            ("add", "AAPL", "VOD.L"),
+            "'VOD.L' is a symbol of a market that is not supported (.L is London)",
+        ),
         (("remove", "AAPL"), "AAPL is not on the watchlist (data/watchlist.csv)"),
         (("add",), "Missing argument 'SYMBOL...'"),
         (("remove",), "Missing argument 'SYMBOL...'"),

@@ -73,7 +73,7 @@ def test_its_tasks_groups_and_venues_follow() -> None:
     assert every.unknown(TASKS) == ""
     none = maintained()
     assert "[indices.nasdaq100] in maintenance.toml" in none.unknown(TASKS)
-    assert none.unknown(["ftse"]).startswith("Unknown task ftse; known are sp500_constituents, ")
+    assert none.unknown(["ftse"]).startswith("Unknown task ftse; known: sp500_constituents, ")
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated(
 ) -> None:
     told = mistake(home, f"[{section}]\n{key} = 'https://hooks.example.org/the-secret'\n")
     variable = f"TWS_MAINTENANCE_{section.upper()}__{key.upper()}"
-    assert f"remove it there and set {variable}" in told
+    assert f"remove it from the file and set {variable}" in told
     assert "the-secret" not in told
     configure(home, "")
     monkeypatch.setenv(variable, "https://hooks.example.org/the-secret")

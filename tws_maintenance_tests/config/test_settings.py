@@ -138,7 +138,7 @@ def test_a_mistake_in_the_file_is_named(home: Home, text: str, named: str) -> No
 
     message = mistake(home)
 
-    assert message.startswith("The settings (maintenance.toml or the environment) hold a mistake")
+    assert message.startswith("The settings (maintenance.toml or the environment) are not valid")
     assert named in message
 
 
@@ -263,15 +263,17 @@ def test_the_address_of_a_database_is_never_shown_for_it_may_hold_a_password(
 def test_a_key_of_before_the_vote_is_refused_and_names_the_new_ones(home: Home, key: str) -> None:
     write(home, f'[indices.hsi]\n{key} = ["wikipedia"]\n')
 
-    with pytest.raises(SettingsError, match=rf"no setting {key} any more: `sources`.*`quorum`"):
+    with pytest.raises(
+        SettingsError, match=rf"the setting {key} no longer exists: `sources`.*`quorum`"
+    ):
         load_settings(home)
 
 
 @pytest.mark.parametrize(
     ("toml", "told"),
     [
-        ('sources = ["wikipedia"]', r"indices.sti.quorum: 2 sources that agree .*set quorum = 1"),
-        ('sources = ["spy"]', r"indices.sti.sources: each of es3, wikipedia at most once"),
+        ('sources = ["wikipedia"]', r"indices.sti.quorum: 2 sources must agree.*set quorum = 1"),
+        ('sources = ["spy"]', r"indices.sti.sources: expected each of es3, wikipedia at most once"),
         ('sources = ["es3", "es3"]', r"at most once, found 'es3', 'es3'"),
         ("quorum = 0", "greater than or equal to 1"),
         ("min_rows = 33", "indices.sti.max_rows: 32 is less than min_rows, 33"),

@@ -159,8 +159,8 @@ def test_symbols_are_watched_and_no_longer(unwatched: Console) -> None:
 
 def test_a_symbol_of_another_market_is_named_by_api_and_page(unwatched: Console) -> None:
     for text, told in (
-        ("VOD.L", "symbol: 'VOD.L' is a symbol of another market (.L is London)"),
-        ("MKC.V", "symbol: 'MKC.V' can be two things. Which one is meant?"),
+        ("VOD.L", "symbol: 'VOD.L' is a symbol of a market that is not supported (.L is London)"),
+        ("MKC.V", "symbol: 'MKC.V' is ambiguous."),
         ("brk.b", "symbol: 'brk.b' is written BRK-B"),
     ):
         refused = unwatched.post(WATCHLIST, {"symbol": text})

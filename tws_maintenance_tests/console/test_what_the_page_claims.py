@@ -89,7 +89,7 @@ def test_a_list_that_nobody_confirmed_says_so_and_is_offered_to_nobody(
 ) -> None:
     server.pages["hsi"] = page("hsi", companies("hsi")[:60])
     assert console.run(HSI)["status"] == "partial_failure"
-    why = "0 of 1 sources are usable, and 1 must agree"
+    why = "0 of 1 sources are usable, but 1 must agree"
     assert why in console.list_of(HSI)["unconfirmed"]
     card = card_of(console, HSI)
     assert card.startswith("HSI fresh unconfirmed Unconfirmed 0 of 1 sources are usable")

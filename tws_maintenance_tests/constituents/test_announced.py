@@ -416,8 +416,8 @@ def test_what_did_not_happen_is_named_from_the_second_day_for_six_weeks(
     found = [*overdue_texts(known.overdue(lines([*BASE, "OLD"])))]
     assert found == (
         [
-            f"NEW (NEW Works Inc.) was to join on {before(days)} and is not in the list",
-            f"OLD (OLD Works Inc.) was to leave on {before(days)} and is still in it",
+            f"NEW (NEW Works Inc.) should have joined on {before(days)} but is not in the list",
+            f"OLD (OLD Works Inc.) should have left on {before(days)} but is still in it",
         ]
         if is_named
         else []

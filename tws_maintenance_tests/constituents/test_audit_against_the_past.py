@@ -109,7 +109,7 @@ def test_a_list_of_which_every_row_is_another_is_refused(home: Home) -> None:
     assert message == (
         "turnover_is_within_limits: 503 added and 503 removed of 503: 200.0% "
         "(warning above 10%, failure above 25%). "
-        'If that is right: --allow-large-change --reason "..."'
+        'If that is right, add --allow-large-change --reason "..."'
     )
 
 
@@ -119,7 +119,7 @@ def test_the_first_list_ever_is_compared_with_nothing(home: Home) -> None:
     for rule in (rules.COUNT_CHANGE, rules.TURNOVER):
         check = outcome_of(receipt.checks, rule)
         assert check.outcome == PASSED
-        assert "nothing to compare with: there is no live file" in check.message
+        assert "not compared: there is no live file" in check.message
 
 
 def test_an_accepted_large_change_passes_and_the_receipt_says_who_wanted_it(home: Home) -> None:
@@ -177,7 +177,7 @@ def test_sectors_that_were_lost_are_named(home: Home) -> None:
     path.write_bytes(path.read_bytes().replace(b",Finance,", b",,", 2))
     receipt = audited(home, proposal)
     assert receipt.messages(WARNED) == [
-        "sectors_are_not_lost: 2 members lost their sector: 0001.HK, 0149.HK"
+        "sectors_are_not_lost: 2 members lost a sector: 0001.HK, 0149.HK"
     ]
 
 
@@ -213,11 +213,11 @@ def test_a_page_that_says_another_number_than_it_lists_confirms_nothing(home: Ho
     table = replace(table_of(companies("hsi")), stated_count=88)
     receipt = audited(home, staged(home, HSI, table))
     assert names(receipt.checks, FAILED) == {rules.CONFIRMED.name}
-    assert "it states 88 members and lists 85" in "".join(receipt.messages(FAILED))
+    assert "it states 88 members but lists 85" in "".join(receipt.messages(FAILED))
     (message,) = receipt.messages(WARNED)
     assert message == (
-        "stated_count_agrees: the page says 88 members and its table has 85: "
-        "members may be missing or left over"
+        "stated_count_agrees: the page states 88 members and its table has 85: "
+        "members may be missing or outdated"
     )
 
 
@@ -239,7 +239,7 @@ def test_a_page_older_than_the_one_before_is_a_warning(
     assert receipt.has_passed
     if outcome == WARNED:
         assert "was last edited 2026-11-09T08:00:00.000Z" in check.message
-        assert "one of 2026-11-10T08:00:00.000Z" in check.message
+        assert "one last edited 2026-11-10T08:00:00.000Z" in check.message
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_names_that_slipped_by_one_row_fail_although_every_symbol_is_right(home:
     shifted = [replace(one, name=other.name) for one, other in pairs]
     check = outcome_of(audited(home, staged(home, HSI, shifted)).checks, rules.NAMES)
     assert check.outcome == FAILED
-    assert check.message.startswith("85 of 85 symbols that stayed name another company: 100.0%")
+    assert check.message.startswith("85 of 85 symbols that stayed now name another company: 100.0%")
 
 
 def test_a_company_that_is_only_written_otherwise_is_the_same_one(home: Home) -> None:

@@ -155,7 +155,7 @@ def test_how_old_a_list_may_be_is_a_setting(home: Home) -> None:
 def test_a_list_that_was_never_refreshed_is_stale(home: Home) -> None:
     write_live(home, STI, companies("sti"))
     assert validated(home, STI, None).messages(WARNED) == [
-        "file_is_fresh: stale: never refreshed by tws_maintenance. Run an apply"
+        "file_is_fresh: stale: never refreshed by tws_maintenance. Refresh it with run --apply"
     ]
 
 
@@ -231,8 +231,8 @@ def test_a_list_that_is_gone_but_was_kept_names_the_command_that_brings_it_back(
     home.live_file("sti").unlink()
     (message,) = validated(home, STI).messages(FAILED)
     assert message == (
-        "data/sti_constituents.csv does not exist. Bring it back: "
-        "python -m tws_maintenance restore sti_constituents (or fetch it: "
+        "data/sti_constituents.csv does not exist. Restore it: python -m tws_maintenance "
+        "restore sti_constituents (or fetch it: "
         "python -m tws_maintenance run --task sti_constituents --apply)"
     )
 
@@ -249,7 +249,7 @@ def test_a_list_that_cannot_be_read_passes_nothing(home: Home, content: bytes | 
     (message,) = audit.messages(FAILED)
     assert message.startswith("data/sti_constituents.csv ")
     assert message.endswith(
-        ", so nothing can be compared with it; it is left as it is. Bring it back: "
-        "python -m tws_maintenance restore sti_constituents. Or move it away and fetch it anew: "
-        "run --apply."
+        ", so nothing can be compared with it; it is unchanged. Restore it: python -m "
+        "tws_maintenance restore sti_constituents. Or move it away and fetch it again: run "
+        "--apply."
     )

@@ -141,7 +141,7 @@ def test_a_missing_column_fails_its_check_and_none_passes_that_needed_it(
 
 
 def test_a_list_without_a_single_row_is_no_list(home: Home) -> None:
-    with pytest.raises(SourceError, match="it lists 0 members, and at least 25 are expected"):
+    with pytest.raises(SourceError, match="it lists 0 members, expected at least 25"):
         staged(home, STI, SourceTable(rows=(), dropped=(), rows_read=0))
 
 

@@ -106,7 +106,7 @@ def test_a_backup_that_its_sums_do_not_name_is_no_backup(home: Home, sums: str |
     path.unlink()
     if sums is not None:
         path.write_text(sums)
-    with pytest.raises(BackupDamaged, match="SHA256SUMS does not name it"):
+    with pytest.raises(BackupDamaged, match="SHA256SUMS does not list it"):
         read_backup(home, STI, None)
 
 

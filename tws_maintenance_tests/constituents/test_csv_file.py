@@ -32,13 +32,13 @@ def test_no_file_is_no_list_and_no_error(home: Home) -> None:
         (b"", "is empty"),
         (b" \r\n\n", "is empty"),
         ((HEADER + "D05.SI,D05,Caf\xe9,,\n").encode("latin-1"), "is not UTF-8 (at byte 65)"),
-        (ROW.encode(), "has no header with a column symbol (found: D05.SI, D05, DBS Group, , )"),
-        (b"ticker,security\nD05.SI,DBS\n", "no header with a column symbol"),
-        (b"symbol,security,symbol\n", "names a column twice (symbol, security, symbol)"),
+        (ROW.encode(), "has no column symbol in its header (found: D05.SI, D05, DBS Group, , )"),
+        (b"ticker,security\nD05.SI,DBS\n", "no column symbol in its header"),
+        (b"symbol,security,symbol\n", "has a column twice (symbol, security, symbol)"),
         ((HEADER + ROW + "U11.SI,U11\n").encode(), "has 2 cells in line 3, expected 5"),
         ((HEADER + "D05.SI,D05,A, B,,\n").encode(), "has 6 cells in line 2, expected 5"),
         (b'symbol,security\nD05.SI,"DBS\n', "is not a CSV file"),
-        (b"symbol,security\n", "has a header but no member"),
+        (b"symbol,security\n", "has a header but no members"),
     ],
 )
 def test_a_damaged_file_is_refused_by_name_with_its_fault_and_what_to_do(
@@ -50,9 +50,9 @@ def test_a_damaged_file_is_refused_by_name_with_its_fault_and_what_to_do(
     assert message.startswith("data/sti_constituents.csv ")
     assert fault in message
     assert message.endswith(
-        ", so nothing can be compared with it; it is left as it is. Bring it back: "
-        "python -m tws_maintenance restore sti_constituents. Or move it away and fetch it anew: "
-        "run --apply."
+        ", so nothing can be compared with it; it is unchanged. Restore it: python -m "
+        "tws_maintenance restore sti_constituents. Or move it away and fetch it again: run "
+        "--apply."
     )
 
 

@@ -59,7 +59,7 @@ def test_a_file_that_is_no_list_any_more_is_told_by_its_digest(
 ) -> None:
     text = drift_of(home, b"not a list")
     assert f"expected sha256 {sha256(published)[:12]}, found {sha256(b'not a list')[:12]}" in text
-    assert "has no header with a column symbol" in text
+    assert "has no column symbol in its header" in text
 
 
 def test_without_the_kept_bytes_or_with_altered_ones_it_says_so_and_names_nobody(
@@ -68,11 +68,11 @@ def test_without_the_kept_bytes_or_with_altered_ones_it_says_so_and_names_nobody
     (kept,) = home.staging.glob("*/constituents.csv")
     kept.write_bytes(b"altered")
     assert drift_of(home, published + b"ZZZ.SI,ZZZ,,,\n").endswith(
-        "(the kept copy was changed too, so no names)"
+        "(the kept copy was changed too, so what differs is unknown)"
     )
     kept.unlink()
     assert drift_of(home, published + b"ZZZ.SI,ZZZ,,,\n").endswith(
-        "(the promoted bytes are no longer kept, so no names)"
+        "(the promoted file is no longer kept, so what differs is unknown)"
     )
 
 
@@ -81,5 +81,5 @@ def test_the_next_proposal_warns_of_it(home: Home, published: bytes) -> None:
     proposal = staged(home, STI, companies("sti"), minutes=1)
     (warning,) = proposal.warnings
     assert "added ZZZ.SI" in warning
-    assert warning.endswith("An apply replaces that edit; it stays in the backup.")
+    assert warning.endswith("An apply replaces that edit and keeps it in the backup.")
     assert staged_file(home, proposal).read_bytes() == published

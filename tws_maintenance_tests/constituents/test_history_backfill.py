@@ -128,8 +128,8 @@ def test_a_ticker_may_leave_and_join_on_one_day() -> None:
 @pytest.mark.parametrize(
     ("contradiction", "why"),
     [
-        (joined(AUTUMN, "GONE", "Gone Inc."), "GONE (Gone Inc.) joined on 2025-09-22 and is no"),
-        (left(AUTUMN, "A"), "A (A Company) left on 2025-09-22 and is a member afterwards"),
+        (joined(AUTUMN, "GONE", "Gone Inc."), "GONE (Gone Inc.) joined on 2025-09-22 but is not"),
+        (left(AUTUMN, "A"), "A (A Company) left on 2025-09-22 but is a member afterwards"),
     ],
 )
 def test_a_contradiction_stops_the_walk_and_nothing_older_is_believed(
@@ -158,8 +158,8 @@ def test_a_change_that_could_not_be_read_stops_the_walk_on_its_day() -> None:
     found = walk(first_list("A", "B"), joined(SPRING, "B"), older, dropped=(row, heading))
     assert (found.since, found.stopped_at) == (SPRING, AUTUMN)
     assert "could not be read: September 22, 2025 | UA/UAA" in found.why
-    nowhere = DroppedRow("row 2: soon | X | X Inc. | |", "'soon' is no day in a known form")
-    with pytest.raises(UsageError, match=r"any day may lack a change: soon \| X"):
+    nowhere = DroppedRow("row 2: soon | X | X Inc. | |", "'soon' is not a date in a known form")
+    with pytest.raises(UsageError, match=r"missing on any day: soon \| X"):
         walk(first_list("A", "B"), joined(SPRING, "B"), dropped=(nowhere,))
 
 
@@ -224,7 +224,7 @@ def test_without_the_change_of_ticker_a_company_is_recognised_by_its_name_only_i
     assert (renamed.since, renamed.stopped_at) == (None, SPRING)
     named = walk(first_list("A", NEW="Amber Lane, Inc."), joined(SPRING, "OLD", "Amber Lane Corp."))
     assert named.notes == (
-        "OLD (Amber Lane Corp.), which joined on 2026-03-20, is taken for NEW by its name.",
+        "OLD (Amber Lane Corp.), which joined on 2026-03-20, was matched to NEW by its name.",
     )
     assert ("NEW", "2026-03-20", "2026-05-10") in dates(named.stays)
     twice = first_list("A", NEW="Amber Lane, Inc.", NEXT="Amber Lane Ltd")
@@ -235,7 +235,7 @@ def test_a_change_of_ticker_that_meets_no_member_is_named() -> None:
     renamed = [ticker_change("2026-04-01 SQ XYZ")]
     found = walk(first_list("A", "B"), joined(SPRING, "B"), renamed=renamed)
     assert found.notes == (
-        "SQ became XYZ on 2026-04-01, which was not used: XYZ is no member then.",
+        "The ticker change from SQ to XYZ on 2026-04-01 was not used: XYZ is not a member then.",
     )
 
 
@@ -400,7 +400,7 @@ def test_a_walk_that_found_nothing_leaves_the_file_and_a_held_lock_refuses(home:
     settings = load_settings(home)
     write_backfill(home, SP500, settings, table)
     before = home.membership_file("sp500").read_bytes()
-    with pytest.raises(UsageError, match=r"nothing to write: .* X \(X Company\) joined"):
+    with pytest.raises(UsageError, match=r"Nothing was written: .* X \(X Company\) joined"):
         write_backfill(home, SP500, settings, replace(table, changes=(joined(SPRING, "X"),)))
     locks = settings.locks.model_copy(update={"wait": 0.0})
     hurried = settings.model_copy(update={"locks": locks})
@@ -413,7 +413,7 @@ def test_a_walk_that_found_nothing_leaves_the_file_and_a_held_lock_refuses(home:
 def test_only_what_is_announced_in_full_is_backfilled(home: Home) -> None:
     assert "run --task sp500_constituents --apply" in why_not(home, SP500)
     assert "only the newest reviews" in why_not(home, INDICES["hsi"])
-    assert "nobody is known to announce" in why_not(home, INDICES["sti"])
+    assert "no announcements of its changes are known" in why_not(home, INDICES["sti"])
 
 
 def test_a_history_of_before_there_was_a_source_is_one_of_promotions(home: Home) -> None:
@@ -433,5 +433,5 @@ def test_the_known_changes_of_ticker_are_well_formed_and_no_ticker_changes_twice
         assert days == sorted(days, reverse=True)
         assert len({(one.day, one.symbol) for one in changes}) == len(changes)
     for text in ("FB META", "2022-13-09 FB META", "2022-06-09 FB FB", "2022-06-09 FB"):
-        with pytest.raises(ValueError, match="is no change of ticker"):
+        with pytest.raises(ValueError, match="is not a change of ticker"):
             ticker_change(text)

@@ -117,7 +117,9 @@ def test_without_changes_of_ticker_the_same_companies_stand_there_under_later_ti
     assert {now for _, now in RENAMED_SINCE[day]} == told - then
     # The day before which one would have to guess, more than two months after the older page.
     assert (found.since, found.stopped_at) == (date(2021, 12, 14), date(2021, 9, 20))
-    assert found.why.startswith("CDAY (Ceridian) joined on 2021-09-20 and is no member afterwards")
+    assert found.why.startswith(
+        "CDAY (Ceridian) joined on 2021-09-20 but is not a member afterwards"
+    )
 
 
 def test_what_changed_on_a_recorded_day_is_in_its_page() -> None:
@@ -177,7 +179,7 @@ def test_before_2011_the_table_lacks_changes_without_contradicting_itself() -> N
     """Why the walk is not let further: it would go on for five years, and be wrong in silence."""
     found, stays = the_walk(date(1970, 1, 1))
     assert (found.since, found.stopped_at) == (date(2006, 6, 2), date(2005, 11, 18))
-    assert found.why.startswith("T (AT&T Corporation) left on 2005-11-18 and is a member")
+    assert found.why.startswith("T (AT&T Corporation) left on 2005-11-18 but is a member")
     # Berkshire Hathaway joined on 2010-02-16; no row of the table says so.
     assert wikipedia_dates()["BRK-B"] == date(2010, 2, 16)
     assert "BRK-B" in {one.symbol for one in members_on(stays, date(2007, 1, 1))}

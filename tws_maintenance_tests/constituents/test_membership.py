@@ -134,9 +134,9 @@ def test_the_provider_decides_whatever_the_others_say_and_the_page_names_members
     [
         (SourceRefused("refused with HTTP 403"), "HTTP 403"),
         (official(HSI_MEMBERS, as_of=TODAY - timedelta(days=11)), "too old"),
-        (official(HSI_MEMBERS, as_of=TODAY + timedelta(days=2)), "still to come"),
+        (official(HSI_MEMBERS, as_of=TODAY + timedelta(days=2)), "in the future on"),
         (official(HSI_MEMBERS[:20]), "it lists 20 members"),
-        (replace(official(HSI_MEMBERS), stated_count=86), "states 86 members and lists 85"),
+        (replace(official(HSI_MEMBERS), stated_count=86), "states 86 members but lists 85"),
     ],
 )
 def test_where_the_provider_is_set_aside_the_others_vote_and_its_reason_is_kept(
@@ -210,7 +210,7 @@ def test_with_the_page_alone_nothing_changes_and_nothing_is_confirmed(
     assert proposal.membership["rule"] == "unconfirmed"
     check = outcome_of(receipt.checks, rules.CONFIRMED)
     assert (check.outcome, receipt.has_passed) == (Outcome.WARNED, True)
-    assert "1 of 3 sources are usable, and 2 must agree" in check.message
+    assert "1 of 3 sources is usable, but 2 must agree" in check.message
     assert "The list stays as it is" in check.message
     missing = {one["symbol"] for one in proposal.membership["undecided"]}
     assert len(missing) == 85 - len(page.rows), "what the page would change is named"
@@ -238,13 +238,13 @@ def test_without_a_live_list_one_source_needs_the_override(home: Home) -> None:
 
 def test_where_no_source_can_be_read_each_is_named(home: Home) -> None:
     gathered = answers(HSI, hang_seng=SourceRefused("HTTP 403"), wikipedia=PageChanged("no table"))
-    with pytest.raises(SourceRefused, match=r"(?s)left as it is.*HTTP 403.*no table"):
+    with pytest.raises(SourceRefused, match=r"(?s)is unchanged.*HTTP 403.*no table"):
         staged(home, gathered)
 
 
 def test_lists_that_are_all_too_old_begin_none_and_are_named(home: Home) -> None:
     old = official(HSI_MEMBERS, as_of=TODAY - timedelta(days=99))
-    with pytest.raises(PageChanged, match=r"(?s)no table.*is of 2026-08-15, which is too old"):
+    with pytest.raises(PageChanged, match=r"(?s)no table.*is dated 2026-08-15, too old"):
         staged(home, answers(HSI, hang_seng=old, wikipedia=PageChanged("no table")))
 
 
@@ -316,7 +316,9 @@ def test_a_member_under_a_placeholder_is_known_by_what_was_published_with_it(hom
     lagging = table_of(SP500_MEMBERS[1:])
     proposal = staged(home, answers(SP500, wikipedia=lagging, spy=odd, ivv=funds), 1)
     assert proposal.after_count == 503, "SPY and IVV list it"
-    assert any("A NEW NAME stands under '2670549D': AAA" in text for text in proposal.warnings)
+    assert any(
+        "A NEW NAME is listed as '2670549D', read as AAA" in text for text in proposal.warnings
+    )
     assert proposal.identifiers["AAA"] == ("000000001",)
 
 
@@ -505,8 +507,8 @@ def test_four_hundred_old_announcements_leave_no_record(home: Home) -> None:
     assert proposal.announced == ()
     (late,) = [one for one in proposal.warnings if "nnounced" in one]
     day = TODAY - timedelta(days=10)
-    assert f"APP (AppLovin) was to join on {day} and is not in the list" in late
-    assert f"was to leave on {day} and is still in it" in late
+    assert f"APP (AppLovin) should have joined on {day} but is not in the list" in late
+    assert f"should have left on {day} but is still in it" in late
 
 
 def test_what_funds_alone_list_joins_by_a_recent_announcement(home: Home) -> None:
@@ -569,7 +571,7 @@ def test_where_announcements_cannot_be_read_a_warning_says_so_and_no_change_is_u
     assert proposal.announced == ()
     (warning,) = proposal.warnings
     assert "announced changes of S&P 500 could not be read from Wikipedia" in warning
-    assert "Nothing waits for its day, and no change is explained" in warning
+    assert "No change can be explained or held until its day" in warning
     assert "HTTP 403" in warning
 
 

@@ -42,7 +42,7 @@ def test_a_member_without_its_symbol_is_recognised_by_its_paper_or_its_name(
     assert found.rows[1].sector == "Energy"
     code = "'2670549D'" if line.ticker else "no ticker"
     (note,) = found.notes
-    assert note == f"{line.security or ISIN} stands under {code}: XOM"
+    assert note == f"{line.security or ISIN} is listed as {code}, read as XOM"
     assert found.rows_read == 2
 
 

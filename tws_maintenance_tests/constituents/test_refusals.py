@@ -90,7 +90,7 @@ def test_bytes_that_were_altered_after_their_audit(home: Home) -> None:
     proposal = ready(home, STI, with_strangers(STI, 1))
     path = staged_file(home, proposal)
     path.write_bytes(path.read_bytes().replace(b"Stranger", b"Somebody"))
-    with refusal(home, ProposalUnaudited, "unaudited", "are not the ones that were audited"):
+    with refusal(home, ProposalUnaudited, "unaudited", "do not agree"):
         promoted(home, proposal)
 
 
@@ -100,7 +100,7 @@ def test_bytes_that_were_altered_before_their_audit_although_that_passed(home: H
     path = staged_file(home, proposal)
     path.write_bytes(path.read_bytes().replace(b"Stranger", b"Somebody"))
     assert audited(home, proposal).has_passed
-    with refusal(home, ProposalUnaudited, "unaudited", "are not the ones that were audited"):
+    with refusal(home, ProposalUnaudited, "unaudited", "do not agree"):
         promoted(home, proposal)
 
 
@@ -136,7 +136,7 @@ def test_what_was_promoted_before(home: Home) -> None:
     write_live(home, STI, companies("sti"))
     proposal = ready(home, STI, with_strangers(STI, 1))
     promoted(home, proposal)
-    with refusal(home, ProposalUsed, "used", "promoted before, by maintenance_20261122_183000"):
+    with refusal(home, ProposalUsed, "used", "already promoted, by maintenance_20261122_183000"):
         promoted(home, proposal, minutes=1)
 
 
@@ -152,7 +152,9 @@ def test_what_was_promoted_before_also_after_its_list_was_put_back_by_hand(home:
 def test_what_is_older_than_a_day(home: Home) -> None:
     write_live(home, STI, companies("sti"))
     proposal = ready(home, STI, with_strangers(STI, 1))
-    with refusal(home, ProposalTooOld, "too_old", "is 24.0 h old; at most 24 h"):
+    with refusal(
+        home, ProposalTooOld, "too_old", "is 24.0 h old; it had to be promoted within 24 h"
+    ):
         promoted(home, proposal, minutes=24 * 60 + 1)
     assert promoted(home, proposal, minutes=24 * 60).changed
 

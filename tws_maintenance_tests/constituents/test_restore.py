@@ -65,7 +65,7 @@ def test_a_restore_brings_the_very_bytes_back_and_backs_up_what_it_replaces(
     [
         (b"", "is empty"),
         (b"\xff\xfe\x00symbol", "is not UTF-8"),
-        (b"no,list\n1,2\n", "has no header with a column symbol"),
+        (b"no,list\n1,2\n", "has no column symbol in its header"),
     ],
 )
 def test_an_unreadable_live_file_is_backed_up_byte_by_byte_and_replaced(
@@ -125,6 +125,10 @@ def test_a_backup_that_holds_no_list_cannot_be_restored(home: Home, former: byte
     home.live_file("sti").write_bytes(b"no,list\n1,2\n")
     promoted(home, restaged(home)[0], minutes=9)
     before = home.live_file("sti").read_bytes()
-    with pytest.raises(LiveFileError, match="the backup 20261122_183900 has no header"):
+    with pytest.raises(LiveFileError) as refused:
         stage_backup(home, STI, "20261122_183900", mark(10))
+    assert str(refused.value) == (
+        "The backup 20261122_183900 has no column symbol in its header (found: no, list). "
+        "Name another one with --backup; `backups list` shows them."
+    )
     assert home.live_file("sti").read_bytes() == before

@@ -167,7 +167,7 @@ def test_a_list_published_before_and_edited_back_stays_where_the_run_died_too_ea
     killed(home, again, BEFORE, 60)
 
     done = settled(home, again)
-    expected = f"the run was killed before {NAME} was replaced; it is the old file, whole"
+    expected = f"the run was killed before it replaced {NAME}; the old file is intact"
     assert (done.changed, done.text) == (False, expected)
     assert home.live_file("sti").read_bytes() == old
     assert stamped_by(home) == mark(0).report_id
@@ -185,7 +185,7 @@ def test_the_same_list_put_there_by_hand_is_not_taken_for_the_killed_runs(
 
     assert (done.changed, done.output_path) == (False, None)
     assert done.text == (
-        f"the run was killed before it replaced {NAME}; somebody put the same list there"
+        f"the run was killed before it replaced {NAME}, and somebody put the same list there"
     )
     assert (stamped_by(home), reported(home)) == (None, [])
 
@@ -210,7 +210,7 @@ def test_the_report_says_that_the_killed_run_replaced_the_list(
     assert recovered.text.endswith("it had replaced sti_constituents")
     result = result_of(read_report(home, run.report_id).to_dict(), STI.task)
     assert (result["status"], result["changed"], result["errors"]) == ("success", True, [])
-    told = f"the run replaced {NAME}, which somebody changed since"
+    told = f"the run replaced {NAME}, and somebody changed it since"
     assert (told in result["warnings"]) is is_edited
 
 
@@ -226,7 +226,7 @@ def test_of_two_killed_runs_with_the_same_list_the_one_that_renamed_it_replaced_
     done = {number: settled(home, proposals[number]) for number in order}
 
     assert (done[0].changed, done[1].changed) == (False, True)
-    assert done[0].text.startswith(f"the run was killed before {NAME} was replaced")
+    assert done[0].text.startswith(f"the run was killed before it replaced {NAME}")
     assert stamped_by(home) == mark(60).report_id
     assert {report_id for _, report_id in reported(home)} == {mark(60).report_id}
 
@@ -244,7 +244,7 @@ def test_of_two_killed_runs_that_both_replaced_the_list_each_is_recorded(
     done = [settled(home, one) for one in (first, second)]
 
     assert [one.changed for one in done] == [True, True]
-    assert done[0].text == f"the run replaced {NAME}, which somebody changed since"
+    assert done[0].text == f"the run replaced {NAME}, and somebody changed it since"
     assert home.live_file("sti").read_bytes() == new
     assert stamped_by(home) == mark(60).report_id
 
@@ -274,7 +274,7 @@ def test_a_list_that_was_replaced_and_then_edited_was_replaced_and_the_edit_is_d
     done = settled(home, proposal)
 
     assert (done.changed, done.output_path) == (True, NAME)
-    assert done.text == f"the run replaced {NAME}, which somebody changed since"
+    assert done.text == f"the run replaced {NAME}, and somebody changed it since"
     assert home.live_file("sti").read_bytes() == edited
     assert stamped_by(home) == mark(0).report_id
     drift = find_drift(home, STI, edited)
@@ -296,7 +296,7 @@ def test_a_list_that_was_edited_before_the_killed_run_replaced_it_was_not_replac
 
     assert (done.changed, done.text) == (
         False,
-        f"the run was killed before it replaced {NAME}, which somebody changed since",
+        f"the run was killed before it replaced {NAME}, and somebody changed it since",
     )
     assert (stamped_by(home), reported(home)) == (None, [])
 
@@ -314,9 +314,9 @@ def test_a_list_that_was_replaced_and_put_back_by_hand_is_said_to_have_been_repl
 
     assert done.changed is is_recorded
     assert done.text == (
-        f"the run replaced {NAME}, which somebody changed since"
+        f"the run replaced {NAME}, and somebody changed it since"
         if is_recorded
-        else f"the run had replaced {NAME}, and the old list was put back since"
+        else f"the run replaced {NAME}, and somebody put the old list back since"
     )
     assert home.live_file("sti").read_bytes() == old
     assert bool(reported(home)) is is_recorded

@@ -77,7 +77,7 @@ def test_a_source_that_was_of_no_use_is_told_although_the_next_one_answered(home
     proposal = stage(home, STI, answer, page_alone(home, STI), mark())
     assert proposal.source == "http://b"
     assert proposal.warnings == (
-        "http://a was of no use: timed out. The list was read from http://b",
+        "http://a was not used: timed out. The list was read from http://b",
     )
     assert [copy.file for copy in proposal.copies] == ["2_wikipedia_rest.html"]
 
@@ -120,8 +120,8 @@ def test_announced_changes_that_could_not_be_read_are_a_warning_and_the_list_is_
     proposal = stage(home, SP500, announcing(failed), page_alone(home, SP500), mark())
     (warning,) = proposal.warnings
     assert warning == (
-        "The announced changes of S&P 500 could not be read from Wikipedia. Nothing waits for its "
-        "day, and no change is explained. http://changes: timed out"
+        "The announced changes of S&P 500 could not be read from Wikipedia. No change can be "
+        "explained or held until its day. http://changes: timed out"
     )
     assert (proposal.after_count, len(proposal.copies)) == (503, 1)
 
@@ -140,7 +140,7 @@ def test_a_sector_that_was_carried_forward_is_told_by_symbol(home: Home) -> None
     proposal = staged(home, HSI, blank + companies("hsi")[10:])
     assert proposal.carried_forward == 10
     (warning,) = proposal.warnings
-    assert "left sector blank for 10 members that had one; the former value was kept" in warning
+    assert "left sector blank for 10 members with a known value, which was kept" in warning
     assert warning.endswith(
         "0001.HK, 0038.HK, 0075.HK, 0112.HK, 0149.HK, 0186.HK, 0223.HK, 0260.HK and 2 more"
     )
@@ -173,8 +173,8 @@ def test_an_operators_note_that_leaves_with_its_member_is_told(home: Home) -> No
     proposal = staged(home, SP500, [second.renamed("ZZZ"), *others, Company("NEW", "Newcomer")])
     (warning,) = proposal.warnings
     assert warning == (
-        "Your column note holds values for members that leave the list; they stay in the backup "
-        f"only: {first.ticker}"
+        "Your column note has values for members that leave the list; they stay only in the "
+        f"backup: {first.ticker}"
     )
     rows = parse_live(staged_file(home, proposal).read_bytes(), "staged").by_symbol()
     assert (rows["ZZZ"]["note"], rows["NEW"]["note"]) == ("my note 1", "")

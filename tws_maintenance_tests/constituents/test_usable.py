@@ -39,30 +39,30 @@ def said(first: Answer, *others: str, rule: VoteRule = LIMITS) -> Decision:
     ("wikipedia", "why"),
     [
         (answer("wikipedia", failure="HTTP status 503"), "HTTP status 503"),
-        (answer("wikipedia"), "it lists 0 members, and at least 18 are expected"),
+        (answer("wikipedia"), "it lists 0 members, expected at least 18"),
         (
             answer("wikipedia", MEMBERS[3:]),
-            "it lists 17 members, and at least 18 are expected",
+            "it lists 17 members, expected at least 18",
         ),
         (
             answer("wikipedia", [*MEMBERS, *many(3, 90)]),
-            "it lists 23 members, and at most 22 are expected",
+            "it lists 23 members, expected at most 22",
         ),
         (
             answer("wikipedia", MEMBERS, as_of=DAY - timedelta(days=11)),
-            "it is of 2026-09-18, which is too old on 2026-09-29: max_source_age_days is 10",
+            "it is dated 2026-09-18, too old on 2026-09-29 (max_source_age_days is 10)",
         ),
         (
             answer("wikipedia", MEMBERS, as_of=DAY + timedelta(days=2)),
-            "it says that it is of 2026-10-01, which is still to come on 2026-09-29",
+            "it is dated 2026-10-01, in the future on 2026-09-29",
         ),
         (
             answer("wikipedia", MEMBERS, stated_count=21),
-            "it states 21 members and lists 20",
+            "it states 21 members but lists 20",
         ),
         (
             answer("wikipedia", MEMBERS, tables=2),
-            "its list is split into 2 tables of the same columns",
+            "its list is split into 2 tables with the same columns",
         ),
         (
             answer("wikipedia", ELSEWHERE),
@@ -79,7 +79,7 @@ def test_a_source_that_is_set_aside_is_named_and_holds_nothing_back(
     found = said(wikipedia)
     assert reason(found, "wikipedia") == why
     assert (found.rule, found.is_confirmed) == (DecidedBy.QUORUM, True)
-    assert found.reason == "2 of 3 sources are usable (SPY, IVV), and 2 that agree decide."
+    assert found.reason == "2 of 3 sources are usable (SPY, IVV), and 2 of them must agree."
     # One that left is gone, whatever the source that is set aside has.
     left = voted([*MEMBERS, "OLD"], wikipedia, *_funds(), rule=LIMITS)
     assert left.symbols == tuple(MEMBERS)
@@ -110,7 +110,7 @@ def test_a_line_without_a_symbol_counts_as_the_member_that_it_may_be() -> None:
     found = said(answer("wikipedia", rows, stated_count=20))
     (standing,) = [one for one in found.sources if one.name == "wikipedia"]
     assert (standing.is_usable, standing.rows) == (True, 20)
-    assert standing.notes == ("1 of its lines could not be given a symbol: 2670549D UNKNOWN",)
+    assert standing.notes == ("1 line without a recognised symbol: 2670549D UNKNOWN",)
 
 
 def test_a_source_that_was_not_asked_and_one_without_a_vote_say_so() -> None:
@@ -225,8 +225,8 @@ def test_two_that_agree_against_the_authority_set_it_aside() -> None:
 @pytest.mark.parametrize(
     ("odd", "why"),
     [
-        (listing("0005.HK"), "0005.HK stands in it more than once"),
-        (listing("", "HSBC"), "1 of its lines could not be given a symbol: HSBC"),
+        (listing("0005.HK"), "it lists 0005.HK more than once"),
+        (listing("", "HSBC"), "1 line without a recognised symbol: HSBC"),
     ],
 )
 def test_an_authority_with_an_odd_line_leaves_it_to_the_vote(odd: Listing, why: str) -> None:

@@ -127,7 +127,7 @@ def test_without_the_authority_the_others_vote() -> None:
     assert (found.rule, found.is_confirmed, found.symbols) == ("quorum", True, tuple(CODES))
     assert found.reason == (
         "Hang Seng Indexes, the authority, was not used: it refused us with status 403. 3 of 3 "
-        "sources are usable (tracker2800, ishares3115, Wikipedia), and 2 that agree decide."
+        "sources are usable (tracker2800, ishares3115, Wikipedia), and 2 of them must agree."
     )
 
 
@@ -138,7 +138,7 @@ def test_the_page_on_its_own_changes_nothing() -> None:
     assert found.rows == lines(CODES)
     assert found.reason == (
         "Hang Seng Indexes, the authority, was not used: it refused us with status 403. 1 of 3 "
-        "sources are usable, and 2 must agree (tracker2800: it refused us with status 403; "
+        "sources is usable, but 2 must agree (tracker2800: it refused us with status 403; "
         "ishares3115: it refused us with status 403). The list stays as it is."
     )
     assert {one.symbol: one.outcome for one in found.undecided} == {
@@ -185,7 +185,8 @@ def test_two_funds_cannot_begin_a_list() -> None:
     found = voted(None, *three(None, plus("SPN"), BASE))
     assert (found.rule, found.is_confirmed) == (DecidedBy.UNCONFIRMED, False)
     assert found.reason == (
-        "Only funds are usable, and funds hold more than members. The list of SPY is staged as it "
+        "Only funds are usable, and funds do not hold only members. The list of SPY is staged "
+        "as it "
         "is."
     )
 

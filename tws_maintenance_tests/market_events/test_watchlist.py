@@ -175,14 +175,14 @@ def test_a_symbol_of_no_known_market_is_refused_and_none_is_added(home: Home, te
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("VOD.L", "'VOD.L' is a symbol of another market (.L is London)"),
-        ("sap.f", "'sap.f' is a symbol of another market (.F is Frankfurt)"),
-        ("SAP.DE", "another market (.DE is Xetra, Germany)"),
-        ("SHOP.TO", "another market (.TO is Toronto)"),
-        ("005930.KS", "another market (.KS is Korea)"),
-        ("7203.T", "Tokyo is optional: [indices.nikkei225] enabled."),
-        ("MKC.V", "A share of class V at New York is written MKC-V."),
-        ("mkc.v", "MKC.V at Toronto's venture exchange cannot be followed here"),
+        ("VOD.L", "'VOD.L' is a symbol of a market that is not supported (.L is London)"),
+        ("sap.f", "'sap.f' is a symbol of a market that is not supported (.F is Frankfurt)"),
+        ("SAP.DE", "a market that is not supported (.DE is Xetra, Germany)"),
+        ("SHOP.TO", "a market that is not supported (.TO is Toronto)"),
+        ("005930.KS", "a market that is not supported (.KS is Korea)"),
+        ("7203.T", "Tokyo is optional: set [indices.nikkei225] enabled."),
+        ("MKC.V", "For the class V share in New York, write MKC-V."),
+        ("mkc.v", "MKC.V at Toronto's venture exchange, leave it out"),
         ("ABC.Z", "A class of a share is written with a dash: ABC-Z."),
     ],
 )

@@ -84,7 +84,7 @@ def fund(members: list[Company], *, days_old: int = 0) -> SourceTable:
         pytest.param(
             fund(one_more(), days_old=20),
             fund(one_more()),
-            "2 usable sources, and 3 that agree are wanted (SSGA's SPY holdings: it is of",
+            "2 usable sources, but 3 must agree (SSGA's SPY holdings: it is dated",
             id="one is set aside",
         ),
     ],
@@ -115,7 +115,7 @@ def test_a_list_that_did_not_change_is_confirmed_once(home: Home) -> None:
 def test_a_warning_of_any_rule_wants_a_reader(home: Home) -> None:
     blank = [replace(one, sector="Unheard Of") for one in one_more()[:2]]
     dry_run(home, {"sp500": [*blank, *one_more()[2:]]}, SATURDAY)
-    assert refusal(home) == "warnings of sectors_are_gics_sectors"
+    assert refusal(home) == "rules with a warning: sectors_are_gics_sectors"
 
 
 def test_a_warning_of_the_run_wants_a_reader(home: Home) -> None:
@@ -143,14 +143,14 @@ def test_an_edit_of_the_live_file_wants_a_reader(home: Home) -> None:
 def test_a_turnover_above_the_limit_wants_a_reader(home: Home) -> None:
     strangers = [replace(one_more()[-1], ticker=f"Q{letter}Q") for letter in "ABCDEF"]
     dry_run(home, {"sp500": [*companies("sp500")[6:], *strangers]}, SATURDAY)
-    assert refusal(home) == "a turnover of 2.4%, more than 2.0% ([automation])"
+    assert refusal(home) == "a turnover of 2.4%, above the limit of 2.0% ([automation])"
     configure(home, f"{ON}auto_apply_max_turnover = 0.05\n")
     assert decisions(home, SATURDAY + HOUR)[0].starts
 
 
 def test_a_large_change_that_was_allowed_wants_a_reader_even_if_it_is_small(home: Home) -> None:
     dry_run(home, {"sp500": one_more()}, SATURDAY, override=OVERRIDE)
-    assert refusal(home) == "a large change was allowed for it"
+    assert refusal(home) == "its audit accepted a large change"
 
 
 def test_without_a_live_file_there_is_nothing_to_compare_with(home: Home) -> None:

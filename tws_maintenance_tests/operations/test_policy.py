@@ -177,7 +177,7 @@ def test_an_attempt_is_not_repeated_before_its_time_however_it_ended(
 def test_a_run_that_could_leave_no_report_is_an_attempt_too(home: Home) -> None:
     begun = {STI.task: SATURDAY - HOUR / 2}
     now = replace(situation(home, SATURDAY), begun=begun)
-    why = "a run without a report set out 0.5 h ago, and [automation] retry_hours is 6"
+    why = "a run without a report started 0.5 h ago, and [automation] retry_hours is 6"
     assert decision(now, STI.task).why == f"never refreshed; {why}"
     later = replace(situation(home, SATURDAY + 6 * HOUR), begun=begun)
     assert decision(later, STI.task).starts

@@ -93,7 +93,7 @@ def test_every_check_is_described_by_a_sentence_with_its_limit() -> None:
     told = {one.name: one.description for one in specs_of("staged/hsi_constituents")}
     assert told["row_count_is_at_least_the_minimum"] == "The list has at least 70 rows."
     assert told["sectors_are_not_lost"] == (
-        "At most 10 % of the members that had a sector lost it; any that did is a warning."
+        "At most 10 % of the members with a sector lost it; any loss is a warning."
     )
 
 

@@ -145,7 +145,7 @@ def test_a_mail_reaches_a_server_by_the_settings_of_the_home(
         dry_run(told, {"sti": [*companies("sti")[:-1]]}, utc_now())
         assert looked(instance) == "mail: 1 told. file: 1 told."
         (arrived,) = mail.mails
-    assert arrived.message["Subject"] == "[tws_maintenance] To be applied: STI"
+    assert arrived.message["Subject"] == "[tws_maintenance] Waiting to be applied: STI"
 
 
 def test_a_look_while_another_is_at_it_does_not_wait_for_ever(

@@ -159,7 +159,7 @@ def test_an_unknown_task_in_the_launchpad_fails_with_a_report_and_starts_nothing
     report = only_report(entered)
     assert report["status"] == "failed"
     assert report["errors"][0].startswith(
-        "Unknown task nasdaq_constituents; known are sp500_constituents, sti_constituents, "
+        "Unknown task nasdaq_constituents; known: sp500_constituents, sti_constituents, "
     )
     assert set(live_bytes(entered).values()) == {None}
     assert list(entered.staging.glob("*")) == []

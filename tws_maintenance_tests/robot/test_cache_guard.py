@@ -155,7 +155,7 @@ def test_many_threads_empty_once_and_none_is_served_before(home: Home) -> None:
 @pytest.mark.parametrize(
     ("caches", "told"),
     [
-        ({"dax": print}, "known are sp500, sti, hsi, nasdaq100, nikkei225"),
+        ({"dax": print}, "known: sp500, sti, hsi, nasdaq100, nikkei225"),
         ({"sti": 5}, "without parentheses"),
     ],
 )

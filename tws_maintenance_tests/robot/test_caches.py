@@ -22,8 +22,8 @@ def test_the_generation_that_was_seen_is_the_proof(told: RobotSettings, home: Ho
 @pytest.mark.parametrize(
     ("key", "generation", "why"),
     [
-        ("sp500", "g2", "its files are others than this home's"),
-        ("dax", "g1", "guards no cache of dax"),
+        ("sp500", "g2", "it uses another home's files"),
+        ("dax", "g1", "CacheGuard has no cache for dax"),
     ],
 )
 def test_any_other_is_not_confirmed(

@@ -64,7 +64,7 @@ def test_without_a_password_it_says_which_variable_is_missing(robot: StandInRobo
 @pytest.mark.parametrize(
     ("answer", "kind", "told_of"),
     [
-        (("not JSON", 200), RobotChanged, "another form"),
+        (("not JSON", 200), RobotChanged, "unexpected form"),
         (({"count": 0}, 200), RobotChanged, "positions: Field required"),
         (({"positions": [{"symbol": "A", "quantity": "many"}]}, 200), RobotChanged, "quantity"),
         (({"positions": [{"symbol": "A", "quantity": None}]}, 200), RobotChanged, "quantity"),
@@ -89,13 +89,13 @@ def test_another_program_at_its_address_is_not_the_robot(
     robot: StandInRobot, told: RobotSettings
 ) -> None:
     robot.override["/auth/login"] = lambda: "<h1>It works!</h1>"
-    with pytest.raises(RobotChanged, match="holds no login form"):
+    with pytest.raises(RobotChanged, match="has no login form"):
         RobotClient(told).positions()
 
 
 def test_a_robot_that_is_down_is_unreachable(robot: StandInRobot, told: RobotSettings) -> None:
     robot.down()
-    with pytest.raises(RobotUnreachable, match="nobody listens there"):
+    with pytest.raises(RobotUnreachable, match="nothing listens there"):
         RobotClient(told).positions()
 
 
@@ -142,7 +142,7 @@ def test_headers_that_trickle_in_are_given_up() -> None:
         threading.Thread(target=trickle, daemon=True).start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         settings = RobotSettings.model_validate({"url": url, "password": "x", "timeout": 0.2})
-        with pytest.raises(RobotUnreachable, match="no whole answer within"):
+        with pytest.raises(RobotUnreachable, match="did not answer completely within"):
             RobotClient(settings).positions()
 
 

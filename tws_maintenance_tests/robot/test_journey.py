@@ -167,10 +167,10 @@ def test_a_robot_that_goes_away_leaves_the_lists_their_way_and_is_said_loudly(
     assert [one["outcome"] for one in done["caches"]] == ["unreachable"]
     assert done["impact"]["positions"] is None
     assert any("15 minutes" in text for text in done["warnings"])
-    assert any("not the same as nothing" in text for text in done["warnings"])
+    assert any("unknown, not as empty" in text for text in done["warnings"])
     events = scene.report("run", "--apply", "--task", "market_events")
     assert events["status"] == "failed"
-    assert "nobody listens there" in events["errors"][0]
+    assert "nothing listens there" in events["errors"][0]
 
 
 @pytest.mark.process
@@ -207,4 +207,4 @@ def test_with_the_embedded_service_the_robots_symbols_are_fetched_by_us(scene: S
         scene.report("run", "--task", "market_events", **environment), "market_events"
     )
     assert result["status"] in {"partial_failure", "failed"}
-    assert any("not the same as nothing" in text for text in result["errors"])
+    assert any("unknown, not as empty" in text for text in result["errors"])

@@ -46,7 +46,7 @@ def test_what_is_held_and_traded_is_told_apart_from_what_is_not(
     found = read_portfolio(told)
     assert found.positions == ("AAPL", "MSFT", "NVDA", "AAPL  261219C00200000")
     assert found.strategies == ("BRK B",)
-    assert found.ignored == ("The robot also holds what is no share and has no events: EUR (CASH)",)
+    assert found.ignored == ("The robot also holds these, which are not shares: EUR (CASH)",)
     assert found.problem == ""
 
 
@@ -56,7 +56,7 @@ def test_a_robot_that_cannot_be_asked_is_a_problem_and_not_an_empty_portfolio(
 ) -> None:
     robot.down()
     found = read_portfolio(told)
-    assert "What it holds and trades is unknown" in found.problem
+    assert "Treat them as unknown, not as empty" in found.problem
     robot.up()
     assert "refused the login" in read_portfolio(settings_of(robot, password="no")).problem
 

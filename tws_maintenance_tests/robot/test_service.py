@@ -302,10 +302,10 @@ def test_an_event_of_an_unknown_form_costs_itself_and_is_named(
     ("part", "why"),
     [
         ({"event_id": None}, "event_id"),
-        ({"event_type": " "}, "it names no type"),
+        ({"event_type": " "}, "it has no type"),
         ({"symbol": 5}, "symbol"),
         ({"title": ["a"]}, "title"),
-        ({"market_timezone": "Mars/Base"}, "no known time zone"),
+        ({"market_timezone": "Mars/Base"}, "not a known time zone"),
         ({"start_at_utc": "later"}, "start_at_utc"),
     ],
 )
@@ -326,7 +326,7 @@ def test_several_events_none_of_which_is_known_are_an_answer_of_another_form(
     robot: StandInRobot, client: RobotClient
 ) -> None:
     robot.override[UPCOMING] = lambda: {"events": [{"id": 1}, {"id": 2}]}
-    with pytest.raises(RobotChanged, match="none of 2 events can be read"):
+    with pytest.raises(RobotChanged, match="all 2 events are unreadable"):
         look(client)
     robot.override[UPCOMING] = lambda: {"events": [{"id": 1}]}
     assert "1 of the robot's 1 events is" in next(gaps(look(client)))

@@ -84,9 +84,9 @@ def test_doctor_asks_the_robot_unless_offline(doctor: Program, robot: StandInRob
     found = found_by(doctor)
     assert found["robot"] == (
         "ok",
-        f"{robot.url}: answers; 2 symbols held, 1 traded by strategies",
+        f"{robot.url} answers: 2 symbols held, 1 traded",
     )
-    assert found["symbols"] == ("ok", "3 of positions, strategies and watchlist")
+    assert found["symbols"] == ("ok", "3 from positions, strategies and watchlist")
     assert found["events"] == ("ok", f"kept by the robot's own service, {robot.url}")
     assert "Yahoo Finance" not in found
     robot.asked.clear()
@@ -180,6 +180,6 @@ def test_a_robot_that_is_down_is_an_error_on_the_page(
             "the robot's absence on the console",
         )
         page = console.client.get("/maintenance").text
-        assert "What it holds and trades is unknown" in page
+        assert "Treat them as unknown, not as empty" in page
         upcoming = console.client.get("/api/market-events/upcoming")
         assert upcoming.status_code == 503

@@ -45,6 +45,9 @@ def test_a_number_that_two_markets_have_is_reported_and_not_guessed() -> None:
     codes, venues = {"2269": "2269.T", "285A": "285A.T"}, (*VENUES, XTKS)
     assert yahoo_symbol("700", codes, venues) == "0700.HK"
     assert yahoo_symbol("285A", codes, venues) == "285A.T"
-    with pytest.raises(UsageError, match=r"'2269' names no market: it can be 2269\.HK or 2269\.T"):
+    with pytest.raises(
+        UsageError,
+        match=r"'2269' does not say which market it is of: it can be 2269\.HK or 2269\.T",
+    ):
         yahoo_symbol("2269", codes, venues)
     assert yahoo_symbol("2269", {}, VENUES) == "2269.HK", "where Tokyo is off there is one"

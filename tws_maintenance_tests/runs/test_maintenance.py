@@ -175,7 +175,7 @@ def test_one_page_that_lost_rows_changes_nothing_and_leaves_the_other_lists_prom
     assert (hsi["membership"]["rule"], hsi["changed"]) == ("unconfirmed", False)
     (warning,) = hsi["validation"]["warnings"]
     assert warning.startswith("membership_is_confirmed: 0 of 1 sources are usable")
-    assert "it lists 65 members, and at least 70 are expected" in warning
+    assert "it lists 65 members, expected at least 70" in warning
     assert (hsi["validation"]["errors"], report["errors"]) == ([], [])
 
 
@@ -274,7 +274,7 @@ def test_an_unknown_task_is_refused_before_anything_starts(home: Home, settings:
     assert report["status"] == "failed"
     assert statuses(report) == ["skipped", "skipped"]
     (error,) = report["errors"]
-    assert error.startswith("Unknown task nikkei_constituents; known are sp500_constituents, ")
+    assert error.startswith("Unknown task nikkei_constituents; known: sp500_constituents, ")
     assert error.endswith("Nothing was started.")
     assert live_bytes(home) == before
     assert not list(home.staging.iterdir())

@@ -62,7 +62,7 @@ AFTER_STAGING = (
     "`proposals list` shows it."
 )
 BEFORE_REPLACING = (
-    "the run was killed before data/sti_constituents.csv was replaced; it is the old file, whole"
+    "the run was killed before it replaced data/sti_constituents.csv; the old file is intact"
 )
 
 

@@ -143,14 +143,14 @@ def test_a_day_to_come_is_read() -> None:
         (["Date", "Added", "Added", "Removed", "Removed", "Reason"], "the header repeated"),
         ('<tr><td colspan="6">2026</td></tr>', "one text across the whole row"),
         (WHOLE[:4], "4 cells, expected at least 5"),
-        (["May 2026", *WHOLE[1:]], "'May 2026' is no day in a known form"),
-        (["09/08/2026", *WHOLE[1:]], "'09/08/2026' is no day in a known form"),
+        (["May 2026", *WHOLE[1:]], "'May 2026' is not a date in a known form"),
+        (["09/08/2026", *WHOLE[1:]], "'09/08/2026' is not a date in a known form"),
         (["May 7, 2206", *WHOLE[1:]], "2206-05-07 is more than a year ahead"),
         (
             [WHOLE[0], "", "", "-", "", "Nothing."],
-            "it names neither a member that joins nor one that leaves",
+            "it names no member that joins or leaves",
         ),
-        ([WHOLE[0], "", "", "Amber", "Amber Lane", ""], "'Amber' is no symbol such as AAPL or"),
+        ([WHOLE[0], "", "", "Amber", "Amber Lane", ""], "'Amber' is not a symbol such as AAPL or"),
         ([WHOLE[0], "BF/B", "Brown", "", ""], "'BF/B' may be two tickers or a share class"),
     ],
 )
@@ -169,7 +169,7 @@ def test_a_side_without_a_ticker_is_dropped_and_the_other_one_read() -> None:
     table = read(changes_page([*WHOLE[:3], "", "Old Mill", "Acquired."]))
 
     assert told(table) == [("add", "AAA", "")]
-    assert [one.reason for one in table.dropped] == ["Old Mill stands there without a ticker"]
+    assert [one.reason for one in table.dropped] == ["Old Mill has no ticker"]
 
 
 def test_an_unreadable_row_of_these_days_is_noted_and_an_old_one_is_not() -> None:
@@ -186,7 +186,7 @@ def test_an_unreadable_row_of_these_days_is_noted_and_an_old_one_is_not() -> Non
     assert len(table.dropped) == 4
     assert [note.partition(":")[0] for note in table.notes] == ["row 1", "row 2"]
     assert table.notes[0].endswith(
-        "was not read as a change: 'next Monday' is no day in a known form"
+        "was not read as a change: 'next Monday' is not a date in a known form"
     )
 
 
@@ -202,10 +202,10 @@ def test_the_table_is_known_by_its_header_where_it_lost_its_name() -> None:
             changes_page(WHOLE, head="<tr><th>Date</th><th>Added</th><th>Removed</th></tr>"),
             "holds no table of the changes of S&P 500",
         ),
-        (changes_page(), "has 0 rows, none of which could be read"),
+        (changes_page(), "has 0 rows, but no readable change"),
         (
             changes_page(["soon", *WHOLE[1:]]),
-            "has 1 rows, none of which could be read; the first: 'soon' is no day",
+            "has 1 row, but no readable change (the first: 'soon' is not a date",
         ),
         (
             changes_page(WHOLE, identifier="a").replace(b"</html>", b"")

@@ -181,8 +181,8 @@ def test_a_failure_is_a_warning_and_the_list_is_read(
     assert (found.announced, found.announcements_are_known) == ((), False)
     (warning,) = found.announcement_warnings
     assert warning.startswith(
-        "The announced changes of S&P 500 could not be read from Wikipedia. Nothing waits for "
-        f"its day, and no change is explained. {faulty.origin}{CHANGES}: "
+        "The announced changes of S&P 500 could not be read from Wikipedia. No change can be "
+        f"explained or held until its day. {faulty.origin}{CHANGES}: "
     )
     assert said in warning
     assert {type(one.error).__mro__[1] for one in found.announcements} == {SourceError}

@@ -173,7 +173,7 @@ def test_all_sources_failing_names_each_address_and_its_fault(faulty: FaultyServ
     with pytest.raises(SourceRefused) as caught:
         decided(gathered)
     assert str(caught.value) == (
-        "No source of STI gave a usable list, so its file is left as it is. "
+        "No source of STI gave a usable list; its file is unchanged. "
         f"{faulty.origin}{page_path(STI)}: refused with HTTP 403 Forbidden | "
         f"{faulty.origin}{rest_path(STI)}: answered HTTP 500 Internal Server Error"
     )

@@ -125,9 +125,9 @@ def test_labels_columns_and_codes_are_read_in_other_forms() -> None:
     [
         (("HSI", "Reweight", "5", "BANK"), "'Reweight' is neither Add nor Delete"),
         (("HSI", "", "5", "BANK"), "'' is neither Add nor Delete"),
-        (("HSI", "Add", "", "BANK"), "'' is no symbol such as 0005.HK"),
-        (("HSI", "Add", "BANK", "BANK"), "'BANK' is no symbol such as 0005.HK"),
-        (("", "Add", "5", "BANK"), "it does not say of which index"),
+        (("HSI", "Add", "", "BANK"), "'' is not a symbol such as 0005.HK"),
+        (("HSI", "Add", "BANK", "BANK"), "'BANK' is not a symbol such as 0005.HK"),
+        (("", "Add", "5", "BANK"), "it names no index"),
     ],
 )
 def test_a_row_that_is_no_change_is_dropped_and_noted(
@@ -143,14 +143,14 @@ def test_a_row_that_is_no_change_is_dropped_and_noted(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (review("soon", [ADDED]), "does not say from which day the review holds"),
-        (workbook(Summary=[("Effective Date",)]), "does not say from which day"),
+        (review("soon", [ADDED]), "states no effective date"),
+        (workbook(Summary=[("Effective Date",)]), "states no effective date"),
         (workbook(Other=[("Effective Date", "2026-12-07")]), "no longer has a sheet 'Summary'"),
         (
             workbook(Summary=[("Effective Date", "2026-12-07")], Results=[HEADER]),
             "no longer has a sheet 'Review Result'",
         ),
-        (review("2026-12-07", []), "has no row below its header"),
+        (review("2026-12-07", []), "has no rows below its header"),
         (
             workbook(
                 Summary=[("Effective Date", "2026-12-07")],
@@ -192,7 +192,7 @@ def test_the_notices_lead_to_the_newest_review_and_list_the_rest() -> None:
         ),
         (
             "2026-11-21 09:00:00 | Free float factors | /a/float.xlsx",
-            "a workbook that is of no review",
+            "a workbook, but not of a review",
         ),
         ("2026-11-22 09:00:00 | Quarterly review | /a/review.pdf", "not read: PDF"),
     ]
@@ -204,7 +204,7 @@ def test_the_notices_lead_to_the_newest_review_and_list_the_rest() -> None:
         (b"<html>busy</html>", "expected notices as JSON"),
         (b'{"contentList": 3}', "expected notices as JSON"),
         (b'{"contentList": [{"resources": []}]}', "expected notices as JSON"),
-        (b'{"contentList": []}', "list no document at all"),
+        (b'{"contentList": []}', "list no document"),
         (
             b'{"contentList": [{"resourcesList": [null, {"title": "Review", "url": "/r.pdf"}]}]}',
             "list 1 documents, but no workbook (.xlsx) of a review",

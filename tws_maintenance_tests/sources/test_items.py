@@ -64,7 +64,7 @@ def test_an_item_below_a_sector_with_a_code_that_cannot_be_read_is_a_dropped_row
     assert tickers(table) == ["1332"]
     (dropped,) = table.dropped
     assert dropped.row == f"below Foods: {item}"
-    assert dropped.reason == "an item with a code that could not be read"
+    assert dropped.reason == "an item with an unreadable code"
     assert table.rows_read == 2
 
 
@@ -88,8 +88,8 @@ def test_a_company_below_two_sectors_is_one_row_with_a_note() -> None:
     assert [(row.ticker, row.sector) for row in table.rows] == [("1332", "Foods")]
     (note,) = table.notes
     assert note == (
-        "the page lists Nissui Corp. (1332) below 'Foods' and below 'Fishery'; the first is taken "
-        "for its sector"
+        "the page lists Nissui Corp. (1332) below 'Foods' and below 'Fishery'; the first was "
+        "used as its sector"
     )
     assert table.rows_read == 1
 

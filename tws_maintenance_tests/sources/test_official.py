@@ -137,7 +137,7 @@ def test_a_dummy_member_is_dropped_and_named() -> None:
     table = read("hsi", changed(content, dummy))
     assert len(table.rows) == 84
     (dropped,) = table.dropped
-    assert dropped.reason == "a dummy member"
+    assert dropped.reason == "a dummy entry"
 
 
 @pytest.mark.parametrize(
@@ -147,21 +147,21 @@ def test_a_dummy_member_is_dropped_and_named() -> None:
         (b'{"indexSeriesList": []}', "no longer holds the series 'hsi'"),
         (b"[]", "no longer holds the series"),
         (b"[" * 100_000, "expected JSON"),
-        (hang_seng(companies("hsi"), DAY, count=88), "states 88 members; it holds 85 by"),
+        (hang_seng(companies("hsi"), DAY, count=88), "states 88 members, but holds 85 by"),
         (
             changed(hang_seng(companies("hsi"), DAY), lambda s: s.update(seriesCode="hscei")),
             "it holds hscei",
         ),
         (
             changed(hang_seng(companies("hsi"), DAY), lambda s: s.pop("constituentsDate")),
-            "of which day",
+            "states no day",
         ),
         (
             changed(
                 hang_seng(companies("hsi"), DAY),
                 lambda s: s["indexList"][0]["subIndexList"][0].pop("constituentContent"),
             ),
-            "states 85 members; it holds 63 by sub-index and 0 in one list",
+            "states 85 members, but holds 63 by sub-index and 0 in one list",
         ),
         (
             changed(
@@ -169,8 +169,11 @@ def test_a_dummy_member_is_dropped_and_named() -> None:
             ),
             "no longer holds its members in constituentContent",
         ),
-        (both_forms(codes={"1": "9"}), "other members by sub-index than in one list"),
-        (both_forms(codes={"1": "27"}, parts=3), "states 4 members; it holds 3 by sub-index and 4"),
+        (both_forms(codes={"1": "9"}), "members by sub-index and those in one list differ"),
+        (
+            both_forms(codes={"1": "27"}, parts=3),
+            "states 4 members, but holds 3 by sub-index and 4",
+        ),
         (both_forms(count=True), "states True members"),
         (both_forms(count="4"), "states '4' members"),
         (both_forms(count=2001, parts=2001), "more than 2000 members"),
@@ -222,12 +225,12 @@ HEADER: list[object] = ["Name", "Ticker"]
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"<!DOCTYPE html><title>Access denied</title>", "found what begins '<!DOCTYPE html"),
-        (workbook.OLE + b"\0" * 100, "encrypted or of an old form"),
+        (b"<!DOCTYPE html><title>Access denied</title>", "found '<!DOCTYPE html"),
+        (workbook.OLE + b"\0" * 100, "an encrypted or an old one"),
         (b"PK\x03\x04 and nothing else", "damaged"),
         (packed({"x": b"no workbook"}), "damaged"),
         (packed({"bomb": b"\0" * (60 << 20)}), "would unpack to 60 MB"),
-        (packed({"x": b"x"}, zipfile.ZIP_BZIP2), "packed in a way that workbooks are not"),
+        (packed({"x": b"x"}, zipfile.ZIP_BZIP2), "compressed in a way that Excel does not use"),
         (packed({f"part{n}": b"x" for n in range(300)}), "in 300 parts"),
         (far_out("A1048576"), "a sheet of 1048576 rows and 2 columns"),
         (far_out("XFD9000"), "a sheet of 9000 rows and 16384 columns"),
@@ -235,10 +238,10 @@ HEADER: list[object] = ["Name", "Ticker"]
         (sheet([HEADER, ["Apple", "AAPL"]], "other"), "no longer has a sheet 'holdings'"),
         (sheet([["Company", "Code"], ["Apple", "AAPL"]]), "columns Name and Ticker"),
         (sheet([[], *[["x"]] * 40, HEADER]), "in its first 30 rows"),
-        (sheet([HEADER, ["Apple", "AAPL"]]), "of which day"),
+        (sheet([HEADER, ["Apple", "AAPL"]]), "states no day"),
         (
             sheet([["Holdings:", "As of 31-Feb-2026"], HEADER, ["Apple", "AAPL"]]),
-            "which is no day",
+            "which is not a date",
         ),
         (
             sheet(

@@ -124,7 +124,9 @@ def test_a_missing_column_is_named_with_what_was_found() -> None:
     message = fault("sp500", html_page(html_table(SP500[1:], rows)))
 
     assert "ticker (one of" in message
-    assert "[Security, GICS Sector, GICS Sub-Industry] with 4 rows, 0 of them symbols" in message
+    assert (
+        "[Security, GICS Sector, GICS Sub-Industry] with 4 rows, 0 of them with a symbol" in message
+    )
 
 
 def test_a_column_that_stands_twice_is_not_chosen_from() -> None:
@@ -143,13 +145,13 @@ def test_a_lost_header_row_is_refused_and_the_first_row_never_taken_for_one() ->
 
     assert "expected a table with the columns ticker" in message
     assert "[AAA, Amber Lane Inc., Communication Services," in message
-    assert "503 of them symbols" in message
+    assert "503 of them with a symbol" in message
 
 
 def test_a_page_without_the_table_says_how_many_tables_it_has() -> None:
     message = fault("hsi", html_page("<h2>Constituents</h2>", html_table(["Year"], [["2024"]])))
 
-    assert "found 1 tables, of these: none that comes near" in message
+    assert "found 1 table, no similar one" in message
     assert "symbols such as 0005.HK" in message
 
 
@@ -157,7 +159,8 @@ def test_a_reserve_list_is_never_taken_for_the_members() -> None:
     message = fault("sti", html_page(html_table(STI, sti_rows(30, "R"), "Reserve list")))
 
     assert (
-        "[Stock symbol, Company] with 31 rows, 30 of them symbols, announced as another" in message
+        "[Stock symbol, Company] with 31 rows, 30 of them with a symbol, with the title of another"
+        in message
     )
 
 
@@ -185,7 +188,7 @@ def test_two_tables_that_could_both_be_the_members_are_an_error() -> None:
 
     assert message == (
         "the page holds 2 tables that could be the STI constituents (30 and 28 symbols), expected "
-        "one. Look at the page; nothing was guessed."
+        "one. Nothing was read from it. Check the page."
     )
 
 
@@ -202,13 +205,13 @@ def test_a_list_split_in_two_tables_is_pointed_out() -> None:
 
     assert len(table.rows) == 20
     (note,) = table.notes
-    assert "10 symbols of which are not in the one that was read (B00.SI, B01.SI" in note
+    assert "10 of its symbols are not in the one that was read (B00.SI, B01.SI" in note
 
 
 def test_a_table_of_another_market_is_not_taken() -> None:
     rows = [[f"NYSE: {'A' * (n % 4 + 1)}-TOOLONG", "Alpha"] for n in range(40)]
 
-    assert "0 of them symbols" in fault("sti", html_page(html_table(STI, rows)))
+    assert "0 of them with a symbol" in fault("sti", html_page(html_table(STI, rows)))
 
 
 @pytest.mark.parametrize("span", ["999999999999999999999", "9999", "-1", "0", "two", "\u00b2", ""])
@@ -226,7 +229,7 @@ def test_a_hostile_colspan_costs_nothing_and_leaves_the_rows_alone(span: str) ->
 def test_a_page_of_hostile_colspans_is_refused_in_small_memory() -> None:
     message = fault("sti", html_page("<table>" + "<tr><td colspan=1000>x" * 20_000 + "</table>"))
 
-    assert "found 1 tables" in message
+    assert "found 1 table" in message
 
 
 def test_a_cell_over_several_rows_counts_for_each_of_them() -> None:

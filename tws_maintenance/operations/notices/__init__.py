@@ -1,1 +1,1 @@
-"""Notices: what is wrong or waits is sent once, by mail, webhook or file."""
+"""Notices: what is wrong or waiting is sent once, by mail, webhook or file."""

@@ -1,7 +1,7 @@
-"""The ways of telling: mail, a webhook that takes Slack's JSON, a file of JSON lines.
+"""The channels for notices: mail, a webhook that takes Slack's JSON, a file of JSON lines.
 
-Each either delivers one message or raises; nothing is tried again here, the next look is the next
-try. Which incidents one message holds is `messages`' business.
+Each delivers one message or raises; nothing is tried again before the next look. Does not belong
+here: which incidents one message holds (`messages`).
 """
 
 import contextlib
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 # A look has a minute, in which Dagster waits for its sensor: for all channels together.
 SECONDS = 10.0
 FILE = "notices.jsonl"
-# Of a refusal as many characters are shown: enough for its reason.
+# How many characters of a refusal are shown: enough for its reason.
 ANSWER_CHARACTERS = 200
 # Shorter parts of an address are words such as `api`, not secrets.
 SHORTEST_SECRET = 6
-# These refuse what was sent, not whoever sends.
+# These refuse this one message, not the sender.
 CONTENT_REFUSED = frozenset(
     {
         HTTPStatus.BAD_REQUEST,
@@ -57,15 +57,15 @@ class NoticeFailed(TwsMaintenanceError):
 
 
 class MessageRefused(NoticeFailed):
-    """The channel works and does not take this one message; another may go through."""
+    """The channel works but refuses this one message; another may go through."""
 
 
 @dataclass(frozen=True)
 class Channel:
-    """One way of telling.
+    """One way to send notices.
 
-    `fits` tells whether one message can hold these incidents. `send` delivers them as one message
-    and returns what is amiss all the same, "" for nothing; it raises NoticeFailed.
+    `fits` returns whether one message can hold these incidents. `send` delivers them as one message
+    and returns what went wrong all the same, "" for nothing; it raises NoticeFailed.
     """
 
     name: str
@@ -98,8 +98,8 @@ def subject_of(incidents: list[Incident]) -> str:
 
 def text_of(home: Home, incidents: list[Incident]) -> str:
     """Return all of them as plain text, and which home it is about."""
-    told = [f"[{one.kind}] {one.subject}\n{one.text}" for one in incidents]
-    return "\n\n".join([*told, f"Home: {home.root} on {platform.node()}"])
+    parts = [f"[{one.kind}] {one.subject}\n{one.text}" for one in incidents]
+    return "\n\n".join([*parts, f"Home: {home.root} on {platform.node()}"])
 
 
 def _mail(home: Home, settings: NoticeSettings, incidents: list[Incident], at: datetime) -> str:
@@ -115,13 +115,13 @@ def _mail(home: Home, settings: NoticeSettings, incidents: list[Incident], at: d
         said = _beginning(str(error), [password.get_secret_value()] if password else [])
         kind = MessageRefused if _is_about_the_message(error) else NoticeFailed
         # Not "from error": it may repeat what was sent.
-        raise kind(f"The mail server {where} did not take the notice: {said}") from None
+        raise kind(f"The mail server {where} did not accept the notice: {said}") from None
     # The others have it: sent again, they would get it at every look.
     return f"The mail server {where} refused {', '.join(sorted(refused))}" if refused else ""
 
 
 def _is_about_the_message(error: Exception) -> bool:
-    """Tell whether a mail server refused this one message for good, and may take another."""
+    """Return whether a mail server refused this one message for good, and may take another."""
     code = getattr(error, "smtp_code", 0)
     is_permanent = isinstance(error, smtplib.SMTPDataError) and code >= PERMANENT
     return is_permanent or code == EXCEEDED_STORAGE
@@ -173,14 +173,14 @@ def _webhook(home: Home, settings: NoticeSettings, incidents: list[Incident]) ->
 
     assert settings.webhook_url is not None
     url, limit = settings.webhook_url.get_secret_value(), settings.webhook_max_characters
-    told = cut(_hooked(home, incidents), lambda text: _fits(_escaped(text), limit))
+    shown = cut(_hooked(home, incidents), lambda text: _fits(_escaped(text), limit))
     try:
         # In a thread: a timeout of `requests` begins anew with every byte that trickles in.
-        answer = begin(lambda: _posted(url, _escaped(told)), "notices webhook")
+        answer = begin(lambda: _posted(url, _escaped(shown)), "notices webhook")
         status, said = answer.result(2 * SECONDS)
     except (requests.RequestException, ValueError, TimeoutError) as error:
-        # The address is a secret: only what kind of error it was is told.
-        raise NoticeFailed(f"The webhook was not reached: {type(error).__name__}") from None
+        # The address is a secret, so only the kind of the error is shown.
+        raise NoticeFailed(f"Could not reach the webhook: {type(error).__name__}") from None
     if status // 100 != 2:  # noqa: PLR2004 - success, whatever it is called
         reason = _beginning(said, _secrets_of(url))
         kind = MessageRefused if status in CONTENT_REFUSED else NoticeFailed
@@ -213,7 +213,7 @@ def _said(answer: "requests.Response", limit: int) -> str:
     import urllib3
 
     content = b""
-    # What did come says why all the same.
+    # What did arrive may still say why.
     with contextlib.suppress(OSError, http.client.HTTPException, urllib3.exceptions.HTTPError):
         while len(content) < limit and (chunk := answer.raw.read1(limit)):
             content += chunk
@@ -237,7 +237,7 @@ def _beginning(text: str, secrets: Iterable[str]) -> str:
 
 
 def _fits(text: str, limit: int) -> bool:
-    """Tell whether `text` has at most `limit` characters, as those count that count most.
+    """Return whether `text` has at most `limit` characters, by the strictest way to count them.
 
     JavaScript and Java count a character beyond the first 65,536 as two.
     """
@@ -263,8 +263,8 @@ def _file(home: Home, incidents: list[Incident], at: datetime) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         _append(path, content)
     except OSError as error:
-        told = error.strerror or str(error)
-        raise NoticeFailed(f"{home.relative(path)} cannot be written: {told}") from error
+        fault = error.strerror or str(error)
+        raise NoticeFailed(f"{home.relative(path)} cannot be written: {fault}") from error
     return ""
 
 

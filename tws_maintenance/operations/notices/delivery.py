@@ -1,7 +1,7 @@
-"""Telling each incident once, on each channel, however often one looks.
+"""Deliver each incident once on each channel, however often one looks.
 
-Who was told what is remembered by whoever calls (the daemon, in Dagster's storage). What is over
-is forgotten, so that the same thing happening again is told again.
+The caller keeps what was delivered (the daemon, in Dagster's storage). What is over is dropped from
+that, so that the same incident is sent again when it comes back.
 """
 
 import time
@@ -21,42 +21,42 @@ from tws_maintenance.operations.notices.channels import (
 from tws_maintenance.operations.notices.incidents import Incident
 from tws_maintenance.operations.notices.messages import gravest_first, messages
 
-Told = Mapping[str, list[str]]
+Delivered = Mapping[str, list[str]]
 # Once a channel has used so many seconds of a look, the rest of its messages wait for the next.
 SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Telling:
-    """What came of one look: `told` are the keys by channel, to be remembered as they are.
+class DeliveryResult:
+    """The result of one look: `delivered` are the keys by channel, for the caller to keep.
 
-    `failures` are deliveries to be tried again, `remarks` what was amiss with one that was made.
+    `failures` are deliveries to try again, `remarks` what went wrong with one that was made.
     """
 
-    told: dict[str, list[str]]
+    delivered: dict[str, list[str]]
     sent: dict[str, int]
     failures: list[str]
     remarks: list[str]
 
 
-def tell(
+def deliver(
     home: Home,
     settings: NoticeSettings,
     incidents: list[Incident],
-    before: Told,
+    before: Delivered,
     at: datetime,
-) -> Telling:
-    """Send what was not told before, the gravest first; several messages where one is too small.
+) -> DeliveryResult:
+    """Send what was not sent before, the gravest first; several messages where one is too small.
 
-    A channel that fails is told of it again at the next look; the others are not held up.
+    A channel that fails is tried again at the next look; the others are not held up.
     """
     wanted = gravest_first([one for one in incidents if one.kind in settings.kinds])
-    done = Telling({}, {}, [], [])
+    done = DeliveryResult({}, {}, [], [])
     for channel in channels_of(home, settings):
         known = set(before.get(channel.name, ()))
         new = [one for one in wanted if one.key not in known]
         came = _deliver(channel, new, at)
-        done.told[channel.name] = [one.key for one in wanted if one.key in known] + came.keys
+        done.delivered[channel.name] = [one.key for one in wanted if one.key in known] + came.keys
         if came.keys:
             done.sent[channel.name] = len(came.keys)
         done.failures.extend(came.failures)
@@ -72,7 +72,7 @@ class _Delivery:
 
 
 def _deliver(channel: Channel, new: list[Incident], at: datetime) -> _Delivery:
-    """Send `new` in as many messages as it takes; what a message was refused for costs no other."""
+    """Send `new` in as many messages as it takes; one refused message does not cost another."""
     done = _Delivery()
     until = time.monotonic() + SECONDS
     waiting = deque(messages(new, channel.fits))
@@ -81,7 +81,7 @@ def _deliver(channel: Channel, new: list[Incident], at: datetime) -> _Delivery:
         try:
             remark = channel.send(message, at)
         except MessageRefused as error:
-            if len(message) > 1:  # which of them it was shows when each is sent by itself
+            if len(message) > 1:  # sent one by one, they show which one was refused
                 waiting.extendleft([one] for one in reversed(message))
             else:
                 done.failures.append(f"{error} (to: {message[0].subject})")
@@ -93,6 +93,6 @@ def _deliver(channel: Channel, new: list[Incident], at: datetime) -> _Delivery:
             done.remarks += [remark] if remark and remark not in done.remarks else []
         if waiting and time.monotonic() >= until:
             left = sum(map(len, waiting))
-            done.remarks.append(f"{channel.name}: {left} more follow at the next look")
+            done.remarks.append(f"{channel.name}: {left} more will follow at the next look")
             break
     return done

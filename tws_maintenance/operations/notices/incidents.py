@@ -1,7 +1,7 @@
-"""What an operator should hear of: failed, stale, broken, drifted, waiting for approval.
+"""Find what an operator should know: failed, stale, broken, drifted, waiting for approval.
 
-An incident has a key that stays the same as long as it is the same incident, so that it is told
-once. What belongs here is finding them; telling is `channels`, remembering who was told `telling`.
+An incident keeps its key as long as it is the same incident, so that it is sent once. Does not
+belong here: sending (`channels`) and what was sent before (`delivery`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ from tws_maintenance.config.settings import Settings
 from tws_maintenance.core.clock import CLOCK_TOLERANCE
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import UsageError
-from tws_maintenance.core.text import some_of
+from tws_maintenance.core.text import counted, some_of
 from tws_maintenance.market_events.last_sync import MOVED_FOR
 from tws_maintenance.reports.ahead import ahead_of
 from tws_maintenance.reports.announced_words import in_short, upcoming_text
@@ -27,10 +27,10 @@ from tws_maintenance.reports.summary import ReportSummary, ResultLine
 from tws_maintenance.reports.view import verdict
 
 BAD = frozenset({TaskStatus.FAILED, TaskStatus.PARTIAL_FAILURE})
-# Nobody sat before these when they were refused.
+# Nobody was watching when one of these was refused.
 UNATTENDED = frozenset({EntryPoint.SCHEDULE, EntryPoint.SENSOR})
 SYMBOLS_NAMED = 20
-# What tells a move of an event from another one.
+# What distinguishes one move of an event from another.
 _MOVE = ("kind", "event_type", "symbol", "before", "after")
 LONGEST_LINE = 500
 
@@ -49,7 +49,7 @@ def incident(key: str, kind: str, subject: str, lines: Iterable[str]) -> Inciden
     """Return an incident whose subject and lines are one line each, whatever they quote.
 
     A company's name comes from a page that anyone may edit: a line break in it could forge a
-    header, or a line that tells the operator what to type.
+    header, or a line that has the operator type a command.
     """
     return Incident(key, kind, one_line(subject), "\n".join(map(one_line, lines)))
 
@@ -102,10 +102,10 @@ def _unconfirmed(report: Report) -> Iterator[str]:
 
 
 def _line(entry: ReportSummary, task: str) -> ResultLine | None:
-    """Return what a run says of `task`; None where it says nothing that counts.
+    """Return the line of a run about `task`; None where it has none that counts.
 
-    A refusal says something of the proposal only, to whoever asked. A run that failed or died
-    before it came to a task says that nothing works.
+    A refusal is about the proposal only, and whoever asked has seen it. A run that failed or died
+    before it came to a task counts, because then nothing works.
     """
     line = next((one for one in entry.results if one.task == task), None)
     if line is None or (line.refusal and entry.entry_point not in UNATTENDED):
@@ -118,28 +118,28 @@ def _of_lists(lists: list[ListStatus]) -> Iterator[Incident]:
     for one in lists:
         task, name, refreshed = one.task, one.name, one.last_refreshed_at
         if one.file_problem:
-            told = [one.file_problem, "Look: python -m tws_maintenance validate"]
-            yield incident(_key("broken", task, told[0]), "broken", f"{name} is broken", told)
+            lines = [one.file_problem, "Check it: python -m tws_maintenance validate"]
+            yield incident(_key("broken", task, lines[0]), "broken", f"{name} is broken", lines)
         if one.stale:
-            since = f"since {refreshed}" if refreshed else "ever"
-            told = [f"{name} was not refreshed {since}.", "Look: python -m tws_maintenance run"]
-            yield incident(f"stale:{task}:{refreshed}", "stale", f"{name} is stale", told)
+            last = f"was last refreshed at {refreshed}" if refreshed else "was never refreshed"
+            lines = [f"{name} {last}.", "Preview a refresh: python -m tws_maintenance run"]
+            yield incident(f"stale:{task}:{refreshed}", "stale", f"{name} is stale", lines)
         if one.drift:
-            told = [one.drift]
-            yield incident(_key("drifted", task, told[0]), "drifted", f"{name} was edited", told)
+            lines = [one.drift]
+            yield incident(_key("drifted", task, lines[0]), "drifted", f"{name} was edited", lines)
 
 
 def _of_events(events: EventsStatus) -> Iterator[Incident]:
     if events.needs_refresh:
         refreshed = events.last_refreshed_at
-        told = events.doubts or ["The last complete sync is too old."]
-        yield incident(f"stale:{MARKET_EVENTS}:{refreshed}", "stale", "Events are stale", told)
+        lines = events.doubts or ["The last complete sync is too old."]
+        yield incident(f"stale:{MARKET_EVENTS}:{refreshed}", "stale", "Events are stale", lines)
 
 
 def _moved(home: Home, at: datetime, shelf: ReportCatalog) -> Iterator[Incident]:
-    """Yield the near events of held, traded or watched symbols that moved or are not listed now.
+    """Yield the near events of held, traded or watched symbols that moved or are no longer listed.
 
-    A dry run that finds it counts: nothing is stored by it, and somebody should hear of it.
+    A dry run counts too: it stores nothing, but the operator should know of the move.
     """
     since = at - MOVED_FOR
     seen: set[str] = set()
@@ -152,7 +152,7 @@ def _moved(home: Home, at: datetime, shelf: ReportCatalog) -> Iterator[Incident]
             if key in seen:
                 continue
             seen.add(key)
-            look = f"Look: python -m tws_maintenance events list --symbol {one.symbol}"
+            look = f"List them: python -m tws_maintenance events list --symbol {one.symbol}"
             stored = "stored" if entry.dry_run is False else "seen by a dry run, not stored"
             lines = [f"Report: {entry.report_id} ({stored}).", look]
             yield incident(key, "event_moved", one.text, lines)
@@ -195,10 +195,10 @@ def _waiting(
         ]
         if lists:
             names = ", ".join(task_name(one.task) for one in lists)
-            told = [_changes(report, one) for one in lists]
-            told.append(f"Look at {report_id}, then: {_command(report, lists)}")
-            subject = f"To be applied: {names}"
-            yield incident(f"waiting:{report_id}", "waiting", subject, told)
+            lines = [_changes(report, one) for one in lists]
+            lines.append(f"Review {report_id}, then: {_command(report, lists)}")
+            subject = f"Waiting to be applied: {names}"
+            yield incident(f"waiting:{report_id}", "waiting", subject, lines)
 
 
 def _command(report: Report, lists: list[ListReadiness]) -> str:
@@ -213,7 +213,7 @@ def _changes(report: Report, one: ListReadiness) -> str:
     result = next(result for result in report.lists if result.task == one.task)
     parts = [f"+{len(result.added)}", f"-{len(result.removed)}"]
     if result.changes.updated:
-        parts.append(f"{len(result.changes.updated)} fields")
+        parts.append(counted(len(result.changes.updated), "field"))
     names = some_of([*result.added, *result.removed], SYMBOLS_NAMED)
     return f"{task_name(one.task)}: {' '.join(parts)} {names}".rstrip()
 

@@ -65,7 +65,7 @@ def test_the_operator_looks_applies_reads_and_goes_back(console: Console, visits
     see_end(page, "Dry run partly failed. No file was replaced. Not confirmed: HSI.")
     changes_are_named(page, RESULTS)
     results = page.locator(RESULTS)
-    expect(results.filter(has_text="HSI")).to_contain_text("it states 88 members and lists 85")
+    expect(results.filter(has_text="HSI")).to_contain_text("it states 88 members but lists 85")
     expect(results.filter(has_text="Federal Reserve")).to_contain_text("FOMC")
     assert live_bytes(console.home) == before
 
@@ -76,7 +76,7 @@ def test_the_operator_looks_applies_reads_and_goes_back(console: Console, visits
     dialog = page.get_by_role("dialog", name="Apply constituents refresh")
     expect(dialog).to_contain_text("Nothing is fetched again: exactly this is published.")
     changes_are_named(page, "dialog .result")
-    expect(dialog).to_contain_text("it states 88 members and lists 85")
+    expect(dialog).to_contain_text("it states 88 members but lists 85")
     dialog.get_by_label("Reason").fill(REASON)
     dialog.get_by_role("button", name="Replace S&P 500, confirm STI").click()
     see_end(page, "Apply completed. Replaced: S&P 500.")

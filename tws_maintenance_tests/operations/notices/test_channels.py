@@ -24,7 +24,7 @@ from tws_maintenance_tests.operations.notices.servers import (
 )
 
 AT = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
-STALE = incident("stale:sti", "stale", "STI is stale", ["STI was not refreshed ever."])
+STALE = incident("stale:sti", "stale", "STI is stale", ["STI was never refreshed."])
 FAILED = incident("failed:r", "failed", "Dry run failed.", ["No source answered.", "Report: r."])
 # Of the server of these tests, and two that it does not take.
 PASSWORD, WRONG, ODD = "open sesame", "guessed", "Schlüsselwort"
@@ -83,7 +83,7 @@ def test_a_mail_names_what_is_wrong_and_where(home: Home) -> None:
         "Report: r.",
         "",
         "[stale] STI is stale",
-        "STI was not refreshed ever.",
+        "STI was never refreshed.",
     ]
     assert lines[-1].startswith(f"Home: {home.root} on ")
 
@@ -120,7 +120,7 @@ def test_a_server_without_encryption_gets_nothing_where_it_is_asked_for(home: Ho
         )
         told = fault(home, settings)
         assert told == (
-            f"The mail server 127.0.0.1 port {server.port} did not take the notice: STARTTLS "
+            f"The mail server 127.0.0.1 port {server.port} did not accept the notice: STARTTLS "
             "extension not supported by server."
         )
         assert "AUTH" not in server.commands
@@ -154,14 +154,14 @@ def test_a_password_that_is_not_in_the_environment_is_asked_for(home: Home) -> N
 def test_a_server_that_is_not_there_is_told(home: Home) -> None:
     with nobody_listening() as port:
         told = fault(home, mail(port))
-    assert told.startswith(f"The mail server 127.0.0.1 port {port} did not take the notice: ")
+    assert told.startswith(f"The mail server 127.0.0.1 port {port} did not accept the notice: ")
     assert "refused" in told
 
 
 @pytest.mark.services
 def test_a_server_that_hangs_up_has_taken_nothing(home: Home) -> None:
     with MailServer(dies=True) as server:
-        assert "did not take the notice" in fault(home, mail(server.port))
+        assert "did not accept the notice" in fault(home, mail(server.port))
 
 
 @pytest.mark.services
@@ -263,7 +263,7 @@ def test_a_refusal_that_repeats_the_address_does_not_show_it(home: Home) -> None
 def test_a_server_that_repeats_the_password_does_not_make_us_show_it(home: Home) -> None:
     with MailServer("AUTH PLAIN", password=PASSWORD, refusal="535 not guessed-by-me") as server:
         told = fault(home, mail(server.port, smtp_user="robot", smtp_password="guessed-by-me"))
-    assert told.endswith("did not take the notice: (535, b'not ***')")
+    assert told.endswith("did not accept the notice: (535, b'not ***')")
 
 
 @pytest.mark.services
@@ -273,7 +273,7 @@ def test_an_answer_whose_headers_trickle_in_is_not_waited_for(
     monkeypatch.setattr(channels, "SECONDS", 0.1)
     with Webhook() as hook:
         hook.trickles = True
-        assert fault(home, hooked(hook.url)) == "The webhook was not reached: TimeoutError"
+        assert fault(home, hooked(hook.url)) == "Could not reach the webhook: TimeoutError"
 
 
 @pytest.mark.services
@@ -294,12 +294,12 @@ def test_a_slow_or_absent_webhook_is_told_without_its_secret_address(
     with Webhook() as hook:
         hook.hangs = True
         told = fault(home, hooked(hook.url))
-        assert told == "The webhook was not reached: ReadTimeout"
+        assert told == "Could not reach the webhook: ReadTimeout"
     with nobody_listening() as port:
         gone = hooked(f"http://127.0.0.1:{port}/the-secret")
-        assert fault(home, gone) == "The webhook was not reached: ConnectionError"
+        assert fault(home, gone) == "Could not reach the webhook: ConnectionError"
     odd = hooked("https://hooks..example.invalid/the-secret")
-    assert fault(home, odd).startswith("The webhook was not reached: ")
+    assert fault(home, odd).startswith("Could not reach the webhook: ")
     assert "the-secret" not in caplog.text + repr(gone) + str(gone.model_dump())
 
 
@@ -328,7 +328,7 @@ def test_the_file_has_a_line_for_each_incident_and_only_grows(home: Home) -> Non
         "at": "2026-11-22T18:30:00.000Z",
         "kind": "stale",
         "subject": "STI is stale",
-        "text": "STI was not refreshed ever.",
+        "text": "STI was never refreshed.",
     }
 
 

@@ -1,4 +1,4 @@
-"""Each incident is told once on each channel, whatever becomes of the others."""
+"""Each incident is delivered once on each channel, whatever becomes of the others."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import NoticeSettings
-from tws_maintenance.operations.notices.delivery import Telling, tell
+from tws_maintenance.operations.notices.delivery import DeliveryResult, deliver
 from tws_maintenance.operations.notices.incidents import Incident, incident
 from tws_maintenance_tests.operations.notices.servers import MailServer, Webhook
 from tws_maintenance_tests.operations.notices.test_channels import lines_of, mail
@@ -15,17 +15,19 @@ from tws_maintenance_tests.operations.notices.test_channels import lines_of, mai
 AT = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
 STALE = incident("stale:sti", "stale", "STI is stale", ["never"])
 FAILED = incident("failed:r", "failed", "Dry run failed.", ["no source"])
-WAITING = incident("waiting:r", "waiting", "To be applied: STI", ["+1"])
+WAITING = incident("waiting:r", "waiting", "Waiting to be applied: STI", ["+1"])
 FILE_ONLY = NoticeSettings(file=True)
 
 
-def looks(home: Home, settings: NoticeSettings, *seen: list[Incident]) -> list[Telling]:
+def looks(home: Home, settings: NoticeSettings, *seen: list[Incident]) -> list[DeliveryResult]:
     """Return what came of looking again and again, each time with the memory of before."""
-    told: dict[str, list[str]] = {}
+    delivered: dict[str, list[str]] = {}
     done = []
     for number, incidents in enumerate(seen):
-        done.append(tell(home, settings, incidents, told, AT + number * timedelta(minutes=5)))
-        told = done[-1].told
+        done.append(
+            deliver(home, settings, incidents, delivered, AT + number * timedelta(minutes=5))
+        )
+        delivered = done[-1].delivered
     return done
 
 
@@ -52,8 +54,8 @@ def test_only_the_kinds_that_are_wanted_are_told(home: Home) -> None:
     settings = NoticeSettings(file=True, kinds=("failed",))
     done = looks(home, settings, [STALE, FAILED, WAITING], [STALE])
     assert [one.sent for one in done] == [{"file": 1}, {}]
-    # Asked for later, what is still so is told.
-    assert tell(home, FILE_ONLY, [STALE], done[-1].told, AT).sent == {"file": 1}
+    # Asked for later, what is still so is delivered.
+    assert deliver(home, FILE_ONLY, [STALE], done[-1].delivered, AT).sent == {"file": 1}
 
 
 @pytest.mark.services
@@ -65,9 +67,9 @@ def test_a_channel_that_fails_is_tried_again_and_does_not_hold_up_the_others(hom
         assert second.sent == {}
         assert first.failures == second.failures == ["The webhook answered 500, expected 2xx"]
         hook.status = 204
-        third = tell(home, settings, [STALE], second.told, AT)
+        third = deliver(home, settings, [STALE], second.delivered, AT)
         assert (third.sent, third.failures) == ({"webhook": 1}, [])
-        assert tell(home, settings, [STALE], third.told, AT).sent == {}
+        assert deliver(home, settings, [STALE], third.delivered, AT).sent == {}
         assert (len(server.mails), len(hook.bodies), len(lines_of(home))) == (1, 3, 1)
 
 
@@ -77,7 +79,7 @@ def test_what_is_over_before_a_channel_works_again_is_not_told_there(home: Home)
         settings = NoticeSettings(webhook_url=SecretStr(hook.url))
         (first,) = looks(home, settings, [STALE])
         hook.status = 200
-        assert tell(home, settings, [], first.told, AT).sent == {}
+        assert deliver(home, settings, [], first.delivered, AT).sent == {}
         assert len(hook.bodies) == 1
 
 
@@ -94,4 +96,4 @@ def test_a_channel_that_is_switched_on_later_is_told_what_is_so_now(home: Home) 
     (first,) = looks(home, FILE_ONLY, [STALE])
     with MailServer() as server:
         settings = mail(server.port, file=True)
-        assert tell(home, settings, [STALE], first.told, AT).sent == {"mail": 1}
+        assert deliver(home, settings, [STALE], first.delivered, AT).sent == {"mail": 1}

@@ -77,7 +77,7 @@ def test_a_list_that_nobody_could_confirm_is_told_with_the_reason(home: Home) ->
         "failed",
         "Dry run partly failed. No file was replaced. Not confirmed: S&P 500.",
     )
-    assert "sp500_constituents: 0 of 1 sources are usable, and 1 must agree" in one.text
+    assert "sp500_constituents: 0 of 1 sources are usable, but 1 must agree" in one.text
 
 
 def test_events_that_came_in_part_are_told(home: Home) -> None:
@@ -163,7 +163,7 @@ def test_a_near_event_that_moved_is_one_incident_for_two_days(home: Home) -> Non
     )
     assert one.text.splitlines() == [
         f"Report: {looked} (seen by a dry run, not stored).",
-        "Look: python -m tws_maintenance events list --symbol AAPL",
+        "List them: python -m tws_maintenance events list --symbol AAPL",
     ]
     stored = moved_to(home, AT + 3 * HOUR, "2026-11-27", dry_run=False)
     (again,) = found(home, AT + 4 * HOUR)
@@ -185,7 +185,7 @@ def test_a_live_file_that_is_broken_missing_or_short_is_told(home: Home) -> None
         live.write_bytes(content)
         (one,) = found(home, AT + HOUR, "broken")
         assert one.subject == "STI is broken"
-        assert one.text.endswith("Look: python -m tws_maintenance validate")
+        assert one.text.endswith("Check it: python -m tws_maintenance validate")
         assert keys(home, AT + 2 * HOUR, "broken") == [one.key]
         seen.add(one.key)
     live.unlink()
@@ -214,11 +214,11 @@ def test_changes_that_wait_are_told_with_the_command_that_applies_them(home: Hom
     report_id = dry_run(home, {"sti": with_strangers(STI, 1), "hsi": companies("hsi")}, AT + HOUR)
     (one,) = found(home, AT + 2 * HOUR)
     assert (one.key, one.kind) == (f"waiting:{report_id}", "waiting")
-    assert one.subject == "To be applied: STI"
+    assert one.subject == "Waiting to be applied: STI"
     first, second = one.text.splitlines()
     assert first.startswith("STI: +1 -1 Z901.SI, ")
     promote = f"python -m tws_maintenance promote {report_id} --task sti_constituents"
-    assert second == f"Look at {report_id}, then: {promote}"
+    assert second == f"Review {report_id}, then: {promote}"
     # Applied or expired, nothing waits any more.
     assert keys(home, AT + 26 * HOUR) == []
     applied(home, report_id, AT + 2 * HOUR)
@@ -230,7 +230,7 @@ def test_each_venue_s_dry_run_waits_by_itself(home: Home) -> None:
     second = dry_run(home, {"hsi": with_one(HSI, name="Renamed Ltd")}, AT + 2 * HOUR)
     incidents = found(home, AT + 3 * HOUR)
     assert [one.key for one in incidents] == [f"waiting:{first}", f"waiting:{second}"]
-    assert incidents[1].text.splitlines()[0] == "HSI: +0 -0 1 fields"
+    assert incidents[1].text.splitlines()[0] == "HSI: +0 -0 1 field"
     assert incidents[0].text.endswith(f"promote {first}")
     # A newer one of the same list takes its place.
     third = dry_run(home, {"sti": with_strangers(STI, 2)}, AT + 4 * HOUR)

@@ -5,7 +5,7 @@ from pydantic import SecretStr
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import NoticeSettings
-from tws_maintenance.operations.notices import delivery as telling
+from tws_maintenance.operations.notices import delivery
 from tws_maintenance.operations.notices.incidents import Incident, incident
 from tws_maintenance.operations.notices.messages import MARK, cut, gravest_first, messages
 from tws_maintenance_tests.operations.notices.servers import MailServer, Webhook
@@ -143,12 +143,12 @@ def test_a_mail_that_is_too_large_for_its_server_costs_no_other(home: Home) -> N
 def test_what_takes_too_long_for_one_look_follows_at_the_next(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(telling, "SECONDS", 0)
+    monkeypatch.setattr(delivery, "SECONDS", 0)
     many = [failed(number) for number in range(9)]
     with Webhook() as hook:
         settings = NoticeSettings(webhook_url=SecretStr(hook.url))
         first, second, third = looks(home, settings, many, many, many)
-    assert first.remarks == ["webhook: 4 more follow at the next look"]
+    assert first.remarks == ["webhook: 4 more will follow at the next look"]
     assert [one.sent.get("webhook") for one in (first, second, third)] == [5, 4, None]
     assert [one.failures for one in (first, second, third)] == [[], [], []]
 
@@ -162,7 +162,7 @@ def test_a_channel_that_breaks_down_in_between_is_told_the_rest_later(home: Home
         assert first.sent == {"webhook": 5}
         assert first.failures == ["The webhook answered 429, expected 2xx: slow down"]
         hook.refuses_after = 0
-        third = telling.tell(home, settings, many, second.told, AT)
+        third = delivery.deliver(home, settings, many, second.delivered, AT)
         assert third.sent == {"webhook": 4}
         numbers = [n for text in texts(hook) for n in range(9) if f"[failed] Run {n} " in text]
         assert sorted(set(numbers)) == list(range(9))

@@ -159,7 +159,7 @@ def test_a_role_that_may_not_create_tables_is_found_with_the_grant_to_issue(
         "failed",
         (
             f"The role {ROLE} may not create tables in the schema public of {place}. Nothing was "
-            f"written. Let the owner of the database issue {grant}"
+            f"written. Ask the owner of the database to run: {grant}"
         ),
     )
     with pytest.raises(StoreError) as events:

@@ -140,7 +140,7 @@ def test_a_refresh_that_was_not_seen_to_its_end_is_a_partial_failure(
     found.status = TaskStatus.PARTIAL_FAILURE  # as `apply_events` has it where there are errors
     conclude(found)
     assert found.status == TaskStatus.PARTIAL_FAILURE
-    assert ["was not over within 0.3 s" in text for text in found.errors] == [True]
+    assert ["did not finish within 0.3 s" in text for text in found.errors] == [True]
 
 
 def test_an_event_of_an_unknown_form_is_a_warning_of_dry_run_and_apply(

@@ -130,7 +130,7 @@ def read_staged(home: Home, proposal_id: str) -> tuple[StagedJson, str]:
         value: StagedJson = json.loads(content)
     except (OSError, ValueError) as error:
         raise ProposalMissing(
-            f"Could not read {home.relative(path)}: {error}. Run it again."
+            f"{home.relative(path)} cannot be read: {error}. Run it again."
         ) from error
     return value, sha256(content)
 

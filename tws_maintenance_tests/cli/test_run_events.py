@@ -213,7 +213,7 @@ def test_a_near_event_of_a_watched_symbol_that_moves_is_shown_wherever_events_ar
     yahoo.symbols["AAPL"] = (200, calendar_events([day], ex_dividend=sunday))
     assert command("watchlist", "add", "AAPL").exit_code == 0
     assert command("run", *TASK, "--apply").exit_code == 0
-    closed = f"AAPL ex-dividend on {sunday}, a Sunday on which New York is closed"
+    closed = f"AAPL ex-dividend on {sunday}: New York is closed that Sunday"
     assert any(closed in text for text in result_of(home)["warnings"])
 
     yahoo.symbols["AAPL"] = (200, calendar_events([later], ex_dividend=sunday))

@@ -109,8 +109,8 @@ def test_an_early_close_is_an_instant_by_the_clock_of_its_venue(
 @pytest.mark.parametrize(
     ("wanted", "told"),
     [
-        ({"day": date(2026, 12, 5)}, "2026-12-05 is a Saturday: New York is closed then anyway"),
-        ({"day": date(2062, 12, 4)}, "more than two years away. Is the year right?"),
+        ({"day": date(2026, 12, 5)}, "2026-12-05 is a Saturday: New York is closed anyway"),
+        ({"day": date(2062, 12, 4)}, "more than two years away. Check the year."),
         ({"closes": time(16, 0)}, "16:00 is outside the session of New York, 09:30 to 16:00"),
         ({"closes": time(9, 30)}, "09:30 is outside the session"),
         ({"title": "  "}, "The title is empty"),
@@ -240,7 +240,7 @@ def test_what_the_packages_know_by_now_is_said_aloud(embedded: tuple[Home, Setti
         "python -m tws_maintenance events remove --venue XNYS --date 2026-12-03"
     )
     (told,) = verdict(holiday, told_by_packages(early, "holidays", closes=time(13, 0)))
-    assert "contradicted, holidays has 'New York closed'; counted as closed" in told
+    assert "contradicted, holidays has 'New York closed'; treated as closed" in told
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_an_early_close_is_confirmed_with_its_time(
     assert f"(added by ada): {expected}, " in told
     (told,) = verdict(early, told_by_packages(EventType.MARKET_HOLIDAY, *sources))
     assert "contradicted" in told
-    assert "counted as closed" in told
+    assert "treated as closed" in told
 
 
 def test_a_package_that_came_out_since_and_knows_nothing_is_named(

@@ -332,7 +332,7 @@ def test_a_page_that_lacks_what_it_must_hold_is_refused(panels: Panels, told: st
     message = refusal(page(panels))
 
     assert told in message
-    assert "Look at the page" in message
+    assert "Check the page" in message
 
 
 LAST = "December 8-9*"

@@ -83,10 +83,10 @@ def test_only_what_concerns_the_list_is_told() -> None:
         "Exchange calendars",
     ]
     (fomc,) = told(logs, event_type=EventType.FOMC)
-    expected = "Federal Reserve failed at the last sync: FOMC decisions shown"
+    expected = "Federal Reserve failed at the last sync: the FOMC decisions shown"
     assert fomc.startswith(expected)
     (dividends,) = told(logs, event_type=EventType.DIVIDEND)
-    assert dividends.startswith("Yahoo Finance failed at the last sync: dividends shown")
+    assert dividends.startswith("Yahoo Finance failed at the last sync: the dividends shown")
     (symbol,) = told(logs, symbol="AAPL")
     assert symbol.startswith("Yahoo Finance failed")
 
@@ -121,7 +121,7 @@ def test_symbols_that_were_not_answered_are_named() -> None:
     names = {f"S{number}": "not_asked" for number in range(10)}
     symbols = {"AAPL": "ok", "MSFT": "rate_limited", "ZZZ": "unknown_symbol"}
     logs = [log("yahoo", "partial_failure", symbols=symbols), *sync()[1:]]
-    unknown = "Yahoo Finance does not know ZZZ: earnings and dividends of it are unknown."
+    unknown = "Yahoo Finance does not know ZZZ: its earnings and dividends are unknown."
     silent = (
         "Yahoo Finance did not answer for MSFT at the last sync: its earnings and dividends "
         "may be outdated or missing."

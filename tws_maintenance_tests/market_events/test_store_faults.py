@@ -48,7 +48,7 @@ from tws_maintenance_tests.postgres import (
     settings_with,
 )
 
-LOCKED = "is locked by another process; nothing was written; run again"
+LOCKED = "is locked by another process. Nothing was written; run again"
 NOBODY = 65534
 
 

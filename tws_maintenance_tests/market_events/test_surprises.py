@@ -96,7 +96,7 @@ def test_one_that_is_no_longer_listed_is_named_when_it_happens_and_when_it_goes(
     again = stored(Unconfirmed(NOW - timedelta(days=1), 1).on(event(5)))
     assert found(again) == []
     last = stored(Unconfirmed(NOW - timedelta(days=2), 2).on(event(5)))
-    assert found(last) == [("gone", f"{first}becomes stale")]
+    assert found(last) == [("gone", f"{first}marked as withdrawn")]
 
 
 def test_an_estimate_that_goes_at_once_is_named() -> None:
@@ -113,5 +113,5 @@ def test_a_preview_warns_of_each_round_without_it_and_of_every_confirmed_loss() 
     lost = "was confirmed but is no longer listed;"
     assert list(sentences(diff, moves(diff, WINDOW, HELD))) == [
         f"AAPL earnings on 2026-11-27 {lost} kept as unconfirmed since 2026-11-21",
-        f"MSFT earnings on 2026-12-12 {lost} becomes stale",
+        f"MSFT earnings on 2026-12-12 {lost} marked as withdrawn",
     ]

@@ -129,7 +129,7 @@ def _why_something_must_be(
     days = _days_of(line) or looks[-1].window.days
     for kind, sure in SURE_DAYS.items():
         if kind in types and days >= sure:
-            return f"any {sure} days have at least one {kind} event"
+            return f"there is always one ({kind}) within {sure} days"
     # Many companies pay no dividend, but each reports earnings.
     if EventType.EARNINGS in types and symbols:
         return f"it was asked about {symbols} symbol{'' if symbols == 1 else 's'}"

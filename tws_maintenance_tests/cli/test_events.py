@@ -398,7 +398,7 @@ def test_a_closure_is_added_listed_exported_and_removed(
 
     again = add_closure(command, day)
     assert again.exit_code == 2
-    assert f"{day} is stored for New York already" in again.stderr
+    assert f"New York already has a closure on {day}" in again.stderr
     removed = command(
         "events", "remove", "--venue", "XNYS", "--date", str(day), "--reason", "off", "--json"
     )

@@ -363,7 +363,7 @@ def test_a_word_that_may_move_a_meeting_to_come_is_the_fault(year: int, word: st
         assert f"the row '{LAST} ({word})' of {year} says '{word.lower()}'" in message
         assert "so its days may not hold; expected days without such a word" in message
         assert "The stored meetings stay." in message
-        assert "read the Federal Reserve's announcement" in message
+        assert "Read the Federal Reserve's announcement" in message
         assert "found 7" not in message
 
 

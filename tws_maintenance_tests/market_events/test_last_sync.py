@@ -133,7 +133,7 @@ def test_symbols_that_were_not_answered_are_named() -> None:
 
     logs[0] = log("yahoo", "partial_failure", symbols=names)
     (text,) = told(logs)
-    assert "about S0, S1, S2, S3, S4, S5, S6, S7 and 2 more at the last sync" in text
+    assert "for S0, S1, S2, S3, S4, S5, S6, S7 and 2 more at the last sync" in text
 
 
 def test_an_answer_in_part_for_another_reason_is_told() -> None:

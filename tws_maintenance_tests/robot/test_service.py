@@ -317,7 +317,7 @@ def test_whatever_is_odd_of_an_event_is_named(
     found = look(client)
     assert [one.event_type for one in found.events] == ["FOMC"]
     (told,) = gaps(found)
-    assert "2 of the robot's 3 events are" in told
+    assert "Left out 2 of the robot's 3 events" in told
     assert why in told
     assert "number 3 (" in told
 
@@ -329,7 +329,7 @@ def test_several_events_none_of_which_is_known_are_an_answer_of_another_form(
     with pytest.raises(RobotChanged, match="none of 2 events can be read"):
         look(client)
     robot.override[UPCOMING] = lambda: {"events": [{"id": 1}]}
-    assert "1 of the robot's 1 events is" in next(gaps(look(client)))
+    assert "Left out 1 of the robot's 1 events" in next(gaps(look(client)))
 
 
 def test_a_line_of_the_log_of_an_unknown_form_costs_itself(
@@ -339,7 +339,7 @@ def test_a_line_of_the_log_of_an_unknown_form_costs_itself(
     robot.log(Provider(FED, "FOMC"), datetime.now(UTC), datetime.now(UTC))
     found = look(client)
     assert [one.provider for one in found.log.logs] == [FED]
-    assert "1 of the robot's 2 log lines is" in next(gaps(found))
+    assert "Left out 1 of the robot's 2 log lines" in next(gaps(found))
 
 
 def test_an_event_that_cannot_be_read_any_more_is_not_stale(

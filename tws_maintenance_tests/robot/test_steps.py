@@ -152,7 +152,7 @@ def test_an_event_of_an_unknown_form_is_a_warning_of_dry_run_and_apply(
     mark = RunContext("maintenance_20261122_183000", "run", utc_now())
     describe_sync(look, sync_of(home, told).stage(mark))
     assert [one.symbol for one in look.diff.unchanged] == ["AAPL"]
-    assert any("1 of the robot's 2 events is in a form" in text for text in look.warnings)
+    assert any("Left out 1 of the robot's 2 events" in text for text in look.warnings)
     done = applied(robot, told, home)
     (warning,) = done.warnings
     assert "left out: EARNINGS MSFT MSFT earnings (event_date is" in warning

@@ -46,9 +46,9 @@ def _demand_columns(table: Table, found: set[str], place: str) -> None:
     missing = [column.name for column in table.columns if column.name not in found]
     if missing:
         raise StoreError(
-            f"{place} holds a table {table.name} without the column {', '.join(missing)}: it "
-            "belongs to another program or an older version. Nothing was written. Name a database "
-            "that no other program uses."
+            f"{place} holds a table {table.name} without the column {', '.join(missing)}: it is "
+            "another program's, or of an older version. Nothing was written. Name a database that "
+            "no other program uses."
         )
 
 

@@ -155,7 +155,7 @@ def test_an_event_of_an_unknown_form_is_a_warning_of_dry_run_and_apply(
     assert any("Left out 1 of the robot's 2 events" in text for text in look.warnings)
     done = applied(robot, told, home)
     (warning,) = done.warnings
-    assert "left out: EARNINGS MSFT MSFT earnings (event_date is" in warning
+    assert "(unknown form): EARNINGS MSFT MSFT earnings (event_date is" in warning
     assert done.after_count == 4
 
 

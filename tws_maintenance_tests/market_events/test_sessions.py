@@ -53,7 +53,7 @@ def test_no_share_goes_ex_on_a_closed_day(symbol: str, venue: Venue, day: date, 
     (event,) = answer.events
     assert (event.event_date, event.confidence) == (day, Confidence.ESTIMATED)
     (warning,) = answer.warnings
-    assert warning.startswith(f"{symbol} ex-dividend on {named}: ")
+    assert warning.startswith(f"{symbol} ex-dividend on {named} and no share goes ex then, ")
 
 
 @pytest.mark.parametrize("hour", [12, 16, 21], ids=["before open", "in session", "after close"])

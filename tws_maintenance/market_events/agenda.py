@@ -1,4 +1,7 @@
-"""What comes, read in one go from whoever keeps the events, with how far it can be trusted."""
+"""The coming events as one reading of their keeper, with the reasons to doubt them.
+
+Belongs here: what lists, pages and calendars show. Does not: how a keeper reads its events.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,11 +19,11 @@ from tws_maintenance.market_events.upcoming import Upcoming
 
 @dataclass(frozen=True)
 class Agenda:
-    """The events to come; `last_sync` is None where there was none.
+    """The coming events; `last_sync` is None before the first sync.
 
     `warnings` say which near events moved or are no longer listed, and why the rest may be
-    outdated or incomplete; `verdicts`, which are among them, what the packages say of operators'
-    closures. `robots_own` are the events of types that only the robot keeps; None where this
+    outdated or incomplete. `verdicts`, also among the warnings, compare operators' closures with
+    the packages. `robots_own` are the events of types that only the robot keeps, None where this
     program keeps the events.
     """
 
@@ -49,7 +52,7 @@ def read_agenda(
     """Return the events of today and `days` more at `at` (aware).
 
     Raises:
-        StoreError: the database cannot be read or is not ours, or the robot cannot be asked.
+        StoreError: the database cannot be read or is not ours, or the robot did not answer.
     """
     wanted = Wanted(days, event_type, symbol)
     kept = keeper_of(home, settings).contents(at, wanted)
@@ -65,7 +68,7 @@ def _verdicts(found: Iterable[Upcoming], stored: Sequence[StoredEvent], at: date
 
 
 def read_calendar(home: Home, settings: Settings, at: datetime) -> tuple[bytes, list[str]]:
-    """Return every stored event to come as an iCalendar file, and why it may be incomplete.
+    """Return all coming events as an iCalendar file, and why it may be incomplete.
 
     Raises:
         StoreError: as `read_agenda`.

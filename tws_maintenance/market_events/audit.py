@@ -1,4 +1,8 @@
-"""Judging what was staged, as it lies on disk, by every rule; the verdict is the receipt."""
+"""The audit of a proposal of events: it reads the staged file and judges it by every rule.
+
+Belongs here: how each rule is checked. Does not: the rules' names and texts (`rules`), and what
+an audit allows (`sync`).
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -41,8 +45,8 @@ def audit(home: Home, proposal_id: str, mark: RunContext) -> Receipt:
     """Judge events.json of a proposal, write its receipt and return it.
 
     Raises:
-        ProposalMissing: events.json cannot be read; there is no receipt then.
-        KeyError, TypeError, ValueError: it is not of the form that staging writes; nor then.
+        ProposalMissing: events.json cannot be read; no receipt is written.
+        KeyError, TypeError, ValueError: events.json has another form; no receipt is written.
     """
     staged, digest = read_staged(home, proposal_id)
     checks = judge(staged)
@@ -52,8 +56,8 @@ def audit(home: Home, proposal_id: str, mark: RunContext) -> Receipt:
         proposal_id,
         digest,
         checks,
-        Override(**staged.get("override", {})),  # the robot's own events know none
-        # Of a provider, and held against the store: an answer beyond it fails alone (sync.py).
+        Override(**staged.get("override", {})),  # the robot's own events have none
+        # Judged for each provider when it is stored: only a provider beyond it fails (sync.py).
         {"fail_stale": staged["fail_stale"]} if "fail_stale" in staged else {},
         mark,
     )
@@ -62,25 +66,23 @@ def audit(home: Home, proposal_id: str, mark: RunContext) -> Receipt:
 
 
 def _of_robot(check: RuleResult) -> RuleResult:
-    """Return what a rule says of the robot's own store: a warning at most.
+    """Return a rule's result for the robot's own store: a warning at most.
 
-    It is not ours to hold back, and a refresh is what would mend it.
+    This program cannot hold back the robot's events, and a refresh is what corrects them.
     """
     if check.name == rules.FOMC.name:
-        told = "not judged: the robot, which keeps the events, shows those of the window alone"
-        return replace(check, message=told)
+        message = "not checked: the robot keeps the events and shows only those in the window"
+        return replace(check, message=message)
     if check.outcome != Outcome.FAILED:
         return check
     if check.name == rules.ANSWERED.name:
-        told = "the robot has logged no refresh of its events yet"
-        return replace(check, outcome=Outcome.WARNED, message=told)
-    return replace(
-        check, outcome=Outcome.WARNED, message=f"in the robot's own store: {check.message}"
-    )
+        message = "the robot has not logged a refresh of its events yet"
+        return replace(check, outcome=Outcome.WARNED, message=message)
+    return replace(check, outcome=Outcome.WARNED, message=f"in the robot's store: {check.message}")
 
 
 def judge(staged: StagedJson) -> tuple[RuleResult, ...]:
-    """Return the result of each rule about what events.json holds, in their order."""
+    """Return the result of each rule for the content of events.json, in the order of the rules."""
     records = [
         {**{name: event.get(name) for name in _COLUMNS}, "provider": answer["provider"]}
         for answer in staged["answers"]
@@ -97,7 +99,7 @@ def judge(staged: StagedJson) -> tuple[RuleResult, ...]:
 
 
 def _schema(window: Window) -> pa.DataFrameSchema:
-    """Return the schema of the events, a row each; a check's error is the name of its rule."""
+    """Return the schema of events, one row each; the error of a check is the name of its rule."""
     rows: dict[Rule, Callable[[pd.Series[Any]], bool]] = {
         rules.DATES: _has_dates,
         rules.WINDOW: lambda row: _is_in(window, row),
@@ -136,7 +138,7 @@ def _is_in(window: Window, row: "pd.Series[Any]") -> bool:
     first = _date(row["event_date"])
     last = _date(row["end_date"]) or first
     if first is None or last is None:
-        return True  # the rule about dates has failed
+        return True  # the rule for dates reports it
     zone = row["market_timezone"]
     return bool(row["is_known"]) or (last >= window.today(zone) and first <= window.last(zone))
 
@@ -151,8 +153,8 @@ def _has_its_symbol(row: "pd.Series[Any]") -> bool:
         return row["symbol"] is None
     symbol = row["symbol"]
     venue = venue_of(symbol) if isinstance(symbol, str) else None
-    told = (row["subject"], row["market_timezone"])
-    return venue is not None and (symbol, venue.timezone) == told
+    listed = (row["subject"], row["market_timezone"])
+    return venue is not None and (symbol, venue.timezone) == listed
 
 
 def _is_on_a_weekday(row: "pd.Series[Any]") -> bool:
@@ -189,33 +191,35 @@ _ROWS = Rows("events", _cell, lambda one: f"{one.of} on {one.value}")
 
 def _of_rows(rule: Rule, found: pd.DataFrame, frame: pd.DataFrame) -> RuleResult:
     cases = found[found["check"].astype(str).str.startswith(rule.name)]
-    # A check of whole rows fails in every column of one.
+    # A check of a whole row fails once for each column.
     return judge_rows(rule, cases.drop_duplicates("index"), frame, _ROWS)
 
 
 def _answered(answers: list[AnswerJson]) -> RuleResult:
-    """A provider that knows none of the symbols it was asked for has answered all the same."""
+    """Return whether any provider answered; "unknown symbol" for every symbol is an answer too."""
     unknown = SymbolOutcome.UNKNOWN_SYMBOL.value
     good = [
         one["provider"]
         for one in answers
         if one["covers"] or any(outcome == unknown for outcome, _ in one["symbols"].values())
     ]
-    told = ", ".join(good) if good else f"none of {', '.join(one['provider'] for one in answers)}"
     outcome = Outcome.PASSED if good else Outcome.FAILED
-    return RuleResult(rules.ANSWERED.name, outcome, f"answered: {told}", measured=float(len(good)))
+    asked = ", ".join(one["provider"] for one in answers)
+    message = f"answered: {', '.join(good)}" if good else f"no provider answered (asked: {asked})"
+    return RuleResult(rules.ANSWERED.name, outcome, message, measured=float(len(good)))
 
 
 def _fomc(answers: list[AnswerJson], window: Window) -> RuleResult:
-    """A page that could not be read is its provider's failure, and leaves this unjudged."""
+    """Return whether this year has its meetings; a warning if the page could not be read."""
     answer = next((one for one in answers if one["provider"] == FEDERAL_RESERVE.name), None)
     if answer is None or not answer["covers"]:
-        told = "not judged: the Federal Reserve's calendar was not read; its events stay as stored"
-        return RuleResult(rules.FOMC.name, Outcome.WARNED, told)
+        message = "not checked: could not read the Federal Reserve's calendar; stored events stay"
+        return RuleResult(rules.FOMC.name, Outcome.WARNED, message)
     year = str(window.today("America/New_York").year)
     count = answer["counts"].get(year, 0)
     outcome = Outcome.PASSED if count == SCHEDULED_MEETINGS else Outcome.FAILED
-    if count > SCHEDULED_MEETINGS:  # a page that is odd, not one that hides a meeting
+    if count > SCHEDULED_MEETINGS:  # the page is odd, but hides no meeting
         outcome = Outcome.WARNED
-    told = f"{count} scheduled meetings in {year}; expected {SCHEDULED_MEETINGS}"
-    return RuleResult(rules.FOMC.name, outcome, told, measured=float(count))
+    meetings = "1 scheduled meeting" if count == 1 else f"{count} scheduled meetings"
+    message = f"{meetings} in {year}; expected {SCHEDULED_MEETINGS}"
+    return RuleResult(rules.FOMC.name, outcome, message, measured=float(count))

@@ -1,8 +1,9 @@
 """The venues' clocks, for a status page: open, at lunch or closed, and until when.
 
-Holidays and half days are those of `tws_maintenance.market_events.providers.calendars`, by the
-package `holidays` alone, and those that the operator knows of: the second opinion brings pandas,
-and this runs in a process that stays small.
+Holidays and half days come from `tws_maintenance.market_events.providers.calendars`, by the package
+`holidays` only, and from the operator. The second opinion would import pandas, and this runs in a
+process that must stay small.
+Belongs here: the state of a session. Does not: which days are holidays.
 """
 
 from collections.abc import Iterable
@@ -29,7 +30,7 @@ Span = tuple[datetime, datetime]
 
 
 class VenueState(StrEnum):
-    """What a venue is doing; unknown is a weekday's session that may be a holiday."""
+    """The state of a venue; unknown is a weekday's session that may be a holiday."""
 
     OPEN = "open"
     LUNCH = "lunch"
@@ -39,10 +40,10 @@ class VenueState(StrEnum):
 
 @dataclass(frozen=True)
 class VenueClock:
-    """What a venue is doing at an instant, until when (UTC), and its own time.
+    """The state of a venue at an instant, until when (UTC), and its local time.
 
-    `until` is the end of the session or the part of it, and for a closed venue its next opening:
-    None where that would fall on a day of which it is not known whether it is a holiday.
+    `until` is the end of the session or of its part. For a closed venue it is the next opening, or
+    None if the next weekday may be a holiday.
     """
 
     venue: str
@@ -53,7 +54,7 @@ class VenueClock:
     local_time: datetime
 
     def to_dict(self) -> Json:
-        """Return it for JSON; the local time is such as "Fri 16:05"."""
+        """Return the clock as JSON; its local time looks like "Fri 16:05"."""
         return {
             "venue": self.venue,
             "name": self.name,
@@ -66,9 +67,9 @@ class VenueClock:
 
 @dataclass(frozen=True)
 class _Sessions:
-    """A venue's sessions: `days` are the irregular weekdays, all of them up to `known_until`.
+    """A venue's sessions: `days` are its holidays and half days, complete up to `known_until`.
 
-    Later there are only those that the operator knows of.
+    After that day there are only those that the operator added.
     """
 
     venue: Venue
@@ -80,7 +81,7 @@ class _Sessions:
         return self._span(day, self.venue.opens, self.venue.closes)
 
     def parts(self, day: date) -> tuple[Span, ...] | None:
-        """Return the parts of a day's session: none where it is closed, None where unknown."""
+        """Return the parts of a day's session: () if it is closed, None if that is unknown."""
         if day.weekday() >= SATURDAY:
             return ()
         if day > self.known_until and day not in self.days:
@@ -95,7 +96,7 @@ class _Sessions:
         return (morning, self._span(day, ends, closes)) if closes > ends else (morning,)
 
     def next_opening(self, at: datetime, today: date) -> datetime | None:
-        """Return when a session next begins after `at`, None where that is unknown."""
+        """Return the start of the next session after `at`, None if that is unknown."""
         day = today
         while (parts := self.parts(day)) is not None:
             if parts and parts[0][0] > at:
@@ -104,7 +105,7 @@ class _Sessions:
         return None
 
     def _span(self, day: date, begins: time, ends: time) -> Span:
-        # Instants, since two local times of one zone are compared by the hands of the clock.
+        # In UTC, because Python compares two times of one zone by the wall clock.
         zone = ZoneInfo(self.venue.timezone)
         first, last = (datetime.combine(day, one, zone).astimezone(UTC) for one in (begins, ends))
         return first, last
@@ -113,12 +114,12 @@ class _Sessions:
 def clocks(
     venues: Iterable[Venue], at: datetime, closures: Closures = NO_CLOSURES
 ) -> list[VenueClock]:
-    """Return what each venue is doing at `at` (aware); `closures` are the operator's."""
+    """Return the clock of each venue at `at` (aware); `closures` are the operator's."""
     return [clock(venue, at, closures) for venue in venues]
 
 
 def clock(venue: Venue, at: datetime, closures: Closures = NO_CLOSURES) -> VenueClock:
-    """Return what `venue` is doing at `at` (aware), by what is known of holidays at that time."""
+    """Return the clock of `venue` at `at` (aware), with the holidays known at that time."""
     local = at.astimezone(ZoneInfo(venue.timezone))
     sessions = _sessions(venue, local.date(), closures)
     state, until = _state(sessions, at, local.date())
@@ -126,7 +127,7 @@ def clock(venue: Venue, at: datetime, closures: Closures = NO_CLOSURES) -> Venue
 
 
 def _sessions(venue: Venue, today: date, closures: Closures) -> _Sessions:
-    """Return the sessions from `today` on; where the holidays cannot be told, none is known."""
+    """Return the sessions from `today` on; no day is known if the holidays cannot be computed."""
     days: dict[date, Day] = {}
     try:
         until = known_until(venue, today)

@@ -1,8 +1,9 @@
-"""What an answer means for the store: which events are new, changed, gone or as they were.
+"""Comparing an answer with the store: which events are new, changed, withdrawn or unchanged.
 
-An event that moved is the same event with another date, not a new one beside one that is gone.
-Only where an answer is complete may a stored event that it does not list become stale, and a
-confirmed one that is near only once several answers agree.
+An event that moved is the same event with another date, not a new event and a withdrawn one. A
+stored event that an answer does not list becomes stale only if the answer is complete. A near,
+confirmed one becomes stale only after several answers agree.
+Belongs here: the comparison. Does not: warning about it (`surprises`), or storing it (`sync`).
 """
 
 from collections import defaultdict
@@ -24,7 +25,7 @@ from tws_maintenance.market_events.model import (
     Window,
 )
 
-# How far an event may move and still be the same one: less than the time to the next of its kind.
+# How far an event may move and still be the same one: less than the gap to the next of its type.
 # Companies report each quarter or half-year, some funds pay each month, the FOMC meets every six
 # weeks; a holiday does not move.
 MOVES_WITHIN = {
@@ -35,8 +36,8 @@ MOVES_WITHIN = {
     EventType.MARKET_EARLY_CLOSE: timedelta(0),
 }
 
-# What Yahoo says of the next date is one field each: a past date in it, or none, is no word about
-# a date that was confirmed and is near. Yahoo once dropped all of them while they were to come.
+# Yahoo has one field for the next date of each type. A past date in it, or an empty field, does not
+# disprove a near date that was confirmed: Yahoo once dropped all of them before they took place.
 HELD_TYPES = frozenset({EventType.EARNINGS, EventType.DIVIDEND})
 NEAR = timedelta(days=10)
 AGREEING_ROUNDS = 3
@@ -46,31 +47,30 @@ _Group = tuple[EventType, str]
 
 
 def compare(stored: Iterable[StoredEvent], answer: Answer, window: Window) -> Diff:
-    """Return what `answer` means for the `stored` events of its provider.
+    """Return how `answer` changes the `stored` events of its provider.
 
-    Listed events outside the window are compared with stored ones but are never new; stored events
-    outside it never become stale, nor do those whose day has come. A confirmed event of a company
-    that is near stays, unconfirmed, until `AGREEING_ROUNDS` answers over `AGREEING_FOR` leave it
-    out.
+    Listed events outside the window are compared with stored ones but are never new. Stored events
+    outside it, of today or of the past never become stale. A near, confirmed event of a company
+    stays, unconfirmed, until `AGREEING_ROUNDS` answers over `AGREEING_FOR` leave it out.
     """
     before: dict[_Group, list[StoredEvent]] = defaultdict(list)
-    told: dict[_Group, list[Event]] = defaultdict(list)
+    listed: dict[_Group, list[Event]] = defaultdict(list)
     for one in stored:
         before[one.event.event_type, one.event.subject].append(one)
     for event in answer.events:
-        told[event.event_type, event.subject].append(event)
+        listed[event.event_type, event.subject].append(event)
     new: list[Event] = []
     pairs: list[Pair] = []
     doubled: list[StoredEvent] = []
     gone: list[StoredEvent] = []
-    for group in sorted({*before, *told}):
-        found, alone, missing = _match(before[group], told[group], window)
+    for group in sorted({*before, *listed}):
+        found, added, missing = _match(before[group], listed[group], window)
         pairs += found
-        new += [event for event in alone if window.holds(event)]
+        new += [event for event in added if window.holds(event)]
         for one in missing:
-            if _is_doubled(one, told[group], window):
+            if _is_doubled(one, listed[group], window):
                 doubled.append(one)
-            elif _is_gone(one, answer, window) and not _is_hidden(one, told[group]):
+            elif _is_gone(one, answer, window) and not _is_hidden(one, listed[group]):
                 gone.append(one)
     held = {one.event_id: mark for one in gone if (mark := _mark(one, window)) is not None}
     stale = [*doubled, *(one for one in gone if one.event_id not in held)]
@@ -88,43 +88,43 @@ def compare(stored: Iterable[StoredEvent], answer: Answer, window: Window) -> Di
 
 
 def is_near(day: date, timezone: str, window: Window) -> bool:
-    """Tell whether a date in that zone is to come within the next `NEAR` days."""
+    """Return whether `day` lies after today in `timezone`, and within `NEAR`."""
     today = window.today(timezone)
     return today < day <= today + NEAR
 
 
 def is_to_come(one: StoredEvent, window: Window) -> bool:
-    """Tell whether a robot has to reckon with a stored event on a later day than today."""
+    """Return whether a stored event counts and lies after today at its market."""
     today = window.today(one.event.market_timezone)
     return one.status in UPCOMING_STATUSES and one.event.event_date > today
 
 
 def _match(
-    stored: Sequence[StoredEvent], told: Sequence[Event], window: Window
+    stored: Sequence[StoredEvent], listed: Sequence[Event], window: Window
 ) -> tuple[list[Pair], list[Event], list[StoredEvent]]:
-    """Pair stored with listed events: those of the same day first, then the nearest that moved."""
+    """Return pairs (same day first, then the nearest move), the added and the missing events."""
     by_day = {one.event.event_date: one for one in stored}
     pairs: list[Pair] = []
-    alone: list[Event] = []
-    for event in told:
+    added: list[Event] = []
+    for event in listed:
         same = by_day.pop(event.event_date, None)
         if same is None:
-            alone.append(event)
+            added.append(event)
         else:
             pairs.append(Pair(same, event))
     left = sorted(by_day.values(), key=lambda one: one.event.event_date)
-    for event in list(alone):
+    for event in list(added):
         former = _moved_from(event, left, window)
         if former is not None:
             pairs.append(Pair(former, event))
             left.remove(former)
-            alone.remove(event)
+            added.remove(event)
     known = [one.event for one in stored if one.status in UPCOMING_STATUSES]
-    return pairs, [event for event in alone if not _is_reported(event, known)], left
+    return pairs, [event for event in added if not _is_reported(event, known)], left
 
 
 def _moved_from(event: Event, left: list[StoredEvent], window: Window) -> StoredEvent | None:
-    """Return the stored event that `event` was before it moved; what took place stays."""
+    """Return the stored event that moved to `event`, None without one; past ones never move."""
     today = window.today(event.market_timezone)
     if event.is_cancelled or event.last_date < today:
         return None
@@ -144,14 +144,14 @@ def _moved_from(event: Event, left: list[StoredEvent], window: Window) -> Stored
 
 
 def _may_become(one: StoredEvent, event: Event, today: date) -> bool:
-    """Tell whether a stored event may be `event` with another date."""
+    """Return whether a stored event may be `event` with another date."""
     before = one.event
     if _is_span_over(before, event):
         return before.last_date >= today
     if _is_beside_earlier(one, event):
         return False
     if event.event_type == EventType.DIVIDEND and today < event.event_date < before.event_date:
-        return True  # in the one field that there is, an earlier date replaces the later one
+        return True  # Yahoo has one field: an earlier date replaces the later one
     # A span that has begun may still lie ahead; a day that has come does not move away.
     is_ahead = before.event_date > today or (_is_span(before) and before.last_date > today)
     reach = MOVES_WITHIN[event.event_type]
@@ -159,22 +159,22 @@ def _may_become(one: StoredEvent, event: Event, today: date) -> bool:
 
 
 def _is_span(event: Event) -> bool:
-    """Tell whether only the days are known between which a company will report."""
+    """Return whether an event is a span: the estimated days within which a company reports."""
     is_estimated = event.confidence == Confidence.ESTIMATED
     return event.event_type == EventType.EARNINGS and is_estimated and event.end_date is not None
 
 
 def _is_span_over(span: Event, event: Event) -> bool:
-    """Tell whether `span` is an estimate of the report that `event` is."""
+    """Return whether `span` is an estimate of the report `event`."""
     overlaps = span.event_date <= event.last_date and event.event_date <= span.last_date
     return _is_span(span) and overlaps
 
 
 def _is_beside_earlier(one: StoredEvent, event: Event) -> bool:
-    """Tell whether `event` is another ex-dividend date than a confirmed one that comes first.
+    """Return whether `event` is a further ex-dividend date after the confirmed date of `one`.
 
-    Yahoo has one field: a special dividend, or the last of three that were declared at once,
-    stands there while an earlier one is still ahead.
+    Yahoo has one field: it may show a special dividend, or the last of three that were declared
+    together, while an earlier one is still ahead.
     """
     return (
         event.event_type == EventType.DIVIDEND
@@ -184,30 +184,30 @@ def _is_beside_earlier(one: StoredEvent, event: Event) -> bool:
     )
 
 
-def _is_hidden(one: StoredEvent, told: Sequence[Event]) -> bool:
-    """Tell whether a later ex-dividend date stands in the one field that there is."""
-    return any(_is_beside_earlier(one, event) for event in told)
+def _is_hidden(one: StoredEvent, listed: Sequence[Event]) -> bool:
+    """Return whether a later ex-dividend date takes up Yahoo's only field for it."""
+    return any(_is_beside_earlier(one, event) for event in listed)
 
 
 def _is_reported(event: Event, known: Sequence[Event]) -> bool:
-    """Tell whether `event` is an estimate of a report whose day is known."""
+    """Return whether `event` is an estimate of a report whose day is already known."""
     return any(
         one.confidence == Confidence.CONFIRMED and _is_span_over(event, one) for one in known
     )
 
 
-def _is_doubled(one: StoredEvent, told: Sequence[Event], window: Window) -> bool:
-    """Tell whether a stored span stands beside the listed date of the same report."""
+def _is_doubled(one: StoredEvent, listed: Sequence[Event], window: Window) -> bool:
+    """Return whether a stored span estimates a report that is now listed with its date."""
     today = window.today(one.event.market_timezone)
     return one.status in UPCOMING_STATUSES and any(
         _is_span_over(one.event, event)
         and (event.confidence == Confidence.CONFIRMED or event.last_date >= today)
-        for event in told
+        for event in listed
     )
 
 
 def _mark(one: StoredEvent, window: Window) -> Unconfirmed | None:
-    """Return with which mark an event that is no longer listed stays; None where it is gone."""
+    """Return the mark with which an unlisted event stays, None if it is withdrawn."""
     event = one.event
     is_near_one = is_near(event.event_date, event.market_timezone, window)
     is_sure = event.confidence == Confidence.CONFIRMED
@@ -220,7 +220,7 @@ def _mark(one: StoredEvent, window: Window) -> Unconfirmed | None:
 
 
 def _is_changed(pair: Pair) -> bool:
-    """Tell whether a reader sees a difference; what was cancelled stays so."""
+    """Return whether a reader sees a difference; a cancelled event stays cancelled."""
     if pair.before.status == EventStatus.CANCELLED:
         return False
     return (
@@ -229,7 +229,7 @@ def _is_changed(pair: Pair) -> bool:
 
 
 def _is_gone(one: StoredEvent, answer: Answer, window: Window) -> bool:
-    """Tell whether the answer would have listed this event if it were still to come."""
+    """Return whether the answer would list this event if it were still planned."""
     event = one.event
     until = answer.covers.get(event.subject)
     is_silent = event.event_type in answer.silent.get(event.subject, ())

@@ -1,4 +1,7 @@
-"""Our own store as the keeper of events: the providers are asked, and what they answer is kept."""
+"""Our own store as the keeper of events: it asks the providers and stores their answers.
+
+Belongs here: the store's side of `keeper.EventsKeeper`. Does not: comparing and storing (`sync`).
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -36,7 +39,7 @@ from tws_maintenance.market_events.scope import Scope
 from tws_maintenance.market_events.sync_result import SyncResult
 
 if TYPE_CHECKING:
-    # Brings SQLAlchemy, which a run need not wait for before it begins to fetch.
+    # Imports SQLAlchemy: a run need not wait for it before it begins to fetch.
     from tws_maintenance.market_events.sync import Synced
 
 
@@ -60,7 +63,7 @@ class EmbeddedKeeper:
         kind, symbol = (wanted.event_type, wanted.symbol) if wanted else (None, None)
         days = wanted.days if wanted else 0
         shown = wanted.shown(stored, at) if wanted else []
-        told = doubts(
+        reasons = doubts(
             logs,
             at,
             days=days,
@@ -70,7 +73,7 @@ class EmbeddedKeeper:
             listed={one.event.symbol for one in shown if one.event.symbol},
         )
         newest = list(newest_logs(logs).values())
-        return Contents(stored, told, newest, moved=moved_lately(logs, at, kind, symbol))
+        return Contents(stored, reasons, newest, moved=moved_lately(logs, at, kind, symbol))
 
     def logs(self, limit: int, offset: int = 0) -> list[SyncLog]:
         """Return the store's log of syncs, newest first. Raises StoreError."""
@@ -98,7 +101,7 @@ class EmbeddedSync:
         self._staged: Synced | None = None
 
     def stage(self, context: RunContext) -> SyncResult:
-        """Compare what the providers answer with the store, and write the proposal of it.
+        """Compare the providers' answers with the store, and write the proposal.
 
         Raises:
             StoreError: the store cannot be read.
@@ -119,12 +122,12 @@ class EmbeddedSync:
                 order.override,
                 self._settings.events.fail_stale,
             )
-        told = (one.events for one in answers if one.provider == CALENDARS.name)
-        known = tuple(event for events in told for event in events)
+        calendars = (one.events for one in answers if one.provider == CALENDARS.name)
+        known = tuple(event for events in calendars for event in events)
         return replace(self._staged.result(), calendars=known)
 
-    def apply(self, context: RunContext, tell: Callable[[SyncResult], object]) -> Receipt:
-        """Store what was staged and its audit has passed; cancelled, `tell` has what is stored.
+    def apply(self, context: RunContext, note: Callable[[SyncResult], object]) -> Receipt:
+        """Store what passed its audit; if cancelled, `note` was given what is stored.
 
         Raises:
             ProposalUnaudited, ProposalMissing, LockHeld, StoreError: as `sync.apply`.
@@ -140,19 +143,19 @@ class EmbeddedSync:
                 self._staged,
                 context,
                 wait_seconds=self._settings.locks.wait,
-                tell=lambda done: tell(done.result()),
+                note=lambda done: note(done.result()),
             )
         return receipt
 
 
 def question_of(scope: Scope, settings: Settings, days: int) -> Question:
-    """Return what the providers are asked about `scope`, from now on."""
+    """Return the question to the providers about `scope`, starting now."""
     venues, window = settings.maintained.venues, Window(utc_now(), days)
     return Question(scope.symbols, venues, window, settings.http, settings.events)
 
 
 def _with_scope(answer: Answer, scope: Scope) -> Answer:
-    """Let Yahoo's answer say whom it could not be asked about."""
+    """Return the answer; Yahoo's also names the symbols that it could not be asked about."""
     if answer.provider != YAHOO.name:
         return answer
     return replace(answer, unasked=scope.ignored, errors=(*answer.errors, *scope.problems))

@@ -1,8 +1,8 @@
 """The stored events as a calendar (RFC 5545) that other programs subscribe to.
 
-Nothing in it depends on when it was made but what is over by then: the same store gives the same
-bytes, so that a subscriber sees a change only where there is one. There is no METHOD: that is for
-what an organizer sends, and would demand one (RFC 5546, 3.2.1).
+The same store gives the same bytes, except for events that are over, so subscribers see only real
+changes. There is no METHOD, because that would demand an organizer (RFC 5546, 3.2.1).
+Belongs here: the iCalendar form. Does not: which events a keeper has.
 """
 
 import unicodedata
@@ -29,11 +29,11 @@ CANCELLED = "CANCELLED"
 
 
 def to_icalendar(stored: Iterable[StoredEvent], at: datetime) -> bytes:
-    """Return every event that is not over at `at` (aware), and what was withdrawn lately.
+    """Return the iCalendar bytes of events that are not over at `at` (aware).
 
-    An event that was cancelled, or that its source no longer lists, is CANCELLED for 30 days.
-    An all-day event is a date in its market, which every reader's calendar shows on that date;
-    an instant is UTC, which each shows in its own zone.
+    A cancelled or withdrawn event stays in it, as CANCELLED, for 30 days.
+    An all-day event is a date at its market, and every calendar shows it on that date. An instant
+    is in UTC, and each calendar shows it in its own time zone.
     """
     calendar = icalendar.Calendar()
     calendar.add("prodid", PRODUCT)
@@ -47,10 +47,10 @@ def to_icalendar(stored: Iterable[StoredEvent], at: datetime) -> bytes:
 
 
 def write_calendar(path: Path, content: bytes) -> None:
-    """Replace the file at `path` with a calendar: a reader sees the old or the new one, whole.
+    """Replace the file at `path` with a calendar; readers see the old or the new one, whole.
 
     Raises:
-        UsageError: there is no file that could be written; what was there is as it was.
+        UsageError: the file cannot be written; it is unchanged.
     """
     try:
         problem = _problem_of(path)
@@ -59,8 +59,8 @@ def write_calendar(path: Path, content: bytes) -> None:
             return
     except OSError as error:
         problem = (
-            f"{error.strerror or error}. Nothing was changed there; name a file in a folder that "
-            "you may write to"
+            f"{error.strerror or error}. Nothing was changed; name a file in a folder that you may "
+            "write to"
         )
     raise UsageError(f"The calendar cannot be written to {path}: {problem}.")
 
@@ -69,9 +69,9 @@ def _problem_of(path: Path) -> str:
     if path.is_dir():
         return "it is a folder; name a file in it"
     if path.exists() and not path.is_file():
-        return "it is neither a file nor a new name; leave --output out to write to stdout"
+        return "it exists and is not a file; leave out --output to write to stdout"
     if not path.parent.is_dir():
-        return f"there is no folder {path.parent}; make it first"
+        return f"there is no folder {path.parent}; create it first"
     return ""
 
 
@@ -102,7 +102,7 @@ def _component(one: StoredEvent) -> icalendar.Event:
 def _add_when(component: icalendar.Event, event: Event) -> None:
     if event.start_at_utc is None:
         component.add("dtstart", event.event_date)
-        # DTEND is the first day after it.
+        # DTEND is the day after the last one.
         component.add("dtend", event.last_date + timedelta(days=1))
         return
     component.add("dtstart", event.start_at_utc.astimezone(UTC))
@@ -122,5 +122,5 @@ def _status(one: StoredEvent) -> str:
 
 
 def _text(text: str) -> str:
-    """Return `text` without the control characters that RFC 5545 forbids in a text."""
+    """Return `text` without the control characters that RFC 5545 forbids."""
     return "".join(c for c in text if c in "\n\r\t" or unicodedata.category(c) != "Cc")

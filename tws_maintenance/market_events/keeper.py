@@ -1,7 +1,7 @@
-"""Who keeps the market events: a store of our own, or the robot's service; each has one form here.
+"""The keeper of market events: our own store or the robot's service, behind one interface.
 
-What belongs here: what agenda, runs and console ask of either. What does not: how they answer,
-which is `embedded_keeper`'s and `robot_keeper`'s.
+Belongs here: what agenda, runs and console ask a keeper for. Does not: how each keeper answers
+(`embedded_keeper`, `robot_keeper`).
 """
 
 from collections.abc import Callable, Iterable
@@ -20,29 +20,29 @@ from tws_maintenance.market_events.scope import Scope
 from tws_maintenance.market_events.sync_result import SyncResult
 from tws_maintenance.market_events.upcoming import Upcoming, upcoming
 
-# Zones reach a day around UTC: what is over everywhere by then is not read.
+# Time zones reach a day around UTC: older events are over everywhere and need not be read.
 READ_BACK = timedelta(days=2)
-# A program that has the event learns from the calendar that it is off; one that is merely gone from
-# the file stays in many of them. A subscriber that asks less often than this is none.
+# A calendar program drops an event that the file shows as cancelled; many keep one that is merely
+# missing from the file. No subscriber is expected to ask less often than this.
 WITHDRAWN_DAYS = timedelta(days=30)
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which events a list is of: of `days` more than today, of a type, of a symbol."""
+    """Which events a list shows: those of today and `days` more, of a type, of a symbol."""
 
     days: int
     event_type: EventType | None = None
     symbol: str | None = None
 
     def shown(self, stored: Iterable[StoredEvent], at: datetime) -> list[Upcoming]:
-        """Return those of the stored events, as seen at `at`."""
+        """Return the wanted ones of the stored events, as seen at `at`."""
         return upcoming(stored, at, days=self.days, event_type=self.event_type, symbol=self.symbol)
 
 
 @dataclass(frozen=True)
 class SyncOrder:
-    """What a run asks a keeper for: whose events, how far ahead, and which large change is fine."""
+    """The order of a run: whose events, how far ahead, and whether a large change is allowed."""
 
     scope: Scope
     days: int
@@ -51,12 +51,12 @@ class SyncOrder:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a keeper has at one instant, operators' closures among it.
+    """The events of a keeper at one instant, including the operators' closures.
 
-    `moved` says which near events moved or are no longer listed, `doubts` why the list may be
-    outdated or incomplete, `unread` what could not be read, a sentence each. `newest` are the
-    newest logs, one a provider. `robots_own` are the events of types that only the robot keeps,
-    None where it keeps none.
+    `moved`, `doubts` and `unread` are sentences: which near events moved or are no longer listed,
+    why the list may be outdated or incomplete, what could not be read. `newest` is the newest log
+    of each provider. `robots_own` are the events of types that only the robot keeps, None where
+    this program keeps the events.
     """
 
     stored: list[StoredEvent]
@@ -68,40 +68,40 @@ class Contents:
 
 
 class EventsSync(Protocol):
-    """A sync in one run: staged, audited by its caller, then applied."""
+    """The sync of one run: it is staged, audited by its caller, then applied."""
 
     def stage(self, context: RunContext) -> SyncResult:
         """Write the proposal and return what it would change."""
 
-    def apply(self, context: RunContext, tell: Callable[[SyncResult], object]) -> Receipt:
-        """Do it, and return the audit's verdict on what was done.
+    def apply(self, context: RunContext, note: Callable[[SyncResult], object]) -> Receipt:
+        """Store the events and return the audit's verdict on them.
 
-        `tell` is called with what is done by then, as often as more is.
+        `note` is called with the result so far, each time that more is done.
         """
 
 
 class EventsKeeper(Protocol):
-    """Whoever keeps the events; `limits_symbols` where each symbol is a question of ours."""
+    """A keeper of events; `limits_symbols` is whether each symbol costs a request of ours."""
 
     limits_symbols: bool
 
     def contents(self, at: datetime, wanted: Wanted | None = None) -> Contents:
-        """Return what there is at `at`, to be listed as `wanted`, or all of it; StoreError.
+        """Return the events at `at` that `wanted` lists, or all of them. Raises StoreError.
 
-        All of it is for a calendar: what is withdrawn stays in it for `WITHDRAWN_DAYS`.
+        All of them is for a calendar: withdrawn events stay in it for `WITHDRAWN_DAYS`.
         """
 
     def logs(self, limit: int, offset: int = 0) -> list[SyncLog]:
-        """Return the log of syncs, newest first; StoreError."""
+        """Return the log of syncs, newest first. Raises StoreError."""
 
     def sync(self, order: SyncOrder, worker: EventsWorker) -> EventsSync:
-        """Begin to ask, where asking takes long, and return the sync."""
+        """Return the sync; it has begun to ask the providers if that takes long."""
 
 
 def keeper_of(home: Home, settings: Settings) -> EventsKeeper:
-    """Return whoever keeps the events of `home`, as the settings say."""
+    """Return the keeper of the events of `home` that the settings name."""
     if settings.events_service is EventsService.ROBOT:
-        # Brings requests and pydantic: imported where there is a robot.
+        # Imports requests and pydantic: needed only with a robot.
         from tws_maintenance.market_events.robot_keeper import RobotKeeper
 
         return RobotKeeper(home, settings)

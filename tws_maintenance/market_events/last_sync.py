@@ -1,6 +1,7 @@
-"""When each provider was last asked, and why what is stored may not be all that comes.
+"""The log of syncs: when each provider was last asked, and why stored events may be incomplete.
 
-A list of events that is silent about a failed or old sync reads as "nothing else comes".
+A list of events without a word about a failed or old sync reads as "nothing else is coming".
+Belongs here: what the log of our own store says. Does not: the robot's log (`robot_doubts`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,11 +20,11 @@ from tws_maintenance.market_events.model import (
     SyncLog,
 )
 
-# Enough for weeks of syncs, each of which logs a row a provider.
+# Enough for weeks of syncs: each sync logs one row for each provider.
 LOGS_READ = 200
 SYNC_COMMAND = "python -m tws_maintenance run --task market_events --apply"
 NAMES_SHOWN = 8
-# How long what became of a near event is pointed out: over a weekend's morning.
+# How long a moved or withdrawn near event is shown: it outlasts a weekend.
 MOVED_FOR = timedelta(days=2)
 
 _COMPLETE = "success"
@@ -38,7 +39,7 @@ _KINDS = {
 
 
 def newest_logs(logs: Iterable[SyncLog]) -> dict[str, SyncLog]:
-    """Return the newest log of each provider, by its name; `logs` come newest first."""
+    """Return {provider: newest log} of `logs`, which come newest first."""
     newest: dict[str, SyncLog] = {}
     for log in logs:
         newest.setdefault(log.provider, log)
@@ -46,7 +47,7 @@ def newest_logs(logs: Iterable[SyncLog]) -> dict[str, SyncLog]:
 
 
 class LastSync(TypedDict):
-    """The last sync, with why the list may be outdated or incomplete."""
+    """The last sync, and why the list may be outdated or incomplete."""
 
     finished_at: str
     providers: list[dict[str, str | None]]
@@ -54,7 +55,7 @@ class LastSync(TypedDict):
 
 
 def last_sync(newest: Sequence[SyncLog], warnings: Sequence[str]) -> LastSync | None:
-    """Return what the `newest` logs say, one a provider; None where there was no sync yet."""
+    """Return the last sync by the `newest` log of each provider, None before the first sync."""
     if not newest:
         return None
     return {
@@ -70,7 +71,7 @@ def _provider_sync(log: SyncLog) -> dict[str, str | None]:
         "provider": log.provider,
         "status": log.status,
         "finished_at": utc_text(log.ended_at),
-        # The robot's log does not vouch for the days that a provider was asked about.
+        # The robot's log is no proof of which days a provider was asked about.
         **({"window_end_at_utc": utc_text(end)} if end else {}),
         "error_message": log.error_message,
     }
@@ -82,9 +83,9 @@ def moved_lately(
     event_type: EventType | None = None,
     symbol: str | None = None,
 ) -> list[str]:
-    """Return what became of near events within `MOVED_FOR` before `at`, newest first.
+    """Return sentences on near events that moved within `MOVED_FOR` before `at`, newest first.
 
-    Only what concerns `event_type` and `symbol` is returned, where they are given.
+    With `event_type` or `symbol`, only events of these.
     """
     texts = [
         str(one["text"])
@@ -106,14 +107,14 @@ def doubts(
     symbol: str | None = None,
     listed: Iterable[str] = (),
 ) -> list[str]:
-    """Return why a list of `days` from `at` may be outdated or incomplete, a sentence each.
+    """Return the reasons why a list of `days` from `at` may be outdated or incomplete.
 
-    Only what concerns `event_type` and `symbol` is told, where they are given. `listed` are the
-    symbols whose events are shown: those that were not asked about again are named.
+    With `event_type` or `symbol`, only the reasons that concern these. `listed` are the symbols
+    whose events are shown; a reason names those that the last sync left out.
     """
     newest = newest_logs(logs)
     if not newest:
-        return ["There was no sync yet: nothing is known of what comes."]
+        return ["No sync has run yet: upcoming events are unknown."]
     max_age = timedelta(days=max_age_days)
     found = list(_ages(newest, at, max_age))
     ends = []
@@ -130,11 +131,11 @@ def doubts(
             ends.append(log.window_end_utc)
         found += _of_provider(provider, log, logs, what, symbol)
         found += _of_scope(log, {*listed} - {symbol}, what)
-    # A sync as old as allowed looks that much less far ahead: no reason to warn.
+    # A sync of the allowed age covers that many days less: no reason to warn.
     if ends and at + timedelta(days=days) > min(ends) + max_age:
         found.append(
             f"The last sync covered events up to {min(ends).date()}; later events may be missing. "
-            f"Look further with --days {days} at the next sync."
+            f"Use --days {days} at the next sync."
         )
     return found
 
@@ -145,13 +146,13 @@ def _ages(newest: dict[str, SyncLog], at: datetime, max_age: timedelta) -> Itera
     youngest = min(ages.values())
     if youngest > max_age:
         yield (
-            f"The last sync was {_days(youngest)} ago, and {allowed}: what is shown here may be "
+            f"The last sync was {_days(youngest)} ago, and {allowed}: the events shown may be "
             "outdated."
         )
         return
     for name, age in ages.items():
         if age > max_age:
-            yield f"{PROVIDERS[name].title} was last stored {_days(age)} ago, and {allowed}."
+            yield f"{PROVIDERS[name].title} was last synced {_days(age)} ago, and {allowed}."
 
 
 def _days(age: timedelta) -> str:
@@ -171,28 +172,28 @@ def _of_provider(
         before = next(complete, None)
         since = utc_text(before.ended_at) if before else "none"
         yield (
-            f"{provider.title} failed at the last sync: {what} shown here may be outdated (last "
+            f"{provider.title} failed at the last sync: the {what} shown may be outdated (last "
             f"complete answer: {since})."
         )
     elif symbol is not None and symbol not in asked:
         yield (
-            f"{symbol} was not asked about at the last sync: its {what} are unknown. Give the next "
-            f"sync --symbol {symbol}, or watch it."
+            f"{symbol} was not part of the last sync: its {what} are unknown. Use --symbol "
+            f"{symbol} at the next sync, or add it to the watchlist."
         )
     else:
         yield from _of_symbols(provider, log, asked, what, symbol)
 
 
 def _of_scope(log: SyncLog, listed: set[str], what: str) -> Iterator[str]:
-    """Tell whom Yahoo could not be asked about, and whom it was not asked about any more."""
+    """Yield the symbols that Yahoo could not be asked about, or that the last sync left out."""
     if log.provider != YAHOO.name or log.status not in (_COMPLETE, "partial_failure"):
         return
     yield from log.detail.get("unasked") or []
     asked = log.detail.get("symbols")
     if isinstance(asked, dict) and (forgotten := sorted(listed - asked.keys())):
         yield (
-            f"Not asked about at the last sync: {_some(forgotten)}. The {what} shown of "
-            f"{_it(forgotten)} may be outdated."
+            f"Not part of the last sync: {_some(forgotten)}. {_its(forgotten).capitalize()} {what} "
+            "may be outdated."
         )
 
 
@@ -203,21 +204,21 @@ def _of_symbols(
     unknown = [one for one in silent if asked[one] == SymbolOutcome.UNKNOWN_SYMBOL]
     failed = [one for one in silent if one not in unknown]
     if names := [one for one in unknown if symbol in (None, one)]:
-        yield f"{provider.title} does not know {_some(names)}: {what} of {_it(names)} are unknown."
+        yield f"{provider.title} does not know {_some(names)}: {_its(names)} {what} are unknown."
     if names := [one for one in failed if symbol in (None, one)]:
         yield (
-            f"{provider.title} did not answer about {_some(names)} at the last sync: {what} of "
-            f"{_it(names)} may be outdated or missing."
+            f"{provider.title} did not answer for {_some(names)} at the last sync: {_its(names)} "
+            f"{what} may be outdated or missing."
         )
     if log.status != _COMPLETE and not failed:
         yield (
-            f"{provider.title} answered only in part at the last sync: {what} shown here may be "
+            f"{provider.title} answered only partly at the last sync: the {what} shown may be "
             "outdated."
         )
 
 
-def _it(names: list[str]) -> str:
-    return "it" if len(names) == 1 else "them"
+def _its(names: list[str]) -> str:
+    return "its" if len(names) == 1 else "their"
 
 
 def _some(names: list[str]) -> str:

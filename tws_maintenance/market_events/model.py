@@ -1,4 +1,7 @@
-"""An event, what a provider answered, and the window that is looked at."""
+"""Market events, what the providers answered, and the window of days that a sync covers.
+
+Belongs here: these values and their JSON. Does not: comparing, storing or fetching them.
+"""
 
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
@@ -10,12 +13,12 @@ from zoneinfo import ZoneInfo
 from tws_maintenance.core.clock import parse_utc, utc_text
 
 if TYPE_CHECKING:
-    # Takes a tenth of a second, which a command that shows no answer need not wait for.
+    # Takes a tenth of a second to import: a command that shows no answer need not wait for it.
     from pydantic import TypeAdapter
 
 
 class EventType(StrEnum):
-    """What happens."""
+    """The type of an event."""
 
     EARNINGS = "EARNINGS"
     DIVIDEND = "DIVIDEND"
@@ -25,10 +28,10 @@ class EventType(StrEnum):
 
 
 class EventStatus(StrEnum):
-    """What is known of a stored event.
+    """The status of a stored event.
 
-    `updated` is an active one that changed since it was first stored; `stale` one that its
-    source no longer lists; `cancelled` one that will not take place.
+    `updated` is an active event that changed since it was first stored. `stale` is a withdrawn
+    one: its source no longer lists it. `cancelled` is one that will not take place.
     """
 
     ACTIVE = "active"
@@ -37,19 +40,19 @@ class EventStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-# Those that a robot has to reckon with.
+# The events that count for a robot.
 UPCOMING_STATUSES = frozenset({EventStatus.ACTIVE, EventStatus.UPDATED})
 
-# Where a stored event's detail says since when its source no longer lists it.
+# The key in a stored event's detail that dates an event which its source no longer lists.
 UNCONFIRMED = "unconfirmed"
 
 
-# What a source said of an event, and what is noted of it: its own JSON, in whatever form.
+# What a source said about an event, or what is noted about it: JSON of any form.
 Json = dict[str, object]
 
 
 class NamedEvent(TypedDict):
-    """An event as a report names it; the type may be one that only the robot keeps."""
+    """The name of an event in a report; its type may be one that only the robot keeps."""
 
     event_type: str
     symbol: str | None
@@ -58,7 +61,7 @@ class NamedEvent(TypedDict):
 
 
 class WindowJson(TypedDict):
-    """A window as a report and events.json have it."""
+    """A window in a report and in events.json."""
 
     start_at_utc: str
     end_at_utc: str
@@ -74,13 +77,13 @@ class Confidence(StrEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """An event as its source tells it.
+    """An event as its source lists it.
 
-    `subject` is what the source knows it by, besides its date: the symbol, the venue's code, the
-    kind of FOMC meeting. `symbol` is None for what concerns a whole market. `event_date` is a
-    date in `market_timezone`; `end_date` the last day where only a span of days is known.
-    `start_at_utc` (aware) is None for an all-day event: one without a time of its own.
-    `event_time` is the local time of `start_at_utc`. `raw` is what the source said of it.
+    `subject` and the date identify it: the subject is the symbol, the venue's code, or the kind of
+    FOMC meeting. `symbol` is None for an event of a whole market. `event_date` is a date in
+    `market_timezone`; `end_date` is the last day where only a span of days is known.
+    `start_at_utc` (aware) is None for an all-day event, which has no time of its own.
+    `event_time` is the local time of `start_at_utc`. `raw` is what the source said about it.
     """
 
     event_type: EventType
@@ -102,11 +105,11 @@ class Event:
 
     @property
     def last_date(self) -> date:
-        """The last day on which it may take place."""
+        """The last day on which the event may take place."""
         return self.end_date or self.event_date
 
     def facts(self) -> tuple[object, ...]:
-        """Return what makes it another event for a reader when it changes; detail does not."""
+        """Return the values whose change a reader must see; detail is not among them."""
         return (
             self.title,
             self.event_date,
@@ -118,13 +121,13 @@ class Event:
         )
 
     def calendar_status(self, status: EventStatus) -> str:
-        """Return the STATUS of RFC 5545 that a calendar shows of it, stored with `status`."""
+        """Return the STATUS of RFC 5545 for this event, stored with `status`."""
         if self.is_cancelled or status not in UPCOMING_STATUSES:
             return "CANCELLED"
         return "CONFIRMED" if self.confidence is Confidence.CONFIRMED else "TENTATIVE"
 
     def calendar_facts(self, status: EventStatus) -> tuple[object, ...]:
-        """Return what a program that keeps calendars has to learn of when it changes."""
+        """Return the values whose change a calendar program must learn about."""
         return (
             self.event_date,
             self.end_date,
@@ -134,17 +137,17 @@ class Event:
         )
 
     def to_dict(self) -> Json:
-        """Return it as it stands in events.json."""
+        """Return the event as events.json holds it."""
         value: Json = _events().dump_python(self, mode="json")
         return value
 
     @classmethod
     def from_dict(cls, value: object) -> "Event":
-        """Read what `to_dict` wrote; ValueError for anything else."""
+        """Read what `to_dict` wrote. Raises ValueError for anything else."""
         return _events().validate_python(value)
 
     def named(self) -> NamedEvent:
-        """Return it as a report names it."""
+        """Return the name of the event in a report."""
         return {
             "event_type": self.event_type.value,
             "symbol": self.symbol,
@@ -155,14 +158,14 @@ class Event:
 
 @dataclass(frozen=True)
 class Unconfirmed:
-    """Since when, and in how many applied answers, a source no longer lists a stored event."""
+    """Since when, and for how many applied answers, a source has not listed a stored event."""
 
     since: datetime
     rounds: int
 
     @classmethod
     def of(cls, event: Event) -> "Unconfirmed | None":
-        """Return the mark in the event's detail; None without one, or with one that is damaged."""
+        """Return the mark in the event's detail, None if it is missing or damaged."""
         mark = event.detail.get(UNCONFIRMED)
         if not isinstance(mark, dict):
             return None
@@ -172,21 +175,21 @@ class Unconfirmed:
             return None
 
     def on(self, event: Event) -> Event:
-        """Return `event` with this mark in its detail; whoever lists it again replaces it."""
+        """Return `event` with this mark in its detail, where a new listing replaces it."""
         mark = {"since": utc_text(self.since), "rounds": self.rounds}
         return replace(event, detail={**event.detail, UNCONFIRMED: mark})
 
     def since_date(self, timezone: str) -> date:
-        """Return the date in that zone since when it is unconfirmed."""
+        """Return the date in `timezone` since when the event is unconfirmed."""
         return self.since.astimezone(ZoneInfo(timezone)).date()
 
 
 @dataclass(frozen=True)
 class StoredEvent:
-    """An event as it lies in the store; `source` is the provider's name, instants are aware.
+    """An event in the store; `source` is the provider's name, instants are aware.
 
-    `sequence` counts the changes of its start, its end or its status as a calendar shows them,
-    since it was stored: what programs that keep calendars go by (RFC 5545, 3.8.7.4).
+    `sequence` counts the changes of its start, end and calendar status since it was stored.
+    Calendar programs go by it (RFC 5545, 3.8.7.4).
     """
 
     event_id: str
@@ -202,14 +205,14 @@ class StoredEvent:
     sequence: int = 0
 
     def sequence_after(self, event: Event, status: EventStatus) -> int:
-        """Return the sequence that it has once it is `event` with `status`."""
+        """Return the sequence after a change to `event` with `status`."""
         before = self.event.calendar_facts(self.status)
         return self.sequence + (before != event.calendar_facts(status))
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A stored event and what its source says of it now."""
+    """A stored event and the same event as its source lists it now."""
 
     before: StoredEvent
     after: Event
@@ -217,7 +220,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Held:
-    """A stored event that its source no longer lists, and that stays all the same."""
+    """A stored event that stays although its source no longer lists it."""
 
     stored: StoredEvent
     mark: Unconfirmed
@@ -227,8 +230,8 @@ class Held:
 class Diff:
     """What one answer means for the store.
 
-    `unconfirmed` are those that stay although they are no longer listed. `vanished` are those of
-    `stale` and `unconfirmed` that the answer before this one still listed.
+    `stale` are the withdrawn events. `unconfirmed` are no longer listed but stay. `vanished` are
+    those in `stale` and `unconfirmed` that the previous answer still listed.
     """
 
     new: tuple[Event, ...] = ()
@@ -241,31 +244,31 @@ class Diff:
 
 @dataclass(frozen=True)
 class Window:
-    """The days that are looked at: today and `days` more, in whichever market's zone."""
+    """The days that a sync or a list covers: today and `days` more, by each market's own date."""
 
     at: datetime
     days: int
 
     @property
     def end(self) -> datetime:
-        """The instant at which it ends, as logs note it."""
+        """The instant at which the window ends, for logs."""
         return self.at + timedelta(days=self.days)
 
     def today(self, timezone: str) -> date:
-        """Return the date in that zone."""
+        """Return the date in `timezone`."""
         return self.at.astimezone(ZoneInfo(timezone)).date()
 
     def last(self, timezone: str) -> date:
-        """Return the last day that is looked at, in that zone."""
+        """Return the last day of the window in `timezone`."""
         return self.today(timezone) + timedelta(days=self.days)
 
     def holds(self, event: Event) -> bool:
-        """Tell whether a day on which `event` may take place is looked at."""
+        """Return whether `event` may take place on a day of the window."""
         zone = event.market_timezone
         return event.last_date >= self.today(zone) and event.event_date <= self.last(zone)
 
     def to_dict(self) -> WindowJson:
-        """Return it as a report and events.json have it."""
+        """Return the window as a report and events.json hold it."""
         start, end = utc_text(self.at), utc_text(self.end)
         return {"start_at_utc": start, "end_at_utc": end, "days": self.days}
 
@@ -276,7 +279,7 @@ class Window:
 
 
 class SymbolOutcome(StrEnum):
-    """How Yahoo answered about one symbol; only the first two are answers about its events."""
+    """How Yahoo answered for one symbol; only the first two say which events it has."""
 
     OK = "ok"
     NO_EVENT = "no_event"
@@ -293,7 +296,7 @@ ANSWERED = frozenset({SymbolOutcome.OK, SymbolOutcome.NO_EVENT})
 
 @dataclass(frozen=True)
 class Provider:
-    """A source of events, with the types it tells of."""
+    """A source of events, and the types that it lists."""
 
     name: str
     title: str
@@ -308,26 +311,26 @@ CALENDARS = Provider(
     (EventType.MARKET_HOLIDAY, EventType.MARKET_EARLY_CLOSE),
 )
 PROVIDERS = {one.name: one for one in (YAHOO, FEDERAL_RESERVE, CALENDARS)}
-# The source of what the operator added; nobody is asked for it, and no sync touches it.
+# The source of events that the operator added. No provider is asked for them; no sync changes them.
 OPERATOR = "operator"
 
 
 def provider_title(name: str) -> str:
-    """Return how a provider is called; one of the robot's by its own name."""
+    """Return the title of a provider; one of the robot's keeps its own name."""
     return PROVIDERS[name].title if name in PROVIDERS else name
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one provider answered, whether well or not.
+    """The answer of one provider, or its failure.
 
-    `covers` says of which subjects the answer is complete, and up to which local date: only there
-    may a stored event that is not in it become stale. `errors` are failures (a provider with one
-    has not answered fully), `symbols` Yahoo's outcome for each symbol with a word of detail.
-    `counts` is how many of a kind the source listed (scheduled FOMC meetings by year), `unasked`
-    says of which symbols of the portfolio it could not be asked. `silent` are the event types about
-    which the answer says nothing, by subject: none of them may become stale. `raw` are the texts
-    as fetched, by file name.
+    `covers` gives each subject for which the answer is complete, and the last local date covered:
+    only there may an event that the answer lacks become stale. `errors` are failures; a provider
+    with an error has not answered fully. `symbols` is Yahoo's outcome for each symbol, with a
+    detail. `counts` is how many events of a kind the source listed (scheduled FOMC meetings by
+    year). `unasked` explains which symbols of the portfolio could not be asked about. `silent`
+    are the event types that the answer says nothing about, by subject: their events never become
+    stale. `raw` are the texts as fetched, by file name.
     """
 
     provider: str
@@ -344,13 +347,13 @@ class Answer:
     raw: dict[str, str] = field(default_factory=dict, repr=False)
 
     def to_dict(self) -> Json:
-        """Return it as plain values, of which events.json is made."""
+        """Return the answer as plain values for events.json."""
         value: Json = _answers().dump_python(self, mode="json")
         return value
 
     @classmethod
     def from_dict(cls, value: object) -> "Answer":
-        """Read what `to_dict` wrote; ValueError for anything else."""
+        """Read what `to_dict` wrote. Raises ValueError for anything else."""
         return _answers().validate_python(value)
 
 
@@ -369,7 +372,7 @@ def _answers() -> "TypeAdapter[Answer]":
 
 
 class MoveJson(TypedDict):
-    """What became of a near event, as a report and the log of syncs have it."""
+    """What happened to a near event, in a report and in the log of syncs."""
 
     kind: str
     event_type: str
@@ -380,7 +383,7 @@ class MoveJson(TypedDict):
 
 
 class LogDetail(TypedDict, total=False):
-    """What the store's own log says besides; the robot's says nothing."""
+    """Further details in the store's own log; the robot's log has no such details."""
 
     report_id: str
     run_id: str
@@ -394,10 +397,10 @@ class LogDetail(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class SyncLog:
-    """What one provider's turn did, by the log of whoever keeps the events.
+    """A line in the log of syncs: what the sync of one provider did.
 
-    Instants are aware. `event_type` holds every type of the provider, joined by commas. Only a line
-    of the robot's may lack instants: `sync_finished_at` is None while its provider is at work.
+    Instants are aware. `event_type` holds every type of the provider, joined by commas. Only the
+    robot's lines may lack instants: `sync_finished_at` is None while the provider is still working.
     """
 
     provider: str
@@ -416,13 +419,13 @@ class SyncLog:
 
     @property
     def ended_at(self) -> datetime:
-        """When it ended; ValueError while its provider is at work."""
+        """When the sync ended. Raises ValueError while it is still running."""
         if self.sync_finished_at is None:
-            raise ValueError(f"the turn of {self.provider} has no end")
+            raise ValueError(f"the sync of {self.provider} has not ended")
         return self.sync_finished_at
 
     def to_dict(self) -> Json:
-        """Return it as the console's API has it."""
+        """Return the line as the console's API shows it."""
         return {
             "provider": self.provider,
             "event_type": self.event_type,
@@ -441,5 +444,5 @@ class SyncLog:
 
 
 def instant_text(at: datetime | None) -> str | None:
-    """Return an instant as JSON has it, None for none."""
+    """Return an instant as JSON text, None for None."""
     return utc_text(at) if at else None

@@ -1,7 +1,8 @@
-"""What a run staged of the providers' answers: `data/staging/<report_id>_market_events`.
+"""The proposal of events that a run stages: `data/staging/<report_id>_market_events`.
 
-events.json holds every event that would be stored or is stored already; nothing is believed of it
-that the audit has not judged. Where the robot keeps the events it holds what the robot has.
+events.json holds every event that would be stored or is already stored; the audit judges it before
+anything is stored. Where the robot keeps the events, it holds the robot's events.
+Belongs here: writing and reading the folder. Does not: judging (`audit`) or storing (`sync`).
 """
 
 import json
@@ -27,7 +28,7 @@ RAW = "raw"
 
 @dataclass(frozen=True)
 class EventsProposal:
-    """The record of what was staged; `sha256` is that of events.json, times are UTC texts."""
+    """The record of a proposal; `sha256` is that of events.json, times are UTC texts."""
 
     proposal_id: str
     report_id: str
@@ -41,7 +42,7 @@ class EventsProposal:
 
 
 class AnswerJson(TypedDict):
-    """What the audit looks at of an answer; whatever an event holds is to be judged."""
+    """The parts of an answer that the audit reads; the events are unchecked."""
 
     provider: str
     events: list[Json]
@@ -51,7 +52,7 @@ class AnswerJson(TypedDict):
 
 
 class StagedJson(TypedDict):
-    """What the audit looks at of events.json."""
+    """The parts of events.json that the audit reads."""
 
     service: NotRequired[str]
     window: WindowJson
@@ -63,11 +64,10 @@ class StagedJson(TypedDict):
 
 @dataclass(frozen=True)
 class StagedEvents:
-    """What events.json says: the window, which symbols are relevant, the answers, and the limit.
+    """The content of events.json: the window, the relevant symbols, the answers, and the limit.
 
     `fail_stale` is the share of a provider's future events that one answer may withdraw, unless
-    `override` allows more. Neither is known of the robot's own events: nothing of them is held
-    back.
+    `override` allows more. The robot's own events have neither, because they are never held back.
     """
 
     window: Window
@@ -78,7 +78,7 @@ class StagedEvents:
     service: EventsService = EventsService.EMBEDDED
 
 
-# What tells an event from others.
+# What identifies an event.
 Key = tuple[EventType, str, date]
 
 
@@ -93,8 +93,8 @@ def write_staged(
 ) -> EventsProposal:
     """Write events.json, the raw texts and the record; return the record.
 
-    `known` are the keys (`key_of`) of events that the store has already. The record comes last: a
-    folder without one is no proposal.
+    `known` are the keys (`key_of`) of stored events. The record is written last: a folder without
+    one is no proposal.
     """
     folder = home.proposal(context.proposal_id(MARKET_EVENTS))
     (folder / RAW).mkdir(parents=True, exist_ok=True)
@@ -114,15 +114,15 @@ def write_staged(
 
 
 def key_of(event: Event) -> Key:
-    """Return what tells an event from others."""
+    """Return the key that identifies an event."""
     return event.event_type, event.subject, event.event_date
 
 
 def read_staged(home: Home, proposal_id: str) -> tuple[StagedJson, str]:
-    """Return what events.json holds, undigested, with its sha256.
+    """Return the content of events.json, unchecked, and its sha256.
 
     Raises:
-        ProposalMissing: it cannot be read.
+        ProposalMissing: events.json cannot be read.
     """
     path = home.proposal(proposal_id) / STAGED
     try:
@@ -136,23 +136,23 @@ def read_staged(home: Home, proposal_id: str) -> tuple[StagedJson, str]:
 
 
 def audited(home: Home, proposal_id: str, expected: str) -> tuple[StagedEvents, Receipt]:
-    """Return what was staged, when its audit has passed exactly the bytes with sha256 `expected`.
+    """Return the staged events if the audit passed exactly the bytes with sha256 `expected`.
 
     Raises:
-        ProposalUnaudited: it has not, or the bytes are others now.
-        ProposalMissing: they cannot be read.
+        ProposalUnaudited: the audit did not pass, or the bytes have changed.
+        ProposalMissing: events.json cannot be read.
     """
     receipt = read_receipt(home, proposal_id)
     value, digest = read_staged(home, proposal_id)
     if not receipt.has_passed:
         raise ProposalUnaudited(
-            f"The audit of {proposal_id} has not passed, so nothing is stored of it."
+            f"The audit of {proposal_id} did not pass, so nothing of it was stored."
         )
     if not digest == receipt.sha256 == expected:
         raise ProposalUnaudited(
-            f"{STAGED} of {proposal_id} is not what was staged and audited: its sha256 is "
-            f"{digest[:12]}, {expected[:12]} was staged, the receipt is for "
-            f"{receipt.sha256[:12]}. Nothing was stored. Run it again."
+            f"{STAGED} of {proposal_id} has changed since it was staged and audited: its sha256 is "
+            f"{digest[:12]}, {expected[:12]} was staged, {receipt.sha256[:12]} was audited. "
+            "Nothing was stored. Run it again."
         )
     return _digested(value, proposal_id), receipt
 
@@ -160,10 +160,10 @@ def audited(home: Home, proposal_id: str, expected: str) -> tuple[StagedEvents, 
 def _as_json(staged: StagedEvents, known: Container[Key]) -> Json:
     answers = []
     for answer in staged.answers:
-        told = cast("AnswerJson", replace(answer, raw={}).to_dict())
-        for event, value in zip(answer.events, told["events"], strict=True):
+        listed = cast("AnswerJson", replace(answer, raw={}).to_dict())
+        for event, value in zip(answer.events, listed["events"], strict=True):
             value["is_known"] = key_of(event) in known
-        answers.append(told)
+        answers.append(listed)
     is_ours = staged.service is EventsService.EMBEDDED
     limits = {"override": asdict(staged.override), "fail_stale": staged.fail_stale}
     return {

@@ -1,4 +1,7 @@
-"""What the robot's answers leave in doubt, a sentence each: it is not believed on its word."""
+"""The reasons to doubt the robot's answers, one sentence each.
+
+Belongs here: judging its answers. Does not: asking the robot (`robot_service`).
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -14,8 +17,8 @@ from tws_maintenance.market_events.robot_service import (
 )
 from tws_maintenance.robot.answers import LogLine, Unreadable
 
-# In so many days there is always one: from Labor Day to Thanksgiving it is 87 days, and monthly
-# figures were two months late when the government was shut.
+# Within so many days there is always one: the longest gap between holidays, from Labor Day to
+# Thanksgiving, is 87 days, and monthly figures were two months late in a government shutdown.
 SURE_DAYS = {
     "MARKET_HOLIDAY": 90,
     "CPI_RELEASE": 90,
@@ -23,7 +26,7 @@ SURE_DAYS = {
     "JOBS_REPORT": 90,
     "FED_MINUTES": 60,
 }
-# Of these, what is stored is no sign of what must be fetched: they have happened.
+# Past events: stored ones do not mean that a fetch must find more.
 HAPPENED = frozenset(
     {"SEC_8K", "SEC_10Q", "SEC_10K", "SEC_S3", "SEC_FORM4", "CONGRESSIONAL_TRADE", "NEWS_CATALYST"}
 )
@@ -31,12 +34,12 @@ NAMED_PARTS = 5
 
 
 def doubts_of(found: Look, at: datetime, max_age_days: float) -> Iterator[str]:
-    """Yield why the robot's list may be outdated or incomplete, a sentence each."""
+    """Yield the reasons why the robot's list may be outdated or incomplete."""
     yield from gaps(found)
     lines = found.lines
     ended = [one.sync_finished_at for one in lines if one.sync_finished_at]
     if not ended:
-        yield "The robot has refreshed nothing yet: nothing is known of what comes."
+        yield "The robot has not refreshed its events yet: upcoming events are unknown."
         return
     yield from _ages(lines, at, max_age_days)
     yield from failures_of(lines)
@@ -50,45 +53,46 @@ def _ages(lines: Sequence[LogLine], at: datetime, max_age_days: float) -> Iterat
     newest = max(end for end in ends.values() if end)
     if newest < oldest_allowed:
         yield (
-            f"The robot's last refresh was at {utc_text(newest)}, and {allowed}: what is shown "
-            "here may be outdated."
+            f"The robot's last refresh was at {utc_text(newest)}, and {allowed}: the events shown "
+            "may be outdated."
         )
         return
     for provider, end in ends.items():
         if end and end < oldest_allowed:
-            yield f"The robot refreshed {provider} at {utc_text(end)} last, and {allowed}."
+            yield f"The robot last refreshed {provider} at {utc_text(end)}, and {allowed}."
 
 
 def failures_of(lines: Iterable[LogLine]) -> Iterator[str]:
-    """Yield a sentence for each provider that failed, wholly or in part, by the robot's log."""
+    """Yield a sentence for each log line with a failed or partly failed provider."""
     for one in lines:
         if one.status.lower() != "success" or one.error_count:
-            told = one.error_message or f"{one.error_count} errors"
-            yield f"{described(one)} is logged as {one.status or 'nothing'}: {told}"
+            errors = "1 error" if one.error_count == 1 else f"{one.error_count} errors"
+            status = f"as {one.status}" if one.status else "without a status"
+            yield f"{described(one)} is logged {status}: {one.error_message or errors}"
 
 
 def gaps(found: Look) -> Iterator[str]:
-    """Yield why a look may not show all that the robot has, a sentence each."""
+    """Yield the reasons why a look may not show all events of the robot."""
     yield from _left_out("events", found.upcoming.unreadable, len(found.events))
     yield from _left_out("log lines", found.log.unreadable, len(found.log.logs))
     limit = found.upcoming.days_ahead
     if limit is not None and limit < found.window.days:
         yield (
-            f"The robot looks {limit} days ahead at most, and {found.window.days} were asked for: "
-            "its later events are not shown."
+            f"The robot shows at most {limit} days ahead; {found.window.days} were requested. "
+            "Later events are not shown."
         )
     stored = sum(line.upserted_count for line in found.lines if _is_within(line, found))
     if stored and not found.events and not found.upcoming.unreadable:
         yield (
-            f"The robot lists no event for these days, although its last refresh stored {stored}. "
-            "It answers like that, too, when it cannot read its own database: look into its log."
+            f"The robot lists no events for these days, but its last refresh stored {stored}. It "
+            "also answers like this when it cannot read its own database: check its log."
         )
 
 
 def empty_successes(lines: Iterable[LogLine], looks: Sequence[Look], symbols: int) -> Iterator[str]:
-    """Yield a warning for each success with nothing fetched where something must be.
+    """Yield a warning for each logged success that fetched nothing where events must exist.
 
-    The robot logs a provider that failed as a success of no events. `symbols` is how many it
+    The robot logs a failed fetch as a success without events. `symbols` is how many symbols it
     asked about.
     """
     lines = list(lines)
@@ -99,9 +103,8 @@ def empty_successes(lines: Iterable[LogLine], looks: Sequence[Look], symbols: in
         if why:
             yield (
                 f"{described(line)} is logged as a success with nothing fetched, although {why}. "
-                "The robot logs a fetch that failed like that, and one that it left out because "
-                "another was a short while ago. Check its own log, and do not take its events as "
-                "complete."
+                "The robot logs failed fetches like this, and fetches that it skipped because the "
+                "last one was recent. Check its log; its events may be incomplete."
             )
 
 
@@ -121,14 +124,15 @@ def _why_something_must_be(
         and (is_only or one.event_type in types)
     }
     if known:
-        return f"{len(known)} of its events are stored for these days"
+        stored = "1 of its events is" if len(known) == 1 else f"{len(known)} of its events are"
+        return f"{stored} stored for these days"
     days = _days_of(line) or looks[-1].window.days
     for kind, sure in SURE_DAYS.items():
         if kind in types and days >= sure:
             return f"there is always one ({kind}) within {sure} days"
-    # Many companies pay no dividend, and each has a day of earnings.
+    # Many companies pay no dividend, but each reports earnings.
     if EventType.EARNINGS in types and symbols:
-        return f"it was asked about {symbols} symbols"
+        return f"it was asked about {symbols} symbol{'' if symbols == 1 else 's'}"
     return ""
 
 
@@ -138,7 +142,7 @@ def _days_of(line: LogLine) -> int | None:
 
 
 def _is_within(line: LogLine, found: Look) -> bool:
-    """Tell whether a line is of the last day, and of no more days than were looked at."""
+    """Return whether a line ended within the last day and covers no more than the window."""
     ended, end = line.sync_finished_at, line.window_end_utc
     if ended is None or end is None:
         return False
@@ -150,8 +154,5 @@ def _left_out(what: str, odd: Sequence[Unreadable], read: int) -> Iterator[str]:
         return
     named = "; ".join(f"{one.name} ({one.why})" for one in odd[:NAMED_PARTS])
     more = f"; and {len(odd) - NAMED_PARTS} more" if len(odd) > NAMED_PARTS else ""
-    are = "is" if len(odd) == 1 else "are"
-    yield (
-        f"{len(odd)} of the robot's {read + len(odd)} {what} {are} in a form that is not known and "
-        f"{'was' if len(odd) == 1 else 'were'} left out: {named}{more}"
-    )
+    of_all = f"{len(odd)} of the robot's {read + len(odd)} {what}"
+    yield f"Left out {of_all} (unknown form): {named}{more}"

@@ -1,7 +1,9 @@
-"""The robot's own service as a keeper of events: its answers, translated at this border.
+"""The robot's own service as a keeper of events: its answers in this program's form.
 
-Staging looks at what it has and changes nothing; applying asks it to refresh and waits for the end.
-What it stores it stores by itself: there is nothing of it that we could hold back.
+Staging reads the robot's events and changes nothing. Applying asks it to refresh and waits for the
+end. The robot stores its events itself, so this program cannot hold any of them back.
+Belongs here: translating the answers. Does not: asking (`robot_service`) or doubting them
+(`robot_doubts`).
 """
 
 from collections import Counter, defaultdict
@@ -67,7 +69,7 @@ from tws_maintenance.market_events.sync_result import (
     OwnEvent,
     ProviderRow,
     RobotsOwn,
-    SymbolTold,
+    SymbolAnswer,
     SyncResult,
     field_changes,
     provider_row,
@@ -76,63 +78,63 @@ from tws_maintenance.robot.answers import LogLine, UpcomingEvent
 from tws_maintenance.robot.client import RobotClient
 
 CANNOT_PREVIEW = (
-    "The robot's own service keeps the events and cannot preview: nothing was asked to be fetched. "
-    "What it has now, and its last refresh, are shown; an apply asks it to refresh."
+    "The robot's own service keeps the events and cannot preview a refresh: nothing was fetched. "
+    "Its present events and last refresh are shown; an apply asks it to refresh."
 )
-# What changed of an event is said of these, in the robot's own words.
+# The fields whose changes are reported, by the robot's names.
 FIELDS = ("title", "event_date", "event_time", "start_at_utc", "confidence")
 _PROVIDER_OF = {kind: one.name for one in PROVIDERS.values() for kind in one.event_types}
-# What the robot says of earnings whose time it does not know.
+# How the robot names the half of the day, for earnings without a time.
 _HALVES = {"BMO": "before the open", "AMC": "after the close"}
 
 
 class RobotKeeper:
     """The robot's service, as `keeper.EventsKeeper`."""
 
-    limits_symbols = False  # it fetches for itself
+    limits_symbols = False  # the robot fetches them itself
 
     def __init__(self, home: Home, settings: Settings) -> None:
         self._home = home
         self._settings = settings
 
     def contents(self, at: datetime, wanted: Wanted | None = None) -> Contents:
-        """Return what the robot has, and the operator's closures, as `keeper.EventsKeeper` has it.
+        """Return the robot's events and the operator's closures, as `keeper.EventsKeeper` says.
 
         Raises:
-            StoreError: it could not be asked.
+            StoreError: the robot could not be asked.
         """
         days = wanted.days if wanted else MAX_DAYS
         try:
             found = service.look(RobotClient(self._settings.robot), Window(at, days))
         except RobotError as error:
-            raise StoreError(f"The robot's events cannot be read: {error}") from error
+            raise StoreError(f"Could not read the robot's events: {error}") from error
         kept = contents_of(found, at, self._settings.events.max_age_days, wanted)
         own, unread = self._closures(at)
         return replace(kept, stored=[*kept.stored, *own], unread=unread)
 
     def _closures(self, at: datetime) -> tuple[list[StoredEvent], list[str]]:
-        """Return the closures that operators added, and why there may be more."""
+        """Return the closures that operators added, or why they cannot be read."""
         try:
             with EventStore(self._home, self._settings) as store:
                 return store.read(source=OPERATOR, not_before=(at - READ_BACK).date()), []
         except StoreError as error:
-            return [], [f"Closures that operators added are not shown: {error}"]
+            return [], [f"Could not read the closures that operators added: {error}"]
 
     def logs(self, limit: int, offset: int = 0) -> list[SyncLog]:
         """Return the robot's log of refreshes, newest first.
 
         Raises:
-            StoreError: it could not be asked.
+            StoreError: the robot could not be asked.
         """
         try:
             lines = RobotClient(self._settings.robot).sync_log().logs
         except RobotError as error:
-            raise StoreError(f"The robot's log cannot be read: {error}") from error
+            raise StoreError(f"Could not read the robot's log: {error}") from error
         found = sorted(lines, key=lambda one: one.id, reverse=True)
         return [as_log(one) for one in found[offset : offset + limit]]
 
     def sync(self, order: SyncOrder, worker: EventsWorker) -> "RobotSync":
-        """Begin a sync: nothing but the process that audits is needed of `worker`."""
+        """Return a sync; it needs `worker` only for the audit."""
         worker.prepare()
         return RobotSync(self._home, self._settings, order, worker)
 
@@ -151,15 +153,15 @@ class RobotSync:
         self._client = RobotClient(settings.robot)
 
     def stage(self, context: RunContext) -> SyncResult:
-        """Look at what the robot has and write it down for the audit.
+        """Read the robot's events and stage them for the audit.
 
         Raises:
-            RobotError: it could not be asked.
+            RobotError: the robot could not be asked.
         """
         return self.looked(service.look(self._client, self._window), context)
 
     def looked(self, found: Look, context: RunContext) -> SyncResult:
-        """Write down what was found for the audit, and return what a preview has to say of it."""
+        """Stage what was found for the audit, and return the result that a preview shows."""
         diff = RobotDiff(unchanged=tuple(found.active.values()))
         symbols, left_out = _symbols(self._scope, None, [found])
         result = self._staged(context, found, found, found.lines, diff)
@@ -175,17 +177,17 @@ class RobotSync:
             ),
         )
 
-    def apply(self, context: RunContext, tell: Callable[[SyncResult], object]) -> Receipt:
-        """Have the robot refresh, stage what it has then, and judge it. Raises as `refresh`."""
+    def apply(self, context: RunContext, note: Callable[[SyncResult], object]) -> Receipt:
+        """Have the robot refresh, stage its events and audit them. Raises as `refresh`."""
         result = self.refresh(context)
-        tell(result)
+        note(result)
         return self._worker.audit(self._home, result.proposal_id, context)
 
     def refresh(self, context: RunContext) -> SyncResult:
-        """Have the robot refresh and write down what it has then.
+        """Have the robot refresh, and stage its events.
 
         Raises:
-            RobotError: it could not be asked, or was refreshing already.
+            RobotError: the robot could not be asked, or was already refreshing.
         """
         seconds = self._settings.refresh_seconds
         done = service.refresh(self._client, self._window, seconds=seconds)
@@ -241,7 +243,7 @@ class RobotSync:
 def contents_of(
     found: Look, at: datetime, max_age_days: float, wanted: Wanted | None = None
 ) -> Contents:
-    """Return what the robot has at one instant; which near events moved it does not say."""
+    """Return the robot's contents at one instant; it does not say which near events moved."""
     ended = [one for one in by_provider(found.lines) if one.sync_finished_at]
     own = [one for one in found.active.values() if not is_ours(one)]
     named = [name_of(one) for one in sorted(own, key=lambda one: (one.event_date, one.event_id))]
@@ -250,14 +252,14 @@ def contents_of(
     return Contents(
         events_of(found),
         list(doubts_of(found, at, max_age_days)),
-        # Its log does not vouch for the days that a provider was asked about.
+        # Its log is no proof of which days a provider was asked about.
         [replace(as_log(one), window_end_utc=None) for one in ended],
         robots_own=[one for one in named if is_listed and symbol in (None, one["symbol"])],
     )
 
 
 def name_of(event: UpcomingEvent) -> NamedEvent:
-    """Return an event as a report names it, of whatever type it is."""
+    """Return the name of an event of any type in a report."""
     return {
         "event_type": event.event_type,
         "symbol": event.symbol,
@@ -267,7 +269,7 @@ def name_of(event: UpcomingEvent) -> NamedEvent:
 
 
 def as_event(event: UpcomingEvent) -> Event:
-    """Return an event of a type that this program keeps; `raw` is what a change is told of."""
+    """Return an event of a type that this program keeps; `raw` holds the reported fields."""
     start = event.start_at_utc
     title = event.title or event.event_type
     is_confirmed = event.confidence.lower() == Confidence.CONFIRMED
@@ -287,15 +289,15 @@ def as_event(event: UpcomingEvent) -> Event:
 
 
 def as_stored(event: UpcomingEvent, at: datetime) -> StoredEvent:
-    """Return an event of a type that this program keeps as it lies in a store.
+    """Return an event of a type that this program keeps, in the form of a stored event.
 
-    When it was fetched and stored is not asked of the robot: it is as it was seen, `at`.
+    All its times are `at`, when it was seen: the robot does not give others.
     """
     status = event.status.lower()
     return StoredEvent(
         event_id=event.event_id,
         event=as_event(event),
-        # What it lists under a word of its own it reckons with.
+        # A status of the robot's own counts as active.
         status=EventStatus(status) if status in set(EventStatus) else EventStatus.ACTIVE,
         source=event.source,
         is_portfolio_relevant=event.symbol is not None,
@@ -308,7 +310,7 @@ def as_stored(event: UpcomingEvent, at: datetime) -> StoredEvent:
 
 
 def events_of(found: Look) -> list[StoredEvent]:
-    """Return its events of the types that this program keeps too, with the half of the day."""
+    """Return the robot's events of the types kept here too, with the half of the day."""
     return [_with_half(one, found.window.at) for one in found.events if is_ours(one)]
 
 
@@ -321,7 +323,7 @@ def _with_half(event: UpcomingEvent, at: datetime) -> StoredEvent:
 
 
 def as_diff(found: RobotDiff, at: datetime) -> Diff:
-    """Return a diff of types that this program keeps."""
+    """Return the robot's diff in the form of this program's diffs."""
     return Diff(
         new=tuple(as_event(one) for one in found.new),
         changed=tuple(Pair(as_stored(was, at), as_event(now)) for was, now in found.changed),
@@ -331,7 +333,7 @@ def as_diff(found: RobotDiff, at: datetime) -> Diff:
 
 
 def as_log(line: LogLine) -> SyncLog:
-    """Return a line of the robot's log."""
+    """Return a line of the robot's log as a `SyncLog`."""
     return SyncLog(
         provider=line.provider,
         event_type=line.event_type,
@@ -349,7 +351,7 @@ def as_log(line: LogLine) -> SyncLog:
 
 
 def as_answers(found: Look) -> tuple[Answer, ...]:
-    """Return its events by the provider that tells of such, for the audit to judge."""
+    """Return the robot's events as answers of the providers of their types, for the audit."""
     events: dict[str, list[Event]] = defaultdict(list)
     for one in map(as_event, found.ours):
         events[_PROVIDER_OF[one.event_type]].append(one)
@@ -360,7 +362,7 @@ def as_answers(found: Look) -> tuple[Answer, ...]:
             provider=name,
             source=EventsService.ROBOT.value,
             events=tuple(events[name]),
-            # Its calendar of the Federal Reserve cannot be seen as a whole.
+            # The robot does not show its whole calendar of the Federal Reserve.
             covers={} if name == FEDERAL_RESERVE.name else covers,
         )
         for name in (YAHOO.name, FEDERAL_RESERVE.name, CALENDARS.name)
@@ -373,7 +375,7 @@ def as_answers(found: Look) -> tuple[Answer, ...]:
 def write_look(
     home: Home, found: Look, context: RunContext, *, before_count: int
 ) -> EventsProposal:
-    """Stage what the robot has, for the audit to judge; nothing of it is ever applied by us."""
+    """Stage the robot's events for the audit; this program never applies them."""
     answers = as_answers(found)
     staged = StagedEvents(found.window, frozenset(), answers, service=EventsService.ROBOT)
     known = {key_of(one) for answer in answers for one in answer.events}
@@ -383,7 +385,7 @@ def write_look(
 
 
 def _row(line: LogLine, lines: Sequence[LogLine], diff: RobotDiff, url: str) -> ProviderRow:
-    """Return what the robot's log says of one provider, its failures by our own words."""
+    """Return a provider's row by the robot's log, with this program's status."""
 
     def count(events: Iterable[UpcomingEvent]) -> int:
         return sum(provider_of(one, lines) == line.provider for one in events)
@@ -393,7 +395,7 @@ def _row(line: LogLine, lines: Sequence[LogLine], diff: RobotDiff, url: str) -> 
     log = replace(
         as_log(line),
         status=_status(line),
-        error_message=line.error_message or (None if ended else "it has not ended"),
+        error_message=line.error_message or (None if ended else "the refresh has not ended"),
         detail={
             "new": count(diff.new),
             "changed": count(after for _, after in diff.changed),
@@ -413,7 +415,7 @@ def _status(line: LogLine) -> str:
 
 
 def _robots_own(diff: RobotDiff) -> RobotsOwn:
-    """Return the types that only the robot keeps; what is stale is named and not counted."""
+    """Return the events of types that only the robot keeps; stale ones are not counted."""
     by_change = {
         "new": diff.new,
         "changed": tuple(after for _, after in diff.changed),
@@ -423,29 +425,29 @@ def _robots_own(diff: RobotDiff) -> RobotsOwn:
     counts = Counter(
         one.event_type for kind, events in by_change.items() if kind != "stale" for one in events
     )
-    told: list[OwnEvent] = [
+    named: list[OwnEvent] = [
         {**name_of(one), "change": kind} for kind, events in by_change.items() for one in events
     ]
     return {
         "count": counts.total(),
         "types": dict(sorted(counts.items())),
-        "events": sorted(told, key=lambda one: (one["date"], one["event_type"])),
+        "events": sorted(named, key=lambda one: (one["date"], one["event_type"])),
     }
 
 
 def _symbols(
     scope: Scope, asked: list[str] | int | None, looks: Sequence[Look]
-) -> tuple[dict[str, SymbolTold], tuple[str, ...]]:
-    """Return of each symbol whether the robot asks about it, and a warning of who is left out."""
+) -> tuple[dict[str, SymbolAnswer], tuple[str, ...]]:
+    """Return the answer for each symbol, and a warning about those that the robot leaves out."""
     taken = scope.robot | (set(asked) if isinstance(asked, list) else set())
     have = {one.symbol for found in looks for one in found.ours}
-    told: dict[str, SymbolTold] = {}
+    answers: dict[str, SymbolAnswer] = {}
     for symbol in scope.origins:
         is_taken = symbol in taken or symbol in have
         outcome = SymbolOutcome.OK.value if symbol in have else None
-        told[symbol] = {"outcome": outcome if is_taken else SymbolOutcome.NOT_ASKED.value}
-    left_out = [s for s in told if told[s]["outcome"] == SymbolOutcome.NOT_ASKED]
-    return told, (_left_out(left_out, scope),) if left_out else ()
+        answers[symbol] = {"outcome": outcome if is_taken else SymbolOutcome.NOT_ASKED.value}
+    left_out = [s for s in answers if answers[s]["outcome"] == SymbolOutcome.NOT_ASKED]
+    return answers, (_left_out(left_out, scope),) if left_out else ()
 
 
 def _left_out(symbols: Sequence[str], scope: Scope) -> str:
@@ -453,7 +455,7 @@ def _left_out(symbols: Sequence[str], scope: Scope) -> str:
     origins = {origin for symbol in symbols for origin in scope.origins[symbol]}
     named_by = sorted({kinds.get(one, "[events] strategies") for one in origins})
     return (
-        f"Not asked about: {', '.join(symbols)} (of {', '.join(named_by)}). The robot's service "
-        "takes its symbols from its own positions and strategies alone; [events] service = "
-        '"embedded" fetches them.'
+        f"Not fetched: {', '.join(symbols)} (from {', '.join(named_by)}). The robot's service "
+        "takes its symbols only from its own positions and strategies. To fetch these, set "
+        '[events] service = "embedded".'
     )

@@ -1,8 +1,9 @@
 """The robot's own service of market events: looking at it, and asking it to refresh.
 
-A refresh runs in the robot, which answers at once and says nothing when it is over. Its log tells:
-the lines that come after those that were there before are this call's, unless one began before
-the call, when another refresh was at work and this one did nothing.
+A refresh runs inside the robot, which answers at once and does not report the end. Its log does:
+new lines in the log belong to this call. If one of them began before the call, another refresh was
+running, and this call did nothing.
+Belongs here: asking and comparing. Does not: doubting the answers (`robot_doubts`).
 """
 
 import time
@@ -24,28 +25,25 @@ from tws_maintenance.robot.answers import (
 from tws_maintenance.robot.client import RobotClient
 
 STARTED = "refresh_started"
-# Those types that this program keeps too; the robot has many more.
+# The types that this program keeps too; the robot has many more.
 OURS = frozenset(kind.value for kind in EventType)
 POLL_SECONDS = 0.5
-# So many times in a row the log may not be had before the robot counts as gone.
+# After so many failed reads of the log in a row, the robot counts as gone.
 FAILED_POLLS = 3
-# How long no further line may come before the last one counts as the last.
+# After so long without a new line, the refresh counts as finished.
 QUIET_SECONDS = 3.0
-# A line that has had no end for longer is left over from a robot that was stopped.
+# A line without an end that is older was left by a robot that was stopped.
 ABANDONED = timedelta(minutes=10)
 GONE = frozenset({"stale", "cancelled"})
 
 
 class RefreshingAlready(RobotError):
-    """Another refresh was at work in the robot, so that this call did nothing."""
+    """The robot was already refreshing its events, so this call did nothing."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """What the robot has stored for the window, and its log; nothing was changed by looking.
-
-    `at` (aware) is when it was looked.
-    """
+    """The robot's events in the window, and its log, read at `at` (aware) without any change."""
 
     window: Window
     upcoming: Upcoming
@@ -54,28 +52,28 @@ class Look:
 
     @property
     def events(self) -> tuple[UpcomingEvent, ...]:
-        """Every event that can be read."""
+        """Every readable event."""
         return tuple(self.upcoming.events)
 
     @property
     def active(self) -> dict[str, UpcomingEvent]:
-        """The events that it reckons with, by their id."""
+        """The events that are neither stale nor cancelled, by id."""
         return {one.event_id: one for one in self.events if one.status.lower() not in GONE}
 
     @property
     def ours(self) -> tuple[UpcomingEvent, ...]:
-        """Those of `active` whose type this program keeps too."""
+        """The active events whose type this program keeps too."""
         return tuple(one for one in self.active.values() if is_ours(one))
 
     @property
     def lines(self) -> list[LogLine]:
-        """The newest lines of the log, see `last_lines`."""
+        """The newest lines of the log (see `last_lines`)."""
         return last_lines(self.log.logs)
 
 
 @dataclass(frozen=True)
 class RobotDiff:
-    """What a refresh changed of the events in the window."""
+    """The changes by a refresh to the events in the window."""
 
     new: tuple[UpcomingEvent, ...] = ()
     changed: tuple[tuple[UpcomingEvent, UpcomingEvent], ...] = ()
@@ -83,7 +81,7 @@ class RobotDiff:
     unchanged: tuple[UpcomingEvent, ...] = ()
 
     def only(self, *, ours: bool) -> "RobotDiff":
-        """Return what concerns the types that this program keeps too, or the robot's own types."""
+        """Return the part of the types that this program keeps too, or of the robot's own types."""
         return RobotDiff(
             new=tuple(one for one in self.new if is_ours(one) == ours),
             changed=tuple(pair for pair in self.changed if is_ours(pair[1]) == ours),
@@ -94,7 +92,7 @@ class RobotDiff:
 
 @dataclass(frozen=True)
 class Refreshed:
-    """A refresh that came to its end, or to the end of our patience: then `unfinished` says so."""
+    """A refresh that ended, or was given up: `unfinished` says why, "" if it ended."""
 
     before: Look
     after: Look
@@ -110,19 +108,19 @@ class Refreshed:
 
 
 def look(client: RobotClient, window: Window) -> Look:
-    """Return what the robot's service has. Raises RobotError."""
+    """Return the robot's events and its log. Raises RobotError."""
     upcoming = client.upcoming(window.days)
     return Look(window, upcoming, client.sync_log(), utc_now())
 
 
 def refresh(client: RobotClient, window: Window, *, seconds: float) -> Refreshed:
-    """Ask the robot for a refresh, wait for its end, and tell what it changed.
+    """Ask the robot to refresh, wait for the end, and return what changed.
 
-    It is looked at anew right before: what it did by itself since a dry run is not this call's.
+    Looks at the events again right before, so changes since a dry run do not count.
 
     Raises:
-        RefreshingAlready: it was at one, so that this call did nothing.
-        RobotError: it could not be asked, or did not answer any more.
+        RefreshingAlready: the robot was already refreshing; this call did nothing.
+        RobotError: the robot could not be asked, or stopped answering.
     """
     until = time.monotonic() + seconds
     before = look(client, window)
@@ -136,21 +134,21 @@ def refresh(client: RobotClient, window: Window, *, seconds: float) -> Refreshed
     earlier = [one for one in lines if one.sync_started_at and one.sync_started_at < asked_at]
     if earlier:
         began = utc_text(min(one.sync_started_at for one in earlier if one.sync_started_at))
-        raise RefreshingAlready(_nothing_done(f"a refresh had begun at {began}"))
+        raise RefreshingAlready(_nothing_done(f"since {began}"))
     after = look(client, window)
-    told = "" if is_over else _unfinished(lines, wanted, seconds)
+    unfinished = "" if is_over else _unfinished(lines, wanted, seconds)
     lines = last_lines(lines)
     diff = compare(before, after)
     if lost := _lost(before, after, lines):
-        told, diff = f"{told}; {lost}" if told else lost, RobotDiff()
-    return Refreshed(before, after, answer, tuple(lines), told, diff)
+        unfinished, diff = f"{unfinished}; {lost}" if unfinished else lost, RobotDiff()
+    return Refreshed(before, after, answer, tuple(lines), unfinished, diff)
 
 
 def last_lines(logs: Iterable[LogLine]) -> list[LogLine]:
-    """Return the newest lines of each provider, oldest first: one for each type that it was asked.
+    """Return the newest lines of each provider, oldest first: one for each type it was asked for.
 
-    The robot refreshes some providers by themselves, and leaves out those that it asked a short
-    while ago, so that the lines of one refresh are not all providers.
+    The robot refreshes some providers separately and skips those that it asked recently, so the
+    lines of one refresh do not cover every provider.
     """
     found: list[LogLine] = []
     seen: dict[str, set[str]] = {}
@@ -163,7 +161,7 @@ def last_lines(logs: Iterable[LogLine]) -> list[LogLine]:
 
 
 def by_provider(lines: Iterable[LogLine]) -> list[LogLine]:
-    """Return one line a provider: its lines together, where it logs some for each type."""
+    """Return one line for each provider; its lines for several types are joined."""
     groups: dict[str, list[LogLine]] = {}
     for line in lines:
         groups.setdefault(line.provider, []).append(line)
@@ -174,7 +172,7 @@ def _together(lines: Sequence[LogLine]) -> LogLine:
     statuses = Counter(line.status.lower() for line in lines)
     began = [line.sync_started_at for line in lines if line.sync_started_at]
     ended = [line.sync_finished_at for line in lines if line.sync_finished_at]
-    told = [line.error_message for line in lines if line.error_message]
+    messages = [line.error_message for line in lines if line.error_message]
     return lines[-1].model_copy(
         update={
             "event_type": ",".join(line.event_type for line in lines if line.event_type),
@@ -183,7 +181,7 @@ def _together(lines: Sequence[LogLine]) -> LogLine:
                 name: sum(getattr(line, name) for line in lines)
                 for name in ("fetched_count", "upserted_count", "stale_count", "error_count")
             },
-            "error_message": "; ".join(told) or None,
+            "error_message": "; ".join(messages) or None,
             "sync_started_at": min(began, default=None),
             "sync_finished_at": max(ended) if len(ended) == len(lines) else None,
         }
@@ -193,8 +191,8 @@ def _together(lines: Sequence[LogLine]) -> LogLine:
 def compare(before: Look, after: Look) -> RobotDiff:
     """Return what differs between two looks.
 
-    What is over by now is not called stale, nor is an event that is there in a form that cannot be
-    read: the robot lists an event until its instant.
+    An event that is over by now is not stale: the robot lists events only until their instant. An
+    event that is still there but unreadable is not stale either.
     """
     was, now = before.active, after.active
     odd = {one.event_id for one in after.upcoming.unreadable}
@@ -212,20 +210,20 @@ def compare(before: Look, after: Look) -> RobotDiff:
 
 
 def is_ours(event: UpcomingEvent) -> bool:
-    """Tell whether an event is of a type that this program keeps too."""
+    """Return whether this program keeps the event's type too."""
     return event.event_type in OURS
 
 
 def is_robots_own(line: LogLine) -> bool:
-    """Tell whether a line is about types that only the robot keeps."""
+    """Return whether a line is about types that only the robot keeps."""
     types = types_of(line)
     return bool(types) and not types & OURS
 
 
 def provider_of(event: UpcomingEvent, lines: Iterable[LogLine]) -> str | None:
-    """Return the provider in the log that an event is of, None where no line is about it.
+    """Return the provider of an event by the log, None if no line is about it.
 
-    Its type decides; two providers may name one source.
+    The event's type decides, because two providers may name the same source.
     """
     of_source = None
     for line in lines:
@@ -237,27 +235,27 @@ def provider_of(event: UpcomingEvent, lines: Iterable[LogLine]) -> str | None:
 
 
 def types_of(line: LogLine) -> set[str]:
-    """Return the types of events that a line of the log is about."""
+    """Return the event types of a line of the log."""
     return {one.strip().upper() for one in line.event_type.split(",") if one.strip()}
 
 
 def described(line: LogLine) -> str:
-    """Return a line's provider with the types that it was asked for."""
+    """Return the provider of a line, with the types that it was asked for."""
     types = ", ".join(one.strip() for one in line.event_type.split(",") if one.strip())
     return f"{line.provider} ({types})" if types else line.provider
 
 
 def _lost(before: Look, after: Look, lines: Iterable[LogLine]) -> str:
-    """Return what to say where every event is gone and the log counts none as stale."""
+    """Return a sentence if every event is gone but the log counts none as stale, else ""."""
     was = [one for one in before.active.values() if one.listed_until > after.at]
     if not was or after.events or after.upcoming.unreadable:
         return ""
     if any(line.stale_count for line in lines):
         return ""
     return (
-        f"after its refresh the robot lists no event, where it had {len(was)} before, and its log "
-        "counts none as stale: it answers like that when it cannot read its own database. Look "
-        "into its log, and run this again"
+        f"after its refresh the robot lists no events ({len(was)} before), but its log counts no "
+        "withdrawn event. It answers like this when it cannot read its own database. Check its "
+        "log, then run again"
     )
 
 
@@ -268,7 +266,7 @@ def _wait(
     wanted: set[tuple[str, str]],
     until: float,
 ) -> tuple[list[LogLine], bool]:
-    """Return the lines that came since, and whether they are all that come."""
+    """Return the new lines of the log, and whether the refresh is over."""
     lines: list[LogLine] = []
     quiet_since = time.monotonic()
     failed = 0
@@ -276,7 +274,7 @@ def _wait(
         try:
             log = client.sync_log()
         except RobotError:
-            # Busy with its refresh it may be late once, or fault; that is no end of it.
+            # During a refresh the robot may answer late or fail once; the refresh goes on.
             failed += 1
             if failed == FAILED_POLLS:
                 raise
@@ -288,10 +286,10 @@ def _wait(
             lines, quiet_since = found, time.monotonic()
         if lines and all(one.sync_finished_at for one in lines):
             has_all = wanted <= {one.key for one in lines}
-            # Its summary of this refresh is the last thing it writes.
+            # The robot writes the summary of a refresh last.
             is_summed_up = log.last_sync_summary not in (None, before.last_sync_summary)
             is_quiet = time.monotonic() - quiet_since > QUIET_SECONDS
-            # One of the three may mislead; a first refresh has nobody who is wanted.
+            # Each of the three may mislead; a first refresh has no earlier lines to wait for.
             if sum((bool(wanted) and has_all, is_summed_up, is_quiet)) > 1:
                 return lines, True
         if time.monotonic() + POLL_SECONDS > until:
@@ -303,23 +301,23 @@ def _refuse_where_one_is_at_work(logs: Iterable[LogLine], at: datetime) -> None:
     for line in logs:
         began = line.sync_started_at
         if began and line.sync_finished_at is None and at - began < ABANDONED:
-            raise RefreshingAlready(_nothing_done(f"a refresh had begun at {utc_text(began)}"))
+            raise RefreshingAlready(_nothing_done(f"since {utc_text(began)}"))
 
 
 def _nothing_done(why: str) -> str:
     return (
-        f"The robot was refreshing its events already ({why}), so that this call did nothing. "
-        "Wait until that one is over, and run it again."
+        f"The robot was already refreshing its events ({why}), so this call did nothing. Wait "
+        "until that refresh is over, then run again."
     )
 
 
 def _unfinished(lines: Sequence[LogLine], wanted: set[tuple[str, str]], seconds: float) -> str:
     done = {one.key for one in lines if one.sync_finished_at}
     missing = sorted(" ".join(key).strip() for key in wanted - done)
-    told = ", ".join(missing) if missing else "which providers are missing is not known"
+    which = ", ".join(missing) if missing else "unknown providers"
     return (
-        f"the robot's refresh was not over within {seconds:g} s (not logged yet: {told}). It goes "
-        "on in the robot: look at its sync log, and run this again"
+        f"the robot's refresh did not finish within {seconds:g} s (not logged yet: {which}). It "
+        "goes on in the robot: check its sync log, then run again"
     )
 
 

@@ -1,7 +1,8 @@
-"""Which symbols' events are fetched, and whom each of them concerns.
+"""The symbols whose events are fetched, and where each of them comes from.
 
-Held positions, the symbols that active strategies trade and the watchlist are the portfolio; what
-a run names besides (`--symbol`) is fetched but concerns nobody.
+Held positions, symbols that active strategies trade and the watchlist are the portfolio. Symbols
+that only `--symbol` names are fetched too, but they do not count as portfolio.
+Belongs here: joining these lists. Does not: asking the robot or reading the watchlist's file.
 """
 
 from collections import defaultdict
@@ -31,12 +32,12 @@ _STRATEGY = "strategy "
 
 @dataclass(frozen=True)
 class Scope:
-    """The symbols with where each came from, and what could not be read as one.
+    """The symbols with their origins, and the texts that could not be read as symbols.
 
     `origins` is {symbol: ("positions", "strategy momentum", "watchlist", "--symbol")}, with
-    "strategies" for a list of them without a name. `ignored` are sentences for the operator,
-    `problems` say why the watchlist, or the robot, could not be asked; without the robot what is
-    held and traded is not known. `robot` are the symbols that it holds or trades itself.
+    "strategies" for a list without a name. `ignored` are sentences about unreadable texts.
+    `problems` say why the watchlist could not be read or the robot did not answer; without the
+    robot, held and traded symbols are unknown. `robot` are the symbols that it holds or trades.
     """
 
     origins: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -52,14 +53,14 @@ class Scope:
 
     @property
     def relevant(self) -> frozenset[str]:
-        """Those that are held, traded or watched."""
+        """The symbols that are held, traded or watched."""
         return frozenset(symbol for symbol, found in self.origins.items() if {*found} != {NAMED})
 
     def impact(self, symbols: Iterable[str]) -> dict[str, list[str] | None]:
-        """Return {positions, strategies, watchlist}: whom a change of `symbols` concerns.
+        """Return {positions, strategies, watchlist}: what a change of `symbols` affects.
 
-        Strategies are told by name; one of a list without a name by its symbol. None, not an
-        empty list, for what is held and traded where the robot could not be asked.
+        A strategy is given by its name; one without a name by its symbol. Positions and strategies
+        are None, not an empty list, if the robot could not be asked.
         """
         found: dict[str, set[str]] = {POSITIONS: set(), STRATEGIES: set(), WATCHLIST: set()}
         for symbol in symbols:
@@ -78,10 +79,10 @@ class Scope:
         """Return "held (positions)", "traded (strategy momentum)", both of them, or ""."""
         found = self.origins.get(symbol, ())
         traded = [one for one in found if one == STRATEGIES or one.startswith(_STRATEGY)]
-        told = [f"held ({POSITIONS})"] if POSITIONS in found else []
+        uses = [f"held ({POSITIONS})"] if POSITIONS in found else []
         if traded:
-            told.append(f"traded ({', '.join(traded)})")
-        return " and ".join(told)
+            uses.append(f"traded ({', '.join(traded)})")
+        return " and ".join(uses)
 
 
 def resolve(
@@ -131,7 +132,7 @@ def resolve(
 
 
 def _watched(home: Home, maintained: Maintained) -> tuple[list[tuple[str, str]], str]:
-    """Return what is watched, and why it cannot be read: what is held is followed all the same."""
+    """Return the watched texts, or why they cannot be read: held symbols are fetched anyway."""
     try:
         found = read_watchlist(home, maintained)
     except WatchlistError as error:
@@ -154,7 +155,7 @@ def _of_settings(events: EventSettings) -> Iterator[tuple[str, str]]:
 
 
 def _read(text: str, reader: Callable[[str], str]) -> tuple[str, str]:
-    """Return the symbol, or "" and why there is none."""
+    """Return the symbol and "", or "" and why the text is not a symbol."""
     try:
         return reader(text), ""
     except UsageError as error:
@@ -168,7 +169,7 @@ def _note(found: list[str], origin: str) -> None:
 
 def _too_many(count: int, limit: int) -> str:
     return (
-        f"{count} symbols would be fetched, and the limit is {limit}. Allow it this once with "
-        f"--many-symbols, or for good with max_symbols = {count} under [events] in "
+        f"{count} symbols would be fetched; the limit is {limit}. Allow it once with "
+        f"--many-symbols, or always with max_symbols = {count} under [events] in "
         "maintenance.toml."
     )

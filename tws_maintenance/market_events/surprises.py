@@ -1,7 +1,7 @@
-"""What an operator should look at although an answer was good: what it moves or withdraws.
+"""The surprises in a good answer: near events that it moves, and events that it withdraws.
 
-What belongs here: judging a diff. What does not: making it, which is `diff`'s, and keeping a
-surprising answer from being stored, which is `sync`'s.
+Belongs here: judging a diff. Does not: making the diff (`diff`), or refusing to store a surprising
+answer (`sync`).
 """
 
 from collections import defaultdict
@@ -29,14 +29,14 @@ from tws_maintenance.market_events.model import (
     Window,
 )
 
-# Below it a share says nothing: one of two is half.
+# With fewer, a share means little: one of two is half.
 MIN_STALE = 4
 NAMED = 8
 _NODES = {EventType.EARNINGS: "earnings", EventType.DIVIDEND: "exDividendDate"}
 
 
 class MoveKind(StrEnum):
-    """What became of an event that is near."""
+    """What happened to a near event."""
 
     MOVED = "moved"
     UNCONFIRMED = "unconfirmed"
@@ -55,7 +55,7 @@ class Move:
     text: str
 
     def to_dict(self) -> MoveJson:
-        """Return it as it stands in a report and in the log of syncs."""
+        """Return the move for a report and the log of syncs."""
         return {
             "kind": self.kind.value,
             "event_type": self.event_type.value,
@@ -67,9 +67,9 @@ class Move:
 
 
 def moves(diff: Diff, window: Window, relevant: Container[str]) -> tuple[Move, ...]:
-    """Return what happens to the near events of the `relevant` symbols, by date.
+    """Return the near events of `relevant` symbols that moved or are no longer listed, by date.
 
-    An event is near when its former or its new date is; one that is unconfirmed is named once.
+    An event is near if its former or its new date is. An unconfirmed one is named only once.
     """
     vanished = {one.event_id for one in diff.vanished}
     found = [
@@ -90,27 +90,27 @@ def moves(diff: Diff, window: Window, relevant: Container[str]) -> tuple[Move, .
 
 
 def unconfirmed_text(one: Held) -> str:
-    """Return the sentence about an event that stays although it is no longer listed."""
+    """Return the sentence about an unconfirmed event: it stays although it is no longer listed."""
     event = one.stored.event
     since = one.mark.since_date(event.market_timezone)
     return (
-        f"{event.title} on {event.event_date} was confirmed and is no longer listed: it stays, "
+        f"{event.title} on {event.event_date} was confirmed but is no longer listed; kept as "
         f"unconfirmed since {since}"
     )
 
 
 def gone_text(event: Event) -> str:
-    """Return the sentence about an event that becomes stale."""
+    """Return the sentence about an event that is withdrawn (its status becomes stale)."""
     is_sure = event.confidence == Confidence.CONFIRMED
-    was = "was confirmed and is" if is_sure else "is"
-    return f"{event.title} on {event.event_date} {was} no longer listed: it becomes stale"
+    was = "was confirmed but is" if is_sure else "is"
+    return f"{event.title} on {event.event_date} {was} no longer listed; marked as withdrawn"
 
 
 def too_many_vanish(diff: Diff, stored: Iterable[StoredEvent], window: Window, share: float) -> str:
-    """Return which of a provider's future events one answer withdraws, "" where they are few.
+    """Return a sentence if an answer withdraws too many of a provider's future events, else "".
 
-    Few is up to `share` of them, or fewer than `MIN_STALE`. Those that stay for now, unconfirmed,
-    count: it is the answer that is judged.
+    Up to `share` of them may go, and fewer than `MIN_STALE` always may. Events that stay as
+    unconfirmed count as withdrawn here, because the answer is judged, not the store.
     """
     future = sum(is_to_come(one, window) for one in stored)
     gone = diff.vanished
@@ -121,11 +121,11 @@ def too_many_vanish(diff: Diff, stored: Iterable[StoredEvent], window: Window, s
 
 
 def without_silence(answer: Answer, stored: Sequence[StoredEvent], window: Window) -> Answer:
-    """Return the answer with each symbol as a bad payload that lacks a node it had to have.
+    """Return the answer; a symbol that lacks a node which it must have gets a bad payload.
 
-    It had to have the node of an event that is stored and still to come: a symbol does not stop
-    being a company, and Yahoo keeps the last ex-dividend date of one that pays no more. What the
-    rest of such an answer says is good.
+    It must have the node of each stored event that is still to come: a company stays a company,
+    and Yahoo keeps the last ex-dividend date of one that stopped paying. The rest of such an
+    answer is used.
     """
     lacking: dict[str, list[str]] = defaultdict(list)
     for one in stored:
@@ -139,8 +139,8 @@ def without_silence(answer: Answer, stored: Sequence[StoredEvent], window: Windo
         if outcome == SymbolOutcome.BAD_PAYLOAD
     }
     errors = [
-        f"bad payload: Yahoo's answer lacks {node}, and an event of it is stored "
-        f"({', '.join(sorted(found))}; what is stored of it stays). Its format may have changed"
+        f"bad payload: Yahoo's answer lacks {node}, expected because an event is stored "
+        f"({', '.join(sorted(found))}; stored events stay). Yahoo's format may have changed"
         for node, symbols in sorted(lacking.items())
         if (found := {*symbols} - known)
     ]
@@ -154,7 +154,7 @@ def without_silence(answer: Answer, stored: Sequence[StoredEvent], window: Windo
 
 
 def sentences(diff: Diff, found: Sequence[Move]) -> Iterator[str]:
-    """Yield what a preview and a report warn of: the moves, and every confirmed loss."""
+    """Yield the warnings of a preview and a report: moves, and confirmed events that are gone."""
     yield from (one.text for one in found if one.kind == MoveKind.MOVED)
     yield from (unconfirmed_text(one) for one in diff.unconfirmed)
     named = {one.text for one in found}
@@ -164,11 +164,11 @@ def sentences(diff: Diff, found: Sequence[Move]) -> Iterator[str]:
             yield text
 
 
-def refusal_text(provider: str, told: str, share: float) -> str:
+def refusal_text(provider: str, finding: str, share: float) -> str:
     """Return why nothing of a provider's answer is stored, and what to do."""
     return (
-        f"{told}. At most {share:.0%} of them may go in one answer ([events] fail_stale), so "
-        "nothing of this one is stored, and the events stay. Look at what "
+        f"{finding}. One answer may withdraw at most {share:.0%} of them ([events] fail_stale), so "
+        "nothing of this one is stored and the events stay. Check what "
         f"{PROVIDERS[provider].title} shows; if they are gone, run with --allow-large-change "
         '--reason "..."'
     )
@@ -178,14 +178,14 @@ def _moved(pair: Pair) -> Move:
     before, after = pair.before.event, pair.after
     kind = "earnings" if after.event_type == EventType.EARNINGS else "ex-dividend"
     text = f"{after.symbol} {kind} moved from {_days(before)} to {_days(after)}"
-    assert after.symbol is not None, "of a symbol, by _is_move"
+    assert after.symbol is not None, "_is_move demands a symbol"
     return Move(
         MoveKind.MOVED, after.event_type, after.symbol, before.event_date, after.event_date, text
     )
 
 
 def _is_move(pair: Pair, window: Window) -> bool:
-    """Tell whether a near event has another date: one within the span before is no other."""
+    """Return whether a near event has another date; a day within its former span is no move."""
     before, after = pair.before.event, pair.after
     is_narrower = before.event_date <= after.event_date and after.last_date <= before.last_date
     has_lost_its_day = _is_sure(before) and not _is_sure(after)
@@ -198,7 +198,7 @@ def _is_move(pair: Pair, window: Window) -> bool:
 
 
 def _is_withdrawn(one: StoredEvent, vanished: Container[str]) -> bool:
-    """Tell a loss from a span that goes because the day of its report is known."""
+    """Return whether an event was withdrawn; a span also goes when its exact day becomes known."""
     return one.event_id in vanished or Unconfirmed.of(one.event) is not None
 
 

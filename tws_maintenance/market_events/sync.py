@@ -1,7 +1,8 @@
-"""Sync: stage what the providers answered, then apply what was audited to the store.
+"""Sync: stage the providers' answers, then apply the audited ones to the store.
 
-Staging compares and writes nothing to the store. Applying compares again, inside one transaction
-a provider, with what the store holds then; a provider whose transaction fails fails alone.
+Staging compares and writes nothing to the store. Applying compares again, with what the store
+holds by then, in one transaction for each provider; if one fails, the others are stored.
+Belongs here: staging and applying. Does not: comparing (`diff`) or judging rows (`audit`).
 """
 
 import contextlib
@@ -53,17 +54,17 @@ from tws_maintenance.market_events.sync_result import (
     SyncResult,
     field_changes,
     provider_row,
-    symbol_told,
+    symbol_answer,
     together,
 )
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one provider: its answer, what that means, and why it was not stored.
+    """The sync of one provider: its answer, the diff, and the error if it was not stored.
 
-    `is_pending` where its turn to be stored has not come. `moves` are what becomes of near events.
-    `log` is the line in the store's log, once there is one.
+    `is_pending` is whether it still waits to be stored. `moves` are near events that moved or are
+    no longer listed. `log` is its line in the store's log, once there is one.
     """
 
     answer: Answer
@@ -94,7 +95,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Synced:
-    """What a sync came to; counts are of upcoming events inside the window."""
+    """The result of a sync; counts are of upcoming events inside the window."""
 
     proposal_id: str
     proposal_sha256: str
@@ -104,7 +105,7 @@ class Synced:
     after_count: int
 
     def result(self) -> SyncResult:
-        """Return it as a report is filled in from it."""
+        """Return the result in the form that reports read."""
         outcomes = self.outcomes
         return SyncResult(
             proposal_id=self.proposal_id,
@@ -120,9 +121,9 @@ class Synced:
             ),
             moves=tuple(move for one in outcomes for move in one.moves),
             symbols={
-                symbol: symbol_told(*told)
+                symbol: symbol_answer(*answered)
                 for one in outcomes
-                for symbol, told in one.answer.symbols.items()
+                for symbol, answered in one.answer.symbols.items()
             },
             warnings=tuple(text for one in outcomes for text in _warnings(one)),
         )
@@ -131,24 +132,24 @@ class Synced:
         row = provider_row(one.answer, one.log or _log(one, self.window))
         if one.answer.symbols or one.answer.provider == YAHOO.name:
             row["symbols"] = {
-                symbol: symbol_told(*said) for symbol, said in one.answer.symbols.items()
+                symbol: symbol_answer(*answered) for symbol, answered in one.answer.symbols.items()
             }
         return row
 
 
 def _warnings(one: Outcome) -> Iterator[str]:
-    """Yield what an operator should look at of one provider."""
+    """Yield the warnings about one provider's answer."""
     title = PROVIDERS[one.answer.provider].title
     yield from (f"{title}: {text}" for text in one.answer.warnings)
     yield from sentences(one.diff, one.moves)
     for pair in one.diff.unchanged:
         if pair.before.status == EventStatus.CANCELLED and not pair.after.is_cancelled:
             named = f"{pair.after.title} on {pair.after.event_date}"
-            yield f"{named} is stored as cancelled and stays so, and its source lists it again"
+            yield f"{named} is listed again by its source, but stays cancelled in the store"
 
 
 def _changes(pair: Pair) -> list[FieldChange]:
-    """Return what changed of an event, a field each; one that is back says so."""
+    """Return the changed fields of an event; one that is listed again has a new status."""
     status = pair.before.status.value
     found = field_changes(pair.after, _shown(pair.before.event), _shown(pair.after))
     if pair.before.status is EventStatus.STALE:
@@ -179,10 +180,10 @@ def stage(
     override: Override = NO_OVERRIDE,
     fail_stale: float = FAIL_STALE,
 ) -> Synced:
-    """Write the proposal of events and return what it would change. The store is only read.
+    """Write the proposal of events and return what it would change. Only reads the store.
 
     `fail_stale` is the share of a provider's future events that its answer may withdraw, unless
-    `override` allows more; both are kept with the proposal.
+    `override` allows more; the proposal holds both.
 
     Raises:
         StoreError: the store cannot be read.
@@ -208,20 +209,20 @@ def apply(
     mark: RunContext,
     *,
     wait_seconds: float,
-    tell: Callable[[Synced], object] = lambda _: None,
+    note: Callable[[Synced], object] = lambda _: None,
 ) -> tuple[Synced, Receipt]:
-    """Store what was `staged` and its audit has passed, a transaction a provider.
+    """Store what was `staged` and passed its audit, in one transaction for each provider.
 
-    `tell` is called before the first and after each of them, with what is stored by then.
+    `note` is called before the first transaction and after each, with the result so far.
 
     Raises:
-        ProposalUnaudited, ProposalMissing: there is nothing that passed.
+        ProposalUnaudited, ProposalMissing: the proposal did not pass its audit, or is gone.
         LockHeld: another run is storing events.
-        StoreError: the database cannot be made ready; nothing was stored.
+        StoreError: the database could not be prepared; nothing was stored.
     """
     found, receipt = audited(home, staged.proposal_id, staged.proposal_sha256)
     pending = [Outcome(answer, Diff(), is_pending=True) for answer in found.answers]
-    tell(replace(staged, outcomes=tuple(pending), after_count=staged.before_count))
+    note(replace(staged, outcomes=tuple(pending), after_count=staged.before_count))
     lock = home.locks / f"{MARKET_EVENTS}.lock"
     with hold(lock, wait_seconds=wait_seconds, holder=mark.report_id):
         store.prepare()
@@ -231,12 +232,12 @@ def apply(
             pending[number] = outcome = _apply(store, answer, found, mark)
             after = done.after_count + _growth(outcome.diff, found.window)
             done = replace(done, outcomes=tuple(pending), after_count=after)
-            tell(done)
+            note(done)
     return done, receipt
 
 
 def count_upcoming(stored: Iterable[StoredEvent], window: Window) -> int:
-    """Return how many events of the window a robot has to reckon with."""
+    """Return how many events of the window count for a robot."""
     return sum(_was_counted(one, window) for one in stored)
 
 
@@ -245,40 +246,40 @@ def _of(stored: Iterable[StoredEvent], answer: Answer) -> list[StoredEvent]:
 
 
 def _judged(answer: Answer, stored: Sequence[StoredEvent], staged: StagedEvents) -> Outcome:
-    """Return what `answer` means for the stored events of its provider.
+    """Return how `answer` would change the stored events of its provider.
 
-    One that withdraws too many is a failed answer, nothing of which is stored: where so much of it
-    is wrong, the rest may be.
+    An answer that withdraws too many fails, and nothing of it is stored: if so much of it is wrong,
+    the rest may be wrong too.
     """
     window, override = staged.window, staged.override
     answer = without_silence(answer, stored, window)
     diff = compare(stored, answer, window)
-    told = too_many_vanish(diff, stored, window, staged.fail_stale)
-    if told and not override.allow_large_change:
-        errors = (*answer.errors, refusal_text(answer.provider, told, staged.fail_stale))
+    finding = too_many_vanish(diff, stored, window, staged.fail_stale)
+    if finding and not override.allow_large_change:
+        errors = (*answer.errors, refusal_text(answer.provider, finding, staged.fail_stale))
         return Outcome(replace(answer, events=(), covers={}, errors=errors), Diff())
-    if told:
-        reason = override.reason or "without a reason"
-        answer = _with_warning(answer, f"{told}: allowed by --allow-large-change, {reason}")
+    if finding:
+        reason = override.reason or "no reason given"
+        answer = _with_warning(answer, f"{finding}. Allowed by --allow-large-change ({reason})")
     found = moves(diff, window, staged.relevant)
     return Outcome(_asked_or_known(answer, diff), diff, moves=found)
 
 
 def _asked_or_known(answer: Answer, diff: Diff) -> Answer:
-    """Return the answer without events that are neither asked for nor known."""
+    """Return the answer without events that are neither new in the window nor stored."""
     pairs = (*diff.changed, *diff.unchanged)
     return replace(answer, events=(*diff.new, *(pair.after for pair in pairs)))
 
 
 def _with_warning(answer: Answer, text: str) -> Answer:
-    """Add a warning, once: the apply judges again what staging has judged."""
+    """Return the answer with a warning, only once: an apply judges it again after staging."""
     if text in answer.warnings:
         return answer
     return replace(answer, warnings=(*answer.warnings, text))
 
 
 def _growth(diff: Diff, window: Window) -> int:
-    """Return by how many the upcoming events of the window become more."""
+    """Return the change in the number of upcoming events in the window."""
     new = sum(_counts(event, window) for event in diff.new)
     gone = sum(_was_counted(one, window) for one in diff.stale)
     moved = sum(_counts(p.after, window) - _was_counted(p.before, window) for p in diff.changed)
@@ -294,9 +295,9 @@ def _was_counted(one: StoredEvent, window: Window) -> bool:
 
 
 def _apply(store: EventStore, answer: Answer, staged: StagedEvents, mark: RunContext) -> Outcome:
-    """Store what one provider answered, with the log of it, in one transaction.
+    """Store one provider's answer and its log line in one transaction.
 
-    Events bear the time at which they were asked for: an answer is never stored over a later one.
+    Stored events have the time at which they were asked for: no answer replaces a later one.
     """
     at = staged.window.at
     try:
@@ -316,26 +317,26 @@ def _apply(store: EventStore, answer: Answer, staged: StagedEvents, mark: RunCon
     except StoreError as error:
         outcome = Outcome(answer, Diff(), str(error))
         log = _log(outcome, staged.window, mark)
-        # Nothing of the answer is stored; that it was not is worth a line in the log.
+        # Nothing of the answer is stored; the log should show the failure.
         with contextlib.suppress(StoreError), store.transaction() as writer:
             writer.log(log)
     return replace(outcome, log=log)
 
 
 def _without_older(answer: Answer, stored: Sequence[StoredEvent], at: datetime) -> Answer:
-    """Leave out what was asked `at` about subjects of which a later answer is stored."""
+    """Return the answer of `at` without the subjects that have a later stored answer."""
     later = {one.event.subject for one in stored if one.last_seen_at > at}
     events = tuple(event for event in answer.events if event.subject not in later)
     covers = {subject: until for subject, until in answer.covers.items() if subject not in later}
     left_out = sorted(answer.covers.keys() - covers.keys())
     if not left_out:
         return answer
-    told = f"another run stored later answers about {', '.join(left_out)}; older ones were left out"
-    return replace(answer, events=events, covers=covers, warnings=(*answer.warnings, told))
+    text = f"skipped {', '.join(left_out)}: another run has stored a later answer"
+    return replace(answer, events=events, covers=covers, warnings=(*answer.warnings, text))
 
 
 def _log(outcome: Outcome, window: Window, mark: RunContext | None = None) -> SyncLog:
-    """Return the line of the log about a provider, or the one that it would be without a run."""
+    """Return a provider's log line; without `mark`, the line that a run would write."""
     answer, diff = outcome.answer, outcome.diff
     detail: LogDetail = {
         "report_id": mark.report_id if mark else "",

@@ -1,7 +1,8 @@
-"""What a sync found or did, whoever keeps the events: what a report is filled in from.
+"""The result of a sync, in one form for both keepers; reports are made from it.
 
-Each keeper fills it in at its own border: `sync` from the answers and the store, `robot_service`
-from what the robot says. From here on nothing asks whose events they are.
+`sync` makes it from the answers and the store, `robot_keeper` from the robot's answers. No reader
+of it needs to know who keeps the events.
+Belongs here: the form and small helpers. Does not: how either keeper fills it in.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,8 +22,8 @@ from tws_maintenance.market_events.model import (
 from tws_maintenance.market_events.surprises import Move
 
 
-class SymbolTold(TypedDict):
-    """How the question about one symbol ended; None where that is not known."""
+class SymbolAnswer(TypedDict):
+    """The outcome for one symbol, None if it is unknown, with a detail where there is one."""
 
     outcome: str | None
     text: NotRequired[str]
@@ -39,7 +40,7 @@ class FieldChange(TypedDict):
 
 
 class ProviderRow(TypedDict):
-    """One provider's turn, as a report has it; the last two where the robot keeps the events."""
+    """One provider in a report; only the robot's rows have the last two keys."""
 
     provider: str
     event_type: str
@@ -53,19 +54,19 @@ class ProviderRow(TypedDict):
     error_message: str | None
     duration_seconds: float
     source: str
-    symbols: NotRequired[dict[str, SymbolTold]]
+    symbols: NotRequired[dict[str, SymbolAnswer]]
     upserted: NotRequired[int]
     is_robots_own: NotRequired[bool]
 
 
 class OwnEvent(NamedEvent):
-    """An event of a type that only the robot keeps, with what became of it."""
+    """An event of a type that only the robot keeps, and how it changed."""
 
     change: str
 
 
 class RobotsOwn(TypedDict):
-    """The types that only the robot keeps: how many it has now, and every event by day."""
+    """The events of types that only the robot keeps: their counts, and each event by day."""
 
     count: int
     types: dict[str, int]
@@ -74,12 +75,12 @@ class RobotsOwn(TypedDict):
 
 @dataclass(frozen=True)
 class SyncResult:
-    """What a sync found, or did; counts are of upcoming events inside the window.
+    """The result of a sync; counts are of upcoming events inside the window.
 
-    `source` is who was asked. `symbols` say how the question about each ended. `passing` are
-    warnings of a preview alone: what is applied after it has its own. `errors` say why the whole is
-    incomplete, beside what the providers' rows say. `calendars` are the markets' closed days as
-    they were answered.
+    `source` names who was asked. `symbols` is the outcome for each symbol. `passing` are warnings
+    that only a preview shows: an apply has its own. `errors` are failures of the whole sync, in
+    addition to those in the providers' rows. `calendars` are the closed days of the markets, as
+    answered.
     """
 
     proposal_id: str
@@ -92,7 +93,7 @@ class SyncResult:
     diff: Diff
     changed_fields: tuple[FieldChange, ...] = ()
     moves: tuple[Move, ...] = ()
-    symbols: Mapping[str, SymbolTold] = field(default_factory=dict)
+    symbols: Mapping[str, SymbolAnswer] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     passing: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
@@ -102,7 +103,7 @@ class SyncResult:
 
 
 def provider_row(answer: Answer, log: SyncLog) -> ProviderRow:
-    """Return what a report has of a provider's turn: what was answered, and the log of it."""
+    """Return a provider's row in a report, from its answer and its log line."""
     return {
         "provider": log.provider,
         "event_type": log.event_type,
@@ -119,15 +120,15 @@ def provider_row(answer: Answer, log: SyncLog) -> ProviderRow:
     }
 
 
-def symbol_told(outcome: SymbolOutcome, text: str) -> SymbolTold:
-    """Return how the question about a symbol ended, with a word of detail where there is one."""
+def symbol_answer(outcome: SymbolOutcome, text: str) -> SymbolAnswer:
+    """Return the outcome for a symbol, with its detail if there is one."""
     return {"outcome": outcome.value, "text": text} if text else {"outcome": outcome.value}
 
 
 def field_changes(
     event: Event, was: Mapping[str, object], now: Mapping[str, object]
 ) -> list[FieldChange]:
-    """Return each field of `was` that is another in `now`, in the order of `was`."""
+    """Return each field of `was` that differs in `now`, in the order of `was`."""
     return [
         {
             "event_type": event.event_type.value,
@@ -142,7 +143,7 @@ def field_changes(
 
 
 def together(diffs: Iterable[Diff]) -> Diff:
-    """Return one diff of several providers, in their order."""
+    """Return the diffs of several providers as one, in their order."""
     every = list(diffs)
     return Diff(
         new=tuple(one for diff in every for one in diff.new),

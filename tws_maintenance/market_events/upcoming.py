@@ -1,7 +1,8 @@
-"""What comes: the stored events from today on, each by the calendar of its own market.
+"""The upcoming events: the stored ones from today on, each by the date of its own market.
 
-The host's zone plays no part. A holiday is there all day where it is one, a decision until the
-end of its day in New York, a span of days until its last.
+The time zone of the host plays no part. A holiday stays for its whole day at its venue, a decision
+until the end of its day in New York, a span of days until its last day.
+Belongs here: choosing and ordering events. Does not: reading them from a store.
 """
 
 from collections.abc import Iterable
@@ -21,7 +22,7 @@ from tws_maintenance.market_events.model import (
     instant_text,
 )
 
-# A cancelled event is told as such; one that its source no longer lists would mislead.
+# A cancelled event is shown as cancelled; a withdrawn one would mislead.
 SHOWN_STATUSES = UPCOMING_STATUSES | {EventStatus.CANCELLED}
 
 _WEIGHTY = frozenset({EventType.FOMC, EventType.EARNINGS, EventType.MARKET_HOLIDAY})
@@ -30,7 +31,7 @@ _MEDIUM_DAYS = 7
 
 
 def is_cancelled(stored: StoredEvent) -> bool:
-    """Tell whether an event will not take place."""
+    """Return whether an event is cancelled: it will not take place."""
     return stored.event.is_cancelled or stored.status == EventStatus.CANCELLED
 
 
@@ -38,7 +39,7 @@ def is_cancelled(stored: StoredEvent) -> bool:
 class Upcoming:
     """A stored event as seen at one instant.
 
-    `days_away` is 0 today in its market, and on each day of a span that has begun.
+    `days_away` counts from today at its market; it is 0 on each day of a span that has begun.
     """
 
     stored: StoredEvent
@@ -51,18 +52,18 @@ class Upcoming:
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether it will not take place."""
+        """Whether the event is cancelled."""
         return is_cancelled(self.stored)
 
     @property
     def unconfirmed_since(self) -> date | None:
-        """The day, in its market, since when its source no longer lists it; None where it does."""
+        """The local day since when its source no longer lists it, None while it is listed."""
         mark = Unconfirmed.of(self.event)
         return mark.since_date(self.event.market_timezone) if mark else None
 
     @property
     def severity(self) -> str:
-        """How much it matters now: high, medium or low; what is cancelled does not."""
+        """How much it matters now: high, medium or low; low if it is cancelled."""
         if self.is_cancelled:
             return "low"
         if self.days_away <= _HIGH_DAYS and self.event.event_type in _WEIGHTY:
@@ -70,11 +71,11 @@ class Upcoming:
         return "medium" if self.days_away <= _MEDIUM_DAYS else "low"
 
     def day(self, at: datetime) -> date:
-        """Return the day under which it is told: its own, or today for a span that has begun."""
+        """Return the day to list it under: its own day, or today for a span that has begun."""
         return Window(at, 0).today(self.event.market_timezone) + timedelta(days=self.days_away)
 
     def to_dict(self) -> Json:
-        """Return it in the robot's words."""
+        """Return the event as JSON, with the robot's keys."""
         event, since = self.event, self.unconfirmed_since
         return {
             "event_id": self.stored.event_id,
@@ -107,8 +108,8 @@ def upcoming(
 ) -> list[Upcoming]:
     """Return the events of today and `days` more at `at` (aware), by day, then by time.
 
-    All-day events come first in their day. `symbol` keeps that symbol's own events only, none of
-    its market's.
+    All-day events come first in their day. `symbol` keeps only the symbol's own events, without
+    those of its market.
     """
     window = Window(at, days)
     found = [

@@ -1,6 +1,7 @@
 """The symbols that the operator watches: `data/watchlist.csv`, edited by hand or by `watchlist`.
 
-What is in the file and is none of ours (further columns, rows of no known market) stays in it.
+Further columns and rows of unknown markets stay in the file.
+Belongs here: reading and changing the file. Does not: fetching events of its symbols.
 """
 
 import re
@@ -27,12 +28,12 @@ LOCK_SECONDS = 20.0
 
 
 class WatchlistError(TwsMaintenanceError):
-    """The watchlist exists but cannot be read; never to be read as "nothing is watched"."""
+    """The watchlist exists but cannot be read; this never means "nothing is watched"."""
 
 
 @dataclass(frozen=True)
 class Watched:
-    """One symbol, and when it was added as the file says it ("" where it does not)."""
+    """A symbol, and when it was added by the file ("" if the file does not say)."""
 
     symbol: str
     added_at: str
@@ -40,7 +41,7 @@ class Watched:
 
 @dataclass(frozen=True)
 class Watchlist:
-    """What is watched, by symbol; `unreadable` are the texts of no known market, as written."""
+    """The watched symbols; `unreadable` are texts of no known market, as written."""
 
     entries: tuple[Watched, ...] = ()
     unreadable: tuple[str, ...] = ()
@@ -53,23 +54,23 @@ class Watchlist:
 
 @dataclass(frozen=True)
 class _Table:
-    """The file as it lies there: header cells as written, rows as long as the header."""
+    """The file: its header cells as written, and rows as long as the header."""
 
     columns: tuple[str, ...] = (SYMBOL, ADDED_AT)
     rows: tuple[tuple[str, ...], ...] = ()
 
     def position(self, column: str) -> int | None:
-        """Return where a column stands, whatever its case."""
+        """Return the position of a column, ignoring case; None if it is missing."""
         names = [name.strip().lower() for name in self.columns]
         return names.index(column) if column in names else None
 
     def cell(self, row: Sequence[str], column: str) -> str:
-        """Return a cell without the blanks around it, "" where there is no such column."""
+        """Return a cell without surrounding blanks, "" if there is no such column."""
         position = self.position(column)
         return "" if position is None else row[position].strip()
 
     def with_symbols(self, symbols: Iterable[str], added_at: str) -> "_Table":
-        """Return it with a row more for each symbol; the column added_at comes with the first."""
+        """Return the table with a new row for each symbol, and with the column added_at."""
         columns, rows = self.columns, self.rows
         if self.position(ADDED_AT) is None:
             columns, rows = (*columns, ADDED_AT), tuple((*row, "") for row in rows)
@@ -82,10 +83,10 @@ class _Table:
 
 
 def read_watchlist(home: Home, maintained: Maintained) -> Watchlist:
-    """Return what is watched; nothing where there is no file.
+    """Return the watchlist; an empty one if there is no file.
 
     Raises:
-        WatchlistError: the file exists but is not a readable list.
+        WatchlistError: the file exists but cannot be read as a list.
     """
     table, venues = _read(home), maintained.venues
     found: dict[str, Watched] = {}
@@ -103,11 +104,11 @@ def read_watchlist(home: Home, maintained: Maintained) -> Watchlist:
 
 
 def add(home: Home, maintained: Maintained, symbols: Sequence[str], at: datetime) -> list[str]:
-    """Add symbols, as an operator writes them, and return those that were new.
+    """Add symbols, as an operator writes them, and return the new ones.
 
     Raises:
-        UsageError: one is of no known market or lacks its market; none was added.
-        WatchlistError: the file cannot be read; it is left as it is.
+        UsageError: a symbol has no known market; nothing was added.
+        WatchlistError: the file cannot be read; it is unchanged.
         LockHeld: another process is changing it.
     """
     wanted, venues = sorted(set(read_symbols(home, maintained, symbols))), maintained.venues
@@ -121,11 +122,11 @@ def add(home: Home, maintained: Maintained, symbols: Sequence[str], at: datetime
 
 
 def remove(home: Home, maintained: Maintained, symbols: Sequence[str]) -> list[str]:
-    """Remove symbols, also texts of no known market as they stand there, and return them sorted.
+    """Remove symbols (or unreadable texts, as written) and return them, sorted.
 
     Raises:
-        UsageError: one is not on the watchlist; none was removed.
-        WatchlistError: the file cannot be read; it is left as it is.
+        UsageError: one is not on the watchlist; nothing was removed.
+        WatchlistError: the file cannot be read; it is unchanged.
         LockHeld: another process is changing it.
     """
     venues = maintained.venues
@@ -137,7 +138,7 @@ def remove(home: Home, maintained: Maintained, symbols: Sequence[str]) -> list[s
         if missing:
             raise UsageError(
                 f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not on the watchlist "
-                f"({home.relative(home.watchlist)}); nothing was removed. Look at it with: "
+                f"({home.relative(home.watchlist)}); nothing was removed. List it with: "
                 f"python -m tws_maintenance watchlist list."
             )
         kept = tuple(
@@ -149,9 +150,9 @@ def remove(home: Home, maintained: Maintained, symbols: Sequence[str]) -> list[s
 
 
 def local_codes(home: Home, maintained: Maintained) -> dict[str, str]:
-    """Return {code: symbol} of the members that their exchange writes without the suffix.
+    """Return {code: symbol} of members whose exchange writes them without the suffix.
 
-    `D05` is `D05.SI`. A code that is an S&P 500 symbol as it stands means that one.
+    `D05` is `D05.SI`. A code that is also an S&P 500 symbol is left out: it means that symbol.
     """
     codes: dict[str, str] = {}
     plain: set[str] = set()
@@ -159,7 +160,7 @@ def local_codes(home: Home, maintained: Maintained) -> dict[str, str]:
         try:
             live = read_live(home, index)
         except LiveFileError:
-            continue  # it only helps to ask back; `validate` and `status` tell of it
+            continue  # codes only help to suggest a symbol; `validate` and `status` report it
         for row in live.rows if live else ():
             symbol = row[SYMBOL]
             if index.symbol_rule.suffix:
@@ -171,15 +172,15 @@ def local_codes(home: Home, maintained: Maintained) -> dict[str, str]:
 
 
 def read_full_symbol(text: str, codes: dict[str, str], venues: Collection[Venue]) -> str:
-    """Return the symbol that an operator wrote, unless it is one of the local `codes`.
+    """Return the symbol that an operator wrote.
 
     Raises:
-        UsageError: it is of no market among `venues`, or is a code without its market.
+        UsageError: it has no market among `venues`, or is one of the local `codes`.
     """
     code = re.sub(r"^0*(\d+)$", lambda match: match[1].zfill(4), text.strip().upper())
     if meant := codes.get(code):
         raise UsageError(
-            f"{text!r} names no market: did you mean {meant}? Symbols are written as Yahoo does."
+            f"{text!r} names no market: did you mean {meant}? Write symbols as Yahoo does."
         )
     return read_symbol(text, venues)
 
@@ -191,9 +192,9 @@ def read_symbols(home: Home, maintained: Maintained, texts: Iterable[str]) -> li
 
 
 def why_unreadable(written: str, venues: Collection[Venue]) -> str:
-    """Return why a text of `Watchlist.unreadable` is not followed, and what to do."""
+    """Return why a text of `Watchlist.unreadable` is not used, and what to do."""
     if written == NO_SYMBOL:
-        return "A row has no symbol. Write one into it, or take it out."
+        return "A row has no symbol. Add one, or delete the row."
     try:
         read_symbol(written, venues)
     except UsageError as error:
@@ -241,7 +242,7 @@ def _table(name: str, lines: Iterable[Sequence[str]]) -> _Table:
         raise _fault(name, f"has no header with one column symbol (found: {found})")
     width = len(columns)
     for number, cells in rows[1:]:
-        # Short rows come from hand-written lines; more cells mean a comma that needs quotes.
+        # Hand-written rows may be short; further cells mean a comma without quotes.
         if "".join(cells[width:]).strip():
             raise _fault(name, f"has {len(cells)} cells in line {number}, expected {width}")
     padded = (tuple([*cells, *[""] * width][:width]) for _, cells in rows[1:])
@@ -250,9 +251,9 @@ def _table(name: str, lines: Iterable[Sequence[str]]) -> _Table:
 
 def _fault(name: str, fault: str) -> WatchlistError:
     return WatchlistError(
-        f"{name} {fault}, so it is not known what is watched; it is left as it is. Correct it: "
-        "UTF-8, a first line `symbol,added_at`, a symbol a line. Or move it away and add its "
-        "symbols anew: python -m tws_maintenance watchlist add SYMBOL."
+        f"{name} {fault}, so the watched symbols are unknown. The file is unchanged. Correct it: "
+        "UTF-8, a first line `symbol,added_at`, one symbol on each line. Or move it away and add "
+        "its symbols again: python -m tws_maintenance watchlist add SYMBOL."
     )
 
 

@@ -108,7 +108,7 @@ def test_without_a_sync_the_list_says_what_to_do_and_writes_nothing(
     assert shown.exit_code == 0
     assert shown.stdout.splitlines() == [
         "No event is stored for today and the next 28 days.",
-        "Warning: There was no sync yet: nothing is known of what comes.",
+        "Warning: No sync has run yet: upcoming events are unknown.",
         FETCH,
     ]
     told = json.loads(command("events", "list", "--json").stdout)
@@ -240,7 +240,7 @@ def test_a_list_after_a_failed_sync_says_so(command: Command, home: Home) -> Non
     synced(home, yahoo=[earnings("AAPL", in_days(1))], age=timedelta(hours=1))
     synced(home, failed="yahoo")
     shown = command("events", "list").stdout
-    failure = "Yahoo Finance failed at the last sync: earnings and dividends shown here may be"
+    failure = "Yahoo Finance failed at the last sync: the earnings and dividends shown may be"
     assert f"\nWarning: {failure} outdated (last complete answer: 2" in shown
     assert shown.endswith(f"\n{FETCH}\n")
     told = json.loads(command("events", "list", "--json").stdout)
@@ -302,7 +302,7 @@ def test_an_export_of_nothing_is_a_calendar_and_a_warning(command: Command, home
     done = command("events", "export", "--ics")
     assert done.exit_code == 0
     assert icalendar.Calendar.from_ical(done.stdout_bytes).walk("VEVENT") == []
-    assert done.stderr == "Warning: There was no sync yet: nothing is known of what comes.\n"
+    assert done.stderr == "Warning: No sync has run yet: upcoming events are unknown.\n"
     assert list(home.root.iterdir()) == []
 
 
@@ -328,10 +328,10 @@ def test_an_export_goes_into_a_file_whole(command: Command, home: Home, tmp_path
     ("name", "told"),
     [
         (".", "it is a folder; name a file in it"),
-        ("nowhere/events.ics", "there is no folder {0}/nowhere; make it first"),
-        ("pipe", "it is neither a file nor a new name"),
-        ("file/events.ics", "there is no folder {0}/file; make it first"),
-        ("n" * 300, "File name too long. Nothing was changed there"),
+        ("nowhere/events.ics", "there is no folder {0}/nowhere; create it first"),
+        ("pipe", "it exists and is not a file"),
+        ("file/events.ics", "there is no folder {0}/file; create it first"),
+        ("n" * 300, "File name too long. Nothing was changed; name"),
     ],
 )
 def test_a_place_that_cannot_be_written_is_named(
@@ -398,7 +398,7 @@ def test_a_closure_is_added_listed_exported_and_removed(
 
     again = add_closure(command, day)
     assert again.exit_code == 2
-    assert f"{day} is stored for New York already" in again.stderr
+    assert f"New York already has a closure on {day}" in again.stderr
     removed = command(
         "events", "remove", "--venue", "XNYS", "--date", str(day), "--reason", "off", "--json"
     )
@@ -408,7 +408,7 @@ def test_a_closure_is_added_listed_exported_and_removed(
     assert (gone.event.detail["removed_by"], gone.event.detail["removed_why"]) == (me, "off")
     again = command("events", "remove", "--venue", "XNYS", "--date", str(day))
     assert again.exit_code == 2
-    assert f"No closure of New York on {day} was added by an operator" in again.stderr
+    assert f"No operator added a closure of New York on {day}, so nothing" in again.stderr
 
 
 def test_an_early_close_needs_its_time_and_a_holiday_has_none(command: Command) -> None:

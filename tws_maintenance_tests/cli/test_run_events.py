@@ -196,7 +196,7 @@ def test_what_was_confirmed_and_disappears_stays_with_a_warning(
     yahoo.symbols["MSFT"] = (200, calendar_events([day - timedelta(days=91)]))
     done = command("run", *APPLY)
     assert done.exit_code == 0
-    named = f"MSFT earnings, after close on {day} was confirmed and is no longer listed: it stays"
+    named = f"MSFT earnings, after close on {day} was confirmed but is no longer listed; kept"
     assert any(named in text for text in result_of(home)["warnings"])
     assert stored(home)["EARNINGS", "MSFT"] == (str(day), "active")
     since = utc_now().astimezone(ZoneInfo("America/New_York"))
@@ -213,7 +213,7 @@ def test_a_near_event_of_a_watched_symbol_that_moves_is_shown_wherever_events_ar
     yahoo.symbols["AAPL"] = (200, calendar_events([day], ex_dividend=sunday))
     assert command("watchlist", "add", "AAPL").exit_code == 0
     assert command("run", *TASK, "--apply").exit_code == 0
-    closed = f"AAPL ex-dividend on {sunday}, a Sunday on which New York is closed"
+    closed = f"AAPL ex-dividend on {sunday}: New York is closed that Sunday"
     assert any(closed in text for text in result_of(home)["warnings"])
 
     yahoo.symbols["AAPL"] = (200, calendar_events([later], ex_dividend=sunday))
@@ -246,7 +246,7 @@ def test_an_emptied_yahoo_undoes_nothing_and_is_one_notice(
     no_node = calendar_events(None, ex_dividend=in_days(-30))
     for emptied, told in (
         (no_dates, "12 of 12 events to come are no longer listed: WA earnings"),
-        (no_node, "bad payload: Yahoo's answer lacks earnings, and an event of it is stored (WA, "),
+        (no_node, "answer lacks earnings, expected because an event is stored (WA, "),
     ):
         for symbol in WATCHED:
             yahoo.symbols[symbol] = (200, emptied)

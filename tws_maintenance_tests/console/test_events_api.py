@@ -312,7 +312,10 @@ def test_the_page_of_the_events_adds_and_removes_a_closure(open_as_usual: Consol
     assert "An early close needs its time" in refused.text
     assert 'value="NYSE says so"' in refused.text, "what was typed is there to be corrected"
     refused = console.form("/maintenance/events/closures/add", **closure())
-    assert (refused.status_code, "is stored for New York already" in refused.text) == (409, True)
+    assert (refused.status_code, f"New York already has a closure on {day}" in refused.text) == (
+        409,
+        True,
+    )
     sent = console.form("/maintenance/events/closures/remove", venue="XNYS", date=day)
     assert sent.status_code == 303
     assert "No longer counted" in console.get(sent.location).text

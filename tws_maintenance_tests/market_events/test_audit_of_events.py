@@ -169,7 +169,7 @@ def test_a_calendar_that_was_not_read_is_not_judged_and_that_is_said() -> None:
     value["answers"][1] |= {"covers": {}, "events": [], "errors": ["HTTP 500"]}
     found = result_of(value, rules.FOMC)
     assert found.outcome == Outcome.WARNED
-    assert "not judged" in found.message
+    assert "not checked" in found.message
 
 
 def test_where_no_provider_answered_nothing_passes() -> None:

@@ -109,14 +109,14 @@ def test_an_early_close_is_an_instant_by_the_clock_of_its_venue(
 @pytest.mark.parametrize(
     ("wanted", "told"),
     [
-        ({"day": date(2026, 12, 5)}, "2026-12-05 is a Saturday: New York is closed then anyway"),
-        ({"day": date(2062, 12, 4)}, "more than two years away. Is the year right?"),
-        ({"closes": time(16, 0)}, "16:00 is not within the session of New York, 09:30 to 16:00"),
-        ({"closes": time(9, 30)}, "09:30 is not within the session"),
+        ({"day": date(2026, 12, 5)}, "2026-12-05 is a Saturday: New York is closed anyway"),
+        ({"day": date(2062, 12, 4)}, "more than two years away. Check the year."),
+        ({"closes": time(16, 0)}, "16:00 is outside the session of New York, 09:30 to 16:00"),
+        ({"closes": time(9, 30)}, "09:30 is outside the session"),
         ({"title": "  "}, "The title is empty"),
         ({"reason": ""}, "The reason is empty"),
-        ({"title": "a\nb"}, "The title is not a line of at most 120 plain characters"),
-        ({"reason": "x" * 501}, "The reason is not a line of at most 500"),
+        ({"title": "a\nb"}, "The title must be one line of at most 120 printable characters"),
+        ({"reason": "x" * 501}, "The reason must be one line of at most 500"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_and_not_stored(
@@ -156,7 +156,7 @@ def test_what_no_operator_added_cannot_be_removed(
     embedded: tuple[Home, Settings], venue: Venue
 ) -> None:
     """A home without a store is left without one."""
-    with pytest.raises(UnknownClosure, match="What the packages know cannot be removed"):
+    with pytest.raises(UnknownClosure, match="Closures from the packages cannot be removed"):
         closures.remove(*embedded, venue, THURSDAY, actor="a", reason="", at=AT)
     assert list(embedded[0].root.iterdir()) == []
 
@@ -236,11 +236,11 @@ def test_what_the_packages_know_by_now_is_said_aloud(embedded: tuple[Home, Setti
     (told,) = verdict(holiday, told_by_packages(closed, "holidays", "exchange_calendars"))
     assert told == (
         "2026-12-03 'New York closed: National Day of Mourning' (added by ada): confirmed, "
-        "holidays and exchange_calendars have 'New York closed'. It may go: "
+        "holidays and exchange_calendars have 'New York closed'. You can remove it: "
         "python -m tws_maintenance events remove --venue XNYS --date 2026-12-03"
     )
     (told,) = verdict(holiday, told_by_packages(early, "holidays", closes=time(13, 0)))
-    assert "contradicted, holidays has 'New York closed'; counted as closed" in told
+    assert "contradicted, holidays has 'New York closed'; treated as closed" in told
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_an_early_close_is_confirmed_with_its_time(
     assert f"(added by ada): {expected}, " in told
     (told,) = verdict(early, told_by_packages(EventType.MARKET_HOLIDAY, *sources))
     assert "contradicted" in told
-    assert "counted as closed" in told
+    assert "treated as closed" in told
 
 
 def test_a_package_that_came_out_since_and_knows_nothing_is_named(
@@ -272,7 +272,7 @@ def test_a_package_that_came_out_since_and_knows_nothing_is_named(
     older = added.event.detail | {"packages": {"holidays": "0.1"}}
     (told,) = verdict(replace(added, event=replace(added.event, detail=older)))
     assert "still not known to holidays " in told
-    assert "Look at the exchange's announcement" in told
+    assert "Check the exchange's announcement" in told
 
 
 def test_what_holidays_knows_is_looked_up_where_no_sync_was(

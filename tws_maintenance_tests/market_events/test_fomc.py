@@ -309,7 +309,7 @@ def test_a_cancelled_meeting_counts_as_scheduled() -> None:
 @pytest.mark.parametrize(
     ("panels", "told"),
     [
-        ({}, "found no year at all"),
+        ({}, "found no panels"),
         ({2025: EIGHT, 2027: EIGHT}, "'2026 FOMC Meetings', found 2025, 2027"),
         ({2026: EIGHT[1:]}, "expected 8 scheduled meetings of 2026, found 7"),
         ({2026: ()}, "expected 8 scheduled meetings of 2026, found 0"),
@@ -332,7 +332,7 @@ def test_a_page_that_lacks_what_it_must_hold_is_refused(panels: Panels, told: st
     message = refusal(page(panels))
 
     assert told in message
-    assert "Look at the page" in message
+    assert "Check the page" in message
 
 
 LAST = "December 8-9*"
@@ -347,7 +347,7 @@ def test_a_word_that_leaves_the_days_as_they_are_is_a_warning(word: str) -> None
     (warning,) = calendar.warnings
     assert warning == (
         f"the row '{LAST} ({word})' of 2026 says '{word.lower()}', which does not change its days; "
-        "it is kept as FOMC meeting"
+        "kept as FOMC meeting"
     )
 
 
@@ -362,8 +362,8 @@ def test_a_word_that_may_move_a_meeting_to_come_is_the_fault(year: int, word: st
 
         assert f"the row '{LAST} ({word})' of {year} says '{word.lower()}'" in message
         assert "so its days may not hold; expected days without such a word" in message
-        assert "The stored meetings stay as they are" in message
-        assert "read the Federal Reserve's announcement" in message
+        assert "The stored meetings stay." in message
+        assert "Read the Federal Reserve's announcement" in message
         assert "found 7" not in message
 
 
@@ -453,7 +453,7 @@ def test_a_row_is_never_given_to_the_wrong_year() -> None:
     """A panel whose heading changed must not add its rows to the panel above it."""
     other_words = panel("Tentative 2027", SIX[:2])
 
-    assert "'January 27-28' stands under no heading" in refusal(page({2026: EIGHT}, other_words))
+    assert "'January 27-28' has no heading" in refusal(page({2026: EIGHT}, other_words))
     assert "one panel of 2026, found two" in refusal(page({2026: EIGHT}, panel(2026, ())))
 
 
@@ -464,8 +464,8 @@ def test_a_row_is_never_given_to_the_wrong_year() -> None:
         (b"  \n", "expected a UTF-8 web page"),
         (page({2026: EIGHT}).decode().encode("utf-16"), "expected a UTF-8 web page"),
         (page({2026: EIGHT, 2027: EIGHT})[:-500], "cut off"),
-        (page({2026: EIGHT}, "<div>" * 300), "lines parse"),
-        (b"<html><p>We will be back soon.</p></html>", "found no year at all"),
+        (page({2026: EIGHT}, "<div>" * 300), "parses only up to line"),
+        (b"<html><p>We will be back soon.</p></html>", "found no panels"),
     ],
 )
 def test_what_is_not_the_whole_page_is_refused(content: bytes, told: str) -> None:

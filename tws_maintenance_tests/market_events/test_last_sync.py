@@ -53,11 +53,11 @@ def test_what_could_not_be_asked_about_is_told_after_the_run_too() -> None:
 
 def test_listed_symbols_that_are_not_asked_about_any_more_are_named() -> None:
     (found,) = doubts(sync(), AT, days=28, max_age_days=3.0, listed=["AAPL", "TSLA", "NVDA"])
-    assert found.startswith("Not asked about at the last sync: NVDA, TSLA. The earnings and ")
+    assert found.startswith("Not part of the last sync: NVDA, TSLA. Their earnings and ")
 
 
 def test_without_a_sync_nothing_is_known() -> None:
-    assert told([]) == ["There was no sync yet: nothing is known of what comes."]
+    assert told([]) == ["No sync has run yet: upcoming events are unknown."]
     assert last_sync([], []) is None
 
 
@@ -65,7 +65,7 @@ def test_a_failed_provider_is_told_with_its_last_complete_answer() -> None:
     old = log("yahoo", age=timedelta(days=1))
     logs = [log("yahoo", "failed"), *sync()[1:], log("yahoo", "failed"), old]
     expected = (
-        "Yahoo Finance failed at the last sync: earnings and dividends shown here may be outdated "
+        "Yahoo Finance failed at the last sync: the earnings and dividends shown may be outdated "
         "(last complete answer: 2026-11-21T18:30:00.000Z)."
     )
     assert told(logs) == [expected]
@@ -83,10 +83,10 @@ def test_only_what_concerns_the_list_is_told() -> None:
         "Exchange calendars",
     ]
     (fomc,) = told(logs, event_type=EventType.FOMC)
-    expected = "Federal Reserve failed at the last sync: FOMC decisions shown"
+    expected = "Federal Reserve failed at the last sync: the FOMC decisions shown"
     assert fomc.startswith(expected)
     (dividends,) = told(logs, event_type=EventType.DIVIDEND)
-    assert dividends.startswith("Yahoo Finance failed at the last sync: dividends shown")
+    assert dividends.startswith("Yahoo Finance failed at the last sync: the dividends shown")
     (symbol,) = told(logs, symbol="AAPL")
     assert symbol.startswith("Yahoo Finance failed")
 
@@ -98,7 +98,7 @@ def test_only_what_concerns_the_list_is_told() -> None:
 def test_an_old_sync_is_told_with_the_setting(age: timedelta, expected: str) -> None:
     assert told(sync(age=age), days=7) == [
         (
-            f"The last sync was {expected} ago, and [events] max_age_days is 3: what is shown here "
+            f"The last sync was {expected} ago, and [events] max_age_days is 3: the events shown "
             "may be outdated."
         )
     ]
@@ -107,7 +107,7 @@ def test_an_old_sync_is_told_with_the_setting(age: timedelta, expected: str) -> 
 def test_one_provider_that_was_long_not_stored_is_named() -> None:
     logs = [log("yahoo"), log("exchange_calendars"), log("federal_reserve", age=timedelta(days=5))]
     assert told(logs, days=14) == [
-        "Federal Reserve was last stored 5 days ago, and [events] max_age_days is 3."
+        "Federal Reserve was last synced 5 days ago, and [events] max_age_days is 3."
     ]
 
 
@@ -121,9 +121,9 @@ def test_symbols_that_were_not_answered_are_named() -> None:
     names = {f"S{number}": "not_asked" for number in range(10)}
     symbols = {"AAPL": "ok", "MSFT": "rate_limited", "ZZZ": "unknown_symbol"}
     logs = [log("yahoo", "partial_failure", symbols=symbols), *sync()[1:]]
-    unknown = "Yahoo Finance does not know ZZZ: earnings and dividends of it are unknown."
+    unknown = "Yahoo Finance does not know ZZZ: its earnings and dividends are unknown."
     silent = (
-        "Yahoo Finance did not answer about MSFT at the last sync: earnings and dividends of it "
+        "Yahoo Finance did not answer for MSFT at the last sync: its earnings and dividends "
         "may be outdated or missing."
     )
     assert told(logs) == [unknown, silent]
@@ -133,29 +133,29 @@ def test_symbols_that_were_not_answered_are_named() -> None:
 
     logs[0] = log("yahoo", "partial_failure", symbols=names)
     (text,) = told(logs)
-    assert "about S0, S1, S2, S3, S4, S5, S6, S7 and 2 more at the last sync" in text
+    assert "for S0, S1, S2, S3, S4, S5, S6, S7 and 2 more at the last sync" in text
 
 
 def test_an_answer_in_part_for_another_reason_is_told() -> None:
     logs = [log("yahoo"), log("federal_reserve", "partial_failure"), log("exchange_calendars")]
     assert told(logs) == [
         (
-            "Federal Reserve answered only in part at the last sync: FOMC decisions shown here may "
+            "Federal Reserve answered only partly at the last sync: the FOMC decisions shown may "
             "be outdated."
         )
     ]
     logs[0] = log("yahoo", "partial_failure", symbols={"ZZZ": "unknown_symbol"})
     assert [text.split(":")[0] for text in told(logs, event_type=EventType.EARNINGS)] == [
         "Yahoo Finance does not know ZZZ",
-        "Yahoo Finance answered only in part at the last sync",
+        "Yahoo Finance answered only partly at the last sync",
     ]
 
 
 def test_a_symbol_that_was_not_asked_about_is_told() -> None:
     assert told(sync(), symbol="NVDA") == [
         (
-            "NVDA was not asked about at the last sync: its earnings and dividends are unknown. "
-            "Give the next sync --symbol NVDA, or watch it."
+            "NVDA was not part of the last sync: its earnings and dividends are unknown. "
+            "Use --symbol NVDA at the next sync, or add it to the watchlist."
         )
     ]
 
@@ -172,8 +172,8 @@ def test_a_list_that_looks_further_than_the_sync_says_so() -> None:
     assert told(fetched, days=28) == []
     assert told(fetched, days=30) == [
         (
-            "The last sync covered events up to 2026-12-18; later events may be missing. Look "
-            "further with --days 30 at the next sync."
+            "The last sync covered events up to 2026-12-18; later events may be missing. Use "
+            "--days 30 at the next sync."
         )
     ]
 

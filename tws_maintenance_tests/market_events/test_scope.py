@@ -148,8 +148,8 @@ def test_more_symbols_than_the_limit_are_refused_with_both_ways_out(home: Home) 
     with pytest.raises(UsageError) as caught:
         scope_of(home, toml, "D", "E")
     assert str(caught.value) == (
-        "5 symbols would be fetched, and the limit is 3. Allow it this once with --many-symbols, "
-        "or for good with max_symbols = 5 under [events] in maintenance.toml."
+        "5 symbols would be fetched; the limit is 3. Allow it once with --many-symbols, "
+        "or always with max_symbols = 5 under [events] in maintenance.toml."
     )
     assert len(scope_of(home, toml, "D", "E", many_symbols=True).symbols) == 5
 

@@ -42,10 +42,10 @@ def judged(found: tuple[Event, ...]) -> Answer:
 @pytest.mark.parametrize(
     ("symbol", "venue", "day", "named"),
     [
-        ("AAPL", XNYS, SUNDAY, "2026-12-20, a Sunday on which New York is closed"),
-        ("AAPL", XNYS, CHRISTMAS, "2026-12-25, a Friday on which New York is closed"),
-        ("D05.SI", XSES, CHRISTMAS, "2026-12-25, a Friday on which Singapore is closed"),
-        ("0005.HK", XHKG, CHRISTMAS, "2026-12-25, a Friday on which Hong Kong is closed"),
+        ("AAPL", XNYS, SUNDAY, "2026-12-20: New York is closed that Sunday"),
+        ("AAPL", XNYS, CHRISTMAS, "2026-12-25: New York is closed that Friday"),
+        ("D05.SI", XSES, CHRISTMAS, "2026-12-25: Singapore is closed that Friday"),
+        ("0005.HK", XHKG, CHRISTMAS, "2026-12-25: Hong Kong is closed that Friday"),
     ],
 )
 def test_no_share_goes_ex_on_a_closed_day(symbol: str, venue: Venue, day: date, named: str) -> None:
@@ -53,7 +53,7 @@ def test_no_share_goes_ex_on_a_closed_day(symbol: str, venue: Venue, day: date, 
     (event,) = answer.events
     assert (event.event_date, event.confidence) == (day, Confidence.ESTIMATED)
     (warning,) = answer.warnings
-    assert warning.startswith(f"{symbol} ex-dividend on {named}: ")
+    assert warning.startswith(f"{symbol} ex-dividend on {named} and no share goes ex then, ")
 
 
 @pytest.mark.parametrize("hour", [12, 16, 21], ids=["before open", "in session", "after close"])

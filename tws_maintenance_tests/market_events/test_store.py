@@ -263,7 +263,7 @@ def test_an_instant_without_a_zone_is_refused(event_database: EventDatabase) -> 
     store = stored_in(event_database)
     naive = earnings(start_at_utc=datetime(2027, 1, 28, 21, 30))  # noqa: DTZ001 - the point
     with (
-        pytest.raises(StoreError, match="2027-01-28T21:30:00 names no time zone"),
+        pytest.raises(StoreError, match="2027-01-28T21:30:00 has no time zone"),
         store.transaction() as writer,
     ):
         writer.insert(YAHOO, [naive], AT, set())

@@ -89,18 +89,18 @@ def test_one_that_comes_back_on_another_day_did_not_move() -> None:
 
 
 def test_one_that_is_no_longer_listed_is_named_when_it_happens_and_when_it_goes() -> None:
-    first = "AAPL earnings on 2026-11-27 was confirmed and is no longer listed: it "
+    first = "AAPL earnings on 2026-11-27 was confirmed but is no longer listed; "
     assert found(stored(event(5))) == [
-        ("unconfirmed", f"{first}stays, unconfirmed since 2026-11-22")
+        ("unconfirmed", f"{first}kept as unconfirmed since 2026-11-22")
     ]
     again = stored(Unconfirmed(NOW - timedelta(days=1), 1).on(event(5)))
     assert found(again) == []
     last = stored(Unconfirmed(NOW - timedelta(days=2), 2).on(event(5)))
-    assert found(last) == [("gone", f"{first}becomes stale")]
+    assert found(last) == [("gone", f"{first}marked as withdrawn")]
 
 
 def test_an_estimate_that_goes_at_once_is_named() -> None:
-    text = "AAPL earnings on 2026-11-25 is no longer listed: it becomes stale"
+    text = "AAPL earnings on 2026-11-25 is no longer listed; marked as withdrawn"
     assert found(stored(event(3, 6))) == [("gone", text)]
 
 
@@ -110,8 +110,8 @@ def test_a_preview_warns_of_each_round_without_it_and_of_every_confirmed_loss() 
     guess = stored(event(20, 25, symbol="GOOG"))
     answer = Answer("yahoo", "", (), dict.fromkeys(("AAPL", "MSFT", "GOOG"), date.max))
     diff = compare([again, far, guess], answer, WINDOW)
-    lost = "was confirmed and is no longer listed: it"
+    lost = "was confirmed but is no longer listed;"
     assert list(sentences(diff, moves(diff, WINDOW, HELD))) == [
-        f"AAPL earnings on 2026-11-27 {lost} stays, unconfirmed since 2026-11-21",
-        f"MSFT earnings on 2026-12-12 {lost} becomes stale",
+        f"AAPL earnings on 2026-11-27 {lost} kept as unconfirmed since 2026-11-21",
+        f"MSFT earnings on 2026-12-12 {lost} marked as withdrawn",
     ]

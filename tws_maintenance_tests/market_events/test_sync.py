@@ -245,7 +245,7 @@ def test_what_was_altered_after_its_audit_is_not_stored(bench: Bench) -> None:
     staged, run = bench.stage(yahoo(earnings("AAPL")))
     path = bench.home.proposal(staged.proposal_id) / STAGED
     path.write_text(path.read_text().replace("2026-12-01", "2026-12-02"))
-    with pytest.raises(ProposalUnaudited, match="not what was staged and audited"):
+    with pytest.raises(ProposalUnaudited, match="has changed since it was staged and audited"):
         bench.applied(staged, run)
     assert bench.store.read() == []
 
@@ -257,7 +257,7 @@ def test_what_was_altered_before_its_audit_is_not_stored_either(bench: Bench) ->
     path = bench.home.proposal(staged.proposal_id) / STAGED
     path.write_text(path.read_text().replace("2026-12-01", "2026-12-02"))
     assert audit(bench.home, staged.proposal_id, run).has_passed
-    with pytest.raises(ProposalUnaudited, match="not what was staged"):
+    with pytest.raises(ProposalUnaudited, match="has changed since it was staged"):
         bench.applied(staged, run)
     assert bench.store.read() == []
 
@@ -270,7 +270,7 @@ def test_an_older_answer_is_not_stored_over_a_later_one(bench: Bench) -> None:
     assert bench.held() == {"AAPL": ("2026-12-03", "active"), "MSFT": ("2026-12-01", "active")}
     (outcome,) = done.outcomes
     assert (outcome.status, outcome.diff.changed) == ("success", ())
-    assert "stored later answers about AAPL;" in outcome.answer.warnings[-1]
+    assert "skipped AAPL: another run" in outcome.answer.warnings[-1]
 
 
 def test_what_leaves_the_portfolio_concerns_it_no_more(bench: Bench) -> None:
@@ -285,17 +285,17 @@ def test_what_leaves_the_portfolio_concerns_it_no_more(bench: Bench) -> None:
     }
 
 
-def test_a_cancelled_apply_has_told_what_is_stored_and_no_more(bench: Bench) -> None:
+def test_a_cancelled_apply_has_noted_what_is_stored_and_no_more(bench: Bench) -> None:
     staged, run = bench.stage(yahoo(earnings("AAPL")), fed())
     told: list[Synced] = []
 
-    def tell(done: Synced) -> None:
+    def note(done: Synced) -> None:
         told.append(done)
         if len(told) == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        sync.apply(bench.home, bench.store, staged, run, wait_seconds=0, tell=tell)
+        sync.apply(bench.home, bench.store, staged, run, wait_seconds=0, note=note)
     before, last = told
     assert [one.status for one in before.outcomes] == ["skipped", "skipped"]
     assert counts(before) == [(0, 0, 0, 0)] * 2
@@ -327,7 +327,7 @@ def test_the_look_foretells_the_count_that_the_apply_comes_to(
 
 def test_what_did_not_pass_or_was_not_audited_is_not_stored(bench: Bench) -> None:
     staged, run = bench.stage(yahoo(failed=("AAPL",)))
-    with pytest.raises(ProposalUnaudited, match="has not passed"):
+    with pytest.raises(ProposalUnaudited, match="did not pass"):
         bench.applied(staged, run)
     (bench.home.proposal(staged.proposal_id) / "receipt.json").unlink()
     with pytest.raises(ProposalUnaudited, match="no readable receipt"):
@@ -495,7 +495,7 @@ def test_an_override_lets_them_go_and_is_kept_in_the_receipt(bench: Bench) -> No
     assert counts(done) == [(0, 0, 6, 0)]
     (warned,) = done.outcomes[0].answer.warnings
     assert warned.startswith("6 of 6 events to come are no longer listed: ")
-    assert warned.endswith(": allowed by --allow-large-change, all six were delisted")
+    assert warned.endswith(". Allowed by --allow-large-change (all six were delisted)")
     receipt = read_receipt(bench.home, done.proposal_id)
     assert (receipt.allow_large_change, receipt.reason) == (True, "all six were delisted")
     assert receipt.limits == {"fail_stale": 0.25}
@@ -526,7 +526,7 @@ def test_an_answer_without_a_node_that_had_to_be_there_is_a_bad_payload(bench: B
         "the answer lacks earnings",
     )
     (told,) = outcome.errors
-    assert told.startswith("bad payload: Yahoo's answer lacks earnings, and an event of it is ")
+    assert told.startswith("bad payload: Yahoo's answer lacks earnings, expected because an ")
     assert [(str(one.event.event_date), one.status.value) for one in bench.store.read()] == [
         ("2026-12-07", "updated"),
         ("2026-12-10", "active"),

@@ -157,7 +157,7 @@ def test_removing_what_is_not_there_removes_nothing(home: Home) -> None:
     with pytest.raises(UsageError) as caught:
         remove(home, MAINTAINED, ["AAPL", "MSFT"])
     assert str(caught.value) == (
-        "MSFT is not on the watchlist (data/watchlist.csv); nothing was removed. Look at it with: "
+        "MSFT is not on the watchlist (data/watchlist.csv); nothing was removed. List it with: "
         "python -m tws_maintenance watchlist list."
     )
     assert path.read_text() == "symbol\nAAPL\n"

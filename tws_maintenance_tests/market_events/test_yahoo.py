@@ -204,8 +204,8 @@ def test_an_emptied_ex_dividend_date_is_silence(value: Any) -> None:
         (payload({"earningsDate": ["2025-01-01"]}), "seconds since 1970"),
         (payload({"earningsDate": [True]}), "seconds since 1970"),
         (payload({"earningsDate": [None]}), "seconds since 1970"),
-        (payload({"earningsDate": [1746010740000]}), "no plausible date"),
-        (payload({"earningsDate": [0]}), "no plausible date"),
+        (payload({"earningsDate": [1746010740000]}), "not a plausible date"),
+        (payload({"earningsDate": [0]}), "not a plausible date"),
         (payload(["x"]), "earnings is"),
         (
             {"quoteSummary": {"result": [{"calendarEvents": {}}], "error": None}},
@@ -213,13 +213,13 @@ def test_an_emptied_ex_dividend_date_is_silence(value: Any) -> None:
         ),
         (
             payload() | {"quoteSummary": {**payload()["quoteSummary"], "error": {"code": "x"}}},
-            "failed",
+            "reports an error",
         ),
         ({"quoteSummary": {"result": [{"calendarEvents": {"earnings": ""}}]}}, "earnings is ''"),
         (payload({"earningsDate": {}}), "earningsDate is {}"),
         (payload({"earningsDate": ""}), "earningsDate is ''"),
         (payload(exDividendDate="tomorrow"), "exDividendDate is 'tomorrow'"),
-        (payload(exDividendDate=-5), "no plausible date"),
+        (payload(exDividendDate=-5), "not a plausible date"),
     ],
 )
 def test_an_answer_of_another_form_is_refused_by_name(answer: Any, named: str) -> None:

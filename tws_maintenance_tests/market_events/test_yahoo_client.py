@@ -259,5 +259,5 @@ def test_a_fund_without_a_node_of_earnings_is_named_and_has_answered(yahoo: Page
     answer = ask(yahoo.origin, "SPY", "AAPL")
     assert outcomes(answer) == {"SPY": "ok", "AAPL": "ok"}
     assert answer.silent == {"SPY": (EventType.EARNINGS,)}
-    assert answer.warnings == ("Yahoo's answer says nothing about earnings of SPY, as of a fund",)
+    assert answer.warnings == ("Yahoo's answer has no earnings for SPY, as for a fund",)
     assert Answer.from_dict(json.loads(json.dumps(answer.to_dict()))) == answer

@@ -159,7 +159,7 @@ def test_a_role_that_may_not_create_tables_is_found_with_the_grant_to_issue(
         "failed",
         (
             f"The role {ROLE} may not create tables in the schema public of {place}. Nothing was "
-            f"written. Let the owner of the database issue {grant}"
+            f"written. Ask the owner of the database to run: {grant}"
         ),
     )
     with pytest.raises(StoreError) as events:
@@ -192,9 +192,9 @@ def test_tables_that_a_role_may_only_read_are_found_with_the_grant_to_issue(
         outcome, text = looked(home)
         assert outcome == "failed"
         assert f"ON {word} " in text
-        server.execute(database, text.partition("issue ")[2])
+        server.execute(database, text.partition("to run: ")[2])
     assert looked(home)[0] == "ok"
-    with pytest.raises(StoreError, match=r"issue GRANT SELECT, INSERT, .* market_events.* TO"):
+    with pytest.raises(StoreError, match=r"to run: GRANT SELECT, INSERT, .* market_events.* TO"):
         EventStore(home, load_settings(home)).try_out()
     assert server.asked(database, "SELECT * FROM event_logs_id_seq") == before
 

@@ -120,7 +120,7 @@ def test_its_events_are_looked_at_then_refreshed_by_its_own_service(scene: Scene
     assert any("cannot preview" in text for text in look["warnings"])
     assert not [path for _, path, _ in scene.robot.asked if path.endswith("/refresh")]
     assert look["symbols"]["NVDA"]["outcome"] == "not_asked"
-    assert any("Not asked about: NVDA" in text for text in look["warnings"])
+    assert any("Not fetched: NVDA" in text for text in look["warnings"])
     assert scene.web.asked == [], "no provider of ours is asked besides"
 
     done = result_of(scene.report("run", "--apply", "--task", "market_events"), "market_events")

@@ -115,7 +115,7 @@ def test_one_that_does_not_end_in_time_says_what_is_missing(
     robot.gate.clear()
     robot.ungated = 1
     found = refresh(client, seconds=0.5)
-    assert "not over within 0.5 s" in found.unfinished
+    assert "did not finish within 0.5 s" in found.unfinished
     assert f"not logged yet: {HOLIDAYS} MARKET_HOLIDAY, company-events" in found.unfinished
     assert [line.provider for line in found.lines] == [FED]
 
@@ -221,7 +221,7 @@ def test_one_whose_stored_events_say_otherwise_is_a_warning(
     robot.providers = [Provider(MACRO, ENRICHMENT[MACRO])]
     done = refresh(client)
     (told,) = empty_successes(done.lines, [done.before, done.after], 0)
-    assert "1 of its events are stored" in told
+    assert "1 of its events is stored" in told
 
 
 def test_a_success_of_nothing_where_nothing_need_be_is_none(
@@ -293,7 +293,7 @@ def test_an_event_of_an_unknown_form_costs_itself_and_is_named(
     assert [one.symbol for one in found.events] == ["AAPL"]
     (told,) = gaps(found)
     assert told.startswith(
-        "1 of the robot's 2 events is in a form that is not known and was left out: EARNINGS MSFT "
+        "Left out 1 of the robot's 2 events (unknown form): EARNINGS MSFT "
         f"Odd one (event_date is '{ODD['event_date']}', expected an instant such as"
     )
 
@@ -317,7 +317,7 @@ def test_whatever_is_odd_of_an_event_is_named(
     found = look(client)
     assert [one.event_type for one in found.events] == ["FOMC"]
     (told,) = gaps(found)
-    assert "2 of the robot's 3 events are" in told
+    assert "Left out 2 of the robot's 3 events" in told
     assert why in told
     assert "number 3 (" in told
 
@@ -329,7 +329,7 @@ def test_several_events_none_of_which_is_known_are_an_answer_of_another_form(
     with pytest.raises(RobotChanged, match="all 2 events are unreadable"):
         look(client)
     robot.override[UPCOMING] = lambda: {"events": [{"id": 1}]}
-    assert "1 of the robot's 1 events is" in next(gaps(look(client)))
+    assert "Left out 1 of the robot's 1 events" in next(gaps(look(client)))
 
 
 def test_a_line_of_the_log_of_an_unknown_form_costs_itself(
@@ -339,7 +339,7 @@ def test_a_line_of_the_log_of_an_unknown_form_costs_itself(
     robot.log(Provider(FED, "FOMC"), datetime.now(UTC), datetime.now(UTC))
     found = look(client)
     assert [one.provider for one in found.log.logs] == [FED]
-    assert "1 of the robot's 2 log lines is" in next(gaps(found))
+    assert "Left out 1 of the robot's 2 log lines" in next(gaps(found))
 
 
 def test_an_event_that_cannot_be_read_any_more_is_not_stale(
@@ -382,8 +382,8 @@ def test_a_robot_that_lists_nothing_any_more_has_not_lost_its_events(
     robot.override[UPCOMING] = nothing_at_the_second_look  # type: ignore[assignment]
     done = refresh(client)
     assert done.diff.stale == ()
-    assert "lists no event, where it had 1 before" in done.unfinished
-    assert "although its last refresh stored 5" in next(gaps(done.after))
+    assert "lists no events (1 before)" in done.unfinished
+    assert "but its last refresh stored 5" in next(gaps(done.after))
 
 
 def test_more_days_than_the_robot_looks_ahead_are_said(
@@ -392,7 +392,7 @@ def test_more_days_than_the_robot_looks_ahead_are_said(
     robot.store(event("EARNINGS", 3, "AAPL"))
     assert list(gaps(look(client, 90))) == []
     (told,) = gaps(look(client, 120))
-    assert "looks 90 days ahead at most, and 120 were asked for" in told
+    assert "shows at most 90 days ahead; 120 were requested" in told
 
 
 def line(number: int, provider: str, event_type: str, **more: object) -> LogLine:

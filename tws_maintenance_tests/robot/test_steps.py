@@ -140,7 +140,7 @@ def test_a_refresh_that_was_not_seen_to_its_end_is_a_partial_failure(
     found.status = TaskStatus.PARTIAL_FAILURE  # as `apply_events` has it where there are errors
     conclude(found)
     assert found.status == TaskStatus.PARTIAL_FAILURE
-    assert ["was not over within 0.3 s" in text for text in found.errors] == [True]
+    assert ["did not finish within 0.3 s" in text for text in found.errors] == [True]
 
 
 def test_an_event_of_an_unknown_form_is_a_warning_of_dry_run_and_apply(
@@ -152,10 +152,10 @@ def test_an_event_of_an_unknown_form_is_a_warning_of_dry_run_and_apply(
     mark = RunContext("maintenance_20261122_183000", "run", utc_now())
     describe_sync(look, sync_of(home, told).stage(mark))
     assert [one.symbol for one in look.diff.unchanged] == ["AAPL"]
-    assert any("1 of the robot's 2 events is in a form" in text for text in look.warnings)
+    assert any("Left out 1 of the robot's 2 events" in text for text in look.warnings)
     done = applied(robot, told, home)
     (warning,) = done.warnings
-    assert "left out: EARNINGS MSFT MSFT earnings (event_date is" in warning
+    assert "(unknown form): EARNINGS MSFT MSFT earnings (event_date is" in warning
     assert done.after_count == 4
 
 

@@ -205,7 +205,7 @@ def applied(home: Home, store: EventStore, staged: sync.Synced) -> list[EventsRe
         staged,
         context,
         wait_seconds=0,
-        tell=lambda done: told.append(as_told(done.result())),
+        note=lambda done: told.append(as_told(done.result())),
     )
     return told
 
@@ -244,7 +244,7 @@ def test_killed_between_two_providers_the_rest_is_skipped(home: Home, store: Eve
 
     context = RunContext("maintenance_1", "the-run-that-died", AT)
     with pytest.raises(KeyboardInterrupt):
-        sync.apply(home, store, staged, context, wait_seconds=0, tell=die)
+        sync.apply(home, store, staged, context, wait_seconds=0, note=die)
     found = settled_events(home, "maintenance_1", noted(told[-1]))
     rows = {one.provider: (one.status, one.new) for one in found.providers}
     assert rows == {
@@ -274,7 +274,7 @@ class CtrlC:
             if done.outcomes[0].log is not None:
                 raise KeyboardInterrupt
 
-        done = sync.apply(self.home, self.store, self.staged, context, wait_seconds=0, tell=told)
+        done = sync.apply(self.home, self.store, self.staged, context, wait_seconds=0, note=told)
         return done[1]
 
 

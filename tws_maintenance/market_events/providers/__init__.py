@@ -1,4 +1,4 @@
-"""Who is asked for events: Yahoo, the Federal Reserve, exchange calendars, the operator.
+"""The sources of events: Yahoo, the Federal Reserve, exchange calendars, the operator.
 
-Belongs here: reading one provider's answer. Does not: what an answer means for the store.
+Belongs here: asking a provider and reading its answer. Does not: comparing it with the store.
 """

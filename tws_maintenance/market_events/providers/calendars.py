@@ -1,9 +1,10 @@
-"""Full holidays and early closes of the venues, by one package and checked against another.
+"""Holidays and early closes of the venues, from one package and checked against another.
 
-`holidays` knows names, half days and what Singapore and Hong Kong have announced; it is believed.
-`exchange_calendars` is the second opinion, as far as it goes: for Singapore it ends a year
-earlier and knows no half days. Regular sessions are in `tws_maintenance.config.indices`; nothing is
-fetched here, so what an exchange announced after the packages were released is not known.
+`holidays` decides: it has names, half days and the days that Singapore and Hong Kong announced.
+`exchange_calendars` is the second opinion where it can be: for Singapore it ends a year earlier and
+has no half days. Nothing is fetched, so days announced after the packages' release are missing.
+Belongs here: what the packages say. Does not: regular sessions (`config.venues`), or the closures
+that the operator adds (`closures`).
 """
 
 import re
@@ -24,22 +25,22 @@ from tws_maintenance.market_events.model import Confidence, Event, EventType, Wi
 
 FIRST = "holidays"
 SECOND = "exchange_calendars"
-# Left to itself it answers in the language of the host, and "(estimated)" would go unseen.
+# By default it answers in the language of the host, where "(estimated)" would be missed.
 LANGUAGE = "en_US"
 MAX_YEARS_BEHIND = 50
-# A few venues, and each with a few years around the present one.
+# A few venues, each with a few years around the present one.
 YEARS_KEPT = 64
-# exchange_calendars refuses a range without any session, such as a long weekend.
+# exchange_calendars refuses a range without a session, such as a long weekend.
 MARGIN = timedelta(days=14)
 _NOTE = re.compile(r" ?\(([^()]*)\)")
 
 
 @dataclass(frozen=True)
 class VenueCalendar:
-    """What is known of a venue in a window.
+    """The holidays and early closes of a venue in a window.
 
-    Up to `known_until` (a local date; it may lie beyond the window, or before it) a weekday
-    without an event is open as usual; later it may or may not be.
+    Up to `known_until` (a local date, possibly before or after the window) a weekday without an
+    event is open as usual; later ones may be closed.
     """
 
     events: tuple[Event, ...]
@@ -49,7 +50,7 @@ class VenueCalendar:
 
 @dataclass(frozen=True)
 class Day:
-    """What a package says of a weekday; `closes` (local) is None where it is closed all day."""
+    """A weekday by one package; `closes` (local) is None if it is closed all day."""
 
     closes: time | None
     name: str = ""
@@ -57,14 +58,14 @@ class Day:
     is_estimated: bool = False
 
 
-# What the operator knows of the venues, by code: it stands beside what the packages say.
+# The closures that the operator added, by venue code, in addition to the packages' days.
 Closures = Mapping[str, Mapping[date, Day]]
 NO_CLOSURES: Closures = {}
 
 
 @dataclass(frozen=True)
 class SecondOpinion:
-    """What exchange_calendars says up to `until`; a weekday that is not in `days` is open."""
+    """The days of exchange_calendars up to `until`; a weekday that is not in `days` is open."""
 
     days: dict[date, Day]
     until: date
@@ -74,17 +75,17 @@ class SecondOpinion:
 def answer(venue: Venue, window: Window) -> VenueCalendar:
     """Return the holidays and early closes of `venue` in `window`, sorted by date.
 
-    One is estimated where `holidays` says so, where it lies beyond `known_until`, and where the
-    two packages contradict each other. A contradiction is a warning and never opens the venue.
+    A day is estimated if `holidays` says so, if it is after `known_until`, or if the two packages
+    contradict each other. A contradiction is a warning and never opens the venue.
 
     Raises:
-        SourceError: the holidays cannot be told.
+        SourceError: the holidays cannot be computed.
     """
     today, last = window.today(venue.timezone), window.last(venue.timezone)
     until = known_until(venue, today)
-    told = []
+    notes = []
     if until < last:
-        told.append(f"{venue.name}'s holidays are known until {until}; what comes after is unknown")
+        notes.append(f"{venue.name}'s holidays are known until {until}; later ones are unknown")
     first: dict[date, Day] = {}
     for year in range(today.year, last.year + 1):
         days = days_of(venue, year) or {}
@@ -92,57 +93,56 @@ def answer(venue: Venue, window: Window) -> VenueCalendar:
     try:
         second = _second_opinion(venue, today, last)
         if second.until < min(last, until):
-            told.append(only_one_knows(venue, second.until))
-    # Whatever it raises, only the comparison is lost.
+            notes.append(only_one_knows(venue, second.until))
+    # Any error costs only the comparison.
     except Exception as error:  # noqa: BLE001
         second = SecondOpinion({}, date.min, has_early_closes=False)
-        told.append(
-            f"{venue.name}'s holidays could not be cross-checked: {SECOND} failed with "
+        notes.append(
+            f"Could not cross-check {venue.name}'s holidays: {SECOND} failed with "
             f"{type(error).__name__}: {error}"
         )
     events, contradictions = compare(venue, first, second, until)
-    return VenueCalendar(events, until, (*told, *contradictions))
+    return VenueCalendar(events, until, (*notes, *contradictions))
 
 
 def only_one_knows(venue: Venue, ends: date) -> str:
-    """Return what it means that the second opinion about `venue` ends with the day `ends`."""
+    """Return the sentence about a second opinion on `venue` that ends with the day `ends`."""
     return (
         f"{venue.name}'s holidays after {ends} are known to the package {FIRST} only: {SECOND} "
-        f"ends there, so that nothing cross-checks them. Update {SECOND} when it knows more"
+        f"ends there and cannot cross-check them. Update {SECOND} when a longer release is out"
     )
 
 
 def second_opinion_ends(venue: Venue) -> date | None:
-    """Return the last day that exchange_calendars knows of `venue`, None where it has no end.
+    """Return the last day of exchange_calendars for `venue`, None if it has no end.
 
     Raises:
-        SourceError: it cannot be told.
+        SourceError: the package failed.
     """
     try:
         bound = _second_calendar(venue).bound_max()
-    # Whatever it raises must not pass for a calendar without an end.
+    # No error may pass for a calendar without an end.
     except Exception as error:
         raise SourceError(
-            f"the end of {SECOND}' record of {venue.name} ({venue.code}) cannot be told: "
+            f"could not find the last day of {SECOND} for {venue.name} ({venue.code}): "
             f"{type(error).__name__}: {error}. Reinstall or update it."
         ) from error
     return None if bound is None else bound.date()
 
 
 def known_until(venue: Venue, today: date) -> date:
-    """Return the last day of which the absence of a holiday means that `venue` is open.
+    """Return the last day up to which a weekday without a holiday means that `venue` is open.
 
-    `holidays` computes decades ahead, while Singapore and Hong Kong announce one year at a time,
-    during the year before. So nothing beyond next year is believed. A year of which any holiday is
-    marked as estimated had not been announced when the package was released, and no day of it is
-    believed: a lunar holiday that moves changes two days, and those without a mark beside it
-    (Deepavali never has one) are no surer. Hong Kong and New York are never marked, because their
-    days follow from an ordinance and from the exchange's own rule; only what is closed at short
-    notice can be missing there. Where the package has grown so old that this year is estimated,
-    the answer lies in the past.
+    `holidays` computes decades ahead, but Singapore and Hong Kong announce one year at a time,
+    during the year before, so nothing after next year is used. A year with any holiday marked as
+    estimated was not yet announced when the package was released. No day of such a year is used:
+    a lunar holiday that moves changes two days, and unmarked ones (Deepavali is never marked) are
+    no more certain. Hong Kong and New York are never marked, because an ordinance and the
+    exchange's rules fix their days; only closures at short notice can be missing there. If the
+    package is so old that this year is estimated, the returned day lies in the past.
 
     Raises:
-        SourceError: the holidays cannot be told.
+        SourceError: the holidays cannot be computed.
     """
     year = today.year
     while year > today.year - MAX_YEARS_BEHIND and not _is_announced(venue, year):
@@ -152,15 +152,15 @@ def known_until(venue: Venue, today: date) -> date:
     return date(year, 12, 31)
 
 
-@lru_cache(YEARS_KEPT)  # computing a year takes milliseconds, and each look asks for several
+@lru_cache(YEARS_KEPT)  # a year takes milliseconds, and each run needs several
 def days_of(venue: Venue, year: int) -> Mapping[date, Day] | None:
-    """Return what `holidays` says of a year's weekdays; None for a year that it does not know.
+    """Return the closed and half weekdays of a year by `holidays`, None for a year it lacks.
 
-    A weekday that is not among them is open as usual, if it lies up to `known_until`. A year is
-    computed once a process: it depends on the package and on nothing else.
+    Any other weekday up to `known_until` is open as usual. A year is computed once in a process: it
+    depends only on the package.
 
     Raises:
-        SourceError: the holidays cannot be told.
+        SourceError: the holidays cannot be computed.
     """
     try:
         import holidays
@@ -177,18 +177,18 @@ def days_of(venue: Venue, year: int) -> Mapping[date, Day] | None:
             if "half_day" in full.supported_categories
             else {}
         )
-    # Whatever it raises must not pass for a year without holidays.
+    # No error may pass for a year without holidays.
     except Exception as error:
         raise SourceError(
-            f"the holidays of {venue.name} ({venue.code}) in {year} cannot be told: the package "
+            f"could not compute the holidays of {venue.name} ({venue.code}) in {year}: the package "
             f"{FIRST} failed with {type(error).__name__}: {error}. Reinstall or update it."
         ) from error
     if not full.start_year <= year <= full.end_year:
         return None
     if not full:
         raise SourceError(
-            f"the package {FIRST} knows no holiday of {venue.name} ({venue.code}) in {year}, "
-            "which cannot be. Reinstall or update it."
+            f"the package {FIRST} has no holidays for {venue.name} ({venue.code}) in {year}; every "
+            "year has some. Reinstall or update it."
         )
     days = {day: _day(text, venue.closes_early) for day, text in half_days.items()}
     days |= {day: _day(text, None) for day, text in full.items()}
@@ -196,7 +196,7 @@ def days_of(venue: Venue, year: int) -> Mapping[date, Day] | None:
 
 
 def with_closures(venue: Venue, days: Mapping[date, Day], closures: Closures) -> dict[date, Day]:
-    """Return `days` with those that the operator knows of: closed wins over closing early."""
+    """Return `days` with the operator's closures: closed wins over closing early."""
     merged = dict(days)
     for day, own in closures.get(venue.code, {}).items():
         is_closed = day in merged and merged[day].closes is None
@@ -207,13 +207,13 @@ def with_closures(venue: Venue, days: Mapping[date, Day], closures: Closures) ->
 def is_closed_day(
     venue: Venue, day: date, *, at: datetime | None = None, closures: Closures = NO_CLOSURES
 ) -> bool | None:
-    """Tell whether `venue` is closed all of `day` (local): True, False, or None for unknown.
+    """Return whether `venue` is closed all of `day` (local): True, False, or None for unknown.
 
-    `at` (aware) is the present instant, now unless given. Only `holidays` is asked, and the
-    operator's `closures`.
+    `at` (aware) is the present instant, by default now. Uses only `holidays` and the operator's
+    `closures`.
 
     Raises:
-        SourceError: the holidays cannot be told.
+        SourceError: the holidays cannot be computed.
     """
     if day.weekday() >= SATURDAY:
         return True
@@ -228,9 +228,9 @@ def is_closed_day(
 
 
 def may_be_open(venue: Venue, at: datetime, closures: Closures = NO_CLOSURES) -> bool:
-    """Tell whether `at` (aware) falls into a session; a day of which nothing is known may be one.
+    """Return whether `at` (aware) may fall into a session; an unknown day may have one.
 
-    Early closes are left out: whoever asks wants to know when to be careful.
+    Ignores early closes: callers ask when to be careful.
     """
     if not venue.may_be_open(at):
         return False
@@ -244,10 +244,10 @@ def may_be_open(venue: Venue, at: datetime, closures: Closures = NO_CLOSURES) ->
 def compare(
     venue: Venue, first: dict[date, Day], second: SecondOpinion, until: date
 ) -> tuple[tuple[Event, ...], tuple[str, ...]]:
-    """Return the events of what the two packages say, and a warning for each contradiction.
+    """Return the events of the two packages, and a warning for each contradiction.
 
-    Closed wins over closing early, and that over open. The missing half days of a package that
-    has none at all contradict nothing.
+    Closed wins over closing early, which wins over open. A package without any half days does not
+    contradict the half days of the other.
     """
     events, contradictions = [], []
     for day in sorted(first.keys() | second.days.keys()):
@@ -260,8 +260,8 @@ def compare(
             second.has_early_closes or event.event_type is EventType.MARKET_HOLIDAY
         )
         if is_contradicted:
-            told = " and ".join(f"{source} says {word}" for source, word in words.items())
-            contradictions.append(f"{venue.name} on {day}: {told}. Kept as '{event.title}'")
+            both = " and ".join(f"{source} says {word}" for source, word in words.items())
+            contradictions.append(f"{venue.name} on {day}: {both}. Kept as '{event.title}'")
         if is_contradicted or day > until:
             event = replace(event, confidence=Confidence.ESTIMATED)
         events.append(event)
@@ -275,7 +275,7 @@ def _word(day: Day | None) -> str:
 
 
 def _event(venue: Venue, day: date, said: dict[str, Day | None], words: dict[str, str]) -> Event:
-    """Return the event of a day: the gravest of what is said, with those who say it."""
+    """Return the event of a day: the most severe of the two, with the packages that list it."""
     word = "closed" if "closed" in words.values() else "closes early"
     first, second = said[FIRST], said.get(SECOND)
     name = first.name if first else ""
@@ -310,7 +310,7 @@ def _is_announced(venue: Venue, year: int) -> bool:
 
 
 def _day(text: str, closes: time | None) -> Day:
-    """Read a name such as `Vesak Day (observed, estimated)`; of its notes only observed stays."""
+    """Return the day named such as `Vesak Day (observed, estimated)`; only "observed" stays."""
     name = _NOTE.sub(lambda note: note[0] if note[1] == "observed" else "", text)
     is_estimated = any("estimated" in note for note in _NOTE.findall(text))
     return Day(closes, name, text, is_estimated=is_estimated)
@@ -319,15 +319,15 @@ def _day(text: str, closes: time | None) -> Day:
 def _second_calendar(venue: Venue) -> Any:
     """Return the class of exchange_calendars for `venue`."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pandas' deprecations, of which it has its share
+        warnings.simplefilter("ignore")  # deprecation warnings of pandas
         module = import_module(f"{SECOND}.exchange_calendar_{venue.code.lower()}")
     return getattr(module, f"{venue.code}ExchangeCalendar")
 
 
 def _second_opinion(venue: Venue, first: date, last: date) -> SecondOpinion:
-    """Return what exchange_calendars says from `first` to `last`, or to where its record ends."""
+    """Return the second opinion from `first` to `last`, or to the end of exchange_calendars."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pandas' deprecations, of which it has its share
+        warnings.simplefilter("ignore")  # deprecation warnings of pandas
         kind = _second_calendar(venue)
         bound = kind.bound_max()
         until = last if bound is None else min(last, bound.date())

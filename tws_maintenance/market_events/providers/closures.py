@@ -1,8 +1,9 @@
-"""What the operator knows of a venue before the packages do: that it is closed, or closes early.
+"""Closures that the operator adds before the packages know them: closed days and early closes.
 
-An exchange announces such a day at short notice (New York's 9 January 2025, ten days ahead), and
-the packages know it with a later release. It lies among the events with the source `operator`,
-which no sync reads or changes. It never opens a venue.
+An exchange may announce such a day at short notice (New York announced 9 January 2025 ten days
+ahead), and the packages learn it only with a later release. A closure is stored as an event with
+the source `operator`, which no sync reads or changes. It never opens a venue.
+Belongs here: adding, removing and checking them. Does not: the packages' own days (`calendars`).
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -38,14 +39,14 @@ from tws_maintenance.market_events.providers.calendars import (
 )
 from tws_maintenance.market_events.store.event_store import EventStore
 
-# Nobody announces a closure earlier; a mistyped year would never be seen again.
+# No exchange announces a closure earlier; beyond that, the year is mistyped.
 FURTHEST = timedelta(days=2 * 365)
 MAX_TITLE = 120
 MAX_REASON = 500
 
 
 class ClosureType(StrEnum):
-    """What happens, in the words of the command line."""
+    """The type of a closure, as the command line names it."""
 
     HOLIDAY = "holiday"
     EARLY_CLOSE = "early_close"
@@ -58,12 +59,12 @@ _EVENT_TYPES = {
 
 
 class UnknownClosure(UsageError):
-    """There is no such closure of the operator's; nothing was removed."""
+    """The operator added no such closure; nothing was removed."""
 
 
 @dataclass(frozen=True)
 class Closure:
-    """A day on which `venue` is closed, or closes early at `closes` (local), and who said so."""
+    """A day on which `venue` is closed, or closes early at `closes` (local), and who added it."""
 
     venue: Venue
     day: date
@@ -74,7 +75,7 @@ class Closure:
 
     @property
     def type(self) -> ClosureType:
-        """Whether it is closed all day."""
+        """The type: an early close if it has a time, else a holiday."""
         return ClosureType.EARLY_CLOSE if self.closes else ClosureType.HOLIDAY
 
     def today(self, at: datetime) -> date:
@@ -83,10 +84,10 @@ class Closure:
 
 
 def check_time(type_name: str, closes: time | str | None, named: str) -> None:
-    """Refuse an early close without its time, and a holiday with one; `named` is where it goes.
+    """Refuse an early close without a time and a holiday with one; `named` is the option for it.
 
     Raises:
-        UsageError: the two do not fit each other.
+        UsageError: type and time do not match.
     """
     if type_name == ClosureType.EARLY_CLOSE and closes is None:
         raise UsageError(f"An early close needs its time, by the exchange's clock ({named}).")
@@ -95,7 +96,7 @@ def check_time(type_name: str, closes: time | str | None, named: str) -> None:
 
 
 def venue_named(code: str, venues: Collection[Venue]) -> Venue:
-    """Return the one of `venues` with that code. Raises UsageError for any other."""
+    """Return the venue with that code. Raises UsageError if `venues` has no such code."""
     for venue in venues:
         if venue.code == code:
             return venue
@@ -104,12 +105,12 @@ def venue_named(code: str, venues: Collection[Venue]) -> Venue:
 
 
 def add(home: Home, settings: Settings, closure: Closure, at: datetime) -> StoredEvent:
-    """Store a closure, counted from now on, and return it.
+    """Store a closure and return it.
 
     Raises:
-        UsageError: the venue is closed then anyway, the time is not within its session, or there
-            is one already for that day; nothing was stored.
-        StoreError: it cannot be stored.
+        UsageError: the venue is closed on that day anyway, the time is outside its session, or
+            that day already has a closure; nothing was stored.
+        StoreError: the closure cannot be stored.
     """
     _check(closure, at)
     event = _event(closure, at)
@@ -120,11 +121,11 @@ def add(home: Home, settings: Settings, closure: Closure, at: datetime) -> Store
             for one in known:
                 if one.status in UPCOMING_STATUSES:
                     raise UsageError(
-                        f"{closure.day} is stored for {closure.venue.name} already: "
+                        f"{closure.venue.name} already has a closure on {closure.day}: "
                         f"{one.event.title}. Remove it first: {remove_command(one)}"
                     )
             same = [one for one in known if one.event.event_type is event.event_type]
-            if same:  # it was removed, and is back under the name that calendars know it by
+            if same:  # removed before: it keeps the id by which calendars know it
                 writer.change([Pair(same[-1], event)], at, ())
             else:
                 writer.insert(OPERATOR, [event], at, ())
@@ -146,10 +147,10 @@ def remove(
     reason: str,
     at: datetime,
 ) -> StoredEvent:
-    """Count a closure no longer and return it as it was; who removed it, and why, is kept.
+    """Withdraw a closure and return it as it was; the store keeps who removed it, and why.
 
     Raises:
-        UnknownClosure: there is none of the operator's for that day.
+        UnknownClosure: the operator added no closure on that day.
         StoreError: the store cannot be changed.
     """
     with EventStore(home, settings) as store:
@@ -160,18 +161,18 @@ def remove(
             found = _active(writer.read(OPERATOR), venue, day)
             if not found:
                 raise UnknownClosure(_unknown(venue, day))
-            said = {"removed_by": actor, "removed_why": reason, "removed_at": utc_text(at)}
+            removal = {"removed_by": actor, "removed_why": reason, "removed_at": utc_text(at)}
             for one in found:
-                noted = replace(one.event, detail=one.event.detail | said)
+                noted = replace(one.event, detail=one.event.detail | removal)
                 writer.seen([Pair(one, noted)], at, ())
                 writer.retire([replace(one, event=noted)], at)
     return found[0]
 
 
 def read_closures(home: Home, settings: Settings) -> Closures:
-    """Return the days that the operator knows of, by venue; none where they cannot be read.
+    """Return the days that the operator added, by venue; {} if they cannot be read.
 
-    Without them a venue counts as open on such a day: the careful mistake.
+    Without them a venue counts as open on such a day, which is the careful mistake.
     """
     try:
         with EventStore(home, settings) as store:
@@ -181,7 +182,7 @@ def read_closures(home: Home, settings: Settings) -> Closures:
 
 
 def as_days(stored: Iterable[StoredEvent]) -> Closures:
-    """Return {venue: {day: what happens}} of the operator's events that are to be counted."""
+    """Return {venue: {day: closure}} of the operator's events that were not removed."""
     found: dict[str, dict[date, Day]] = {}
     for one in stored:
         if one.source == OPERATOR and one.status in UPCOMING_STATUSES:
@@ -226,10 +227,10 @@ def remove_command(one: StoredEvent) -> str:
 
 
 def judge(stored: Iterable[StoredEvent], known: Sequence[Event], at: datetime) -> list[str]:
-    """Return a sentence for each closure to come that the packages confirm or contradict.
+    """Return a sentence for each coming closure that the packages confirm or contradict.
 
-    `known` are the events of both packages, as they answered or are stored; a day that is not among
-    them is looked up in `holidays`.
+    `known` are the events of both packages, as answered or stored; other days are looked up in
+    `holidays`.
     """
     found = []
     for one in stored:
@@ -240,39 +241,42 @@ def judge(stored: Iterable[StoredEvent], known: Sequence[Event], at: datetime) -
     return found
 
 
-def _verdict(one: StoredEvent, told: Event | None) -> Iterator[str]:
+def _verdict(one: StoredEvent, listed: Event | None) -> Iterator[str]:
     event = one.event
     named = f"{event.event_date} '{event.title}' (added by {event.detail.get('actor', OPERATOR)})"
-    if told is None:
+    if listed is None:
         if newer := _newer(event.detail.get("packages")):
             yield (
-                f"{named}: still not known to {newer}, which came out since. Look at the "
-                f"exchange's announcement; if it is off: {remove_command(one)}"
+                f"{named}: still not known to {newer}, released since. Check the exchange's "
+                f"announcement; if the closure is off: {remove_command(one)}"
             )
         return
-    who = " and ".join(_sources(told) or [FIRST])
+    who = " and ".join(_sources(listed) or [FIRST])
     has = "have" if " and " in who else "has"
-    if _says_the_same(event, told):
-        yield f"{named}: confirmed, {who} {has} '{told.title}'. It may go: {remove_command(one)}"
+    if _is_the_same(event, listed):
+        yield (
+            f"{named}: confirmed, {who} {has} '{listed.title}'. You can remove it: "
+            f"{remove_command(one)}"
+        )
         return
-    counted = "closed" if EventType.MARKET_HOLIDAY in (event.event_type, told.event_type) else ""
+    counted = "closed" if EventType.MARKET_HOLIDAY in (event.event_type, listed.event_type) else ""
     counted = counted or f"closing at {event.event_time:%H:%M}"
     yield (
-        f"{named}: contradicted, {who} {has} '{told.title}'; counted as {counted}. Look at the "
-        f"exchange's announcement; if it is as they say: {remove_command(one)}"
+        f"{named}: contradicted, {who} {has} '{listed.title}'; treated as {counted}. Check the "
+        f"exchange's announcement; if the closure is wrong: {remove_command(one)}"
     )
 
 
-def _says_the_same(event: Event, told: Event) -> bool:
-    """Tell whether the packages say it too; a half day without a time of its own is one."""
-    if event.event_type is not told.event_type:
+def _is_the_same(event: Event, listed: Event) -> bool:
+    """Return whether the packages list the same; a half day without its own time matches any."""
+    if event.event_type is not listed.event_type:
         return False
-    has_its_own_time = SECOND in _sources(told)
-    return not has_its_own_time or event.event_time == told.event_time
+    has_its_own_time = SECOND in _sources(listed)
+    return not has_its_own_time or event.event_time == listed.event_time
 
 
 def _of_day(event: Event, known: Iterable[Event]) -> Event | None:
-    """Return what the packages say of the day of `event`, None for a day like any other."""
+    """Return the packages' event on the day of `event`, None for a regular day."""
     for one in known:
         if one.subject == event.subject and one.event_date == event.event_date:
             return one
@@ -290,7 +294,7 @@ def _of_day(event: Event, known: Iterable[Event]) -> Event | None:
 
 
 def known_now(stored: Iterable[StoredEvent]) -> list[Event]:
-    """Return what the packages said at the last sync, of what is stored."""
+    """Return the stored events of the packages, as of the last sync."""
     return [
         one.event
         for one in stored
@@ -298,9 +302,9 @@ def known_now(stored: Iterable[StoredEvent]) -> list[Event]:
     ]
 
 
-def _sources(told: Event) -> list[str]:
-    """Return which packages said it."""
-    found = told.detail.get("sources")
+def _sources(listed: Event) -> list[str]:
+    """Return the packages that list an event."""
+    found = listed.detail.get("sources")
     return [str(one) for one in found] if isinstance(found, list | tuple) else []
 
 
@@ -315,7 +319,7 @@ def _packages() -> dict[str, str]:
 
 
 def _newer(before: object) -> str:
-    """Return the packages of another version than `before`, as "holidays 0.110", "" for none."""
+    """Return the packages whose version differs from `before`, such as "holidays 0.110"."""
     known = before if isinstance(before, Mapping) else {}
     changed = [f"{n} {now}" for n, now in _packages().items() if n in known and known[n] != now]
     return " and ".join(changed)
@@ -325,13 +329,13 @@ def _check(closure: Closure, at: datetime) -> None:
     venue, day = closure.venue, closure.day
     today = closure.today(at)
     if abs(day - today) > FURTHEST:
-        raise UsageError(f"{day} is more than two years away. Is the year right?")
+        raise UsageError(f"{day} is more than two years away. Check the year.")
     if day.weekday() >= SATURDAY:
-        raise UsageError(f"{day} is a {day:%A}: {venue.name} is closed then anyway.")
+        raise UsageError(f"{day} is a {day:%A}: {venue.name} is closed anyway.")
     closes = closure.closes
     if closes is not None and not venue.opens < closes < venue.closes:
         raise UsageError(
-            f"{closes:%H:%M} is not within the session of {venue.name}, {venue.opens:%H:%M} to "
+            f"{closes:%H:%M} is outside the session of {venue.name}, {venue.opens:%H:%M} to "
             f"{venue.closes:%H:%M}. Expected the local time at which it closes early."
         )
     for name, text, longest in (
@@ -339,9 +343,11 @@ def _check(closure: Closure, at: datetime) -> None:
         ("reason", closure.reason, MAX_REASON),
     ):
         if not text.strip():
-            raise UsageError(f"The {name} is empty. Say in a few words what was announced.")
+            raise UsageError(f"The {name} is empty. Describe the announcement in a few words.")
         if len(text) > longest or not text.isprintable():
-            raise UsageError(f"The {name} is not a line of at most {longest} plain characters.")
+            raise UsageError(
+                f"The {name} must be one line of at most {longest} printable characters."
+            )
 
 
 def _event(closure: Closure, at: datetime) -> Event:
@@ -384,7 +390,7 @@ def _active(stored: Iterable[StoredEvent], venue: Venue, day: date) -> list[Stor
 
 def _unknown(venue: Venue, day: date) -> str:
     return (
-        f"No closure of {venue.name} on {day} was added by an operator, so that nothing was "
-        "removed. What the packages know cannot be removed. Look at them with: "
+        f"No operator added a closure of {venue.name} on {day}, so nothing was removed. "
+        "Closures from the packages cannot be removed. List them with: "
         "python -m tws_maintenance events list"
     )

@@ -1,4 +1,7 @@
-"""Asking every provider at the same time, each on its own: one that fails fails alone."""
+"""Asking all providers at the same time; the failure of one does not affect the others.
+
+Belongs here: threads, deadlines and failures. Does not: reading an answer (one module each).
+"""
 
 import contextlib
 import importlib
@@ -26,13 +29,13 @@ from tws_maintenance.market_events.model import (
     WindowJson,
 )
 
-# What a provider may take beyond the deadline: parsing, and what no socket timeout covers.
+# Extra seconds after the deadline, for parsing and for what no socket timeout covers.
 GRACE_SECONDS = 4.0
 YAHOO_CLIENT = "tws_maintenance.market_events.providers.yahoo_client"
 
 
 class QuestionJson(TypedDict):
-    """A question as the process that asks the providers is given it."""
+    """A question in the form that is sent to the process."""
 
     symbols: list[str]
     venues: list[str]
@@ -43,7 +46,7 @@ class QuestionJson(TypedDict):
 
 @dataclass(frozen=True)
 class Question:
-    """What the providers are asked: the events of `symbols`, and of `venues`, in `window`."""
+    """The question to the providers: the events of `symbols` and `venues` in `window`."""
 
     symbols: tuple[str, ...]
     venues: tuple[Venue, ...]
@@ -52,7 +55,7 @@ class Question:
     events: EventSettings
 
     def to_dict(self) -> QuestionJson:
-        """Return it as plain values."""
+        """Return the question as plain values."""
         return {
             "symbols": list(self.symbols),
             "venues": [venue.code for venue in self.venues],
@@ -73,23 +76,23 @@ class Question:
         )
 
 
-def failed_answers(question: Question, told: str) -> tuple[Answer, ...]:
-    """Return an answer a provider that says only why there is none."""
-    return tuple(_failed(question, name, told) for name in PROVIDERS)
+def failed_answers(question: Question, why: str) -> tuple[Answer, ...]:
+    """Return for each provider an answer that holds only the error `why`."""
+    return tuple(_failed(question, name, why) for name in PROVIDERS)
 
 
 def ask_all(
     question: Question, meanwhile: Callable[[], object] = lambda: None
 ) -> tuple[Answer, ...]:
-    """Return what each provider answered, those that hang with an answer that says so.
+    """Return each provider's answer; one that hangs gets an answer with an error.
 
-    `meanwhile` is called in a thread, once nothing but the network is waited for.
+    `meanwhile` is called in a thread, once only the network is busy.
     """
     until = time.monotonic() + question.events.deadline
     asked = {FEDERAL_RESERVE.name: _start(FEDERAL_RESERVE.name, question, until)}
     if question.symbols:
-        # Yahoo takes longest: its questions go out before the calendars take the processor.
-        with contextlib.suppress(Exception):  # met again, and told, by whoever asks
+        # Yahoo takes longest: its requests go out before the calendars use the processor.
+        with contextlib.suppress(Exception):  # asking raises it again and reports it
             importlib.import_module(YAHOO_CLIENT)
     asked[YAHOO.name] = _start(YAHOO.name, question, until)
     asked[CALENDARS.name] = _start(CALENDARS.name, question, until, meanwhile)
@@ -100,8 +103,8 @@ def ask_all(
         try:
             answers.append(answer.result(timeout=max(0.0, left)))
         except TimeoutError:
-            told = f"no whole answer within {question.events.deadline:g} s. Run again"
-            answers.append(_failed(question, name, told))
+            why = f"no complete answer within {question.events.deadline:g} s. Run again"
+            answers.append(_failed(question, name, why))
     return tuple(answers)
 
 
@@ -114,12 +117,12 @@ def _start(
         started = time.monotonic()
         try:
             answer.set_result(ASK[name](question, until))
-        except Exception as error:  # noqa: BLE001 - a provider's fault is its own
-            told = str(error)
+        except Exception as error:  # noqa: BLE001 - only this provider fails
+            why = str(error)
             if not isinstance(error, TwsMaintenanceError):
-                told = f"unexpected {type(error).__name__}: {error}"
+                why = f"unexpected {type(error).__name__}: {error}"
             seconds = round(time.monotonic() - started, 3)
-            answer.set_result(_failed(question, name, told, seconds))
+            answer.set_result(_failed(question, name, why, seconds))
         then()
 
     # A daemon thread: a provider that hangs must not keep the process from ending.
@@ -127,18 +130,18 @@ def _start(
     return answer
 
 
-def _failed(question: Question, name: str, told: str, seconds: float = 0.0) -> Answer:
+def _failed(question: Question, name: str, why: str, seconds: float = 0.0) -> Answer:
     source = {
         YAHOO.name: question.http.yahoo_url,
         FEDERAL_RESERVE.name: question.http.federal_reserve_url,
     }.get(name, name)
-    return Answer(provider=name, source=source, errors=(told,), duration_seconds=seconds)
+    return Answer(provider=name, source=source, errors=(why,), duration_seconds=seconds)
 
 
 def _ask_yahoo(question: Question, until: float) -> Answer:
     if not question.symbols:
-        told = "no symbols to ask about: hold a position, add one to the watchlist, or use --symbol"
-        return Answer(provider=YAHOO.name, source=question.http.yahoo_url, warnings=(told,))
+        text = "no symbols to ask about: hold a position, watch a symbol, or use --symbol"
+        return Answer(provider=YAHOO.name, source=question.http.yahoo_url, warnings=(text,))
     from tws_maintenance.market_events.providers.yahoo import judge_days
     from tws_maintenance.market_events.providers.yahoo_client import YahooClient
 
@@ -180,13 +183,13 @@ def _ask_calendars(question: Question, until: float) -> Answer:  # noqa: ARG001 
     errors: list[str] = []
     for venue in question.venues:
         try:
-            told = calendars.answer(venue, question.window)
+            found = calendars.answer(venue, question.window)
         except SourceError as error:
             errors.append(f"{venue.name}: {error}")
             continue
-        events += told.events
-        warnings += told.warnings
-        covers[venue.code] = told.known_until
+        events += found.events
+        warnings += found.warnings
+        covers[venue.code] = found.known_until
     return Answer(
         provider=CALENDARS.name,
         source="the Python packages holidays and exchange_calendars",

@@ -1,9 +1,10 @@
 """The meetings of the Federal Open Market Committee, as the Federal Reserve's calendar lists them.
 
-https://www.federalreserve.gov/monetarypolicy/fomccalendars.htm: a panel a year in no order, each
-with the heading `2026 FOMC Meetings` and a row a meeting, such as `Apr/May` `30-1*`. A page that
-does not hold what its own first sentence promises, eight regularly scheduled meetings a year, is
-refused: a missing row must never read as a day without a decision. Nothing is fetched here.
+https://www.federalreserve.gov/monetarypolicy/fomccalendars.htm has a panel for each year, in no
+order, with the heading `2026 FOMC Meetings` and a row for each meeting, such as `Apr/May` `30-1*`.
+Its first sentence promises eight regularly scheduled meetings a year. A page with fewer is refused,
+because a missing row must never mean a day without a decision.
+Belongs here: reading the page. Does not: fetching it (`fetching`).
 """
 
 import re
@@ -21,11 +22,11 @@ from tws_maintenance.sources.text import cell_text
 
 PAGE_PATH = "/monetarypolicy/fomccalendars.htm"
 TIMEZONE = "America/New_York"
-# For all regularly scheduled meetings, by its announcement of 13 March 2013.
+# For all regularly scheduled meetings; the Federal Reserve announced it on 13 March 2013.
 DECISION_TIME = time(14, 0)
 SCHEDULED_A_YEAR = 8
 MAX_SCHEDULED_A_YEAR = 12
-MAX_NIGHTS = 6  # real meetings have one at most
+MAX_NIGHTS = 6  # real meetings have at most one
 DECEMBER = 12
 TAIL_CHARACTERS = 2000
 MAX_CELL_CHARACTERS = 120
@@ -44,7 +45,7 @@ _DAYS = re.compile(
 
 
 class MeetingKind(StrEnum):
-    """How the committee meets; only a scheduled meeting has a time that is known beforehand."""
+    """The kind of a meeting; only a scheduled meeting has a time that is known in advance."""
 
     SCHEDULED = "scheduled"
     UNSCHEDULED = "unscheduled"
@@ -59,7 +60,7 @@ NAMES = {
 UNSCHEDULED = "unscheduled"
 NOTATION_VOTE = "notation vote"
 CANCELLED = frozenset({"cancelled", "canceled"})
-# What else may be said of a meeting: what leaves its days as they are, and what may move them.
+# Further words in a row: those that do not change its days, and those that may.
 _BESIDE = re.compile(
     r"(with )?(a )?press conference|(policy )?statement( only)?|minutes|sep|"
     r"(summary of )?(economic )?projections|(one|two)-day( meeting)?|(regularly )?scheduled"
@@ -74,7 +75,7 @@ _MAY_MOVE = re.compile(
 class Meeting:
     """A row: `first` and `last` are its days in New York, `text` is the row as the page writes it.
 
-    `has_projections` is the page's star: a Summary of Economic Projections comes with it.
+    `has_projections` is the page's star: a Summary of Economic Projections is published with it.
     """
 
     first: date
@@ -86,15 +87,15 @@ class Meeting:
 
     @property
     def decides(self) -> bool:
-        """Tell whether it ends with a decision whose time is known."""
+        """Whether it ends with a decision at a known time."""
         return self.kind is MeetingKind.SCHEDULED and not self.is_cancelled
 
 
 @dataclass(frozen=True)
 class Calendar:
-    """The meetings of all years, sorted by date, as the page told them on `today` (New York).
+    """The meetings of all years, by date, as the page listed them on `today` (New York).
 
-    Up to `complete_until` a meeting that is not here is not planned; later ones may be missing.
+    The list is complete up to `complete_until`; later meetings may be missing.
     """
 
     today: date
@@ -104,15 +105,15 @@ class Calendar:
 
 
 def parse(content: bytes, *, today: date) -> Calendar:
-    """Read the calendar page; `today` is the date in New York.
+    """Return the meetings on the calendar page; `today` is the date in New York.
 
     Raises:
-        PageChanged: it is not such a page any more, or lacks what it must hold; says what was
+        PageChanged: the page has another form or lacks meetings; the message says what was
             expected and what was found.
     """
     panels = _panels(_document(content))
     if today.year not in panels:
-        found = ", ".join(map(str, sorted(panels))) or "no year at all"
+        found = ", ".join(map(str, sorted(panels))) or "no panels"
         raise _changed(f"expected the panel '{today.year} FOMC Meetings', found {found}")
     meetings: list[Meeting] = []
     warnings: list[str] = []
@@ -124,9 +125,11 @@ def parse(content: bytes, *, today: date) -> Calendar:
         if _is_complete(year, read, unread, unknown, is_later=year > today.year):
             complete.add(year)
         else:
-            warnings.append(f"the page does not yet have all scheduled meetings of {year}")
+            warnings.append(f"the page does not yet list all scheduled meetings of {year}")
     if today.month == DECEMBER and today.year + 1 not in panels:
-        warnings.append(f"it is December, and the page has no meetings of {today.year + 1} yet")
+        warnings.append(
+            f"it is December, and the page does not yet list meetings of {today.year + 1}"
+        )
     until = today.year
     while until + 1 in complete:
         until += 1
@@ -140,9 +143,9 @@ def parse(content: bytes, *, today: date) -> Calendar:
 def events(calendar: Calendar, *, source_url: str) -> tuple[Event, ...]:
     """Return every meeting of `calendar` as an event, past ones too.
 
-    Each stands on its last day in New York, a scheduled one at 14:00 there. The page calls each
-    date tentative until the meeting before has confirmed it, so in the detail `tentative` is true
-    for all that are to come but the next scheduled one.
+    Each is on its last day in New York, a scheduled one at 14:00 there. The page calls a date
+    tentative until the meeting before confirms it, so `tentative` in the detail is true for all
+    coming meetings except the next scheduled one.
     """
     to_come = [one for one in calendar.meetings if one.last >= calendar.today]
     confirmed = next((one for one in to_come if one.decides), None)
@@ -180,11 +183,11 @@ def _event(meeting: Meeting, source_url: str, *, is_tentative: bool) -> Event:
 
 
 def _changed(what: str) -> PageChanged:
-    return PageChanged(f"{what}. Look at the page; nothing was read from it.")
+    return PageChanged(f"{what}. Check the page; nothing was read from it.")
 
 
 def _document(content: bytes) -> html.HtmlElement:
-    """Return the whole page; one of which only the beginning came, or could be parsed, is none."""
+    """Return the whole page. Raises PageChanged if it is cut off or does not parse to the end."""
     parser = html.HTMLParser(encoding="utf-8")
     try:
         text = content.decode("utf-8")
@@ -193,14 +196,14 @@ def _document(content: bytes) -> html.HtmlElement:
         raise _changed(f"expected a UTF-8 web page, found something else ({error})") from error
     fatal = parser.error_log.filter_from_fatals()
     if len(fatal):
-        raise _changed(f"only the page's first {fatal[0].line} lines parse: {fatal[0].message}")
+        raise _changed(f"the page parses only up to line {fatal[0].line}: {fatal[0].message}")
     if "</html>" not in text[-TAIL_CHARACTERS:].lower():
-        raise _changed(f"the page is cut off after {len(text)} characters, before its </html>")
+        raise _changed(f"the page is cut off after {len(text)} characters, before </html>")
     return document
 
 
 def _panels(document: html.HtmlElement) -> dict[int, list[tuple[str, str]]]:
-    """Return the rows, as month and days, that stand between each year's heading and the next."""
+    """Return {year: rows}, each row as month and days, by the heading above the rows."""
     panels: dict[int, list[tuple[str, str]]] = {}
     year = None
     for element in document.iter("h4", "div"):
@@ -214,7 +217,7 @@ def _panels(document: html.HtmlElement) -> dict[int, list[tuple[str, str]]]:
         elif "fomc-meeting" in element.get("class", "").split():
             row = _cell(element, "fomc-meeting__month"), _cell(element, "fomc-meeting__date")
             if year is None:
-                raise _changed(f"the row '{' '.join(row)}' stands under no heading with a year")
+                raise _changed(f"the row '{' '.join(row)}' has no heading with a year above it")
             panels[year].append(row)
     return panels
 
@@ -225,8 +228,8 @@ def _cell(row: html.HtmlElement, name: str) -> str:
 
 
 def _text(element: html.HtmlElement) -> str:
-    """Return the text of a cell, with dots at its end where it is too much to be one."""
-    # Cells nested in each other would each be read to the end of the page.
+    """Return the text of a cell, cut off with dots if it is too long for a cell."""
+    # Nested cells would each be read to the end of the page.
     if next(islice(element.iter(), MAX_CELL_ELEMENTS, None), None) is not None:
         return "..."
     text = cell_text(element)
@@ -236,9 +239,12 @@ def _text(element: html.HtmlElement) -> str:
 def _read_rows(
     year: int, rows: list[tuple[str, str]], warnings: list[str], today: date
 ) -> tuple[list[Meeting], list[str]]:
-    """Return the meetings of a year, and a sentence for each row with a word that nobody knows.
+    """Return the meetings of a year, and a sentence for each row with an unknown word.
 
-    Only in a past year a row that cannot be read is left out.
+    An unreadable row is left out only in a past year.
+
+    Raises:
+        PageChanged: a row of this or a later year cannot be read.
     """
     meetings: list[Meeting] = []
     unknown: list[str] = []
@@ -248,9 +254,9 @@ def _read_rows(
             meeting, words = _meeting(year, month, days)
         except ValueError as error:
             if year >= today.year:
-                expected = "expected such as 'Apr/May 30-1*' or 'August 22 (notation vote)'"
+                expected = "expected a form like 'Apr/May 30-1*' or 'August 22 (notation vote)'"
                 raise _changed(f"{row} cannot be read ({error}); {expected}") from error
-            warnings.append(f"{row} cannot be read ({error}); it is left out")
+            warnings.append(f"{row} cannot be read ({error}); it was left out")
             continue
         meetings.append(meeting)
         for word in words:
@@ -262,22 +268,22 @@ def _read_rows(
 
 
 def _meaning(said: str, word: str, meeting: Meeting, today: date) -> str:
-    """Return what a word of a row means for the meeting.
+    """Return a sentence about the effect of a word in a row.
 
     Raises:
-        PageChanged: it may move a meeting that is still to come: its days cannot be relied on.
+        PageChanged: the word may move a coming meeting, so its days are not reliable.
     """
-    kept = f"it is kept as {NAMES[meeting.kind]}"
+    kept = f"kept as {NAMES[meeting.kind]}"
     if _BESIDE.fullmatch(word):
         return f"which does not change its days; {kept}"
     if not _MAY_MOVE.search(word):
         return f"whose meaning is unknown; {kept}"
     if meeting.last < today:
-        return f"which may have moved it, and its day is over; {kept}"
+        return f"which may have moved it, but its day is over; {kept}"
     raise _changed(
         f"{said}, so its days may not hold; expected days without such a word. The stored meetings "
-        "stay as they are: read the Federal Reserve's announcement, and run again when the page "
-        "says the days plainly"
+        "stay. Read the Federal Reserve's announcement, and run again when the page shows final "
+        "days"
     )
 
 
@@ -288,7 +294,11 @@ def _is_unknown(word: str) -> bool:
 def _is_complete(
     year: int, meetings: list[Meeting], unread: int, unknown: list[str], *, is_later: bool
 ) -> bool:
-    """Tell whether a year has its eight meetings; only a later one may lack some."""
+    """Return whether a year has its eight meetings.
+
+    Raises:
+        PageChanged: it has too many, or too few and the year is not `is_later`.
+    """
     found = sum(one.kind is MeetingKind.SCHEDULED for one in meetings)
     has_too_few = found + unread < SCHEDULED_A_YEAR
     if found > MAX_SCHEDULED_A_YEAR or (has_too_few and not is_later):
@@ -299,10 +309,10 @@ def _is_complete(
 
 
 def _meeting(year: int, month: str, days: str) -> tuple[Meeting, list[str]]:
-    """Return what a row says, and its further words; ValueError where it cannot be read."""
+    """Return the meeting of a row, and its further words. Raises ValueError if unreadable."""
     found = _DAYS.fullmatch(_DASH.sub("-", days))
     if found is None:
-        raise ValueError("its days are of no known form")
+        raise ValueError("its days have an unknown form")
     parts = re.split(r"[(),;/]| and ", found["qualifiers"].lower())
     words = {part.strip() for part in parts} - {""}
     others = sorted(words - CANCELLED - {UNSCHEDULED, NOTATION_VOTE})
@@ -322,21 +332,21 @@ def _meeting(year: int, month: str, days: str) -> tuple[Meeting, list[str]]:
 def _month(word: str) -> int:
     name = word.strip(" .").casefold()
     if not _MONTH.fullmatch(name):
-        raise ValueError(f"{word!r} is no month")
+        raise ValueError(f"{word!r} is not a month")
     return _MONTHS.index(name[:3]) + 1
 
 
 def _span(year: int, months: list[int], first: str, last: str | None) -> tuple[date, date]:
-    """Return the first and the last day; a meeting stands in the panel of the year it begins in."""
+    """Return the first and last day; `year` is the panel's, in which the meeting begins."""
     match months:
         case [month]:
             end_month = month
         case [month, end_month] if last and end_month == month % DECEMBER + 1:
             pass
         case _:
-            raise ValueError("its months and days do not fit each other")
+            raise ValueError("its months and days do not match")
     start = date(year, month, int(first))
     end = date(year + (end_month < month), end_month, int(last or first))
     if last and not 1 <= (end - start).days <= MAX_NIGHTS:
-        raise ValueError(f"no meeting lasts from {start} to {end}")
+        raise ValueError(f"a meeting from {start} to {end} is not plausible")
     return start, end

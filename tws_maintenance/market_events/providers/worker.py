@@ -1,7 +1,8 @@
-"""The process that asks the providers, and later audits what was staged of their answers.
+"""The process that asks the providers, and later audits the staged answers.
 
-yfinance and the calendars bring pandas: 0.8 s of imports that happen here, on the second core,
-while the run itself loads. It also bounds them: whatever hangs in there ends with the process.
+yfinance and the calendars import pandas: 0.8 s that this process spends on the second core while
+the run itself loads. It also sets a bound: whatever hangs ends with the process.
+Belongs here: starting and asking the process. Does not: the questions themselves (`fetching`).
 """
 
 import importlib
@@ -20,16 +21,16 @@ from tws_maintenance.core.worker_process import WorkerDied, WorkerProcess, serve
 from tws_maintenance.market_events.model import Answer, Json, Window
 
 if TYPE_CHECKING:
-    # Brings pydantic: not needed to start the process.
+    # Imports pydantic: not needed to start the process.
     from tws_maintenance.market_events.providers.fetching import Question, QuestionJson
 
-# Beyond the providers' own: starting Python and importing.
+# In addition to the providers' own time: starting Python and importing.
 STARTING_SECONDS = 10.0
 AUDIT_SECONDS = 30.0
 
 
 class AuditJson(TypedDict):
-    """Which proposal of which home is audited."""
+    """The proposal to audit, and its home."""
 
     home: str
     proposal_id: str
@@ -37,21 +38,21 @@ class AuditJson(TypedDict):
 
 
 class EventsRequest(TypedDict):
-    """A question to the providers, or a proposal to be audited."""
+    """A question to the providers, or a proposal to audit."""
 
     ask: NotRequired["QuestionJson"]
     audit: NotRequired[AuditJson]
 
 
 class EventsAnswer(TypedDict):
-    """What the providers answered, or why there is no receipt, "" where there is one."""
+    """The providers' answers, or the problem of an audit: "" if it wrote a receipt."""
 
     answers: NotRequired[list[Json]]
     problem: NotRequired[str]
 
 
 class EventsWorker:
-    """Asks the providers and audits proposals of events, in a process of its own."""
+    """Asks the providers and audits proposals of events, in a separate process."""
 
     def __init__(self) -> None:
         self._helper: WorkerProcess[EventsRequest, EventsAnswer] = WorkerProcess(
@@ -61,28 +62,28 @@ class EventsWorker:
         self._question: Question | None = None
 
     def prepare(self) -> None:
-        """Start the process, so that it loads while its question is still being found out."""
+        """Start the process, so that it loads while the question is prepared."""
         if not self._helper.is_started:
             self._helper.start()
 
     def start(self, question: "Question") -> None:
-        """Begin to ask the providers; nothing happens where they are being asked already."""
+        """Begin to ask the providers, unless they are already being asked."""
         if self._answers is not None:
             return
         self._question = question
         self._answers = Future()
         self.prepare()
-        # The answer is waited for in a thread, so that whoever waits can give up.
+        # A thread waits for the answer, so that the caller can give up.
         threading.Thread(target=self._work, args=(question, self._answers), daemon=True).start()
 
     @property
     def question(self) -> "Question":
-        """What was asked."""
+        """The question that was asked."""
         assert self._question is not None, "the worker was not started"
         return self._question
 
     def answers(self) -> tuple[Answer, ...]:
-        """Return what each provider answered; a failure is an answer that says so."""
+        """Return each provider's answer; a failure is an answer with an error."""
         from tws_maintenance.market_events.providers.fetching import GRACE_SECONDS, failed_answers
 
         assert self._answers is not None, "the worker was not started"
@@ -91,14 +92,16 @@ class EventsWorker:
             return self._answers.result(timeout=limit)
         except TimeoutError:
             self._helper.stop()
-            return failed_answers(self.question, f"no whole answer within {limit:g} s. Run again")
+            return failed_answers(
+                self.question, f"no complete answer within {limit:g} s. Run again"
+            )
 
     def audit(self, home: Home, proposal_id: str, mark: RunContext) -> Receipt:
-        """Judge what was staged, write its receipt and return it.
+        """Audit a proposal in the process, and return the receipt that it wrote.
 
         Raises:
-            TwsMaintenanceError, OSError, ValueError: there is no receipt; the audit has not
-                passed.
+            TwsMaintenanceError, OSError, ValueError: there is no receipt; the audit did not
+                pass.
         """
         asked: AuditJson = {
             "home": str(home.root),
@@ -106,7 +109,7 @@ class EventsWorker:
             "mark": mark.to_dict(),
         }
         self.prepare()
-        # The process may hang; ended, it answers with its death.
+        # The process may hang; stopping it ends the wait with WorkerDied.
         watch = threading.Timer(AUDIT_SECONDS, self._helper.stop)
         watch.start()
         try:
@@ -127,19 +130,19 @@ class EventsWorker:
         from tws_maintenance.market_events.providers.fetching import failed_answers
 
         try:
-            told = self._helper.ask({"ask": question.to_dict()})
-            answers.set_result(tuple(Answer.from_dict(one) for one in told["answers"]))
-        except Exception as error:  # noqa: BLE001 - it is every provider's failure
+            found = self._helper.ask({"ask": question.to_dict()})
+            answers.set_result(tuple(Answer.from_dict(one) for one in found["answers"]))
+        except Exception as error:  # noqa: BLE001 - every provider fails with it
             answers.set_result(failed_answers(question, str(error)))
 
 
 def answer(request: EventsRequest) -> EventsAnswer:
-    """Answer one request."""
+    """Return the answer to one request, within the process."""
     if "ask" in request:
         from tws_maintenance.market_events.providers.fetching import Question, ask_all
 
         question = Question.from_dict(request["ask"])
-        # pandera loads while the answers are on their way.
+        # pandera loads while the providers answer.
         answers = ask_all(question, meanwhile=_warm_up)
         return {"answers": [one.to_dict() for one in answers]}
     asked = request["audit"]
@@ -155,7 +158,7 @@ def answer(request: EventsRequest) -> EventsAnswer:
 
 
 def _warm_up() -> None:
-    """Do once, on nothing, what takes long the first time."""
+    """Audit an empty proposal once, because the first audit takes long."""
     nothing = {"window": Window(utc_now(), 1).to_dict(), "relevant": [], "answers": []}
     importlib.import_module(AUDIT).judge(nothing)
 

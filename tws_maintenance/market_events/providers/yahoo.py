@@ -1,15 +1,16 @@
 """Reading Yahoo's calendarEvents of one symbol: earnings and the ex-dividend date.
 
-Yahoo gives epochs. An earnings date is placed in the exchange's own zone, never in the host's;
-an ex-dividend date is midnight UTC of the date itself, or midnight where the exchange is. What
-Yahoo only estimates has no time that means anything: such earnings are all-day, over the span that
-Yahoo gives.
+Yahoo gives epochs. An earnings date is read in the exchange's time zone, never in the host's. An
+ex-dividend date is midnight of that date, in UTC or at the exchange. The time of an estimate means
+nothing: estimated earnings are all-day, over the span that Yahoo gives.
 
-How Yahoo says "nothing comes", by 28 recorded answers: each of a company holds `earnings` with a
-list `earningsDate`, each that it has no calendar for (funds, indices, currencies) is a 404. A
-company that never paid a dividend has no `exDividendDate` at all (AMZN, SPOT), and one that paid
-keeps its last one for years (THYAO's is of 2013). So a list without dates says "none", and a
-missing or empty node says nothing; what is stored decides whether it had to be there.
+How Yahoo says "no event", by 28 recorded answers: a company has `earnings` with a list
+`earningsDate`; a symbol without a calendar (funds, indices, currencies) gets a 404. A company that
+never paid a dividend has no `exDividendDate` (AMZN, SPOT), and one that paid keeps its last one for
+years (THYAO's is of 2013). So an empty list means "no date", but a missing or empty node means
+nothing: the stored events decide whether it was expected.
+
+Belongs here: reading one answer. Does not: asking for it (`yahoo_client`).
 """
 
 import math
@@ -26,16 +27,16 @@ from tws_maintenance.core.errors import PageChanged, SourceError
 from tws_maintenance.market_events.model import Answer, Confidence, Event, EventType, Window
 
 _T = TypeVar("_T")
-# Tells whether a venue is closed on a local day: None for unknown.
+# Returns whether a venue is closed on a local day, None for unknown.
 IsClosed = Callable[[Venue, date], bool | None]
 QUOTE_PAGE = "https://finance.yahoo.com/quote/"
 _FIRST_EPOCH = datetime(1970, 1, 2, tzinfo=UTC).timestamp()
 _LAST_EPOCH = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 # How Yahoo writes "no time": midnight, or one minute before 11:00 UTC.
 _NO_TIME = (time(0), time(10, 59))
-# A span longer than this is no estimate of a quarter's report.
+# A longer span is not an estimate of a quarter's report.
 _MAX_SPAN = timedelta(days=45)
-# When in the day it happens, where Yahoo or the exchange's hours do not say.
+# The timing within the day, if neither Yahoo nor the exchange's hours give it.
 UNKNOWN = "unknown"
 _KEPT = ("earningsDate", "isEarningsDateEstimate", "earningsCallDate")
 _ESTIMATES = {
@@ -49,12 +50,12 @@ _ESTIMATES = {
 
 
 def parse(symbol: str, venue: Venue, payload: Any) -> tuple[Event, ...]:
-    """Return the events in Yahoo's answer about `symbol`, () where it names no date.
+    """Return the events in Yahoo's answer for `symbol`, () if it has no date.
 
     `payload` is the decoded JSON of `quoteSummary/<symbol>?modules=calendarEvents`.
 
     Raises:
-        PageChanged: it is not an answer of that kind, or says nothing about either kind of event.
+        PageChanged: the payload has another form, or says nothing about either type of event.
     """
     calendar = _calendar(payload)
     earnings = _earnings_node(calendar)
@@ -66,26 +67,27 @@ def parse(symbol: str, venue: Venue, payload: Any) -> tuple[Event, ...]:
         events.append(_dividend(symbol, venue, calendar))
     elif earnings is None:
         raise PageChanged(
-            f"Yahoo's answer names neither earnings nor an ex-dividend date: {calendar!r:.120}. "
+            f"Yahoo's answer has neither earnings nor an ex-dividend date: {calendar!r:.120}. "
             "Expected at least an empty list of earnings dates. Its format may have changed"
         )
     return tuple(events)
 
 
 def silent_types(payload: Any) -> tuple[EventType, ...]:
-    """Return the types of events about which an answer that `parse` accepts says nothing."""
+    """Return the types of events that an answer, accepted by `parse`, says nothing about."""
     calendar = _calendar(payload)
-    said = {
+    has_node = {
         EventType.EARNINGS: _earnings_node(calendar) is not None,
         EventType.DIVIDEND: _has_dividend(calendar),
     }
-    return tuple(one for one, is_said in said.items() if not is_said)
+    return tuple(one for one, is_there in has_node.items() if not is_there)
 
 
 def _earnings_node(calendar: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the node of earnings, None where it is missing or empty, as a fund's may be.
+    """Return the node of earnings, None if it is missing or empty, as a fund's may be.
 
-    One that holds something but no list of dates is a company's whose key was renamed.
+    Raises:
+        PageChanged: it holds something but no list of dates; Yahoo must have renamed the key.
     """
     earnings = _of_type(calendar, "earnings", dict, "an object")
     if earnings and not isinstance(earnings.get("earningsDate"), list):
@@ -99,23 +101,23 @@ def _has_dividend(calendar: Mapping[str, Any]) -> bool:
 
 
 def _calendar(payload: Any) -> Mapping[str, Any]:
-    """Return the calendar; one that says nothing of either kind of event is no answer."""
+    """Return the calendar. Raises PageChanged if it has no node for either type of event."""
     try:
         summary = payload["quoteSummary"]
         found, error = summary["result"][0]["calendarEvents"], summary.get("error")
     except (KeyError, IndexError, TypeError, AttributeError):
         found, error = None, None
     if error is not None:
-        raise PageChanged(f"Yahoo's answer says that it failed: {error!r:.120}")
+        raise PageChanged(f"Yahoo's answer reports an error: {error!r:.120}")
     if not isinstance(found, Mapping) or not {"earnings", "exDividendDate"} & found.keys():
         raise PageChanged(
-            f"Yahoo's answer holds no calendarEvents: {payload!r:.120}. Its format may have changed"
+            f"Yahoo's answer has no calendarEvents: {payload!r:.120}. Its format may have changed"
         )
     return found
 
 
 def _of_type(value: Mapping[str, Any], name: str, kind: type[_T], expected: str) -> _T | None:
-    """Return a member, None where it is absent; "" or {} where a list belongs is no "none"."""
+    """Return a member, None if it is absent. Raises PageChanged for another type, also if empty."""
     found = value.get(name)
     if found is not None and not isinstance(found, kind):
         raise PageChanged(f"Yahoo's {name} is {found!r:.80}; expected {expected}")
@@ -123,17 +125,17 @@ def _of_type(value: Mapping[str, Any], name: str, kind: type[_T], expected: str)
 
 
 def _instant(value: Any, name: str) -> datetime:
-    """Return an epoch in seconds as an instant; Yahoo also writes {"raw": epoch, "fmt": text}."""
+    """Return an epoch in seconds, or {"raw": epoch, "fmt": text}, as an instant."""
     epoch = value.get("raw") if isinstance(value, Mapping) else value
     if isinstance(epoch, bool) or not isinstance(epoch, int | float):
         raise PageChanged(f"Yahoo's {name} is {value!r:.80}; expected seconds since 1970")
     if not _FIRST_EPOCH <= epoch < _LAST_EPOCH:
-        raise PageChanged(f"Yahoo's {name} is {value!r:.80}, which is no plausible date")
+        raise PageChanged(f"Yahoo's {name} is {value!r:.80}, which is not a plausible date")
     return datetime.fromtimestamp(epoch, UTC)
 
 
 def _detail(value: Any) -> datetime | None:
-    """Return an instant that is only detail: an odd one does not cost the event its date."""
+    """Return an instant that is only a detail, None if it is odd: the event is kept anyway."""
     try:
         return _instant(value, "detail")
     except PageChanged:
@@ -151,17 +153,17 @@ def _earnings(
     first, last = _local(instants[0], zone), _local(instants[-1], zone)
     if last - first > _MAX_SPAN:
         raise PageChanged(
-            f"Yahoo's earningsDate spans {first.date()} to {last.date()}, which is no estimate"
+            f"Yahoo's earningsDate spans {first.date()} to {last.date()}, too long for an estimate"
         )
     is_confirmed = earnings.get("isEarningsDateEstimate") is False and first.date() == last.date()
     timing = _timing(first, venue) if is_confirmed and len(instants) == 1 else UNKNOWN
-    told = f", {timing.replace('_', ' ')}" if timing != UNKNOWN else ""
+    half = f", {timing.replace('_', ' ')}" if timing != UNKNOWN else ""
     is_timed = timing != UNKNOWN
     return Event(
         event_type=EventType.EARNINGS,
         subject=symbol,
         symbol=symbol,
-        title=f"{symbol} earnings{told or ('' if is_confirmed else ' (estimated)')}",
+        title=f"{symbol} earnings{half or ('' if is_confirmed else ' (estimated)')}",
         event_date=first.date(),
         end_date=last.date() if last.date() > first.date() else None,
         market_timezone=venue.timezone,
@@ -186,20 +188,20 @@ def _earnings(
 
 
 def _is_number(value: Any) -> bool:
-    """Tell whether JSON can say it again: a finite number, which true is not."""
+    """Return whether JSON can hold it as a number: finite, and not true or false."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return is_number and math.isfinite(value)
 
 
 def _local(at: datetime, zone: ZoneInfo) -> datetime:
-    """Place an instant in the exchange's zone; what stands for no time is a date alone."""
+    """Return an instant in the exchange's zone; one that stands for "no time" is only a date."""
     if at.time() in _NO_TIME:
         return datetime.combine(at.date(), time(0), zone)
     return at.astimezone(zone)
 
 
 def _timing(local: datetime, venue: Venue) -> str:
-    """Return when in the day; midnight is how Yahoo writes "no time"."""
+    """Return the timing within the day; midnight is how Yahoo writes "no time"."""
     if local.time() == time(0):
         return UNKNOWN
     if local.time() < venue.opens:
@@ -208,10 +210,10 @@ def _timing(local: datetime, venue: Venue) -> str:
 
 
 def on_closed_day(event: Event) -> Event:
-    """Return what an event is worth on a day on which its exchange is closed.
+    """Return an event, corrected for a day on which its exchange is closed.
 
-    A share cannot go ex then, so the date is a guess. A company may report (some do on Saturdays),
-    but neither before the opening nor after the close of that day.
+    A share cannot go ex on such a day, so the date is an estimate. A company may report (some do
+    on Saturdays), but not before an opening or after a close.
     """
     if event.event_type == EventType.DIVIDEND:
         return replace(event, confidence=Confidence.ESTIMATED)
@@ -222,7 +224,7 @@ def on_closed_day(event: Event) -> Event:
 
 
 def _day_of(at: datetime, zone: ZoneInfo) -> date:
-    """Return the date that stands for a day: of midnight in the exchange's zone, else of UTC."""
+    """Return the date of an epoch for a day: local if it is midnight there, else UTC."""
     local = at.astimezone(zone)
     return local.date() if local.time() == time(0) else at.date()
 
@@ -247,9 +249,9 @@ def _dividend(symbol: str, venue: Venue, calendar: Mapping[str, Any]) -> Event:
 
 
 def judge_days(answer: Answer, window: Window, is_closed: IsClosed | None = None) -> Answer:
-    """Return the answer with its events of closed days corrected, a warning for each dividend.
+    """Return the answer with events on closed days corrected, and a warning for each dividend.
 
-    A day that is over, a span of days, and a day about which nothing is known stay as they are.
+    Past days, spans of days and unknown days stay as they are.
     """
     ask = _remembering(is_closed or _by_the_calendars(window))
     events, warnings = [], []
@@ -274,13 +276,13 @@ def _by_the_calendars(window: Window) -> IsClosed:
         try:
             return is_closed_day(venue, day, at=window.at)
         except SourceError:
-            return None  # the provider of holidays fails with the reason, in the same run
+            return None  # the provider of holidays reports the reason in the same run
 
     return ask
 
 
 def _remembering(ask: IsClosed) -> IsClosed:
-    """Ask about each day of a venue once: it is a millisecond, and there are 500 symbols."""
+    """Return `ask` with a memory for each day of a venue: it takes 1 ms, for 500 symbols."""
     known: dict[tuple[str, date], bool | None] = {}
 
     def remember(venue: Venue, day: date) -> bool | None:
@@ -294,6 +296,6 @@ def _remembering(ask: IsClosed) -> IsClosed:
 
 def _warning(event: Event, venue: Venue) -> str:
     return (
-        f"{event.title} on {event.event_date}, a {event.event_date:%A} on which {venue.name} is "
-        "closed: no share goes ex then, so the date is kept as estimated"
+        f"{event.title} on {event.event_date}: {venue.name} is closed that {event.event_date:%A} "
+        "and no share goes ex then, so the date is kept as estimated"
     )

@@ -1,7 +1,9 @@
-"""Asking Yahoo about many symbols at once, through yfinance: one request a symbol.
+"""Asking Yahoo about many symbols at once, through yfinance: one request for each symbol.
 
-Each symbol ends with one of seven outcomes, and a failure is never "no event". At the first rate
-limit nothing more is asked: going on is how an address gets blocked for a day.
+Each symbol ends with one of the outcomes in `SymbolOutcome`, and a failure is never "no event".
+Asking stops at the first rate limit: an address that goes on gets blocked for a day.
+Belongs here: asking, retries, and outcomes. Does not: limits of the connection (`yahoo_session`),
+or reading an answer (`yahoo`).
 """
 
 import json
@@ -42,9 +44,9 @@ from tws_maintenance.market_events.providers.yahoo_session import (
 
 PATH = "/v10/finance/quoteSummary/"
 PARAMETERS = {"modules": "calendarEvents", "formatted": "false"}
-# So many symbols in a row without any answer: Yahoo, or the network, is gone.
+# After so many symbols in a row without an answer, Yahoo or the network counts as gone.
 HOPELESS = 6
-# yfinance renews what 401 refuses; what comes after its renewal is a refusal.
+# yfinance renews its crumb after a 401; another 401 is a refusal.
 OUTCOMES: tuple[tuple[type[BaseException], SymbolOutcome], ...] = (
     (RateLimited, SymbolOutcome.RATE_LIMITED),
     (BudgetSpent, SymbolOutcome.NOT_ASKED),
@@ -56,10 +58,10 @@ OUTCOMES: tuple[tuple[type[BaseException], SymbolOutcome], ...] = (
 
 
 class YahooClient:
-    """Asks for the calendars of many symbols, until the batch is stopped or `until` has come."""
+    """Asks for the calendars of many symbols, until `until` or until the batch is stopped."""
 
     def __init__(self, http: HttpSettings, events: EventSettings, *, until: float) -> None:
-        # None of its caches on disk: nothing may be written outside the home.
+        # No caches on disk: nothing may be written outside the home.
         yfinance.set_tz_cache_location(os.devnull)
         logging.getLogger("yfinance").setLevel(logging.CRITICAL)
         self._http = http
@@ -77,33 +79,33 @@ class YahooClient:
         self._lock = threading.Lock()
 
     def ask(self, symbols: Sequence[str]) -> Answer:
-        """Return what Yahoo said of each of `symbols`; nothing is raised for a failure."""
+        """Return Yahoo's answer for `symbols`; failures are part of it and are not raised."""
         started = time.monotonic()
         with ThreadPoolExecutor(self._threads, thread_name_prefix="yahoo") as pool:
-            told = list(pool.map(self._ask, symbols))
-        outcomes = {one.symbol: (one.outcome, one.text) for one in told}
-        failed = [one for one in told if one.outcome in FAILURES]
-        missing = [one.symbol for one in told if one.outcome == SymbolOutcome.UNKNOWN_SYMBOL]
+            answers = list(pool.map(self._ask, symbols))
+        outcomes = {one.symbol: (one.outcome, one.text) for one in answers}
+        failed = [one for one in answers if one.outcome in FAILURES]
+        missing = [one.symbol for one in answers if one.outcome == SymbolOutcome.UNKNOWN_SYMBOL]
         return Answer(
             provider=YAHOO.name,
             source=self._http.yahoo_url,
-            events=tuple(event for one in told for event in one.events),
-            covers={one.symbol: date.max for one in told if one.outcome in ANSWERED},
+            events=tuple(event for one in answers for event in one.events),
+            covers={one.symbol: date.max for one in answers if one.outcome in ANSWERED},
             errors=_summary(failed),
-            warnings=(*_unknown(missing), *_without_earnings(told)),
+            warnings=(*_unknown(missing), *_without_earnings(answers)),
             symbols=outcomes,
-            silent={one.symbol: one.silent for one in told if one.silent},
+            silent={one.symbol: one.silent for one in answers if one.silent},
             duration_seconds=round(time.monotonic() - started, 3),
-            raw={"yahoo.json": json.dumps({one.symbol: one.payload for one in told}, indent=1)},
+            raw={"yahoo.json": json.dumps({one.symbol: one.payload for one in answers}, indent=1)},
         )
 
-    def _ask(self, symbol: str) -> "_Told":
-        """Ask about one symbol, again where a fault may pass."""
+    def _ask(self, symbol: str) -> "_SymbolAnswer":
+        """Ask about one symbol, and again after a fault that may pass."""
         venue = venue_of(symbol)
         if venue is None:
-            return _Told(symbol, SymbolOutcome.REFUSED, "no symbol of a known market")
+            return _SymbolAnswer(symbol, SymbolOutcome.REFUSED, "not a symbol of a known market")
         if self._stopped:
-            return _Told(symbol, SymbolOutcome.NOT_ASKED, self._stopped)
+            return _SymbolAnswer(symbol, SymbolOutcome.NOT_ASKED, self._stopped)
         last: list[Exception] = []
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(self._is_worth_another_try),
@@ -113,15 +115,15 @@ class YahooClient:
             reraise=True,
         )
         try:
-            told = retrying(self._ask_once, symbol, venue)
-        except Exception as error:  # noqa: BLE001 - a symbol's fault is its own
-            # Asked, and the budget left no second try: the first fault is what happened.
+            answer = retrying(self._ask_once, symbol, venue)
+        except Exception as error:  # noqa: BLE001 - only this symbol fails
+            # The budget left no second try: the first fault is the outcome.
             was_asked = isinstance(error, BudgetSpent) and last
-            told = _told_of(symbol, last[-1] if was_asked else error)
-        self._note(told)
-        return told
+            answer = _fault_answer(symbol, last[-1] if was_asked else error)
+        self._note(answer)
+        return answer
 
-    def _ask_once(self, symbol: str, venue: Venue) -> "_Told":
+    def _ask_once(self, symbol: str, venue: Venue) -> "_SymbolAnswer":
         url = f"https://query2.finance.yahoo.com{PATH}{symbol}"
         answer = self._data.get(url, params={**PARAMETERS, "symbol": symbol})
         try:
@@ -132,31 +134,31 @@ class YahooClient:
             ) from error
         events = yahoo.parse(symbol, venue, payload)
         outcome = SymbolOutcome.OK if events else SymbolOutcome.NO_EVENT
-        return _Told(symbol, outcome, "", events, payload, yahoo.silent_types(payload))
+        return _SymbolAnswer(symbol, outcome, "", events, payload, yahoo.silent_types(payload))
 
     def _is_worth_another_try(self, error: BaseException) -> bool:
         is_passing = isinstance(error, SourceUnreachable)
         return is_passing and not self._stopped and time.monotonic() < self._until
 
-    def _note(self, told: "_Told") -> None:
-        """Stop the batch where going on would be rude or hopeless."""
+    def _note(self, answer: "_SymbolAnswer") -> None:
+        """Count an answer, and stop the batch at a rate limit or when Yahoo seems gone."""
         with self._lock:
-            is_silent = told.outcome in {SymbolOutcome.UNREACHABLE, SymbolOutcome.REFUSED}
+            is_silent = answer.outcome in {SymbolOutcome.UNREACHABLE, SymbolOutcome.REFUSED}
             self._silent = self._silent + 1 if is_silent else 0
             if self._stopped:
                 return
-            if told.outcome == SymbolOutcome.RATE_LIMITED:
-                self._stopped = f"stopped at the first rate limit, of {told.symbol}"
+            if answer.outcome == SymbolOutcome.RATE_LIMITED:
+                self._stopped = f"stopped at the first rate limit, at {answer.symbol}"
             elif self._session.welcome_fault is not None:
                 self._stopped = f"stopped without a crumb: {self._session.welcome_fault}"
-            elif told.outcome == SymbolOutcome.NOT_ASKED:
-                self._stopped = told.text
+            elif answer.outcome == SymbolOutcome.NOT_ASKED:
+                self._stopped = answer.text
             elif self._silent >= HOPELESS:
-                self._stopped = f"stopped: {HOPELESS} symbols in a row got no good answer"
+                self._stopped = f"stopped: {HOPELESS} symbols in a row got no usable answer"
 
 
-class _Told:
-    """What came of asking about one symbol."""
+class _SymbolAnswer:
+    """The outcome of asking about one symbol."""
 
     def __init__(
         self,
@@ -185,29 +187,33 @@ def _fault_of(state: tenacity.RetryCallState) -> Exception:
     return fault
 
 
-def _told_of(symbol: str, error: Exception) -> _Told:
+def _fault_answer(symbol: str, error: Exception) -> _SymbolAnswer:
     if isinstance(error, QuoteMissing):
         return _missing(symbol, error)
     for kind, outcome in OUTCOMES:
         if isinstance(error, kind):
-            return _Told(symbol, outcome, str(error))
-    return _Told(symbol, SymbolOutcome.UNREACHABLE, f"{type(error).__name__}: {error}"[:200])
+            return _SymbolAnswer(symbol, outcome, str(error))
+    return _SymbolAnswer(
+        symbol, SymbolOutcome.UNREACHABLE, f"{type(error).__name__}: {error}"[:200]
+    )
 
 
-def _missing(symbol: str, error: QuoteMissing) -> _Told:
-    """Tell "no such symbol" from a 404 of whatever stands between Yahoo and us."""
+def _missing(symbol: str, error: QuoteMissing) -> _SymbolAnswer:
+    """Return "unknown symbol" if the 404 is Yahoo's own; another server's 404 is a refusal."""
     try:
-        said = json.loads(error.content)["quoteSummary"]["error"]
-        is_yahoo = said["code"] == "Not Found"
+        reported = json.loads(error.content)["quoteSummary"]["error"]
+        is_yahoo = reported["code"] == "Not Found"
     except (ValueError, KeyError, TypeError):
         is_yahoo = False
     if not is_yahoo:
-        text = "HTTP 404, but not in the words of Yahoo's own answer about an unknown symbol"
-        return _Told(symbol, SymbolOutcome.REFUSED, text)
-    return _Told(symbol, SymbolOutcome.UNKNOWN_SYMBOL, str(said.get("description"))[:200])
+        text = "HTTP 404, but not in the form of Yahoo's answer for an unknown symbol"
+        return _SymbolAnswer(symbol, SymbolOutcome.REFUSED, text)
+    return _SymbolAnswer(
+        symbol, SymbolOutcome.UNKNOWN_SYMBOL, str(reported.get("description"))[:200]
+    )
 
 
-def _summary(failed: Sequence[_Told]) -> tuple[str, ...]:
+def _summary(failed: Sequence[_SymbolAnswer]) -> tuple[str, ...]:
     """Return a sentence for each kind of failure, naming its symbols."""
     sentences = []
     for outcome in SymbolOutcome:
@@ -215,22 +221,22 @@ def _summary(failed: Sequence[_Told]) -> tuple[str, ...]:
         if group:
             names = ", ".join(one.symbol for one in group)
             reasons = sorted({one.text for one in group if one.text})
-            told = f": {'; '.join(reasons[:3])}" if reasons else ""
+            why = f": {'; '.join(reasons[:3])}" if reasons else ""
             what = outcome.value.replace("_", " ")
-            sentences.append(f"{what}{told} ({names}; what is stored of them stays)")
+            sentences.append(f"{what}{why} ({names}; stored events stay)")
     return tuple(sentences)
 
 
-def _without_earnings(told: Sequence[_Told]) -> tuple[str, ...]:
-    """Name those without a node of earnings; whether one had to be there, the store decides."""
-    symbols = [one.symbol for one in told if EventType.EARNINGS in one.silent]
+def _without_earnings(answers: Sequence[_SymbolAnswer]) -> tuple[str, ...]:
+    """Return a warning about symbols without earnings; the store decides if some were expected."""
+    symbols = [one.symbol for one in answers if EventType.EARNINGS in one.silent]
     if not symbols:
         return ()
-    return (f"Yahoo's answer says nothing about earnings of {', '.join(symbols)}, as of a fund",)
+    return (f"Yahoo's answer has no earnings for {', '.join(symbols)}, as for a fund",)
 
 
 def _unknown(symbols: Sequence[str]) -> tuple[str, ...]:
     if not symbols:
         return ()
-    told = "a fund, an index, a delisted share or a misspelt symbol"
-    return (f"Yahoo has no calendar for {', '.join(symbols)}: {told}",)
+    kinds = "a fund, an index, a delisted share or a misspelt symbol"
+    return (f"Yahoo has no calendar for {', '.join(symbols)}: {kinds}",)

@@ -1,8 +1,9 @@
-"""The HTTP session that yfinance is given: bounded in size, time, place and number of requests.
+"""The HTTP session for yfinance, with limits on size, time, hosts and the number of requests.
 
 yfinance has a fixed timeout of 30 s, reads answers of any size, follows any redirect, asks twice
-more after each refusal, and would use an error text as its crumb. None of that can be set; all of
-it goes through a session.
+more after each refusal, and would use an error text as its crumb. It has no settings for these, but
+all its requests go through a session.
+Belongs here: limits and refusals. Does not: what is asked (`yahoo_client`).
 """
 
 import re
@@ -27,28 +28,28 @@ YAHOO_DOMAIN = "yahoo.com"
 MAX_BYTES = 4 << 20
 MAX_REDIRECTS = 5
 REDIRECTS = range(HTTPStatus.MULTIPLE_CHOICES, HTTPStatus.BAD_REQUEST)
-# An expired crumb is renewed once; more 401s are a refusal.
+# An expired crumb is renewed once; another 401 is a refusal.
 RENEWALS = 1
 WELCOME_FAULTS = 2
 _CRUMB = re.compile(r"[!-;=?-~]{1,64}")
-# What libcurl takes as "stop" from a callback that is given a chunk.
+# The return value by which a callback makes libcurl stop.
 _STOP = 0xFFFFFFFF
 
 
 class RateLimited(SourceError):
-    """Yahoo asks for a pause (429): the whole batch stops."""
+    """Yahoo asks for a pause (HTTP 429); the whole batch stops."""
 
 
 class BadCrumb(SourceError):
-    """Yahoo gave no crumb but a text that is none: nothing can be asked with it."""
+    """Yahoo gave a text that is not a crumb; nothing can be asked with it."""
 
 
 class BudgetSpent(SourceError):
-    """This run has used the requests or the seconds that it may."""
+    """This run has used up its requests or its seconds."""
 
 
 class QuoteMissing(SourceError):
-    """Yahoo answered 404 about one symbol; `content` is what it said."""
+    """Yahoo answered HTTP 404 for one symbol; `content` is the body."""
 
     def __init__(self, message: str, content: bytes) -> None:
         super().__init__(message)
@@ -56,7 +57,7 @@ class QuoteMissing(SourceError):
 
 
 class Kind(StrEnum):
-    """What a request is for."""
+    """The purpose of a request."""
 
     COOKIE = "cookie"
     CRUMB = "crumb"
@@ -67,13 +68,13 @@ class YahooSession(Session[Response]):
     """A curl session that looks like a browser's, with limits.
 
     Args:
-        origin: `https://query2.finance.yahoo.com`, or a server of this machine that plays Yahoo.
-        until: the `time.monotonic()` after which nothing more is asked.
-        max_requests: how many requests may be sent.
+        origin: `https://query2.finance.yahoo.com`, or a stand-in server on this machine.
+        until: the `time.monotonic()` after which no request is sent.
+        max_requests: how many requests may be sent at most.
         timeout: seconds for one answer.
 
     Attributes:
-        welcome_fault: why there is no cookie or no crumb, so that nothing can be asked.
+        welcome_fault: why there is no cookie or crumb, without which nothing can be asked.
     """
 
     def __init__(self, origin: str, *, until: float, max_requests: int, timeout: float) -> None:
@@ -85,11 +86,11 @@ class YahooSession(Session[Response]):
         self._count_lock = threading.Lock()
         self._seen: Counter[str] = Counter()
         self.welcome_fault: SourceError | None = None
-        # yfinance asks for its cookie before every question unless it may keep it on disk.
+        # Without a cache on disk, yfinance asks for its cookie before every request.
         self._cookie_answers: dict[str, Response] = {}
 
     def get(self, url: str, **options: Any) -> Response:
-        """Send a GET as yfinance asks for it, within the limits."""
+        """Send a GET for yfinance, within the limits."""
         return self._limited("GET", url, options)
 
     def post(self, url: str, **options: Any) -> Response:
@@ -144,7 +145,7 @@ class YahooSession(Session[Response]):
         except (RequestException, CurlError) as error:
             if len(body) > MAX_BYTES:
                 raise SourceRefused(
-                    f"the answer is larger than {MAX_BYTES >> 20} MB; one symbol has about 1 kB"
+                    f"the answer is larger than {MAX_BYTES >> 20} MB; expected about 1 kB"
                 ) from error
             raise SourceUnreachable(_plain(error)) from error
         answer.content = bytes(body)
@@ -155,15 +156,15 @@ class YahooSession(Session[Response]):
         with self._count_lock:
             left = self._until - time.monotonic()
             if left <= 0:
-                raise BudgetSpent("the time for this run is over")
+                raise BudgetSpent("this run has used up its time")
             if self._left <= 0:
-                raise BudgetSpent("this run has sent as many requests as it may")
+                raise BudgetSpent("this run has used up its requests")
             self._left -= 1
         asked = timeout if isinstance(timeout, int | float) else self._seconds
         return float(min(asked, self._seconds, left))
 
     def _placed(self, url: str) -> str:
-        """Return where to send a request for `url`: nowhere but Yahoo, or its stand-in."""
+        """Return the address for a request to `url`: Yahoo's or that of its stand-in, no other."""
         parts = urlsplit(url)
         host = parts.hostname or ""
         is_yahoo = host == YAHOO_DOMAIN or host.endswith(f".{YAHOO_DOMAIN}")
@@ -173,7 +174,7 @@ class YahooSession(Session[Response]):
             return urlunsplit(parts._replace(**place))
         if parts.scheme != "https" or not is_yahoo:
             raise SourceRefused(
-                f"redirected to {url:.120}, which is not Yahoo. Nothing was read from there."
+                f"redirected to {url:.120}, which is not Yahoo. Nothing was read from it."
             )
         return url
 
@@ -184,7 +185,7 @@ class YahooSession(Session[Response]):
                 self.welcome_fault = error
 
     def _judge_crumb(self, answer: Response) -> None:
-        """Raise for anything that is no crumb; yfinance would ask with it."""
+        """Raise SourceError unless the answer is a crumb: yfinance would use any text as one."""
         status, text = answer.status_code, answer.text.strip()
         if status == HTTPStatus.TOO_MANY_REQUESTS or "too many requests" in text.casefold():
             self.welcome_fault = RateLimited(
@@ -196,12 +197,12 @@ class YahooSession(Session[Response]):
         elif status >= HTTPStatus.BAD_REQUEST:
             self.welcome_fault = SourceRefused(f"Yahoo gives no crumb: HTTP {status}")
         elif not _CRUMB.fullmatch(text):
-            self.welcome_fault = BadCrumb(f"Yahoo's crumb is no crumb: {shown(text)}")
+            self.welcome_fault = BadCrumb(f"Yahoo's answer is not a crumb: {shown(text)}")
         if self.welcome_fault is not None:
             raise self.welcome_fault
 
     def _judge_quote(self, answer: Response) -> None:
-        """Raise for a refusal, before yfinance asks again with another crumb."""
+        """Raise SourceError for a refusal, before yfinance asks again with another crumb."""
         status = answer.status_code
         if status < HTTPStatus.BAD_REQUEST:
             return
@@ -211,21 +212,21 @@ class YahooSession(Session[Response]):
                 if self._seen["unauthorized"] <= RENEWALS:
                     self._cookie_answers.clear()
                     return
-        said = f"HTTP {status}"
+        text = f"HTTP {status}"
         if status == HTTPStatus.TOO_MANY_REQUESTS:
-            raise RateLimited(f"{said}: too many requests. Wait an hour, then run again")
+            raise RateLimited(f"{text}: too many requests. Wait an hour, then run again")
         if status == HTTPStatus.NOT_FOUND:
-            raise QuoteMissing(said, answer.content)
+            raise QuoteMissing(text, answer.content)
         if status in TRANSIENT_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise SourceUnreachable(said)
-        raise SourceRefused(said)
+            raise SourceUnreachable(text)
+        raise SourceRefused(text)
 
 
 def shown(text: str) -> str:
-    """Return the beginning of an unexpected text, if a person can read it."""
+    """Return the beginning of an unexpected text, quoted, or what it is if nobody can read it."""
     if not text:
-        return "it is empty"
-    return repr(text[:60]) if text[:60].isprintable() else "bytes that are no text"
+        return "an empty text"
+    return repr(text[:60]) if text[:60].isprintable() else "unreadable bytes"
 
 
 def _kind_of(url: str) -> Kind:
@@ -236,7 +237,7 @@ def _kind_of(url: str) -> Kind:
 
 
 def _plain(error: BaseException) -> str:
-    """Return libcurl's words without its numbers and the link to its manual."""
+    """Return libcurl's message without its numbers and the link to its manual."""
     if "timed out" in str(error):
         return "no answer in time"
     text = re.sub(r"^Failed to perform, curl: \(\d+\) |\. See https?://\S+.*$", "", str(error))

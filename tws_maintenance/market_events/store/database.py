@@ -1,6 +1,6 @@
-"""The two kinds of databases that events may lie in, and how a transaction begins in each.
+"""The two kinds of databases for events, and how a transaction begins in each.
 
-What belongs here: where it lies, connections, locks. What does not: tables and rows.
+Belongs here: places, connections, locks. Does not: tables and rows.
 """
 
 import contextlib
@@ -22,10 +22,10 @@ from tws_maintenance.core.errors import StoreError
 from tws_maintenance.market_events.store import faults
 from tws_maintenance.market_events.store.tables import EVENTS
 
-# PostgreSQL's driver has two names to go by; SQLAlchemy 2.1 alone would take psycopg 3.
+# The driver must be named: SQLAlchemy 2.1 takes psycopg 3 by default.
 POSTGRES_DRIVER = "postgresql+psycopg2"
-# A run ends within 120 s, also where a server stops answering with a lock in our hands. Seconds,
-# but for tcp_user_timeout, which is milliseconds (https://www.postgresql.org/docs/current/
+# A run must end within 120 s, even if a server stops answering while we hold a lock. Seconds,
+# except for tcp_user_timeout, which is milliseconds (https://www.postgresql.org/docs/current/
 # libpq-connect.html).
 PATIENCE = {
     "connect_timeout": "10",
@@ -35,52 +35,52 @@ PATIENCE = {
     "tcp_user_timeout": "20000",
 }
 STATEMENT_MILLISECONDS = 30_000
-# Any number that nobody else locks; from "tws_maintenance" (ASCII) for want of a better one.
+# Any number that no other program locks; this one is "tws_main" in ASCII.
 SCHEMA_LOCK = int.from_bytes(b"tws_main")
 
 
 class Database(Protocol):
-    """A place for events. `place` names it to the operator; `password` must never be shown."""
+    """A database for events. Messages name it by `place` and never show `password`."""
 
     @property
     def place(self) -> str:
-        """Where it is, without a password."""
+        """The address or path, without a password."""
 
     @property
     def password(self) -> str | None:
-        """What no message may hold."""
+        """The password, which no message may show; None without one."""
 
     @property
     def setting(self) -> str:
-        """Which setting names it."""
+        """The setting that names the database."""
 
     def exists(self) -> bool:
-        """Tell whether there is anything to be read yet."""
+        """Return whether there is a database to read."""
 
     def try_room(self) -> None:
-        """Prove that the database could be created, and leave nothing behind."""
+        """Try to create the database, and leave nothing behind."""
 
     def make_room(self) -> None:
-        """Make what has to be there before the database can be created."""
+        """Create what a new database needs, such as its folder."""
 
     def reading(self) -> AbstractContextManager[Connection]:
-        """Begin a transaction that sees one state and cannot write; it ends with the context."""
+        """Begin a transaction that sees one state and cannot write; the context ends it."""
 
     def writing(self, *, create: bool = False) -> AbstractContextManager[Connection]:
         """Begin a transaction that is undone unless it is committed.
 
-        With `create` nobody else creates or migrates tables meanwhile.
+        With `create`, no other process creates or upgrades tables meanwhile.
         """
 
     def lock_events(self, connection: Connection) -> None:
-        """Keep every other writer of events out until the transaction ends."""
+        """Lock out every other writer of events until the transaction ends."""
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Close all connections."""
 
 
 class SqliteFile:
-    """A file. Its writers exclude each other; its readers never create it."""
+    """An SQLite file. Its writers exclude each other; its readers never create it."""
 
     password = None
 
@@ -94,7 +94,7 @@ class SqliteFile:
         setting: str = faults.EVENTS_SETTING,
     ) -> None:
         self.setting = setting
-        # Of a symbolic link SQLite takes the target; journal and folder are beside that.
+        # SQLite follows a symbolic link and keeps the journal beside the target.
         self._path = Path(os.path.realpath(path))
         self._wait_seconds = wait_seconds
         self._makes_its_folder = makes_its_folder
@@ -102,11 +102,11 @@ class SqliteFile:
         self.place = place
 
     def exists(self) -> bool:
-        """Tell whether the file is there."""
+        """Return whether the file exists."""
         return self._path.exists()
 
     def try_room(self) -> None:
-        """Make, write and remove a database where this one would be; OSError, StoreError."""
+        """Create, write and remove a trial database in the folder. Raises OSError, StoreError."""
         self._demand_folder()
         folder = next(one for one in self._path.parents if one.exists())
         with tempfile.TemporaryDirectory(prefix=".probe.", dir=folder) as inside:
@@ -116,12 +116,12 @@ class SqliteFile:
                 connection.commit()
 
     def make_room(self) -> None:
-        """Make the folder and prove that a journal can be written in it; OSError, StoreError."""
+        """Create the folder and try to write in it. Raises OSError, StoreError."""
         self._demand_folder()
         prove_writable(self._path.parent)
-        # Asked of the system: SQLite begins a transaction on a read-only file without a word, and
-        # opening the file ourselves would, when it is closed again, free every lock that another
-        # thread of this process holds on it.
+        # The system is asked because SQLite begins a transaction on a read-only file without an
+        # error. Opening and closing the file here would release every lock that another thread of
+        # this process holds on it.
         is_effective = os.access in os.supports_effective_ids
         if self.exists() and not os.access(self._path, os.W_OK, effective_ids=is_effective):
             raise faults.read_only(self.place)
@@ -130,21 +130,21 @@ class SqliteFile:
     def reading(self) -> Iterator[Connection]:
         """Begin to read one state of the file.
 
-        It is opened for writing all the same: what a killed writer left half written has to be
-        undone before anyone can read, and of a file in WAL mode only such a connection takes its
-        `-wal` and `-shm` away again. SQLite does both by itself; nothing else can be written.
+        The file is still opened for writing: SQLite must undo what a killed writer left half
+        written, and in WAL mode only such a connection removes `-wal` and `-shm` again. The
+        connection can write nothing else.
         """
         with self._begun("rw", "PRAGMA query_only = ON", "BEGIN") as connection:
             yield connection
 
     @contextlib.contextmanager
     def writing(self, *, create: bool = False) -> Iterator[Connection]:
-        """Begin an exclusive transaction; only with `create` is a missing file made."""
+        """Begin an exclusive transaction; creates a missing file only with `create`."""
         with self._begun("rwc" if create else "rw", "BEGIN IMMEDIATE") as connection:
             yield connection
 
     def lock_events(self, connection: Connection) -> None:
-        """Do nothing more: a writer has the file for itself."""
+        """Do nothing: a writer already excludes all others."""
 
     def close(self) -> None:
         """Dispose of the engines."""
@@ -155,8 +155,8 @@ class SqliteFile:
     def _demand_folder(self) -> None:
         if not (self._makes_its_folder or self._path.parent.is_dir()):
             raise StoreError(
-                f"{self.setting} names {self._path}, and there is no folder "
-                f"{self._path.parent}. Correct the address, or make the folder."
+                f"{self.setting} names {self._path}, but there is no folder "
+                f"{self._path.parent}. Correct the address, or create the folder."
             )
 
     @contextlib.contextmanager
@@ -171,8 +171,8 @@ class SqliteFile:
             uri = f"{self._path.as_uri()}?mode={mode}"
 
             def connect() -> sqlite3.Connection:
-                # Without an isolation level the driver begins nothing by itself, from Python
-                # 3.6 to 3.13; commit and rollback still end what we began.
+                # Without an isolation level the driver begins no transaction by itself (Python 3.6
+                # to 3.13); commit and rollback still end ours.
                 return sqlite3.connect(
                     uri, uri=True, timeout=self._wait_seconds, isolation_level=None
                 )
@@ -182,27 +182,27 @@ class SqliteFile:
 
 
 class Postgres:
-    """A database of a PostgreSQL server."""
+    """A database on a PostgreSQL server."""
 
     def __init__(self, url: URL, wait_seconds: float, setting: str = faults.EVENTS_SETTING) -> None:
         self.setting = setting
         query = PATIENCE | dict(url.query)
         self._url = url.set(drivername=POSTGRES_DRIVER, query=query)
-        self._lock_milliseconds = max(1, math.ceil(wait_seconds * 1000))  # 0 would be for ever
+        self._lock_milliseconds = max(1, math.ceil(wait_seconds * 1000))  # 0 means no limit
         self._engine: Engine | None = None
         shown = URL.create("postgresql", url.username, None, url.host, url.port, url.database)
         self.place = shown.render_as_string()
         self.password = url.password
 
     def exists(self) -> bool:
-        """Return True: creating the database itself is the operator's."""
+        """Return True: the operator creates the database itself."""
         return True
 
     def try_room(self) -> None:
-        """Do nothing: the server has its own room."""
+        """Do nothing: the server needs no folder."""
 
     def make_room(self) -> None:
-        """Do nothing: the server has its own room."""
+        """Do nothing: the server needs no folder."""
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -213,7 +213,7 @@ class Postgres:
 
     @contextlib.contextmanager
     def writing(self, *, create: bool = False) -> Iterator[Connection]:
-        """Begin a transaction; StoreError where the server takes no changes."""
+        """Begin a transaction. Raises StoreError if the server is read-only."""
         with self._begun("SET TRANSACTION ISOLATION LEVEL READ COMMITTED") as connection:
             asked = "SELECT current_setting('transaction_read_only')"
             if connection.exec_driver_sql(asked).scalar_one() == "on":
@@ -223,7 +223,7 @@ class Postgres:
             yield connection
 
     def lock_events(self, connection: Connection) -> None:
-        """Lock the table against writers; readers go on."""
+        """Lock the table against writers, not against readers."""
         connection.exec_driver_sql(f"LOCK TABLE {EVENTS.name} IN SHARE ROW EXCLUSIVE MODE")
 
     def close(self) -> None:
@@ -242,7 +242,7 @@ class Postgres:
             connection.exec_driver_sql(begin)
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = {self._lock_milliseconds}")
             connection.exec_driver_sql(f"SET LOCAL statement_timeout = {STATEMENT_MILLISECONDS}")
-            # Without a schema that it may use a user sees no tables, and they may be there.
+            # A user without a usable schema sees no tables, even if they exist.
             if connection.exec_driver_sql("SELECT current_schema()").scalar_one() is None:
                 raise faults.not_allowed(self.place, "permission denied for every schema")
             yield connection
@@ -251,29 +251,29 @@ class Postgres:
 def open_database(
     home: Home, database_url: str, wait_seconds: float, setting: str = faults.EVENTS_SETTING
 ) -> Database:
-    """Return the database that `database_url` names, or the home's own file where it is empty.
+    """Return the database that `database_url` names, or the home's own file if it is empty.
 
-    Nothing is opened yet. A relative path of `sqlite:///` begins at the home. `setting` is whose
-    value the address is.
+    Opens nothing yet. A relative path of `sqlite:///` begins at the home. `setting` is the setting
+    that holds the address.
 
     Raises:
-        StoreError: for an address that names no database.
+        StoreError: the address names no database.
     """
     if not database_url:
         return _file(home, home.market_events, wait_seconds)
     try:
         url = make_url(database_url)
-    except (ArgumentError, ValueError):  # whose message may hold the password
+    except (ArgumentError, ValueError):  # its message may contain the password
         raise StoreError(
-            f"{setting} is not an address of a database. Expected "
-            "postgresql://user:password@host:port/database or sqlite:///path; special characters "
-            "in a password are written as %XX."
+            f"{setting} is not the address of a database. Expected "
+            "postgresql://user:password@host:port/database or sqlite:///path. Write special "
+            "characters in a password as %XX."
         ) from None
     if url.get_backend_name() != "sqlite":
         return Postgres(url, wait_seconds, setting)
     if url.database in {None, "", ":memory:"} or "?" in database_url:
         raise StoreError(
-            "[events] database_url names no SQLite file. Expected sqlite:///path, without anything "
+            "[events] database_url names no SQLite file. Expected sqlite:///path, with nothing "
             "after the path."
         )
     return _file(home, home.root / str(url.database), wait_seconds)

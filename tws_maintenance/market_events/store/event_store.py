@@ -1,7 +1,8 @@
-"""The store of market events: the only way to what is kept, and to change it.
+"""The store of market events: the only way to read and change stored events.
 
-Reading never writes: where there is no store yet there are no events. Writing is one exclusive
-transaction, kept whole or not at all. Every failure is a StoreError in the operator's words.
+Reading never writes; without a store there are no events. Writing is one exclusive transaction,
+stored whole or not at all. Every failure is a StoreError with a message for the operator.
+Belongs here: opening, reading and transactions. Does not: the statements (`rows`, `writer`).
 """
 
 import contextlib
@@ -28,13 +29,13 @@ __all__ = ["EventStore", "SyncLog", "Writer"]
 
 
 class EventStore:
-    """The events of a home: in its own SQLite file, or where a `database_url` says.
+    """The events of a home: in its SQLite file, or in the database of `database_url`.
 
-    Opens nothing before it is asked for something. May be shared between threads.
+    Opens nothing before the first use. May be shared between threads.
     """
 
     def __init__(self, home: Home, settings: Settings, *, wait_seconds: float = 10.0) -> None:
-        """Wait up to `wait_seconds` for whoever has a lock.
+        """Prepare a store that waits up to `wait_seconds` for a lock.
 
         Raises:
             StoreError: `[events] database_url` is not an address of a database.
@@ -50,17 +51,17 @@ class EventStore:
         self.close()
 
     def close(self) -> None:
-        """Let go of the database; a store that is used again opens it again."""
+        """Close the database; a further use opens it again."""
         self._database.close()
 
     def describe(self) -> str:
-        """Return where the events lie, without a password; a path relative to the home."""
+        """Return the place of the events, without a password; a path relative to the home."""
         return self._database.place
 
     def read(
         self, *, source: str | None = None, not_before: date | None = None
     ) -> list[StoredEvent]:
-        """Return the stored events, by date; none where there is no store yet. Writes nothing.
+        """Return the stored events, by date; [] if there is no store yet. Writes nothing.
 
         Args:
             source: only those of this provider.
@@ -82,11 +83,11 @@ class EventStore:
     def sync_logs(
         self, limit: int = 20, offset: int = 0, report_id: str | None = None
     ) -> list[SyncLog]:
-        """Return the logs, newest first; none where there is no store yet. Writes nothing.
+        """Return the logs, newest first; [] if there is no store yet. Writes nothing.
 
         Args:
-            limit: at most so many.
-            offset: after so many newer ones.
+            limit: how many at most.
+            offset: how many newer ones to skip.
             report_id: only those whose detail names this report.
 
         Raises:
@@ -100,29 +101,29 @@ class EventStore:
             )
 
     def prepare(self) -> None:
-        """Create the tables, or migrate them, in one transaction; what is stored is kept.
+        """Create or upgrade the tables in one transaction; stored events stay.
 
         Raises:
-            StoreError: the database cannot be written, or its tables are not ours to write; then
-                it is as it was.
+            StoreError: the database cannot be written, or its tables are not ours; nothing was
+                changed.
         """
         with self._reading():
-            pass  # what is not ours is told before a folder is tried or a lock is taken
-        with self._telling():
+            pass  # report tables that are not ours before a folder is tried or a lock is taken
+        with self._explaining():
             self._database.make_room()
             with self._database.writing(create=True) as connection:
                 migrate(connection, self._database.place)
                 connection.commit()
 
     def try_out(self) -> None:
-        """Do all that storing needs, and undo it: nothing is left behind, not even a table.
+        """Try everything that storing needs, and undo it: not even a table is left behind.
 
         Raises:
             StoreError: as `prepare`, and for a right on a table that this user lacks.
         """
         with self._reading():
             pass
-        with self._telling():
+        with self._explaining():
             if not self._database.exists():
                 self._database.try_room()
                 return
@@ -134,14 +135,14 @@ class EventStore:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Writer]:
-        """Write, alone: kept at the end of the block, undone where it ends with any exception.
+        """Yield a writer, the only one: the block's changes are stored, or undone by an exception.
 
         Raises:
             StoreError: another process has the lock, the store was never prepared, or the
-                changes cannot be kept; nothing was written.
+                changes cannot be stored; nothing was written.
         """
         with contextlib.ExitStack() as stack:
-            with self._telling():
+            with self._explaining():
                 if not self._database.exists():
                     raise self._unprepared(None)
                 connection = stack.enter_context(self._database.writing())
@@ -149,14 +150,14 @@ class EventStore:
                 if revision != HEAD:
                     raise self._unprepared(revision)
                 self._database.lock_events(connection)
-            yield Writer(connection, self._database.place, self._telling)
-            with self._telling():
+            yield Writer(connection, self._database.place, self._explaining)
+            with self._explaining():
                 connection.commit()
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Connection | None]:
-        """Yield a reading connection; None where there is no store yet."""
-        with self._telling():
+        """Yield a reading connection, None if there is no store yet."""
+        with self._explaining():
             if not self._database.exists():
                 yield None
                 return
@@ -165,12 +166,12 @@ class EventStore:
                 yield None if revision is None else connection
 
     @contextlib.contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _explaining(self) -> Iterator[None]:
         try:
             yield
         except (SQLAlchemyError, OSError, ImportError, ValueError) as error:
-            # ValueError: a text that the driver cannot store. Not "from error": what SQLAlchemy
-            # says holds the SQL.
+            # ValueError: a text that the driver cannot store. Not "from error": SQLAlchemy's text
+            # contains the SQL.
             database = self._database
             raise faults.explained(
                 error, database.place, database.password, database.setting
@@ -179,6 +180,6 @@ class EventStore:
     def _unprepared(self, revision: str | None) -> StoreError:
         found = f"the schema revision {revision}" if revision else "no tables of events"
         return StoreError(
-            f"{self._database.place} has {found}, and this program writes {HEAD}. Nothing was "
+            f"{self._database.place} has {found}; this program writes revision {HEAD}. Nothing was "
             "written. Prepare the store before a transaction."
         )

@@ -1,4 +1,7 @@
-"""What went wrong with a database, in the operator's words: no SQL, and never a password."""
+"""Messages for faults of a database, for the operator: no SQL, and never a password.
+
+Belongs here: which fault becomes which message. Does not: using the database (`database`).
+"""
 
 import errno
 import re
@@ -11,19 +14,19 @@ from tws_maintenance.core.errors import StoreError
 EVENTS_SETTING = "[events] database_url"
 
 INSTALL = "pip install 'tws_maintenance[postgres]'"
-_LOCKED = "{place} is locked by another process; nothing was written; run again."
+_LOCKED = "{place} is locked by another process. Nothing was written; run again."
 _READ_ONLY = (
-    "{place} is read-only for this user; nothing was written. Make it, and its folder, writable, "
+    "{place} is read-only for this user. Nothing was written. Make it and its folder writable, "
     "then run again."
 )
-_FULL = "The disk of {place} is full; nothing was written. Free some space, then run again."
+_FULL = "The disk of {place} is full. Nothing was written. Free some space, then run again."
 _REFUSED = "{place} refused a row: {detail}. Nothing was written."
 _DAMAGED = (
     "{place} is damaged: {detail}. Nothing was written. Restore it from a backup, or move it away: "
-    "the next refresh builds it again."
+    "the next refresh creates it again."
 )
 _NO_DATABASE = (
-    "{place} is not an SQLite database; it was not touched. Move it away, or set {setting} "
+    "{place} is not an SQLite database and was not changed. Move it away, or set {setting} "
     "to another database."
 )
 _NOT_OPENED = (
@@ -31,8 +34,8 @@ _NOT_OPENED = (
     "this user may read and write, in a folder that this user may write to."
 )
 _NOT_ALLOWED = (
-    "{place} does not allow it: {detail}. Nothing was written. Let the owner of the database issue "
-    "{grant}, then run again."
+    "{place} refused access: {detail}. Nothing was written. Ask the owner of the database to run: "
+    "{grant} Then run again."
 )
 _NO_ENTRY = (
     "{place} refused the user or the password of {setting}: {detail}. Nothing was read "
@@ -43,16 +46,15 @@ _UNREACHABLE = (
     "{setting}, then run again."
 )
 _BROKEN_OFF = (
-    "{place} broke off the connection: {detail}. Whether the last change was kept is not known; "
-    "run again."
+    "{place} closed the connection: {detail}. The last change may or may not be stored; run again."
 )
 _FAILED = "{place} could not be used: {detail}. Nothing was written; run again."
 _NO_DRIVER = (
-    "{place} needs the PostgreSQL driver, which is not installed here ({detail}). Install it with "
+    "{place} needs the PostgreSQL driver, which is not installed ({detail}). Install it with "
     f"{INSTALL}."
 )
 
-# In English: another language of the server's gets a message without the name.
+# Matches English only: a server in another language gets a message without the name.
 _DENIED = re.compile(r"permission denied for (?P<kind>schema|table|sequence) (?P<name>\S+)")
 _RIGHTS = {
     "schema": "USAGE, CREATE",
@@ -99,9 +101,9 @@ _OS = {
 def explained(
     error: Exception, place: str, password: str | None = None, setting: str = EVENTS_SETTING
 ) -> StoreError:
-    """Return what `error` means for the database at `place`, without `password`.
+    """Return the StoreError for `error` at the database `place`, without `password`.
 
-    `setting` is the one that named the database.
+    `setting` is the setting that names the database.
     """
     if isinstance(error, OSError):
         form = _OS.get(error.errno or 0, _FAILED)
@@ -117,7 +119,7 @@ def explained(
 
 def damaged(place: str, where: str, error: Exception) -> StoreError:
     """Return the error for a row that cannot be read; `where` names the row or its table."""
-    detail = f"{where} holds what cannot be read ({error})"
+    detail = f"{where} cannot be read ({error})"
     return StoreError(_DAMAGED.format(place=place, detail=detail))
 
 
@@ -133,19 +135,19 @@ def not_allowed(place: str, detail: str) -> StoreError:
 
 
 def grant_for(detail: str, place: str) -> str:
-    """Return the GRANT that ends what PostgreSQL refused in the words of `detail`.
+    """Return the GRANT for the right whose lack PostgreSQL reported in `detail`.
 
-    PostgreSQL 15 took CREATE on the schema public from ordinary roles
+    PostgreSQL 15 removed CREATE on the schema public from ordinary roles
     (https://www.postgresql.org/docs/release/15.0/).
     """
     found = _DENIED.search(detail)
-    rights = _RIGHTS[found["kind"]] if found else "what is missing"
+    rights = _RIGHTS[found["kind"]] if found else "<the missing right>"
     on = f" ON {found['kind'].upper()} {found['name']}" if found else ""
     return f"GRANT {rights}{on} TO {role_in(place)};"
 
 
 def role_in(place: str) -> str:
-    """Return the user of an address as SQL writes it."""
+    """Return the user in an address, quoted for SQL if needed."""
     name = make_url(place).username or "the user"
     return name if _PLAIN_NAME.fullmatch(name) else '"{}"'.format(name.replace('"', '""'))
 

@@ -1,4 +1,7 @@
-"""Rows of the two tables as the events and logs that they mean, and the other way round."""
+"""Conversion between the rows of the two tables and events or logs.
+
+Belongs here: reading rows, and the values of their columns. Does not: writing them (`writer`).
+"""
 
 import hashlib
 import json
@@ -22,7 +25,7 @@ from tws_maintenance.market_events.model import (
 from tws_maintenance.market_events.store import faults
 from tws_maintenance.market_events.store.tables import EVENTS, SYNC_LOGS
 
-# From 0 to 100; what the robot sorts by.
+# From 0 to 100; the robot sorts by it.
 IMPORTANCE = {
     EventType.FOMC: 90,
     EventType.EARNINGS: 80,
@@ -30,16 +33,16 @@ IMPORTANCE = {
     EventType.MARKET_EARLY_CLOSE: 60,
     EventType.DIVIDEND: 50,
 }
-# Beside what the source said, in the same column: the robot's table has no other place for it.
+# A key in the column of details: the robot's table has no column of its own for it.
 SEQUENCE = "calendar_sequence"
-# What a row holds, by its columns.
+# {column: value} of a row.
 Row = dict[str, object]
 _T = TypeVar("_T")
 _DAMAGES = (ValueError, TypeError, KeyError)
 
 
 def event_columns(event: Event, sequence: int = 0) -> Row:
-    """Return what a row holds of what the source said, and the sequence where it changed."""
+    """Return the columns of `event`, and its sequence unless that is 0."""
     raw = _json_text(event.raw)
     detail = {**event.detail, **({SEQUENCE: sequence} if sequence else {})}
     return {
@@ -64,7 +67,7 @@ def event_columns(event: Event, sequence: int = 0) -> Row:
 
 
 def log_columns(log: SyncLog) -> Row:
-    """Return the row of a log."""
+    """Return the columns of a log line."""
     columns = asdict(log)
     detail = _json_text(columns.pop("detail"))
     return columns | {"detail_json": detail, "created_at": log.sync_finished_at}
@@ -77,7 +80,7 @@ def read_events(
     source: str | None = None,
     not_before: date | None = None,
 ) -> list[StoredEvent]:
-    """Return the stored events, by date; StoreError for a row that cannot be read.
+    """Return the stored events, by date. Raises StoreError for an unreadable row.
 
     `not_before` keeps those whose last day is on or after it.
     """
@@ -96,12 +99,12 @@ def read_events(
 def read_logs(
     connection: Connection, place: str, *, limit: int, offset: int, report_id: str | None
 ) -> list[SyncLog]:
-    """Return the logs, newest first; StoreError for a row that cannot be read."""
+    """Return the logs, newest first. Raises StoreError for an unreadable row."""
     statement = select(SYNC_LOGS).order_by(SYNC_LOGS.c.id.desc()).limit(limit).offset(offset)
     if report_id is not None:
         # As `_json_text` writes it.
-        said = _json_text({"report_id": report_id})[1:-1]
-        statement = statement.where(SYNC_LOGS.c.detail_json.contains(said, autoescape=True))
+        written = _json_text({"report_id": report_id})[1:-1]
+        statement = statement.where(SYNC_LOGS.c.detail_json.contains(written, autoescape=True))
     return [
         _read(place, f"{SYNC_LOGS.name}, row {row['id']},", _sync_log, row)
         for row in _fetch(connection, place, statement, SYNC_LOGS.name)
@@ -113,7 +116,7 @@ def _fetch(
 ) -> list[dict[str, Any]]:
     try:
         return [dict(row) for row in connection.execute(statement).mappings()]
-    except _DAMAGES as error:  # SQLite keeps any text in a column of dates
+    except _DAMAGES as error:  # SQLite accepts any text in a column of dates
         raise faults.damaged(place, table, error) from None
 
 
@@ -165,7 +168,7 @@ def _stored_event(row: Mapping[str, Any]) -> StoredEvent:
 
 def _sync_log(row: Mapping[str, Any]) -> SyncLog:
     known = {one.name: row[one.name] for one in fields(SyncLog) if one.name != "detail"}
-    # As this program wrote it; each key is looked at before it is used.
+    # As this program wrote it; readers check each key before they use it.
     detail = cast("LogDetail", _json_object(row["detail_json"]))
     return SyncLog(**known, detail=detail)
 

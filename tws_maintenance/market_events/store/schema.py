@@ -1,7 +1,8 @@
-"""Whose tables these are, at which revision, and how ours are brought up to date.
+"""The revision of the tables: whether they are ours, and how they are upgraded.
 
-Tables of these names without our version table are somebody else's, most likely the robot's own:
+Tables of these names without our version table belong to another program, most likely the robot:
 they are neither read nor written.
+Belongs here: revisions. Does not: the columns (`tables`), or what a revision does (`migrations`).
 """
 
 from sqlalchemy import Connection, inspect
@@ -15,7 +16,7 @@ HEAD = REVISIONS[-1]
 
 
 def revision_of(connection: Connection, place: str) -> str | None:
-    """Return our revision of the database, None where it holds no tables of these names.
+    """Return the database's revision, None if it has no tables of these names.
 
     Raises:
         StoreError: the tables are not ours, come from a newer version of this program, or are
@@ -29,29 +30,29 @@ def revision_of(connection: Connection, place: str) -> str | None:
     if not revisions:
         raise StoreError(
             f"{place} holds {' and '.join(found)}, which tws_maintenance did not create: there is "
-            f"no {VERSION_TABLE} beside it. It is neither read nor written. Set [events] "
-            "database_url to another database."
+            f"no {VERSION_TABLE}. Nothing was read or written. Set [events] database_url to "
+            "another database."
         )
     if len(revisions) > 1 or revisions[0] not in REVISIONS:
         raise StoreError(
             f"{place} has the schema revision {' and '.join(revisions)}; this program knows "
-            f"{', '.join(REVISIONS)}. It is neither read nor written. Upgrade tws_maintenance, or "
+            f"{', '.join(REVISIONS)}. Nothing was read or written. Upgrade tws_maintenance, or "
             "set [events] database_url to another database."
         )
     if missing := sorted(set(METADATA.tables) - set(found)):
         raise StoreError(
             f"{place} has the schema revision {revisions[0]}, but not the table "
-            f"{' and '.join(missing)}. It is neither read nor written. Restore it from a backup, "
-            f"or drop {VERSION_TABLE} and what is left, and run again."
+            f"{' and '.join(missing)}. Nothing was read or written. Restore it from a backup, "
+            f"or drop {VERSION_TABLE} and the remaining tables, and run again."
         )
     return revisions[0]
 
 
 def migrate(connection: Connection, place: str) -> None:
-    """Bring the schema to HEAD, in the transaction of `connection`; StoreError as `revision_of`."""
+    """Upgrade the schema to HEAD in the transaction of `connection`. Raises as `revision_of`."""
     if revision_of(connection, place) == HEAD:
         return
-    # Alembic takes a fifth of a second to import; almost no run needs it.
+    # Alembic takes a fifth of a second to import, and few runs need it.
     from alembic import command
     from alembic.config import Config
 

@@ -1,7 +1,8 @@
-"""The tables of stored events, with the robot's own column names so that it can read them.
+"""The tables of stored events, with the robot's column names so that it can read them.
 
-Only `end_date` is not the robot's. Instants lie there as the robot reads them: naive, in UTC. How
-a row becomes an event stands in rows.py, how the tables come to be in schema.py.
+Only `end_date` is not the robot's. Instants are stored as the robot reads them: naive, in UTC.
+Belongs here: tables and columns. Does not: turning rows into events (`rows`), or creating the
+tables (`schema`).
 """
 
 from datetime import UTC, datetime
@@ -35,11 +36,11 @@ class UtcDateTime(TypeDecorator[datetime]):
         value: datetime | None,
         dialect: Dialect,  # noqa: ARG002 - SQLAlchemy's own signature
     ) -> datetime | None:
-        """Return it as it is stored; ValueError for one without a zone."""
+        """Return the instant as it is stored. Raises ValueError without a time zone."""
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError(f"the instant {value.isoformat()} names no time zone")
+            raise ValueError(f"the instant {value.isoformat()} has no time zone")
         return value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(
@@ -47,7 +48,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         value: datetime | None,
         dialect: Dialect,  # noqa: ARG002
     ) -> datetime | None:
-        """Return the instant, aware, in UTC."""
+        """Return the stored instant, aware, in UTC."""
         return None if value is None else value.replace(tzinfo=UTC)
 
 

@@ -1,7 +1,7 @@
-"""Whether a database would take what is to be stored: tried, and undone by whoever asks.
+"""A trial of whether a database accepts changes; the caller undoes it.
 
-What belongs here: the trial of tables that may be there or not. What does not: how a transaction
-begins and ends, which is `database`'s, and what a failure means, which is `faults`'.
+Belongs here: trying tables that may or may not exist. Does not: beginning and ending a transaction
+(`database`), or explaining a failure (`faults`).
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -17,14 +17,14 @@ PROBE = "tws_maintenance_probe"
 
 
 def try_tables(connection: Connection, tables: Collection[Table], place: str) -> None:
-    """Try in a transaction to write to each table, and to create one where any is missing.
+    """Try to write to each table, and to create one if any is missing.
 
-    No row is touched and no number of a sequence is used. The caller rolls back.
+    Changes no row and uses no number of a sequence. The caller rolls back.
 
     Raises:
-        StoreError: a table is another program's, or this user may not write to it or create one;
-            the message holds the GRANT to issue.
-        DBAPIError: whatever else the database refuses, for `faults.explained`.
+        StoreError: a table belongs to another program, or this user may not write to it or create
+            one; the message holds the GRANT to run.
+        DBAPIError: the database refuses anything else; `faults.explained` has the message.
     """
     inspector = inspect(connection)
     names = set(inspector.get_table_names())
@@ -53,7 +53,7 @@ def _demand_columns(table: Table, found: set[str], place: str) -> None:
 
 
 def _changes_of(table: Table) -> Iterator[Executable]:
-    """Yield what changes no row and needs every right that a change needs."""
+    """Yield statements that change no row but need every right of a change."""
     columns = list(table.columns)
     yield select(*columns).where(false())
     yield table.update().where(false()).values({one: one for one in columns})
@@ -75,7 +75,7 @@ def _is_denied(connection: Connection, changes: Iterable[Executable]) -> bool:
 
 
 def _sequences_denied(connection: Connection, tables: Iterable[Table]) -> Iterator[str]:
-    """Yield the sequences of PostgreSQL that number rows and may not be used."""
+    """Yield the sequences of PostgreSQL that number rows and that this user may not use."""
     if connection.dialect.name != "postgresql":
         return
     for table in tables:
@@ -105,6 +105,6 @@ def _try_creating(connection: Connection, place: str) -> None:
 def _not_allowed(place: str, what: str, rights: str) -> StoreError:
     role = role_in(place)
     return StoreError(
-        f"The role {role} may not {what} {place}. Nothing was written. Let the owner of the "
-        f"database issue GRANT {rights} TO {role};"
+        f"The role {role} may not {what} {place}. Nothing was written. Ask the owner of the "
+        f"database to run: GRANT {rights} TO {role};"
     )

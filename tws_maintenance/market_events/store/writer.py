@@ -1,4 +1,7 @@
-"""The changes that one transaction makes to the stored events."""
+"""The changes that a transaction can make to the stored events.
+
+Belongs here: the statements that write. Does not: deciding what changes (`market_events.diff`).
+"""
 
 from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -23,7 +26,7 @@ from tws_maintenance.market_events.store.rows import (
 from tws_maintenance.market_events.store.tables import EVENTS, SYNC_LOGS
 
 _ROW = EVENTS.c.event_id == bindparam("row")
-# What may differ without being another event for a reader (`Event.facts`).
+# Columns outside `Event.facts`: a change in them is no change for a reader.
 _BESIDE_THE_FACTS = (
     "description",
     "source_url",
@@ -34,33 +37,33 @@ _BESIDE_THE_FACTS = (
 
 
 class Writer:
-    """What may be done within `EventStore.transaction`, a bulk statement each.
+    """The changes possible within `EventStore.transaction`, each in bulk.
 
-    The table holds one event of a type, symbol and date, whatever its status; a second one is
-    refused. Every method raises StoreError, and with it the transaction is undone.
+    The table holds one event for each type, symbol and date, whatever its status, and refuses a
+    second one. Every method may raise StoreError, which undoes the transaction.
     """
 
     def __init__(
         self,
         connection: Connection,
         place: str,
-        telling: Callable[[], AbstractContextManager[None]],
+        explaining: Callable[[], AbstractContextManager[None]],
     ) -> None:
-        """Write over `connection`; `telling` turns the errors of a block into StoreErrors."""
+        """Prepare to use `connection`; `explaining` turns errors of a block into StoreErrors."""
         self._connection = connection
         self._place = place
-        self._telling = telling
+        self._explaining = explaining
 
     def read(self, source: str) -> list[StoredEvent]:
-        """Return what is stored of a provider, by date, as this transaction sees it."""
-        with self._telling():
+        """Return the stored events of a provider, by date, as this transaction sees them."""
+        with self._explaining():
             return read_events(self._connection, self._place, source=source)
 
     def insert(
         self, source: str, events: Iterable[Event], at: datetime, relevant: Container[str]
     ) -> None:
-        """Store events that were not stored before; `relevant` are the portfolio's symbols."""
-        with self._telling():
+        """Store new events; `relevant` are the portfolio's symbols."""
+        with self._explaining():
             known = select(EVENTS.c.event_id).where(EVENTS.c.source == source)
             taken = set(self._connection.execute(known).scalars())
         rows = []
@@ -77,7 +80,7 @@ class Writer:
         self._execute(insert(EVENTS), rows)
 
     def change(self, pairs: Iterable[Pair], at: datetime, relevant: Container[str]) -> None:
-        """Let stored events be what their source says now; they keep event_id and created_at."""
+        """Update stored events to what their source says now; event_id and created_at stay."""
         rows = []
         for pair in pairs:
             status = EventStatus.CANCELLED if pair.after.is_cancelled else EventStatus.UPDATED
@@ -92,7 +95,7 @@ class Writer:
         self._execute(update(EVENTS).where(_ROW), rows)
 
     def seen(self, pairs: Iterable[Pair], at: datetime, relevant: Container[str]) -> None:
-        """Note that events are as they were; what is no fact of theirs still follows the source."""
+        """Record that events were listed unchanged; columns outside the facts are updated."""
         pairs = list(pairs)
         self._execute(
             update(EVENTS).where(_ROW), [_row(pair.before) | {"last_seen_at": at} for pair in pairs]
@@ -107,9 +110,9 @@ class Writer:
         self._execute(update(EVENTS).where(_ROW), rows)
 
     def judge_relevance(self, source: str, relevant: Collection[str]) -> None:
-        """Let every event of a company concern the portfolio, or no more, as `relevant` says."""
+        """Mark each event of a company as portfolio relevant if its symbol is in `relevant`."""
         is_relevant = EVENTS.c.symbol.in_(relevant)
-        with self._telling():
+        with self._explaining():
             self._connection.execute(
                 update(EVENTS)
                 .where(EVENTS.c.source == source, EVENTS.c.symbol.is_not(None))
@@ -139,12 +142,12 @@ class Writer:
         self._execute(update(EVENTS).where(_ROW), rows)
 
     def log(self, log: SyncLog) -> None:
-        """Add what a provider's turn did."""
+        """Add a log line."""
         self._execute(insert(SYNC_LOGS), [log_columns(log)])
 
     def _execute(self, statement: Executable, rows: Sequence[Row]) -> None:
-        if rows:  # SQLAlchemy would take none for one without values
-            with self._telling():
+        if rows:  # SQLAlchemy reads an empty list as one row without values
+            with self._explaining():
                 self._connection.execute(statement, rows)
 
 
@@ -163,7 +166,7 @@ def _is_relevant(event: Event, relevant: Container[str]) -> bool:
 
 
 def _free_id(source: str, event: Event, taken: Container[str]) -> str:
-    """Return the first free of id, id#2, id#3: an event that moved kept the id of its old date."""
+    """Return the first free of id, id#2, id#3: a moved event keeps the id of its old date."""
     first = f"{source}:{event.event_type}:{event.subject}:{event.event_date}"
     event_id, number = first, 1
     while event_id in taken:

@@ -122,7 +122,7 @@ def test_every_address_of_every_page_stays_below_the_path(console: Console, belo
 
 def test_the_script_and_the_style_have_no_address_of_their_own(below: Below) -> None:
     script = below.ask("/maintenance/static/console.js").text
-    assert re.findall(r"fetch\((.*?),", script) == ["container.dataset.live"]
+    assert re.findall(r"fetch\((.*?),", script) == ["container.dataset.live", "address"]
     assert "url(" not in below.ask("/maintenance/static/console.css").text
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tws_maintenance.core.text import words
-from tws_maintenance.market_events.scope import STRATEGIES
 from tws_maintenance.reports.announced_words import why_of
 from tws_maintenance.reports.results import traded_of
 from tws_maintenance.reports.schema import ListResult
@@ -81,7 +80,7 @@ def _beside(result: ListResult, rows: list[ChangeRow]) -> Iterator[Group]:
     for key, names in result.impact.items():
         if names is None:
             yield Group(CONCERNED[key], (NOT_KNOWN,))
-        elif key == STRATEGIES and (unplaced := [one for one in names if one not in shown]):
+        elif key == "strategies" and (unplaced := [one for one in names if one not in shown]):
             yield Group(CONCERNED[key], (", ".join(unplaced),))
 
 

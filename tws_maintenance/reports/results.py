@@ -10,7 +10,7 @@ from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.constituents.publishing import Settled
 from tws_maintenance.core.errors import ProposalUnaudited, UsageError
-from tws_maintenance.market_events.scope import STRATEGIES, Scope
+from tws_maintenance.market_events.scope import Scope
 from tws_maintenance.reports.schema import (
     Announced,
     Dropped,
@@ -83,7 +83,7 @@ def traded_of(result: ListResult) -> dict[str, str]:
     for text in result.warnings:
         if told := _TRADED.fullmatch(text):
             names = told["by"].replace("strategy ", "")
-            found[told["symbol"]] = f"traded by {names}" if names != STRATEGIES else "traded"
+            found[told["symbol"]] = f"traded by {names}" if names != "strategies" else "traded"
     return found
 
 

@@ -6,6 +6,7 @@ What belongs here: the scenes that the page has to show well. What does not: wha
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, Index
@@ -70,10 +71,10 @@ class Stage:
         text = "\n".join([more, "[http]", "backoff = 0", *urls, ""])
         self.home.settings_file.write_text(text)
 
-    def run(self, *tasks: str, dry_run: bool = True) -> str:
+    def run(self, *tasks: str, dry_run: bool = True, **asked: Any) -> str:
         """Run `tasks` (all lists unless named) without Dagster and return the report's id."""
         wanted = tasks or LISTS
-        request = PlannedRun(wanted, dry_run, run_id="", actor="operator", fetches=True)
+        request = PlannedRun(wanted, dry_run, run_id="", actor="operator", fetches=True, **asked)
         run = MaintenanceRun(request, head_start(self.home, load_settings(self.home)))
         run.open()
         for index in (one for one in INDICES.values() if one.task in wanted):

@@ -62,14 +62,14 @@ def plain(text: str) -> str:
 
 def once(texts: Iterable[str], said: Iterable[str] = ()) -> list[str]:
     """Return the messages in plain words, without one that another one, or `said`, holds whole."""
-    found = list(dict.fromkeys(map(plain, texts)))
-    keys = [_key(one) for one in found]
+    found: dict[str, str] = {}
+    for one in map(plain, texts):
+        found.setdefault(_key(one), one)
     others = [_key(plain(one)) for one in said]
     return [
         one
-        for place, one in enumerate(found)
-        if not any(keys[place] in other for other in others)
-        and not any(keys[place] in key for n, key in enumerate(keys) if n != place)
+        for key, one in found.items()
+        if not any(key in other for other in (*others, *(found.keys() - {key})))
     ]
 
 

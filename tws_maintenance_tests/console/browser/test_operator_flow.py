@@ -48,7 +48,7 @@ def changes_are_named(page: Page, scope: str) -> None:
     part = page.locator(scope).filter(has_text="S&P 500").first
     expect(part).to_contain_text("502 rows before, 503 after")
     rows = part.get_by_role("row")
-    expect(rows.nth(1)).to_have_text("METAMeta PlatformsrenamedFB is now METAyou hold")
+    expect(rows.nth(1)).to_have_text("METAMeta Platformsrenamed FB is now METAnone foundyou hold")
     for told in ("AMCRAmcoradded", "XYLXylem Inc.added", "ZZZZed Industriesremoved"):
         expect(rows.filter(has_text=told)).to_have_count(1)
 

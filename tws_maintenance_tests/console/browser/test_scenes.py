@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -78,7 +79,7 @@ def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show]:
 def overview(show: Show, visits: Visits) -> Callable[..., Page]:
     """Return what opens the overview of a scene on a desk."""
 
-    def opened(name: str, **options: object) -> Page:
+    def opened(name: str, **options: Any) -> Page:
         return visits.open(show(name), viewport={"width": DESK, "height": HEIGHT}, **options)
 
     return opened
@@ -198,6 +199,7 @@ def test_a_source_that_was_set_aside_is_one_line(overview: Callable[..., Page]) 
 def test_what_is_to_come_of_a_held_symbol_is_seen(overview: Callable[..., Page]) -> None:
     page = overview("upcoming_change_of_a_held_symbol")
     line = page.locator("#change-sp500_constituents")
+    expect(line.locator("summary")).to_contain_text("1 to come concerns you")
     line.locator("summary").click()
     expect(line).to_contain_text(f"{HELD} (")
     expect(line).to_contain_text("you hold it")

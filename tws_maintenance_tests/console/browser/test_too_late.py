@@ -40,7 +40,9 @@ def no_time_left(console: Console) -> Iterator[None]:
 def dialog_of(page: Page) -> Locator:
     """Open the dialog and return it."""
     press(page, "Apply Constituents Refresh")
-    return page.get_by_role("dialog")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    return dialog
 
 
 def expect_refusal(page: Page, why: str) -> None:

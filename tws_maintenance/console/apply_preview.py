@@ -20,6 +20,7 @@ from tws_maintenance.console.service import Backend
 from tws_maintenance.constituents.eligibility import Verdict
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.proposal_state import ProposalState
+from tws_maintenance.constituents.rules import CONFIRMED
 from tws_maintenance.market_events.providers.calendars import NO_CLOSURES, may_be_open
 from tws_maintenance.market_events.providers.closures import read_closures
 from tws_maintenance.reports.readiness import ListReadiness, Readiness, is_refreshed_since
@@ -79,6 +80,23 @@ class ListToApply:
         return errors or [self.ready.why if self.ready else "Nothing was staged."]
 
 
+class Doubt(StrEnum):
+    """What an override accepts: each is asked about in its own words."""
+
+    SIZE = "size"
+    CONFIRMATION = "confirmation"
+    RESTORE = "restore"
+
+
+@dataclass(frozen=True)
+class Override:
+    """What another dry run may accept, with a reason; `backup` is what a restore goes back to."""
+
+    doubt: Doubt
+    tasks: tuple[str, ...]
+    backup: str = ""
+
+
 @dataclass(frozen=True)
 class ToApply:
     """A dry run as the apply dialog shows it; `cautions` concern the apply as a whole."""
@@ -107,6 +125,25 @@ class ToApply:
     def stages_events(self) -> bool:
         """Whether it looked at market events as well, which are not promoted."""
         return self.report.events is not None
+
+    @property
+    def overrides(self) -> list[Override]:
+        """What may be accepted with a reason, for the lists that fail only what yields to it."""
+        asked = self.readiness.override_tasks
+        alone = {one.task for one in self.readiness.lists if CONFIRMED.name in one.failed_rules}
+        found = [
+            Override(doubt, tasks)
+            for doubt, tasks in (
+                (Doubt.SIZE, tuple(task for task in asked if task not in alone)),
+                (Doubt.CONFIRMATION, tuple(task for task in asked if task in alone)),
+            )
+            if tasks
+        ]
+        for one in self.readiness.lists:
+            backup = one.found.proposal.from_backup if one.found.proposal else None
+            if backup and one.yields_to_override:
+                found.append(Override(Doubt.RESTORE, (one.task,), backup))
+        return found
 
     @property
     def is_done(self) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Maintained
-from tws_maintenance.config.markets import read_symbol
+from tws_maintenance.config.markets import read_symbol, venue_of
 from tws_maintenance.config.venues import Venue
 from tws_maintenance.constituents.csv_file import read_live
 from tws_maintenance.core.atomic import write_whole
@@ -189,6 +189,61 @@ def read_symbols(home: Home, maintained: Maintained, texts: Iterable[str]) -> li
     """Return the symbols that an operator wrote. Raises as `read_full_symbol` does."""
     codes, venues = local_codes(home, maintained), maintained.venues
     return [read_full_symbol(text, codes, venues) for text in texts]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a written text would be taken for; `symbol` is None where it is none, `fault` says why.
+
+    `market` is the name of its exchange, `is_watched` whether the watchlist has it already.
+    """
+
+    written: str
+    symbol: str | None = None
+    market: str = ""
+    fault: str = ""
+    is_watched: bool = False
+
+
+def readings(home: Home, maintained: Maintained, texts: Iterable[str]) -> list[Reading]:
+    """Return what each text would be taken for, each symbol once; nothing is stored.
+
+    Raises:
+        WatchlistError: the file cannot be read, so it is not known what is watched.
+    """
+    codes, venues = local_codes(home, maintained), maintained.venues
+    watched = {*read_watchlist(home, maintained).symbols}
+    found: dict[str, Reading] = {}
+    for written in texts:
+        try:
+            symbol = read_full_symbol(written, codes, venues)
+        except UsageError as error:
+            found.setdefault(written, Reading(written, fault=str(error)))
+            continue
+        venue = venue_of(symbol)
+        name = venue.name if venue else ""
+        found.setdefault(symbol, Reading(written, symbol, name, is_watched=symbol in watched))
+    return list(found.values())
+
+
+def symbols_in(content: bytes) -> list[str]:
+    """Return the texts of the column `symbol` or `ticker` of a CSV, else those of its first column.
+
+    Raises:
+        UsageError: it is no CSV in UTF-8.
+    """
+    try:
+        rows = [cells for cells in read_lines(content) if "".join(cells).strip()]
+    except NotCsv as error:
+        raise UsageError(
+            f"The file {error}. A CSV in UTF-8 with a symbol a line is read."
+        ) from error
+    head = [cell.strip().lower() for cell in rows[0]] if rows else []
+    place = next((head.index(name) for name in (SYMBOL, "ticker") if name in head), None)
+    cells = (
+        row[place or 0] for row in (rows if place is None else rows[1:]) if len(row) > (place or 0)
+    )
+    return [cell.strip() for cell in cells if cell.strip()]
 
 
 def why_unreadable(written: str, venues: Collection[Venue]) -> str:

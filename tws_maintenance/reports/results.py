@@ -1,5 +1,7 @@
 """Filling in task results and reports from what the steps, or the files on disk, say."""
 
+import re
+
 from tws_maintenance.audit.receipt import Receipt
 from tws_maintenance.audit.results import Outcome, ValidationStatus
 from tws_maintenance.config.home import Home
@@ -20,6 +22,8 @@ from tws_maintenance.reports.schema import (
     Validation,
 )
 from tws_maintenance.reports.store import read_report
+
+_TRADED = re.compile(r"(?P<symbol>\S+), which .* is (held .* and )?traded \((?P<by>[^)]+)\)")
 
 
 def describe(result: ListResult, proposal: Proposal) -> None:
@@ -71,6 +75,16 @@ def impact_of(changes: Changes, scope: Scope) -> tuple[dict[str, list[str] | Non
     elif not scope.is_portfolio_known:
         warnings += scope.problems
     return scope.impact(concerned), warnings
+
+
+def traded_of(result: ListResult) -> dict[str, str]:
+    """Return {symbol: "traded by momentum"} of what leaves or is renamed, as `impact_of` warned."""
+    found = {}
+    for text in result.warnings:
+        if told := _TRADED.fullmatch(text):
+            names = told["by"].replace("strategy ", "")
+            found[told["symbol"]] = f"traded by {names}" if names != "strategies" else "traded"
+    return found
 
 
 def upcoming_impact(proposal: Proposal, scope: Scope) -> dict[str, dict[str, list[str] | None]]:

@@ -103,7 +103,9 @@ def test_every_address_of_every_page_stays_below_the_path(console: Console, belo
             if not one.startswith(ELSEWHERE):
                 path = inside(one)
                 is_new = path not in {*seen, *waiting}
-                is_action = re.search(r"/(run|promote|restore|add|remove|refresh|leave)$", path)
+                is_action = re.search(
+                    r"/(run|promote|restore|add|remove|refresh|leave|preview)$", path
+                )
                 waiting += [path] if is_new and not is_action else []
     names = {path.split("?")[0].split("/maintenance_")[0] for path in seen}
     assert {
@@ -122,7 +124,7 @@ def test_every_address_of_every_page_stays_below_the_path(console: Console, belo
 
 def test_the_script_and_the_style_have_no_address_of_their_own(below: Below) -> None:
     script = below.ask("/maintenance/static/console.js").text
-    assert re.findall(r"fetch\((.*?),", script) == ["container.dataset.live"]
+    assert re.findall(r"fetch\((.*?),", script) == ["container.dataset.live", "address"]
     assert "url(" not in below.ask("/maintenance/static/console.css").text
 
 

@@ -157,7 +157,24 @@ def test_every_output_shows_all_that_a_report_says(
     markdown, terminal, page = render(whole(value)), printed(home, value, capsys), on_the_page(view)
     assert [text for text in texts if escape(text) not in markdown] == []
     assert [text for text in texts if text not in terminal] == []
-    assert [text for text in texts if text not in page] == []
+    # On the page the changes of a list are rows; no option of the command line stands there.
+    assert [text for text in texts if text not in page] == [
+        "NEW.SI (Newcomer)",
+        "FROM.SI is now TO.SI (Mover)",
+        "D05.SI sub_industry: (blank) → B",
+        "NEW.SI: listed by SSGA",
+        "MSFT (--symbol): unknown symbol",
+    ]
+    for row in (
+        "symbol company change ES3 concerns",
+        "OLD.SI removed unknown you hold",
+        "TO.SI Mover renamed FROM.SI is now TO.SI unknown you watch",
+        "NEW.SI Newcomer added yes",
+        "D05.SI changed sub industry: (blank) → B",
+        "MSFT (named for this run): unknown symbol",
+    ):
+        assert row in page
+    assert "--" not in page
     facts = [fact for one in view.results for fact in (*one.facts, *one.files)]
     assert {fact.part for fact in facts} == {"outcome", "origin", "evidence"}
     shown = [fact for fact in facts if fact.part == "outcome"]
@@ -259,7 +276,7 @@ def test_the_members_of_a_first_list_are_named_on_the_page_only(
     home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:
     value = report(result(before_count=None, changes=NO_CHANGES | {"added": [MEMBER]}))
-    assert "NEW.SI (Newcomer)" in on_the_page(view_of(whole(value)))
+    assert "NEW.SI Newcomer added" in on_the_page(view_of(whole(value)))
     assert "Newcomer" not in render(whole(value))
     assert "Newcomer" not in printed(home, value, capsys)
 

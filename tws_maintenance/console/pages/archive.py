@@ -1,5 +1,6 @@
 """The pages of backups, membership over time, events to come and the watchlist."""
 
+import re
 from dataclasses import asdict, fields
 from datetime import date
 from typing import Any
@@ -37,10 +38,13 @@ from tws_maintenance.core.csv_text import to_bytes
 from tws_maintenance.market_events.agenda import read_agenda
 from tws_maintenance.market_events.model import EventType
 from tws_maintenance.market_events.watchlist import (
+    Reading,
     add,
     read_symbols,
     read_watchlist,
+    readings,
     remove,
+    symbols_in,
     why_unreadable,
 )
 
@@ -238,14 +242,22 @@ def _in_words(error: ApiError) -> str:
     return f"{'; '.join(named)}. Nothing was added."
 
 
+def _watchlist(backend: Backend) -> dict[str, object]:
+    maintained = backend.settings.maintained
+    found = read_watchlist(backend.home, maintained)
+    told = [why_unreadable(text, maintained.venues) for text in found.unreadable]
+    return {"watchlist": found, "unreadable": told}
+
+
+def _readings(backend: Backend, texts: list[str]) -> list[Reading]:
+    return readings(backend.home, backend.settings.maintained, texts)
+
+
 def _add_watchlist(blueprint: Blueprint, backend: Backend) -> None:
     @blueprint.get("/maintenance/watchlist")
     def watchlist() -> str:
         query_as(bodies.NoQuery)
-        maintained = backend.settings.maintained
-        found = read_watchlist(backend.home, maintained)
-        told = [why_unreadable(text, maintained.venues) for text in found.unreadable]
-        return page("watchlist", watchlist=found, unreadable=told)
+        return page("watchlist", **_watchlist(backend))
 
     @blueprint.post("/maintenance/watchlist/add")
     def watchlist_add() -> Any:
@@ -255,6 +267,18 @@ def _add_watchlist(blueprint: Blueprint, backend: Backend) -> None:
         added = add(backend.home, backend.settings.maintained, symbols, utc_now())
         flash(f"Watched from now on: {', '.join(added)}." if added else "Already watched.")
         return redirect(url_for("maintenance.watchlist"), SEE_OTHER)
+
+    @blueprint.post("/maintenance/watchlist/preview")
+    def watchlist_preview() -> str:
+        typed = request.form.get("symbols", "")
+        texts = re.split(r"[\s,;]+", typed.strip()) if typed.strip() else []
+        if file := request.files.get("file"):
+            texts += symbols_in(file.read())
+        if not texts:
+            raise ApiError(
+                400, "invalid_body", "Paste symbols, or choose a CSV file that has some."
+            )
+        return page("watchlist", **_watchlist(backend), readings=_readings(backend, texts))
 
     @blueprint.post("/maintenance/watchlist/remove")
     def watchlist_remove() -> Any:

@@ -17,16 +17,20 @@ from tws_maintenance.config.indices import (
     DECLARED,
     MARKET_EVENTS,
     METADATA_VALIDATION,
+    index_of_task,
     maintained,
     task_name,
 )
 from tws_maintenance.console.actor import operator_name
 from tws_maintenance.console.api.answers import Proposal, Step
+from tws_maintenance.console.pages import page_words
+from tws_maintenance.console.pages.cards import Word
 from tws_maintenance.constituents.proposal_state import NOTHING_TO_CHANGE, State
-from tws_maintenance.core.clock import parse_utc, utc_now
+from tws_maintenance.core.clock import parse_utc, utc_now, utc_text
 from tws_maintenance.core.text import counted, some_of, words
 from tws_maintenance.market_events.model import provider_title
 from tws_maintenance.reports.announced_words import in_short
+from tws_maintenance.reports.change_table import change_table
 from tws_maintenance.reports.schema import Report
 from tws_maintenance.reports.view import kind_of, type_words, view_of
 
@@ -52,6 +56,19 @@ TONES = {
     "failed": "bad",
     "rejected": "bad",
     "damaged": "bad",
+}
+WORD_TONES = {
+    Word.FRESH: "good",
+    Word.STALE: "warn",
+    Word.WAITING: "wait",
+    Word.FAILED: "bad",
+    Word.BROKEN: "bad",
+}
+OUTCOMES = {
+    "replace": "will be replaced",
+    "confirm": "stays, and counts as refreshed",
+    "done": "applied",
+    "refuse": "cannot be applied",
 }
 # Of any home: a run at work may be of an index that is off by now.
 _GROUPS = maintained(DECLARED).groups
@@ -241,6 +258,13 @@ def add_filters(blueprint: Blueprint) -> None:
         "proposal": proposal_words,
         "json": as_json,
         "not_fetched": not_fetched,
+        "changes": change_table,
+        "zone": lambda task: index_of_task(task).venue.timezone,
+        "utc": utc_text,
+        "outcome": OUTCOMES.__getitem__,
+        "word_tone": WORD_TONES.__getitem__,
+        "plain": page_words.plain,
+        "once": page_words.once,
     }
     for name, function in filters.items():
         blueprint.add_app_template_filter(function, f"tws_{name}")

@@ -17,7 +17,9 @@ from tws_maintenance.console.apply_preview import newest_dry_run, to_apply, wait
 from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.pages.actions import add_actions
 from tws_maintenance.console.pages.archive import add_shelves
+from tws_maintenance.console.pages.cards import cards_of, verdict_of
 from tws_maintenance.console.pages.filters import curve, page
+from tws_maintenance.console.pages.machine import add_machine
 from tws_maintenance.console.pages.pictures import pictures
 from tws_maintenance.console.run_view import describe_run
 from tws_maintenance.console.service import Backend
@@ -26,7 +28,8 @@ from tws_maintenance.constituents.history import member_counts, read_history
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import HistoryError, StoreError
 from tws_maintenance.market_events.agenda import read_agenda
-from tws_maintenance.reports.schema import Report
+from tws_maintenance.market_events.watchlist import WatchlistError, read_watchlist
+from tws_maintenance.reports.schema import ListResult, Report
 
 PAGE_SIZE = 25
 
@@ -43,6 +46,7 @@ def add_pages(blueprint: Blueprint, backend: Backend) -> None:
     _add_reports(blueprint, backend)
     add_actions(blueprint, backend)
     add_shelves(blueprint, backend)
+    add_machine(blueprint, backend)
 
 
 def _add_overview(blueprint: Blueprint, backend: Backend) -> None:
@@ -57,17 +61,21 @@ def _add_overview(blueprint: Blueprint, backend: Backend) -> None:
 
 
 def _overview(backend: Backend, at: datetime) -> dict[str, object]:
-    status, apply = backend.status(at), newest_dry_run(backend, at)
-    maintained = backend.settings.maintained
+    status, apply, settings = backend.status(at), newest_dry_run(backend, at), backend.settings
+    maintained, elsewhere = settings.maintained, waiting_elsewhere(backend, apply, at)
+    cards = cards_of(status, apply, elsewhere, settings, at)
     return {
         "status": status,
+        "cards": cards,
+        "verdict": verdict_of(cards),
         "busy": {task for run in status.running for task in run.tasks},
         "curves": {index.task: _curve(backend, index, at) for index in maintained},
         "apply": apply,
         "promoted": {index.task for index in maintained if read_generation(backend.home, index)},
-        "elsewhere": waiting_elsewhere(backend, apply, at),
+        "elsewhere": elsewhere,
         "agenda": _agenda(backend, at),
         "at": at,
+        "watched": _watched(backend) if status.latest_report is None else 0,
         "tasks": maintained.tasks,
     }
 
@@ -77,6 +85,14 @@ def _curve(backend: Backend, index: Index, at: datetime) -> Any:
         return curve(member_counts(read_history(backend.home, index)), at.date(), index.name)
     except (HistoryError, ValueError):
         return None  # `validate` and the history's own page report it
+
+
+def _watched(backend: Backend) -> int:
+    """Return how many symbols are watched, for the first steps."""
+    try:
+        return len(read_watchlist(backend.home, backend.settings.maintained).symbols)
+    except WatchlistError:
+        return 0  # its own page reports it
 
 
 def _agenda(backend: Backend, at: datetime) -> Any:
@@ -149,6 +165,14 @@ def _add_reports(blueprint: Blueprint, backend: Backend) -> None:
             markdown=markdown_of(found, report_id),
             apply=to_apply(backend, report_id, utc_now()),
         )
+
+    @blueprint.get("/maintenance/changes/<report_id>/<task>")
+    def changes(report_id: str, task: str) -> str:
+        found = backend.report(report_id)
+        result = found.of(task) if found else None
+        if not isinstance(result, ListResult):
+            raise ApiError(404, "not_found", f"No report {report_id} has changes of {task}.")
+        return page("changes", result=result, report_id=report_id)
 
     @blueprint.get("/maintenance/apply/<report_id>")
     def confirm(report_id: str) -> str:

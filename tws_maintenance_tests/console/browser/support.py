@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
@@ -112,6 +112,14 @@ class Pages(PageServer):
         return super()._lookup(path)
 
 
+class Served(Protocol):
+    """Whatever is served at an address."""
+
+    @property
+    def origin(self) -> str:
+        """Where it listens."""
+
+
 class Visits:
     """Operators' browser windows, and everything that went wrong in them.
 
@@ -125,7 +133,7 @@ class Visits:
         self._expected: list[str] = []
         self._problems: list[str] = []
 
-    def open(self, console: Console, path: str = OVERVIEW, **options: Any) -> Page:
+    def open(self, console: Served, path: str = OVERVIEW, **options: Any) -> Page:
         """Return a window of a further operator, who shares no cookie with the others."""
         context = self._browser.new_context(base_url=console.origin, **options)
         context.set_default_timeout(PATIENCE_MS)

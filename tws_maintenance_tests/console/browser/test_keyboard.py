@@ -84,6 +84,7 @@ def test_the_focus_stays_where_it_was_when_parts_are_swapped(
 ) -> None:
     page = visits.open(console)
     card = page.locator("#card-hsi_constituents")
+    card.locator("summary").click()
     focused = card.get_by_role("button").or_(card.get_by_role("link")).get_by_text(name)
     focused.focus()
     swap_all(page)

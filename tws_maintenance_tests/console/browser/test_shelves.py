@@ -75,6 +75,7 @@ def test_events_are_refreshed_for_the_symbols_and_days_that_were_typed(
 
     page.goto(OVERVIEW)
     expect(page.locator("#card-market_events .next li")).to_have_count(3)
+    page.locator("#card-market_events summary").click()
     page.get_by_role("link", name="All events").click()
     page.get_by_label("Days").fill("60")
     page.get_by_label("Symbol").fill("aapl")

@@ -1,0 +1,77 @@
+"""The sentences of reports as a page says them: no option of the command line, no name of a rule.
+
+A report's messages are written for every reader, also for the one at a terminal. On the page a form
+stands where they name an option, and the sentence of a rule says more than its name.
+"""
+
+import re
+from collections.abc import Iterable
+
+from tws_maintenance.constituents import rules as list_rules
+from tws_maintenance.market_events import rules as event_rules
+
+_RULES = "|".join(one.name for one in (*list_rules.RULES, *event_rules.RULES))
+_TASKS = r"(?:[a-z0-9]+_constituents|market_events|metadata_validation): "
+_PROGRAM = r"(?:python -m )?tws[_-]maintenance"
+# What a message of the command line offers, and what the page has in its place.
+_INSTEAD = tuple(
+    (re.compile(found), instead)
+    for found, instead in (
+        (rf"^(?:{_TASKS})?(?:{_RULES}): ", ""),
+        (rf"(; )(?:{_RULES}): ", r"\1"),
+        (r'\.? ?If that is right: --allow-large-change --reason "\.\.\."', "."),
+        (r" \(accepted: --allow-large-change\)", " (accepted)"),
+        (r" \(--allow-large-change\)", ""),
+        (r": allowed by --allow-large-change, ", ": allowed, "),
+        (r": give one with --reason$", ""),
+        (r'run with --allow-large-change --reason "\.\.\."', "allow it below, with the reason"),
+        (r"Name another one with --backup; `backups list` shows them\.", "Choose another one."),
+        (r"`backups list` shows what there is\.", "The page Backups shows what there is."),
+        (rf"Bring it back: {_PROGRAM} restore \w+ \(or fetch it: [^)]*\)", "Restore a backup."),
+        (rf"Bring it back: {_PROGRAM} restore \w+\.", "Restore a backup."),
+        (r"Or move it away and fetch it anew: run --apply\.", "Or move it away and fetch it anew."),
+        (rf"Fetch it: {_PROGRAM} run --task \w+ --apply", "Fetch it by a dry run, and apply that."),
+        (rf"{_PROGRAM} run --task market_events --apply", "Refresh Market Events"),
+        (r"Look further with --days (\d+) at the next sync\.", r"Refresh \1 days ahead."),
+        (r"Give the next sync --symbol (\S+), or watch it\.", r"Refresh \1 too, or watch it."),
+        (r"or use --symbol", "or name one beside the button"),
+        (r"\(--symbol\)", "(named for this run)"),
+        (r"Allow it this once with --many-symbols, or for good with", "Allow it with"),
+        (rf"Look at it with: {_PROGRAM} watchlist list\.", ""),
+        (rf": {_PROGRAM} watchlist add SYMBOL\.", " on the page Watchlist."),
+        (rf"Run a dry run: {_PROGRAM} run", "Make a dry run."),
+        (rf"{_PROGRAM} events list", "the page Events"),
+        (rf"{_PROGRAM} events remove[^.;]*", "the page Events"),
+    )
+)
+# Whatever is left of a command ends its sentence: a page shows no half of one.
+_COMMAND = re.compile(rf"[^.;:(]*(?:{_PROGRAM} \w+|(?<!\S)`?--[a-z])[^.;)]*[.;]?")
+_LETTERS = re.compile(r"[^a-z0-9]+")
+
+
+def plain(text: str) -> str:
+    """Return a message without names of rules and options, which mean nothing on a page."""
+    told = text
+    for pattern, instead in _INSTEAD:
+        told = pattern.sub(instead, told)
+    told = _COMMAND.sub("", told).strip(" :;")
+    # Without the name of its rule a sentence begins here, unless by a path or a symbol.
+    begins_anew = not text.startswith(told[:1]) and told.partition(" ")[0].isalpha()
+    return told[:1].upper() + told[1:] if begins_anew else told
+
+
+def once(texts: Iterable[str], said: Iterable[str] = ()) -> list[str]:
+    """Return the messages in plain words, without one that another one, or `said`, holds whole."""
+    found: dict[str, str] = {}
+    for one in map(plain, texts):
+        found.setdefault(_key(one), one)
+    others = [_key(plain(one)) for one in said]
+    return [
+        one
+        for key, one in found.items()
+        if not any(key in other for other in (*others, *(found.keys() - {key})))
+    ]
+
+
+def _key(text: str) -> str:
+    return _LETTERS.sub(" ", text.lower()).strip()

@@ -1,0 +1,53 @@
+"""No option of the command line and no name of a rule stands in what the page says."""
+
+import pytest
+
+from tws_maintenance.audit.evaluate import ACCEPTED
+from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import INDICES
+from tws_maintenance.console.pages.page_words import once, plain
+from tws_maintenance.constituents.audit_live import way_back
+from tws_maintenance.constituents.measures import OVERRIDE
+from tws_maintenance.market_events.model import YAHOO
+from tws_maintenance.market_events.surprises import refusal_text
+from tws_maintenance.reports.building import NO_REASON
+
+pytestmark = pytest.mark.unit
+SYNC = "python -m tws_maintenance run --task market_events --apply"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"turnover_is_within_limits: 52.0%. {OVERRIDE}", "52.0%."),
+        ("sti_constituents: symbols_are_unique: two rows", "Two rows"),
+        ("text_is_plain: data/sti.csv is odd", "data/sti.csv is odd"),
+        (f"turnover 52.0%{ACCEPTED}", "turnover 52.0% (accepted)"),
+        (NO_REASON, "a large change was allowed without a reason"),
+        ("AAPL (--symbol): ok", "AAPL (named for this run): ok"),
+        (
+            "It is old. Look further with --days 60 at the next sync.",
+            "It is old. Refresh 60 days ahead.",
+        ),
+        (f"Sync again: {SYNC}", "Sync again: Refresh Market Events"),
+        ("a list, the disk is slow -- see the log", "a list, the disk is slow -- see the log"),
+        ("Nothing is wrong.", "Nothing is wrong."),
+        ("Something new. Try it with --unheard-of 5, or not.", "Something new."),
+    ],
+)
+def test_a_message_is_said_without_options_and_rules(text: str, told: str) -> None:
+    assert plain(text) == told
+
+
+def test_what_leads_back_to_a_list_and_what_refuses_events_is_said_too(home: Home) -> None:
+    told = [way_back(home, INDICES["sti"]), refusal_text(YAHOO.name, "5 of 9 would go", 0.25)]
+    assert plain(told[0]) == "Fetch it by a dry run, and apply that."
+    assert plain(told[1]).endswith("if they are gone, allow it below, with the reason")
+
+
+def test_what_another_message_says_is_not_said_again() -> None:
+    why = "1 of 2 sources are usable (ES3: HTTP 404)"
+    said = [f"Not confirmed: {why}. The list stays."]
+    assert once(
+        [f"membership_is_confirmed: {why}", "The page is old", "The page is old."], said
+    ) == ["The page is old"]

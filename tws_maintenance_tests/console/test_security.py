@@ -64,7 +64,7 @@ def path_of(rule: Rule) -> str:
 def state_of(console: Console) -> tuple[object, ...]:
     """Return what a change would change."""
     watched = console.home.watchlist
-    runs = console.backend.instance.get_runs_count()
+    runs = console.instance.get_runs_count()
     return runs, len(reports_of(console.home)), live_bytes(console.home), watched.exists()
 
 

@@ -184,7 +184,8 @@ class Backend:
         if kept is None or kept[:2] != (minute, venues):
             closures = read_closures(self.home, settings)
             found = [
-                answers.Venue.model_validate(one.to_dict()) for one in clocks(venues, at, closures)
+                answers.Venue.model_validate(one.to_dict())
+                for one in clocks(venues, at, closures, self.observer.days_of)
             ]
             kept = self._clocks = (minute, venues, found)
         return kept[2]

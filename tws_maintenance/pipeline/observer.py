@@ -13,8 +13,10 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
@@ -24,10 +26,13 @@ from pydantic import TypeAdapter
 from tws_maintenance.config.environment import child_environment
 from tws_maintenance.config.home import HOME_VARIABLE, Home
 from tws_maintenance.config.settings import load_settings
+from tws_maintenance.config.venues import VENUES, Venue
 from tws_maintenance.core import errors
 from tws_maintenance.core.background import begin
-from tws_maintenance.core.errors import StorageFault, StoreError, TwsMaintenanceError
+from tws_maintenance.core.errors import SourceError, StorageFault, StoreError, TwsMaintenanceError
 from tws_maintenance.core.worker_process import WorkerDied, WorkerProcess, serve_standard_streams
+from tws_maintenance.market_events.providers import calendars
+from tws_maintenance.market_events.providers.calendars import Day
 from tws_maintenance.pipeline.run_records import Known, Looked, Place
 from tws_maintenance.pipeline.storage_mark import StorageMark
 from tws_maintenance.reports.catalog import mark_of
@@ -62,6 +67,13 @@ class Reply(TypedDict, total=False):
     made_of: list[Any]
 
 
+@dataclass(frozen=True)
+class YearOfVenue:
+    """The irregular weekdays of a year, None where nobody knows them."""
+
+    days: dict[date, Day] | None
+
+
 class NotYetKnown(TwsMaintenanceError):
     """The process that knows Dagster is only just beginning."""
 
@@ -84,6 +96,7 @@ class Observer:
         self._opening: Future[_Worker] | None = None
         self._asked_at = 0.0
         self._is_closed = False
+        self._years: dict[tuple[Venue, int], dict[date, Day] | None] = {}
         self._looking = threading.Lock()
         self._storage: StorageMark | None = None
         self._kept: tuple[Hashable, Known] | None = None
@@ -152,6 +165,20 @@ class Observer:
     def warm(self) -> None:
         """Build what the first start of a run needs."""
         self._ask(bool, "warm")
+
+    def days_of(self, venue: Venue, year: int) -> Mapping[date, Day] | None:
+        """Return what `calendars.days_of` does, whose package brings 250 modules of countries."""
+        if (venue, year) not in self._years:
+            try:
+                found = self._ask(YearOfVenue, "days_of", venue=venue.code, year=year)
+            except SourceError:
+                raise
+            except TwsMaintenanceError as error:
+                raise SourceError(
+                    f"the holidays of {venue.name} cannot be told: {error}"
+                ) from error
+            self._years[venue, year] = found.days
+        return self._years[venue, year]
 
     def _mark(self) -> Hashable:
         """Return what changes with what is known; None where only asking helps."""
@@ -367,6 +394,11 @@ class Answering:
         """Build what the first start of a run needs."""
         self._definitions().resolve_all_job_defs()
         return True
+
+    def days_of(self, venue: str, year: int) -> YearOfVenue:
+        """Return the irregular weekdays of a venue's year."""
+        days = calendars.days_of(VENUES[venue], year)
+        return YearOfVenue(None if days is None else dict(days))
 
     def _definitions(self) -> "Definitions":
         """Return the definitions of what the home maintains now, made when that changes."""

@@ -61,7 +61,7 @@ print("LOADED", *sorted(set(sys.modules) & {heavy}))
 
 
 def test_a_console_that_serves_has_loaded_no_dagster_and_no_pandas(program: Program) -> None:
-    script = SERVED.replace("{heavy}", repr({*HEAVY, "alembic", "psycopg2", "psutil"}))
+    script = SERVED.replace("{heavy}", repr({*HEAVY, "alembic", "psycopg2", "psutil", "holidays"}))
     done = program.execute(sys.executable, "-c", script)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "LOADED"

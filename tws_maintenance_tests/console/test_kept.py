@@ -21,7 +21,7 @@ from tws_maintenance.core.worker_process import WorkerProcess
 from tws_maintenance.pipeline.observer import NotYetKnown, Observer
 from tws_maintenance.pipeline.run_records import Known, Materialized
 from tws_maintenance.reports.schema import ListResult, Validation
-from tws_maintenance_tests.console.support import API, STI, Console, until
+from tws_maintenance_tests.console.support import API, ENOUGH, STI, Console, until
 
 LIVE = "/maintenance/live"
 # Shorter than a real one, and longer than that of any file system of today.
@@ -137,7 +137,15 @@ def test_what_may_change_unseen_is_never_kept(
     assert [answers.get(unsure, make), answers.get(unsure, make)] == [1, 2]
 
 
-def test_a_poll_of_what_did_not_change_is_answered_304(console: Console) -> None:
+@pytest.fixture
+def audited(console: Console) -> Console:
+    """The console once the audit of its live files is there: it is a part of the answers."""
+    console.backend.file_audits.audits(wait_seconds=ENOUGH)
+    return console
+
+
+def test_a_poll_of_what_did_not_change_is_answered_304(audited: Console) -> None:
+    console = audited
     for path in (LIVE, f"{API}/status"):
         first = console.get(path)
         assert first.headers["Cache-Control"] == "private, no-cache"
@@ -149,9 +157,11 @@ def test_a_poll_of_what_did_not_change_is_answered_304(console: Console) -> None
         changed = console.client.get(path, headers={"If-None-Match": first.headers["ETag"]})
         assert changed.status_code == 200, path
         console.home.live_file("sti").unlink()
+        console.backend.file_audits.audits(wait_seconds=ENOUGH)
 
 
-def test_each_session_gets_its_own_token_with_what_all_are_shown(console: Console) -> None:
+def test_each_session_gets_its_own_token_with_what_all_are_shown(audited: Console) -> None:
+    console = audited
     other = console.app.test_client()
     mine, others = console.get(LIVE), other.get(LIVE)
     assert views.TOKEN not in mine.text + console.get("/maintenance").text

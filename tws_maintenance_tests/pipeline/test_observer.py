@@ -4,14 +4,18 @@ import os
 import signal
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tws_maintenance.config.home import Home
+from tws_maintenance.config.venues import VENUES
 from tws_maintenance.core.errors import HomeError, StorageFault
 from tws_maintenance.core.worker_process import WorkerDied, WorkerProcess
+from tws_maintenance.market_events.clocks import clocks
+from tws_maintenance.market_events.providers.calendars import days_of
 from tws_maintenance.pipeline.instance import VARIABLE
 from tws_maintenance.pipeline.observer import NotYetKnown, Observer
 from tws_maintenance.pipeline.run_records import Known, Place
@@ -157,6 +161,20 @@ def test_it_ends_when_nobody_asks_and_what_it_said_still_holds(
     observer.close()
     with pytest.raises(WorkerDied):
         observer.look_at_run(RUN_ID)
+
+
+@pytest.mark.process
+def test_the_holidays_of_a_year_are_asked_once_and_are_those_of_the_package(
+    observer: Observer, asked: list[str]
+) -> None:
+    for venue in VENUES.values():
+        assert observer.days_of(venue, 2026) == days_of(venue, 2026)
+    assert observer.days_of(VENUES["XNYS"], 9999) is None
+    at = datetime(2026, 11, 26, 15, 0, tzinfo=UTC)
+    there = clocks(VENUES.values(), at, of=observer.days_of)
+    asked.clear()
+    assert clocks(VENUES.values(), at, of=observer.days_of) == there == clocks(VENUES.values(), at)
+    assert asked == []
 
 
 @pytest.mark.process

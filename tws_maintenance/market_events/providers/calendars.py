@@ -8,7 +8,7 @@ fetched here, so what an exchange announced after the packages were released is 
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -57,6 +57,8 @@ class Day:
     is_estimated: bool = False
 
 
+# What says which weekdays of a year are irregular, as `days_of` does.
+DaysOf = Callable[[Venue, int], Mapping[date, Day] | None]
 # What the operator knows of the venues, by code: it stands beside what the packages say.
 Closures = Mapping[str, Mapping[date, Day]]
 NO_CLOSURES: Closures = {}
@@ -129,7 +131,7 @@ def second_opinion_ends(venue: Venue) -> date | None:
     return None if bound is None else bound.date()
 
 
-def known_until(venue: Venue, today: date) -> date:
+def known_until(venue: Venue, today: date, of: "DaysOf | None" = None) -> date:
     """Return the last day of which the absence of a holiday means that `venue` is open.
 
     `holidays` computes decades ahead, while Singapore and Hong Kong announce one year at a time,
@@ -141,13 +143,15 @@ def known_until(venue: Venue, today: date) -> date:
     notice can be missing there. Where the package has grown so old that this year is estimated,
     the answer lies in the past.
 
+    `of` is asked for a year's days instead of `days_of`.
+
     Raises:
         SourceError: the holidays cannot be told.
     """
-    year = today.year
-    while year > today.year - MAX_YEARS_BEHIND and not _is_announced(venue, year):
+    year, of = today.year, of or days_of
+    while year > today.year - MAX_YEARS_BEHIND and not _is_announced(of(venue, year)):
         year -= 1
-    if _is_announced(venue, year + 1):
+    if _is_announced(of(venue, year + 1)):
         year += 1
     return date(year, 12, 31)
 
@@ -304,8 +308,7 @@ def _event(venue: Venue, day: date, said: dict[str, Day | None], words: dict[str
     )
 
 
-def _is_announced(venue: Venue, year: int) -> bool:
-    days = days_of(venue, year)
+def _is_announced(days: Mapping[date, Day] | None) -> bool:
     return days is not None and not any(one.is_estimated for one in days.values())
 
 

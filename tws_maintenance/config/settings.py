@@ -5,6 +5,7 @@ wherever it stands: a threshold with a typing error must not silently be the def
 """
 
 import os
+import time
 import tomllib
 from collections.abc import Iterable
 from functools import lru_cache
@@ -34,6 +35,10 @@ from tws_maintenance.config.sections import (
     StorageSettings,
 )
 from tws_maintenance.core.errors import SettingsError
+
+# The coarsest times of a file system in use (FAT's).
+TICK_NS = 2_000_000_000
+_read_last: tuple[tuple[Path, int, int, int, int], str] | None = None
 
 # Other rooms import the sections from here.
 __all__ = [
@@ -218,12 +223,23 @@ def _read(path: Path, text: str, environment: tuple[tuple[str, str], ...]) -> Se
 
 
 def _text_of(path: Path) -> str:
+    """Return what the file holds, "" without one; read again only where it may have changed."""
+    global _read_last  # noqa: PLW0603 - one file a process
     try:
-        return path.read_text(encoding="utf-8")
+        found = path.stat()
+        mark = (path, found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
+        if _read_last is not None and _read_last[0] == mark:
+            return _read_last[1]
+        begun = time.time_ns()
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(path, error) from error
+    # Two changes within one tick of a file system's clock look like one.
+    is_settled = max(found.st_mtime_ns, found.st_ctime_ns) < begun - TICK_NS
+    _read_last = (mark, text) if is_settled else None
+    return text
 
 
 def _read_toml(path: Path, text: str) -> dict[str, Any]:

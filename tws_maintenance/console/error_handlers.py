@@ -8,8 +8,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from tws_maintenance.console.errors import ApiError, problem_of, storage_problem
-from tws_maintenance.core.errors import TwsMaintenanceError
-from tws_maintenance.pipeline.database_faults import database_errors
+from tws_maintenance.core.errors import StorageFault, TwsMaintenanceError
 
 logger = logging.getLogger(__name__)
 # Where no endpoint was found, in the standalone console only; a host answers its own.
@@ -41,14 +40,11 @@ def add_errors(target: Flask | Blueprint) -> None:
     def domain(error: TwsMaintenanceError) -> Response:
         return _answer(problem_of(error))
 
-    def storage(error: Exception) -> Response:
+    @target.errorhandler(OSError)
+    @target.errorhandler(StorageFault)
+    def storage(error: OSError | StorageFault) -> Response:
         logger.error("the home or its database failed", exc_info=error)
         return _answer(storage_problem(error))
-
-    # Asked only now, when the storage is open: that may have brought PostgreSQL's own.
-    kinds: tuple[type[Exception], ...] = (OSError, *database_errors())
-    for kind in kinds:
-        target.register_error_handler(kind, storage)
 
     @target.errorhandler(CSRFError)
     def expired(error: CSRFError) -> Response:

@@ -3,8 +3,13 @@
 from pathlib import Path
 
 from tws_maintenance.console.api.answers import Detail, Error, Fault, RunFacts, RunInProgress
-from tws_maintenance.core.errors import LockHeld, SettingsError, TwsMaintenanceError, UsageError
-from tws_maintenance.pipeline.database_faults import reason_for_others
+from tws_maintenance.core.errors import (
+    LockHeld,
+    SettingsError,
+    StorageFault,
+    TwsMaintenanceError,
+    UsageError,
+)
 
 
 class ApiError(Exception):
@@ -49,13 +54,13 @@ def problem_of(error: TwsMaintenanceError) -> ApiError:
     return ApiError(503, "unavailable", str(error))
 
 
-def storage_problem(error: Exception) -> ApiError:
+def storage_problem(error: OSError | StorageFault) -> ApiError:
     """Return the answer for a fault of the disk or of a database, with its own reason."""
-    if isinstance(error, OSError):
+    if isinstance(error, StorageFault):
+        reason = error.for_others
+    else:
         name = f" ({Path(str(error.filename)).name})" if error.filename else ""
         reason = f"{error.strerror or type(error).__name__}{name}"
-    else:
-        reason = reason_for_others(error)
     return ApiError(
         503,
         "unavailable",

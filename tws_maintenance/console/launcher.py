@@ -2,7 +2,8 @@
 
 The run is created in Dagster before its process may begin, so its id is known at once, and two
 simultaneous requests see each other's run. The process outlives the console; what it did is read
-back from Dagster and from its report, never from memory here.
+back from Dagster and from its report, never from memory here. Dagster itself is asked through the
+`Observer`'s process.
 """
 
 import logging
@@ -12,21 +13,13 @@ import uuid
 from dataclasses import replace
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import Maintained
-from tws_maintenance.config.settings import Settings
 from tws_maintenance.console.api.answers import RunFacts
 from tws_maintenance.console.errors import Busy
 from tws_maintenance.core.errors import TwsMaintenanceError
 from tws_maintenance.core.locks import hold
-from tws_maintenance.pipeline import run_history
-from tws_maintenance.pipeline.database_faults import database_errors
-from tws_maintenance.pipeline.definitions import Definitions, definitions_of
-from tws_maintenance.pipeline.execution import create_run
-from tws_maintenance.pipeline.instance import Instance
-from tws_maintenance.pipeline.reconcile import reconcile
-from tws_maintenance.pipeline.resources import Loaded
-from tws_maintenance.pipeline.run_history import RunView
+from tws_maintenance.pipeline.observer import PATIENCE_SECONDS, Observer
 from tws_maintenance.pipeline.run_process import give_up, hand_over, start_process
+from tws_maintenance.pipeline.run_records import Known, RunView
 from tws_maintenance.reports.schema import EntryPoint
 from tws_maintenance.runs.request import RunSpec
 
@@ -37,30 +30,16 @@ logger = logging.getLogger(__name__)
 
 
 class Launcher:
-    """Starts runs of one home in one Dagster instance."""
+    """Starts runs of one home, whose Dagster `observer` knows."""
 
-    def __init__(self, home: Home, instance: Instance) -> None:
+    def __init__(self, home: Home, observer: Observer) -> None:
         self._home = home
-        self._instance = instance
+        self._observer = observer
         self._ends: dict[str, threading.Event] = {}
-        self._made: tuple[Maintained, Definitions] | None = None
         self._waiting = threading.BoundedSemaphore(WAITING_ALLOWED)
 
-    def _definitions(self, settings: Settings) -> Definitions:
-        """Return the definitions of what the home maintains now, made when that changes."""
-        maintained = settings.maintained
-        if self._made is None or self._made[0] != maintained:
-            self._made = maintained, definitions_of(Loaded(self._home, settings))
-        return self._made[1]
-
-    def warm(self, settings: Settings) -> None:
-        """Build what the first start of a run needs."""
-        self._definitions(settings).resolve_all_job_defs()
-
-    def start(self, spec: RunSpec, settings: Settings) -> str:
+    def start(self, spec: RunSpec) -> str:
         """Start a process, create the run of `spec` for it and return its id.
-
-        `settings` are the home's as they are now.
 
         Raises:
             Busy: a run of one of its tasks is in progress.
@@ -74,14 +53,7 @@ class Launcher:
             self.refuse_if_busy(wanted.tasks)
             process = start_process(self._home, run_id)
             try:
-                create_run(
-                    self._home,
-                    self._instance,
-                    self._definitions(settings),
-                    wanted,
-                    run_id=run_id,
-                    process=process.pid,
-                )
+                self._observer.create_run(wanted, run_id, process.pid)
                 hand_over(process, wanted)
                 self._follow(run_id, process)
             except BaseException:
@@ -90,23 +62,29 @@ class Launcher:
                 raise
         return run_id
 
-    def running(self) -> list[RunView]:
-        """Return the runs in progress; those whose process is gone are closed and reported."""
-        views, has_dead = run_history.runs_in_progress(self._home, self._instance)
-        if has_dead:
+    def known(self, wait: float = PATIENCE_SECONDS) -> Known:
+        """Return what Dagster knows; the runs whose process is gone are closed and reported.
+
+        Raises NotYetKnown where there is nobody to ask within `wait` seconds.
+        """
+        found = self._observer.known(wait)
+        if found.has_dead:
             self.close_dead()
-            views, _ = run_history.runs_in_progress(self._home, self._instance)
-        return views
+            found = self._observer.known(wait)
+        return found
+
+    def running(self) -> list[RunView]:
+        """Return the runs in progress."""
+        return list(self.known().running)
 
     def close_dead(self) -> None:
         """Close and report the runs that died, or log why that is not possible yet.
 
         A full disk prevents a report, and must not prevent a page.
         """
-        passing: tuple[type[Exception], ...] = (OSError, TwsMaintenanceError, *database_errors())
         try:
-            reconcile(self._home, self._instance)
-        except passing as error:
+            self._observer.reconcile()
+        except (OSError, TwsMaintenanceError) as error:
             logger.warning("runs that died could not be closed yet: %s", error)
 
     def refuse_if_busy(self, tasks: tuple[str, ...]) -> None:

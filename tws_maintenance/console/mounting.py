@@ -14,8 +14,8 @@ def mount_console(app: Flask, home: str | Path | None = None) -> Backend:
     """Serve `/maintenance` and `/api/maintenance` from `app`, behind its own login and CSRF check.
 
     Nothing is registered under `/api/market-events` or any other address. Without `home` it is the
-    one that TWS_MAINTENANCE_HOME names, else the current folder's. Dagster is loaded into the
-    process of `app`, about 100 MB; a link to a separate console costs nothing.
+    one that TWS_MAINTENANCE_HOME names, else the current folder's. Dagster is loaded into a process
+    of its own, which ends when it is not asked for two minutes.
 
     Raises:
         RuntimeError: `app` has no CSRF protection (flask_wtf.CSRFProtect).

@@ -7,8 +7,7 @@ from tws_maintenance.console.api import bodies
 from tws_maintenance.console.api.answers import Check, Run, RunLine, Step
 from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.service import Backend
-from tws_maintenance.pipeline import run_history
-from tws_maintenance.pipeline.run_history import RunState, RunView
+from tws_maintenance.pipeline.run_records import RunState, RunView
 from tws_maintenance.reports.schema import Report
 
 
@@ -20,22 +19,22 @@ def describe_run(backend: Backend, run_id: str) -> Run:
     """
     if not re.fullmatch(bodies.RUN_ID_PATTERN, run_id):
         raise ApiError(404, "not_found", "That is not the id of a run.")
-    view = run_history.run_view(backend.home, backend.instance, run_id)
-    if view is not None and view.is_in_progress:
-        backend.launcher.running()  # closes it if it died
-        view = run_history.run_view(backend.home, backend.instance, run_id)
+    looked = backend.observer.look_at_run(run_id)
+    if looked.is_dead:
+        backend.launcher.close_dead()
+        looked = backend.observer.look_at_run(run_id)
+    view = looked.view
     report_id = (view and view.report_id) or backend.shelf.of_run(run_id)
     if view is None and report_id is None:
         raise ApiError(404, "not_found", "There is no run of that id in this home.")
-    steps, checks = run_history.progress_of(backend.instance, run_id)
     line = backend.line(view) if view else _line_of_report(backend, run_id, str(report_id))
     is_over = view is None or not view.is_in_progress
     report = backend.report(report_id) if is_over and report_id else None
     known = dict(line) | {"report_id": report_id, "state": _state(view, report)}
     return Run(
         **known,
-        steps=[Step(**asdict(step)) for step in steps],
-        checks=[Check(**asdict(check)) for check in checks],
+        steps=[Step(**asdict(step)) for step in looked.steps],
+        checks=[Check(**asdict(check)) for check in looked.checks],
         finished_at=view.finished_at if view else (report.finished_at if report else None),
         status=report.status.value if report else None,
     )
@@ -43,7 +42,7 @@ def describe_run(backend: Backend, run_id: str) -> Run:
 
 def report_of_run(backend: Backend, run_id: str) -> Report | None:
     """Return the report of a run that has ended, None where it has no whole one."""
-    view = run_history.run_view(backend.home, backend.instance, run_id)
+    view = backend.observer.look_at_run(run_id).view
     if view is not None and view.is_in_progress:
         return None
     report_id = (view and view.report_id) or backend.shelf.of_run(run_id)

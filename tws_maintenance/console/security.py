@@ -5,6 +5,7 @@ that point to this address (DNS rebinding). The policy below stops foreign scrip
 script and one style sheet, both the console's own files; that of the members has uPlot in them.
 """
 
+import hashlib
 import ipaddress
 import re
 import socket
@@ -50,6 +51,17 @@ def with_headers(response: Response) -> Response:
         response.headers.setdefault(name, value)
     if request.endpoint is None or not request.endpoint.endswith("static"):
         response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def revalidated(response: Response, content: str) -> Response:
+    """Let a browser keep an answer and ask whether it still holds, which is answered 304.
+
+    `content` is what the answer depends on. Only this browser may keep it.
+    """
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.set_etag(hashlib.sha256(content.encode()).hexdigest())
+    response.make_conditional(request)
     return response
 
 

@@ -1,12 +1,15 @@
-"""What pages and API share: the home, Dagster's instance, the reports, and their state.
+"""What pages and API share: the home, what Dagster knows, the reports, and their state.
 
-This module does not use Flask. Every request reads the settings again, so that a corrected
-maintenance.toml needs no restart; reports and Dagster's instance, which are expensive, are kept.
+This module does not use Flask. Every request goes by the settings as they are, so that a corrected
+maintenance.toml needs no restart; reports and Dagster's answers, which are expensive, are kept.
 """
 
 import logging
 import threading
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -19,6 +22,7 @@ from tws_maintenance.console.api import answers
 from tws_maintenance.console.api.words import JsonObject
 from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.file_audits import FileAudits
+from tws_maintenance.console.kept import Kept, Look, paths_of_status
 from tws_maintenance.console.launcher import Launcher, run_facts
 from tws_maintenance.constituents.backups import read_backup
 from tws_maintenance.constituents.eligibility import Verdict
@@ -35,9 +39,8 @@ from tws_maintenance.core.errors import (
 from tws_maintenance.market_events.clocks import clocks
 from tws_maintenance.market_events.providers.closures import read_closures
 from tws_maintenance.market_events.scope import resolve
-from tws_maintenance.pipeline import run_history
-from tws_maintenance.pipeline.instance import open_instance
-from tws_maintenance.pipeline.run_history import RunView
+from tws_maintenance.pipeline.observer import PATIENCE_SECONDS, NotYetKnown, Observer
+from tws_maintenance.pipeline.run_records import Audited, Materialized, RunView
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.readiness import ListReadiness, ProposalShelf, Readiness, readiness
 from tws_maintenance.reports.results import promotable_tasks
@@ -60,19 +63,22 @@ class Backend:
     def __init__(self, home: Home, dagster_url: str) -> None:
         self.home = home
         self.dagster_url = dagster_url
-        self.instance = open_instance(home)
-        self.launcher = Launcher(home, self.instance)
+        self.observer = Observer(home)
+        self.observer.begin()  # it loads while the rest is made
+        self.launcher = Launcher(home, self.observer)
+        self._kept_status: Kept[answers.Status] = Kept()
         self.shelf = ReportCatalog(home)
         self.proposals = ProposalShelf(home)
         self.file_audits = FileAudits(home)
         self.portfolio = PortfolioCache()
         self._clocks: tuple[datetime, tuple[Venue, ...], list[answers.Venue]] | None = None
+        self.observer.wait_until_open()
         self.launcher.close_dead()
         threading.Thread(target=self._warm, daemon=True).start()
 
     def close(self) -> None:
-        """Close Dagster's storage; runs go on."""
-        self.instance.dispose()
+        """End the process that knows Dagster; runs go on."""
+        self.observer.close()
 
     @property
     def settings(self) -> Settings:
@@ -90,30 +96,71 @@ class Backend:
         is still at work, or whose report was lost. Waits at most `wait_seconds` for the audit of a
         live file that has just changed.
         """
-        at, settings = at or utc_now(), self.settings
+        return self.status_of(self.look(at, wait_seconds=wait_seconds), at)
+
+    def look(
+        self,
+        at: datetime | None = None,
+        *,
+        wait_seconds: float = 0.0,
+        patience: float | None = None,
+    ) -> Look:
+        """Return what an answer is made of, as it is now.
+
+        Waits for the process that knows Dagster. With `patience` at most so many seconds where
+        that is only just beginning: then the look says that it is not known what runs.
+
+        Raises:
+            NotYetKnown: it did not begin in a minute, and no `patience` was named.
+        """
+        settings = self.settings
+        try:
+            known, is_known = self.launcher.known(patience or PATIENCE_SECONDS), True
+        except NotYetKnown:
+            if patience is None:
+                raise
+            known, is_known = replace(self.observer.known_last(), running=()), False
+        return Look(
+            home=self.home,
+            minute=(at or utc_now()).replace(second=0, microsecond=0),
+            settings=settings,
+            known=known,
+            is_known=is_known,
+            files=self.file_audits.audits(wait_seconds=wait_seconds),
+            robot=self._robot(settings) if settings.robot.url else None,
+        )
+
+    def status_of(self, look: Look, at: datetime | None = None) -> answers.Status:
+        """Return the status that `look` gives, made anew only where something changed."""
+
+        def make() -> tuple[answers.Status, Iterable[Path]]:
+            made = self._status(look, at or utc_now())
+            return made, paths_of_status(self.home, made)
+
+        return self._kept_status.get(look, make)
+
+    def _status(self, look: Look, at: datetime) -> answers.Status:
+        settings, known = look.settings, look.known
         found = overview(self.home, settings, at, self.shelf)
-        refreshed = run_history.refreshes(self.instance)
-        audits = run_history.audits(self.instance)
-        files = self.file_audits.audits(wait_seconds=wait_seconds)
         lists = []
         for one in found.constituents:
-            newer = self._newer_refresh(one, refreshed.get(one.task), settings, at)
-            newer |= self._newer_audit(one, audits.get(one.task))
-            known = one.model_copy(update=newer)
+            newer = self._newer_refresh(one, known.refreshes.get(one.task), settings, at)
+            newer |= self._newer_audit(one, known.audits.get(one.task))
+            fresh = one.model_copy(update=newer)
             more: JsonObject = {
-                "file_audit": files.get(one.task, Validation()),
+                "file_audit": look.files.get(one.task, Validation()),
                 "proposal": self._proposal(one.task, settings, at),
-                "run_url": self.run_url(known.run_id),
+                "run_url": self.run_url(fresh.run_id),
             }
-            lists.append(answers.ListStatus(**dict(known) | more))
+            lists.append(answers.ListStatus(**dict(fresh) | more))
         events, latest = found.market_events, found.latest_report
         return answers.Status(
             constituents=lists,
             market_events=answers.EventsStatus(**self._linked(events)),
             latest_report=answers.LatestReport(**self._linked(latest)) if latest else None,
             venues=self._venues(settings, at),
-            running=self.running(),
-            robot=self._robot(settings) if settings.robot.url else None,
+            running=[self.line(view) for view in known.running],
+            robot=look.robot,
         )
 
     def _linked(self, value: EventsStatus | LatestReport) -> JsonObject:
@@ -137,7 +184,8 @@ class Backend:
         if kept is None or kept[:2] != (minute, venues):
             closures = read_closures(self.home, settings)
             found = [
-                answers.Venue.model_validate(one.to_dict()) for one in clocks(venues, at, closures)
+                answers.Venue.model_validate(one.to_dict())
+                for one in clocks(venues, at, closures, self.observer.days_of)
             ]
             kept = self._clocks = (minute, venues, found)
         return kept[2]
@@ -149,7 +197,7 @@ class Backend:
     def _newer_refresh(
         self,
         one: ListStatus,
-        newest: run_history.Materialized | None,
+        newest: Materialized | None,
         settings: Settings,
         at: datetime,
     ) -> JsonObject:
@@ -167,7 +215,7 @@ class Backend:
             "stale": is_older(finished_at, limits.max_age_days, at),
         }
 
-    def _newer_audit(self, one: ListStatus, audited: run_history.Audited | None) -> JsonObject:
+    def _newer_audit(self, one: ListStatus, audited: Audited | None) -> JsonObject:
         """Return what an audit that Dagster recorded changes, {} unless it is the newest."""
         if audited is None or audited.run_id == one.run_id:
             return {}
@@ -223,7 +271,7 @@ class Backend:
                 resolve(self.home, settings, spec.symbols, many_symbols=spec.many_symbols)
             except UsageError as error:
                 raise ApiError(400, "invalid_symbols", str(error)) from error
-        return self.launcher.start(spec, settings)
+        return self.launcher.start(spec)
 
     def promotion(self, report_id: str, tasks: tuple[str, ...] | None) -> tuple[str, ...]:
         """Return the tasks that promoting a dry run would publish.
@@ -272,7 +320,7 @@ class Backend:
         """Read what the first requests would otherwise wait for; they report what is wrong."""
         try:
             self.status()
-            self.launcher.warm(self.settings)
+            self.observer.warm()
             self.shelf.warm()
         except Exception:  # a thread of its own: the first request meets the same error
             logger.warning("the console could not be warmed up", exc_info=True)
@@ -305,7 +353,7 @@ def _refusal(one: ListReadiness) -> answers.ProposalRefusal:
     return answers.ProposalRefusal(task=one.task, state=one.state.value, why=one.why)
 
 
-def _validation_of(audited: run_history.Audited) -> Validation:
+def _validation_of(audited: Audited) -> Validation:
     warnings, errors = (
         [f"{check.name}: {check.message}" for check in audited.checks if check.outcome == outcome]
         for outcome in ("warned", "failed")

@@ -62,6 +62,18 @@ class RobotChanged(RobotError):
     """It answered in an unexpected form."""
 
 
+class StorageFault(TwsMaintenanceError):
+    """Dagster's storage cannot be read or written.
+
+    The message is the database's own reason; `for_others` is what a client may read of it: a
+    server's own words name its host and user.
+    """
+
+    def __init__(self, reason: str, for_others: str) -> None:
+        super().__init__(reason)
+        self.for_others = for_others
+
+
 class LiveFileError(TwsMaintenanceError):
     """The live file exists but cannot be read as a list of members."""
 

@@ -53,6 +53,11 @@ class WorkerProcess(Generic[Request, Answer]):
         """Whether there is a process to ask."""
         return self._process is not None
 
+    @property
+    def process_id(self) -> int | None:
+        """The number of the process, None without one."""
+        return self._process.pid if self._process is not None else None
+
     def start(self) -> None:
         """Start the process."""
         self._process = subprocess.Popen(

@@ -20,6 +20,7 @@ from tws_maintenance.market_events.providers.calendars import (
     NO_CLOSURES,
     Closures,
     Day,
+    DaysOf,
     days_of,
     known_until,
     with_closures,
@@ -112,27 +113,35 @@ class _Sessions:
 
 
 def clocks(
-    venues: Iterable[Venue], at: datetime, closures: Closures = NO_CLOSURES
+    venues: Iterable[Venue],
+    at: datetime,
+    closures: Closures = NO_CLOSURES,
+    of: DaysOf = days_of,
 ) -> list[VenueClock]:
-    """Return the clock of each venue at `at` (aware); `closures` are the operator's."""
-    return [clock(venue, at, closures) for venue in venues]
+    """Return the clock of each venue at `at` (aware); `closures` are the operator's.
+
+    `of` says which days of a year are irregular: another process for one that must stay small.
+    """
+    return [clock(venue, at, closures, of) for venue in venues]
 
 
-def clock(venue: Venue, at: datetime, closures: Closures = NO_CLOSURES) -> VenueClock:
+def clock(
+    venue: Venue, at: datetime, closures: Closures = NO_CLOSURES, of: DaysOf = days_of
+) -> VenueClock:
     """Return the clock of `venue` at `at` (aware), with the holidays known at that time."""
     local = at.astimezone(ZoneInfo(venue.timezone))
-    sessions = _sessions(venue, local.date(), closures)
+    sessions = _sessions(venue, local.date(), closures, of)
     state, until = _state(sessions, at, local.date())
     return VenueClock(venue.code, venue.name, venue.timezone, state, until, local)
 
 
-def _sessions(venue: Venue, today: date, closures: Closures) -> _Sessions:
+def _sessions(venue: Venue, today: date, closures: Closures, of: DaysOf) -> _Sessions:
     """Return the sessions from `today` on; no day is known if the holidays cannot be computed."""
     days: dict[date, Day] = {}
     try:
-        until = known_until(venue, today)
+        until = known_until(venue, today, of)
         for year in range(today.year, until.year + 1):
-            days |= days_of(venue, year) or {}
+            days |= of(venue, year) or {}
     except SourceError:
         return _Sessions(venue, with_closures(venue, {}, closures), date.min)
     return _Sessions(venue, with_closures(venue, days, closures), until)

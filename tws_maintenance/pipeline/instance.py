@@ -12,6 +12,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import dagster as dg
+from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
+from dagster._core.storage.runs import SqliteRunStorage
+from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from tws_maintenance.config.home import Home, find_home
@@ -23,6 +26,7 @@ from tws_maintenance.market_events.store.database import open_database
 from tws_maintenance.market_events.store.faults import INSTALL, grant_for
 from tws_maintenance.pipeline.database_faults import opening_errors, reason_of
 from tws_maintenance.pipeline.reconcile import reconcile
+from tws_maintenance.pipeline.run_records import Place
 from tws_maintenance.pipeline.storage_tables import demand_own_history
 from tws_maintenance.runs.recovery import recover
 
@@ -244,6 +248,17 @@ def open_instance(home: Home, settings: Settings | None = None) -> dg.DagsterIns
         HomeError: as `prepare`.
     """
     return _made_ready(home, settings) or _opened()
+
+
+def place_of(instance: dg.DagsterInstance) -> Place:
+    """Return where the storage lies whose changes show that something happened in it."""
+    runs, events = instance.run_storage, instance.event_log_storage
+    if isinstance(runs, SqliteRunStorage) and isinstance(events, ConsolidatedSqliteEventLogStorage):
+        # Neither has a public name for its file.
+        addresses = (runs._conn_string, events._conn_string)  # noqa: SLF001
+        return Place(files=tuple(str(make_url(one).database) for one in addresses))
+    names = {type(one).__name__ for one in (runs, events)}
+    return Place(is_postgres=names == {"PostgresRunStorage", "PostgresEventLogStorage"})
 
 
 def reconcile_at_start() -> bool:

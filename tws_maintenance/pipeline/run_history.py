@@ -1,4 +1,4 @@
-"""What Dagster's history tells of our runs, as plain records: for pages and cards.
+"""What Dagster's history says of our runs, as the plain records of `run_records`.
 
 Reads straight from the instance, which takes milliseconds however many runs there are. Nothing is
 written here; runs that died are closed by `tws_maintenance.pipeline.reconcile`.
@@ -7,9 +7,7 @@ written here; runs that died are closed by `tws_maintenance.pipeline.reconcile`.
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
 
 import dagster as dg
 
@@ -20,6 +18,18 @@ from tws_maintenance.pipeline import asset_keys
 from tws_maintenance.pipeline.asset_checks import staged_check_keys
 from tws_maintenance.pipeline.jobs import CLEAN_UP
 from tws_maintenance.pipeline.reconcile import UNFINISHED, is_ours, may_be_alive
+from tws_maintenance.pipeline.run_records import (
+    Audited,
+    CheckOutcome,
+    CheckView,
+    Known,
+    Looked,
+    Materialized,
+    RunState,
+    RunView,
+    StepState,
+    StepView,
+)
 from tws_maintenance.pipeline.tags import (
     REPORT_ID_TAG,
     own_tag,
@@ -28,9 +38,6 @@ from tws_maintenance.pipeline.tags import (
 from tws_maintenance.reports.schema import ListResult
 from tws_maintenance.reports.store import is_refresh
 
-RunState = Literal["queued", "running", "finished", "failed", "interrupted"]
-StepState = Literal["waiting", "running", "done", "failed", "skipped"]
-CheckOutcome = Literal["passed", "warned", "failed"]
 IN_PROGRESS = [*UNFINISHED, dg.DagsterRunStatus.QUEUED]
 _QUEUED = frozenset(
     {dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING}
@@ -47,95 +54,66 @@ _DAGSTER_ERROR = re.compile(r"^dagster\.[\w.]+: ")
 MATERIALIZATIONS_READ = 20
 
 
-@dataclass(frozen=True)
-class RunView:
-    """A run as Dagster has it.
-
-    `report_id` is known from the run's start on; times are UTC texts.
-    """
-
-    run_id: str
-    report_id: str | None
-    job: str
-    state: RunState
-    tasks: tuple[str, ...]
-    dry_run: bool
-    entry_point: str
-    actor: str
-    created_at: str
-    started_at: str | None
-    finished_at: str | None
-
-    @property
-    def is_in_progress(self) -> bool:
-        """Whether it has not ended."""
-        return self.state in {"queued", "running"}
+def what_is_known(home: Home, instance: dg.DagsterInstance) -> Known:
+    """Return what a status needs of Dagster."""
+    records = _in_progress(home, instance)
+    return Known(
+        running=tuple(_views(instance, records)),
+        has_dead=_has_dead(home, instance, records),
+        is_at_work=bool(records),
+        refreshes=refreshes(instance),
+        audits=audits(instance),
+    )
 
 
-@dataclass
-class StepView:
-    """One step of a run; its times are UTC texts."""
-
-    step: str
-    task: str
-    state: StepState = "waiting"
-    started_at: str | None = None
-    finished_at: str | None = None
-    message: str = ""
-
-
-@dataclass(frozen=True)
-class CheckView:
-    """How one asset check came out."""
-
-    task: str
-    name: str
-    outcome: CheckOutcome
-    message: str
-    asset: str
-
-
-@dataclass(frozen=True)
-class Materialized:
-    """The newest refresh of a live asset: `result` is its task result."""
-
-    run_id: str
-    result: ListResult = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Audited:
-    """The newest audit of what was staged of an index, all of it by one run."""
-
-    run_id: str
-    finished_at: str
-    checks: tuple[CheckView, ...]
+def look_at_run(home: Home, instance: dg.DagsterInstance, run_id: str) -> Looked:
+    """Return one run of `home` with its steps and checks."""
+    record, (steps, checks) = _own_record(home, instance, run_id), progress_of(instance, run_id)
+    return Looked(
+        view=_view(instance, record) if record else None,
+        is_dead=record is not None and _has_dead(home, instance, [record]),
+        steps=tuple(steps),
+        checks=tuple(checks),
+    )
 
 
 def runs_in_progress(home: Home, instance: dg.DagsterInstance) -> tuple[list[RunView], bool]:
     """Return the runs of `home` that have not ended, oldest first, from whatever entry point.
 
-    A clean-up, which works on no task, is left out. The second value tells whether one of them
+    A clean-up, which works on no task, is left out. The second value is whether one of them
     all has no process any more: it is to be reconciled.
     """
+    records = _in_progress(home, instance)
+    return _views(instance, records), _has_dead(home, instance, records)
+
+
+def _in_progress(home: Home, instance: dg.DagsterInstance) -> list[dg.RunRecord]:
     found = instance.get_run_records(dg.RunsFilter(statuses=IN_PROGRESS))
-    records = [one for one in reversed(found) if is_ours(home, one.dagster_run)]
-    has_dead = any(
+    return [one for one in reversed(found) if is_ours(home, one.dagster_run)]
+
+
+def _has_dead(home: Home, instance: dg.DagsterInstance, records: list[dg.RunRecord]) -> bool:
+    return any(
         one.dagster_run.status in UNFINISHED and not may_be_alive(home, instance, one)
         for one in records
     )
-    working = [one for one in records if one.dagster_run.job_name != CLEAN_UP]
-    return [_view(instance, one) for one in working], has_dead
+
+
+def _views(instance: dg.DagsterInstance, records: list[dg.RunRecord]) -> list[RunView]:
+    return [_view(instance, one) for one in records if one.dagster_run.job_name != CLEAN_UP]
 
 
 def run_view(home: Home, instance: dg.DagsterInstance, run_id: str) -> RunView | None:
     """Return one run of `home`, None where Dagster has none of that id."""
+    record = _own_record(home, instance, run_id)
+    return _view(instance, record) if record else None
+
+
+def _own_record(home: Home, instance: dg.DagsterInstance, run_id: str) -> dg.RunRecord | None:
     record = instance.get_run_record_by_id(run_id)
     if record is None or record.dagster_run.job_name == CLEAN_UP:
         return None
-    if not is_ours(home, record.dagster_run):
-        return None
-    return _view(instance, record)
+    return record if is_ours(home, record.dagster_run) else None
 
 
 def progress_of(

@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tws_maintenance.config.settings import ConsoleSettings
 from tws_maintenance.console.app import create_app
 from tws_maintenance.console.serve import listen
 from tws_maintenance.demo.server import SOURCE_URLS, PageServer
-from tws_maintenance.pipeline.instance import VARIABLE
+from tws_maintenance.pipeline.instance import VARIABLE, Instance, open_instance
 from tws_maintenance_tests.pipeline.support import quiet_environment, until
 
 API = "/api/maintenance"
@@ -47,6 +48,17 @@ class Console:
     def backend(self) -> Any:
         """What the pages and the API of this console share."""
         return self.app.extensions["tws_maintenance"]
+
+    @cached_property
+    def instance(self) -> Instance:
+        """Dagster's storage of the home, as a test looks into it; the console has it elsewhere."""
+        return open_instance(self.home)
+
+    def close(self) -> None:
+        """End the console."""
+        self.backend.close()
+        if "instance" in vars(self):
+            self.instance.dispose()
 
     def token_of(self, page: str | None = None) -> str:
         """Return the token that a page carries, with its cookie kept."""
@@ -160,7 +172,7 @@ def opened(home: Home, settings: ConsoleSettings | None = None) -> Iterator[Cons
         yield console
         until(lambda: not console.backend.running(), "the end of all runs")
     finally:
-        console.backend.close()
+        console.close()
 
 
 @contextlib.contextmanager

@@ -7,7 +7,9 @@ from sqlalchemy.exc import OperationalError
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.console.app import create_app
+from tws_maintenance.core.worker_process import WorkerProcess
 from tws_maintenance.pipeline.instance import VARIABLE
+from tws_maintenance.pipeline.observer import Answering
 from tws_maintenance_tests.console.support import API, STI, Console, error_of
 
 ALLOWED = {
@@ -134,14 +136,19 @@ def test_a_postgresql_server_that_is_gone_is_told_without_its_address(
 
     retried = DagsterPostgresException("too many retries for DB connection")
     retried.__cause__ = gone
+    answering = Answering(console.home)
     for error in (gone, retried):
 
         def fail(*_: object, error: Exception = error, **__: object) -> None:
             raise error
 
-        app = create_app(console.home)
-        monkeypatch.setattr(app.extensions["tws_maintenance"], "status", fail)
-        api, page = app.test_client().get(f"{API}/status"), app.test_client().get("/maintenance")
+        # What the other process replies, as this one takes it.
+        monkeypatch.setattr(answering, "known", fail)
+        reply = answering.reply({"ask": "known"})
+        with monkeypatch.context() as patch:
+            patch.setattr(WorkerProcess, "ask", lambda *_, reply=reply: reply)
+            patch.setattr(console.backend.observer, "_kept", None)
+            api, page = console.get(f"{API}/status"), console.get("/maintenance")
         assert error_of(api) == (503, "unavailable")
         assert page.status_code == 503
         for text in (api.text, page.text):
@@ -150,7 +157,6 @@ def test_a_postgresql_server_that_is_gone_is_told_without_its_address(
             ] == []
             assert "its server cannot be reached" in text
         assert words in caplog.text
-        app.extensions["tws_maintenance"].close()
 
 
 def in_place_of(path: Path) -> bytes:

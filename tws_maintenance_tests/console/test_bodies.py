@@ -94,14 +94,14 @@ REFUSED: dict[str, list[Any]] = {
 def test_a_body_of_another_type_is_refused_and_nothing_is_started(
     console: Console, path: str
 ) -> None:
-    before = console.backend.instance.get_runs_count()
+    before = console.instance.get_runs_count()
     for body in REFUSED[path]:
         answer = console.post(path, body)
         assert error_of(answer) == (400, "invalid_body"), body
         assert answer.json is not None
         fields = answer.json["error"]["detail"]["fields"]
         assert all(one["field"] and one["message"] for one in fields), body
-    assert console.backend.instance.get_runs_count() == before
+    assert console.instance.get_runs_count() == before
     assert not console.home.watchlist.exists()
 
 
@@ -132,9 +132,9 @@ def test_a_body_of_another_type_is_refused_and_nothing_is_started(
     ],
 )
 def test_what_is_no_plain_json_is_refused(console: Console, content: bytes) -> None:
-    before = console.backend.instance.get_runs_count()
+    before = console.instance.get_runs_count()
     assert error_of(console.send(f"{API}/run", content)) == (400, "invalid_body")
-    assert console.backend.instance.get_runs_count() == before
+    assert console.instance.get_runs_count() == before
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_the_queries_are_strict_too(console: Console) -> None:
 
 
 def test_a_symbol_that_no_market_knows_starts_nothing(console: Console) -> None:
-    before = console.backend.instance.get_runs_count()
+    before = console.instance.get_runs_count()
     many = [f"A{n:03d}" for n in range(100)]
     console.home.data.mkdir(exist_ok=True)
     console.home.watchlist.write_text("symbol\n" + "".join(f"B{n:03d}\n" for n in range(150)))
@@ -190,7 +190,7 @@ def test_a_symbol_that_no_market_knows_starts_nothing(console: Console) -> None:
     refused = console.post(f"{API}/run", body)
     console.home.watchlist.unlink()
     assert error_of(refused) == (400, "invalid_symbols")
-    assert console.backend.instance.get_runs_count() == before
+    assert console.instance.get_runs_count() == before
 
 
 def test_a_body_hands_all_that_it_says_to_its_run() -> None:

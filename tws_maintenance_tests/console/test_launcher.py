@@ -12,32 +12,30 @@ from contextlib import ExitStack, suppress
 
 import psutil
 import pytest
-from sqlalchemy.exc import OperationalError
 
 from tws_maintenance.console import launcher
-from tws_maintenance.core.errors import LockHeld
+from tws_maintenance.core.errors import LockHeld, StorageFault
 from tws_maintenance.pipeline import run_process
+from tws_maintenance.pipeline.observer import Observer
 from tws_maintenance.pipeline.tags import PROCESS_TAG
 from tws_maintenance_tests.console.support import API, STI, Console, error_of, opened, until
 from tws_maintenance_tests.pipeline.support import HeldServer, good_pages
 from tws_maintenance_tests.support import Program, reports_of, result_of
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
-LOST = OperationalError("INSERT", {}, Exception("the server is gone"))
+LOST = StorageFault("the server is gone", "its server cannot be reached")
 KILLED_IN_BETWEEN = """
 import os, signal, sys
 from tws_maintenance.console import launcher
 from tws_maintenance.config.home import find_home
-from tws_maintenance.config.settings import load_settings
-from tws_maintenance.pipeline.instance import open_instance
+from tws_maintenance.pipeline.observer import Observer
 from tws_maintenance.runs.request import RunSpec
 
 launcher.hand_over = lambda process, spec: (
     print(process.pid, flush=True), os.kill(os.getpid(), signal.SIGKILL)
 )
 home = find_home()
-spec, settings = RunSpec((sys.argv[1],), dry_run=True), load_settings(home)
-launcher.Launcher(home, open_instance(home)).start(spec, settings)
+launcher.Launcher(home, Observer(home)).start(RunSpec((sys.argv[1],), dry_run=True))
 """
 
 
@@ -77,7 +75,8 @@ def test_a_start_that_fails_leaves_no_process_and_keeps_no_task_busy(
     fresh: Console, monkeypatch: pytest.MonkeyPatch, what: str, error: Exception, reports: int
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(launcher, what, failing(error))
+        owner = fresh.backend.observer if what == "create_run" else launcher
+        patch.setattr(owner, what, failing(error))
         answer = fresh.post(f"{API}/run", {"tasks": [STI]})
     assert error_of(answer) == (503, "unavailable")
     assert runs_at_work(fresh) == []
@@ -135,15 +134,16 @@ def test_a_dead_run_that_cannot_be_closed_takes_no_page_down(
         assert answer.json is not None
         run_id = answer.json["run_id"]
         with monkeypatch.context() as patch, ExitStack() as others:
-            patch.setattr(launcher, "reconcile", failing(FULL))
+            patch.setattr(Observer, "reconcile", failing(FULL))
             until(lambda: fresh.running[0]["state"] == "running", "the run")
-            tags = fresh.backend.instance.get_run_by_id(run_id).tags
-            process = psutil.Process(int(tags[PROCESS_TAG]))
+            run = fresh.instance.get_run_by_id(run_id)
+            assert run is not None
+            process = psutil.Process(int(run.tags[PROCESS_TAG]))
             assert process in runs_at_work(fresh)
             process.kill()
             process.wait()
             for error in (FULL, LOST, LockHeld("the recovery is locked")):
-                patch.setattr(launcher, "reconcile", failing(error))
+                patch.setattr(Observer, "reconcile", failing(error))
                 caplog.clear()
                 for path in (f"{API}/status", "/maintenance", "/metrics", f"{API}/runs/{run_id}"):
                     assert fresh.get(path).status_code == 200, (path, error)

@@ -36,10 +36,10 @@ def promote(console: Console, report_id: str, **body: object) -> dict[str, Any]:
 
 def refused(console: Console, report_id: str, *tasks: str) -> tuple[int, str]:
     """Try to promote what cannot be, see that nothing was started, and return what was said."""
-    before = console.backend.instance.get_runs_count()
+    before = console.instance.get_runs_count()
     body = {"report_id": report_id, **({"tasks": tasks} if tasks else {})}
     answer = error_of(console.post(f"{API}/promote", body))
-    assert console.backend.instance.get_runs_count() == before
+    assert console.instance.get_runs_count() == before
     return answer
 
 

@@ -99,10 +99,10 @@ def test_a_damaged_backup_is_not_restored(backed_up: tuple[Console, bytes, str])
 
 
 def test_what_there_is_no_backup_of_is_not_found(console: Console) -> None:
-    before = console.backend.instance.get_runs_count()
+    before = console.instance.get_runs_count()
     for body in ({"task": HSI}, {"task": HSI, "backup": "20200101_000000"}):
         assert error_of(console.post(f"{API}/restore", body)) == (404, "not_found")
-    assert console.backend.instance.get_runs_count() == before
+    assert console.instance.get_runs_count() == before
 
 
 def test_a_live_file_that_is_a_folder_is_told_in_words(

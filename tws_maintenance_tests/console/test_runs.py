@@ -71,7 +71,9 @@ def until_at_work(console: Console, run_id: str) -> None:
 
 def process_of(console: Console, run_id: str) -> int:
     """Return the process that works on a run of this console."""
-    return int(console.backend.instance.get_run_by_id(run_id).tags[PROCESS_TAG])
+    run = console.instance.get_run_by_id(run_id)
+    assert run is not None
+    return int(run.tags[PROCESS_TAG])
 
 
 def test_a_run_is_followed_from_its_id_to_its_report(console: Console) -> None:

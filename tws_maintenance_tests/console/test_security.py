@@ -64,7 +64,7 @@ def path_of(rule: Rule) -> str:
 def state_of(console: Console) -> tuple[object, ...]:
     """Return what a change would change."""
     watched = console.home.watchlist
-    runs = console.backend.instance.get_runs_count()
+    runs = console.instance.get_runs_count()
     return runs, len(reports_of(console.home)), live_bytes(console.home), watched.exists()
 
 
@@ -142,6 +142,7 @@ def test_every_kind_of_answer_tells_the_browser_what_it_may_do(console: Console)
         "/": 302,
         "/maintenance/nothing": 404,
         "/maintenance/run": 405,
+        "/maintenance/live": 200,
         f"{API}/status": 200,
         f"{API}/nothing": 404,
         f"{API}/run": 405,
@@ -153,7 +154,11 @@ def test_every_kind_of_answer_tells_the_browser_what_it_may_do(console: Console)
         answer = console.get(path)
         assert answer.status_code == status, path
         with_all_headers(answer)
-        assert answer.headers["Cache-Control"] == "no-store", path
+        # What a page or a program asks again and again is kept by the browser that asked, and
+        # asked for again each time.
+        polled = {f"{API}/status", "/maintenance/live"}
+        kept = "private, no-cache" if path in polled else "no-store"
+        assert answer.headers["Cache-Control"] == kept, path
     for name in ("console.css", "console.js", "members.css", "members.js", "icon.svg"):
         answer = console.get(f"/maintenance/static/{name}")
         assert answer.status_code == 200

@@ -10,7 +10,9 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.pipeline.instance import CONFIGURATION, POSTGRES_CONFIGURATION
+from tws_maintenance.pipeline.observer import Observer
 from tws_maintenance.reports.verification import verify_chain
+from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.pipeline.support import HeldServer, good_pages, until, web_environment
 from tws_maintenance_tests.postgres import GUARDED, PASSWORD, PostgresServer
 from tws_maintenance_tests.support import (
@@ -56,6 +58,26 @@ def test_look_apply_events_and_restore_all_lie_in_the_server(journey: Program) -
     assert sorted(one.name for one in home.dagster.iterdir()) == ["dagster.yaml", "locks"]
     assert not home.market_events.exists()
     assert verify_chain(home).problem == ""
+
+
+def test_a_console_asks_again_only_when_the_server_has_something_new(
+    home: Home, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, postgres_server.url(postgres_server.new_database()))
+    observer, gone = Observer(home), subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    observer.known()
+    kept = observer.known()
+    assert observer.known() is kept
+    run_id = "00000000-0000-4000-8000-000000000000"
+    observer.create_run(RunSpec((STI_TASK,), dry_run=True), run_id, gone.pid)
+    assert [one.run_id for one in observer.known().running] == [run_id]
+    assert observer.known().has_dead
+    observer.reconcile()
+    assert observer.known().running == ()
+    kept = observer.known()
+    assert observer.known() is kept
+    observer.close()
 
 
 def test_a_password_reaches_no_file_and_no_message(

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from tws_maintenance.console.api.words import JsonObject, RunStatus
-from tws_maintenance.pipeline.run_history import CheckOutcome, RunState, StepState
+from tws_maintenance.pipeline.run_records import CheckOutcome, RunState, StepState
 from tws_maintenance.reports import status
 from tws_maintenance.reports.schema import Count, Part, Validation, is_none
 from tws_maintenance.reports.status import Instant, TaskName

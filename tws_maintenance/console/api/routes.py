@@ -18,6 +18,7 @@ from tws_maintenance.console.api.words import JsonObject
 from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.pages.filters import as_json
 from tws_maintenance.console.run_view import describe_run, report_of_run
+from tws_maintenance.console.security import revalidated
 from tws_maintenance.console.service import Backend
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.core.errors import UsageError
@@ -80,7 +81,8 @@ def _add_reading(blueprint: Blueprint, backend: Backend) -> None:
     @blueprint.get(f"{PREFIX}/status")
     def api_status() -> Response:
         query_as(bodies.NoQuery)
-        return reply(backend.status())
+        answer = reply(backend.status())
+        return revalidated(answer, answer.get_data(as_text=True))
 
     @blueprint.get(f"{PREFIX}/runs/<run_id>")
     def api_run(run_id: str) -> Response:

@@ -4,10 +4,16 @@ Without the script a page lacks only the live progress and the dialog, whose con
 address. Runs in progress come from Dagster, so it does not matter who started them.
 """
 
+import secrets
+import time
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, Response, current_app, redirect, request, session, url_for
+from flask_wtf.csrf import generate_csrf
+from markupsafe import Markup, escape
 
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.indices import ALL_TASKS, Index
@@ -15,6 +21,7 @@ from tws_maintenance.console.api import bodies
 from tws_maintenance.console.api.routes import markdown_of, query_as, report_or_damaged
 from tws_maintenance.console.apply_preview import newest_dry_run, to_apply, waiting_elsewhere
 from tws_maintenance.console.errors import ApiError
+from tws_maintenance.console.kept import Kept, Look, paths_of_proposal, paths_of_status
 from tws_maintenance.console.pages.actions import add_actions
 from tws_maintenance.console.pages.archive import add_shelves
 from tws_maintenance.console.pages.cards import cards_of, verdict_of
@@ -22,6 +29,7 @@ from tws_maintenance.console.pages.filters import curve, page
 from tws_maintenance.console.pages.machine import add_machine
 from tws_maintenance.console.pages.pictures import pictures
 from tws_maintenance.console.run_view import describe_run
+from tws_maintenance.console.security import revalidated
 from tws_maintenance.console.service import Backend
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.history import member_counts, read_history
@@ -30,8 +38,14 @@ from tws_maintenance.core.errors import HistoryError, StoreError
 from tws_maintenance.market_events.agenda import read_agenda
 from tws_maintenance.market_events.watchlist import WatchlistError, read_watchlist
 from tws_maintenance.reports.schema import ListResult, Report
+from tws_maintenance.reports.store import report_path
 
 PAGE_SIZE = 25
+# A page does not wait for the process that knows Dagster: its live part follows at once.
+PAGE_PATIENCE_SECONDS = 0.25
+# Stands in a kept page where each session has its own token; no text of a source can name it.
+TOKEN = secrets.token_hex(16)
+TOKEN_RENEWED_SECONDS = 3600
 
 
 def add_pages(blueprint: Blueprint, backend: Backend) -> None:
@@ -50,24 +64,72 @@ def add_pages(blueprint: Blueprint, backend: Backend) -> None:
 
 
 def _add_overview(blueprint: Blueprint, backend: Backend) -> None:
+    kept: Kept[str] = Kept()
+    kept_pictures: Kept[str] = Kept()
+
+    def looked() -> tuple[Look, datetime]:
+        at = utc_now()
+        return backend.look(at, patience=PAGE_PATIENCE_SECONDS), at
+
+    def part(look: Look, at: datetime) -> str:
+        """Return what the page shows, without the tokens of its forms."""
+
+        def make() -> tuple[str, Iterable[Path]]:
+            values = _overview(backend, look, at)
+            values["csrf_token"] = lambda: TOKEN
+            return page("_overview", **values), _paths(backend, values)
+
+        return kept.get(look, make, url_for("maintenance.overview"))
+
+    def drawn(look: Look, at: datetime) -> str:
+        """Return the pictures below it, which are not polled."""
+
+        def make() -> tuple[str, Iterable[Path]]:
+            return page("_pictures", pictures=pictures(backend, at)), ()
+
+        return kept_pictures.get(look, make, url_for("maintenance.overview"))
+
     @blueprint.get("/maintenance")
     def overview() -> str:
-        at = utc_now()
-        return page("overview", **_overview(backend, at), pictures=pictures(backend, at))
+        look, at = looked()
+        return page(
+            "overview",
+            overview=_with_token(part(look, at)),
+            pictures=Markup(drawn(look, at)),  # noqa: S704 - Jinja's own
+        )
 
     @blueprint.get("/maintenance/live")
-    def overview_live() -> str:
-        return page("_overview", **_overview(backend, utc_now()))
+    def overview_live() -> Response:
+        shown = part(*looked())
+        # A form's token is new each time and valid for half a day: a kept one is for an hour.
+        hour = int(time.time() // TOKEN_RENEWED_SECONDS)
+        secret = generate_csrf() and session[current_app.config["WTF_CSRF_FIELD_NAME"]]
+        return revalidated(Response(_with_token(shown)), f"{hour}{secret}{shown}")
 
 
-def _overview(backend: Backend, at: datetime) -> dict[str, object]:
-    status, apply, settings = backend.status(at), newest_dry_run(backend, at), backend.settings
-    maintained, elsewhere = settings.maintained, waiting_elsewhere(backend, apply, at)
-    cards = cards_of(status, apply, elsewhere, settings, at)
+def _with_token(shown: str) -> Markup:
+    return Markup(shown.replace(TOKEN, str(escape(generate_csrf()))))  # noqa: S704 - Jinja's own
+
+
+def _paths(backend: Backend, values: dict[str, Any]) -> Iterator[Path]:
+    """Yield what the page was read from, beside what every answer reads."""
+    yield from paths_of_status(backend.home, values["status"])
+    if apply := values["apply"]:
+        yield report_path(backend.home, apply.report.report_id)
+        for one in apply.lists:
+            if one.ready is not None:
+                yield from paths_of_proposal(backend.home, one.ready.proposal_id)
+
+
+def _overview(backend: Backend, look: Look, at: datetime) -> dict[str, Any]:
+    status, apply = backend.status_of(look, at), newest_dry_run(backend, at)
+    maintained, elsewhere = look.settings.maintained, waiting_elsewhere(backend, apply, at)
+    cards = cards_of(status, apply, elsewhere, look.settings, at)
     return {
         "status": status,
         "cards": cards,
         "verdict": verdict_of(cards),
+        "is_known": look.is_known,
         "busy": {task for run in status.running for task in run.tasks},
         "curves": {index.task: _curve(backend, index, at) for index in maintained},
         "apply": apply,

@@ -9,7 +9,7 @@ that the operator adds (`closures`).
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -58,6 +58,8 @@ class Day:
     is_estimated: bool = False
 
 
+# What says which weekdays of a year are irregular, as `days_of` does.
+DaysOf = Callable[[Venue, int], Mapping[date, Day] | None]
 # The closures that the operator added, by venue code, in addition to the packages' days.
 Closures = Mapping[str, Mapping[date, Day]]
 NO_CLOSURES: Closures = {}
@@ -130,7 +132,7 @@ def second_opinion_ends(venue: Venue) -> date | None:
     return None if bound is None else bound.date()
 
 
-def known_until(venue: Venue, today: date) -> date:
+def known_until(venue: Venue, today: date, of: "DaysOf | None" = None) -> date:
     """Return the last day up to which a weekday without a holiday means that `venue` is open.
 
     `holidays` computes decades ahead, but Singapore and Hong Kong announce one year at a time,
@@ -141,13 +143,15 @@ def known_until(venue: Venue, today: date) -> date:
     exchange's rules fix their days; only closures at short notice can be missing there. If the
     package is so old that this year is estimated, the returned day lies in the past.
 
+    `of` is asked for a year's days instead of `days_of`.
+
     Raises:
         SourceError: the holidays cannot be computed.
     """
-    year = today.year
-    while year > today.year - MAX_YEARS_BEHIND and not _is_announced(venue, year):
+    year, of = today.year, of or days_of
+    while year > today.year - MAX_YEARS_BEHIND and not _is_announced(of(venue, year)):
         year -= 1
-    if _is_announced(venue, year + 1):
+    if _is_announced(of(venue, year + 1)):
         year += 1
     return date(year, 12, 31)
 
@@ -304,8 +308,7 @@ def _event(venue: Venue, day: date, said: dict[str, Day | None], words: dict[str
     )
 
 
-def _is_announced(venue: Venue, year: int) -> bool:
-    days = days_of(venue, year)
+def _is_announced(days: Mapping[date, Day] | None) -> bool:
     return days is not None and not any(one.is_estimated for one in days.values())
 
 

@@ -9,6 +9,7 @@ from tws_maintenance.market_events.rules import RULES
 from tws_maintenance.pipeline import asset_keys
 from tws_maintenance.pipeline.asset_checks import check_result, check_spec
 from tws_maintenance.pipeline.assets import NO_VALUE, failing_plainly, fresh_for
+from tws_maintenance.pipeline.event_log import writing_together
 from tws_maintenance.pipeline.metadata import events_metadata
 from tws_maintenance.runs import event_steps
 from tws_maintenance.runs.event_steps import APPLY_JOB
@@ -32,13 +33,16 @@ def build_event_checks() -> dg.AssetChecksDefinition:
         name=asset_keys.AUDIT_EVENTS_STEP,
         specs=[check_spec(rule, asset_keys.STAGED_EVENTS, {}, blocking=True) for rule in RULES],
     )
-    def audit(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.AssetCheckResult]:
+    def audit(
+        context: dg.AssetCheckExecutionContext, report: dg.ResourceParam[MaintenanceRun]
+    ) -> Iterator[dg.AssetCheckResult]:
         if not report.wants(MARKET_EVENTS):
             return
         with failing_plainly():
             receipt = event_steps.audit(report)
-        for check in receipt.checks:
-            yield check_result(check, asset_keys.STAGED_EVENTS)
+        with writing_together(context.instance):
+            for check in receipt.checks:
+                yield check_result(check, asset_keys.STAGED_EVENTS)
 
     return audit
 

@@ -28,6 +28,8 @@ from dagster._core.storage.event_log.schema import (
     AssetCheckExecutionsTable,
     SqlEventLogStorageTable,
 )
+from dagster._core.storage.runs import SqliteRunStorage
+from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._core.storage.sql import create_engine
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from sqlalchemy import bindparam, event
@@ -75,6 +77,14 @@ class KeptEngine:
         """Close the connections."""
         self._engine.dispose()
         super().dispose()  # type: ignore[misc]
+
+
+class SqliteRuns(KeptEngine, SqliteRunStorage):
+    """Dagster's file of runs, one engine a process."""
+
+
+class SqliteSchedules(KeptEngine, SqliteScheduleStorage):
+    """Dagster's file of schedules, one engine a process."""
 
 
 class SqliteEventLog(KeptEngine, ConsolidatedSqliteEventLogStorage):

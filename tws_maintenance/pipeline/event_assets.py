@@ -8,7 +8,7 @@ from tws_maintenance.config.indices import MARKET_EVENTS
 from tws_maintenance.market_events.rules import RULES
 from tws_maintenance.pipeline import asset_keys
 from tws_maintenance.pipeline.asset_checks import check_result, check_spec
-from tws_maintenance.pipeline.assets import NO_VALUE, failing_plainly, fresh_for
+from tws_maintenance.pipeline.assets import NO_VALUE, failing_plainly, fresh_for, materialized
 from tws_maintenance.pipeline.event_log import writing_together
 from tws_maintenance.pipeline.metadata import events_metadata
 from tws_maintenance.runs import event_steps
@@ -59,12 +59,14 @@ def _staged_asset() -> dg.AssetsDefinition:
             "them now, compared with the store. Materializing it is a dry run: nothing is stored."
         ),
     )
-    def staged(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.MaterializeResult[None]]:
+    def staged(
+        context: dg.AssetExecutionContext, report: dg.ResourceParam[MaintenanceRun]
+    ) -> Iterator[dg.MaterializeResult[None]]:
         if report.wants(MARKET_EVENTS):
             with failing_plainly():
                 event_steps.stage(report)
             result = report.result(MARKET_EVENTS)
-            yield dg.MaterializeResult(metadata=events_metadata(report.home, result))
+            yield materialized(context, events_metadata(report.home, result))
 
     return staged
 
@@ -83,11 +85,13 @@ def _live_asset(freshness: dg.FreshnessPolicy) -> dg.AssetsDefinition:
             f"staged/{MARKET_EVENTS}, by the job {APPLY_JOB}; alone it is refused."
         ),
     )
-    def live(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.MaterializeResult[None]]:
+    def live(
+        context: dg.AssetExecutionContext, report: dg.ResourceParam[MaintenanceRun]
+    ) -> Iterator[dg.MaterializeResult[None]]:
         if report.wants(MARKET_EVENTS):
             with failing_plainly():
                 event_steps.apply(report)
             result = report.result(MARKET_EVENTS)
-            yield dg.MaterializeResult(metadata=events_metadata(report.home, result))
+            yield materialized(context, events_metadata(report.home, result))
 
     return live

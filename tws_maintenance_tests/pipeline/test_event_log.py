@@ -13,7 +13,7 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES, METADATA_VALIDATION
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.pipeline.event_log import KNOWN_DAGSTER, SqliteEventLog
+from tws_maintenance.pipeline.event_log import KNOWN_DAGSTER, PAGE_BYTES, SqliteEventLog
 from tws_maintenance.pipeline.execution import execute
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.runs.request import RunSpec
@@ -79,6 +79,42 @@ def test_the_events_of_a_run_written_together_are_the_rows_of_dagsters_own_writi
         "FAILED",
         "PLANNED",
     }
+
+
+def test_what_is_known_of_a_proposal_is_written_once_and_a_check_says_each_thing_once(
+    entered: Home,
+) -> None:
+    executed = execute(entered, RunSpec((INDICES["sti"].task,), dry_run=True))
+    with open_instance(entered) as instance:
+        events = [one.dagster_event for one in instance.all_logs(executed.run_id)]
+
+    (output,) = (
+        one.step_output_data
+        for one in events
+        if one and one.is_successful_output and "staged__" in str(one.step_key)
+    )
+    (kept,) = (one.materialization for one in events if one and one.is_step_materialization)
+    checks = [
+        one.asset_check_evaluation_data
+        for one in events
+        if one and one.event_type_value == "ASSET_CHECK_EVALUATION"
+    ]
+    assert output.metadata == {}
+    assert {"task_result", "diff", "sha256", "preview"} <= set(kept.metadata)
+    assert len(checks) == 18
+    assert all(one.description for one in checks)
+    assert {key for one in checks for key in one.metadata} == {"measured"}
+
+
+def test_a_new_log_has_pages_for_several_events_and_an_older_one_stays_as_it_is(
+    tmp_path: Path,
+) -> None:
+    ConsolidatedSqliteEventLogStorage(str(tmp_path / "older"))
+    for folder, size in ((tmp_path / "new", PAGE_BYTES), (tmp_path / "older", 4096)):
+        SqliteEventLog(str(folder)).dispose()
+        with sqlite3.connect(folder / "event_log.db") as file:
+            assert file.execute("PRAGMA page_size").fetchone() == (size,)
+            assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_a_check_that_nobody_planned_is_stored_in_dagsters_own_way(

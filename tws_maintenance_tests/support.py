@@ -1,5 +1,6 @@
 """What tests share: running the real program, and the recorded web beside the repository."""
 
+import ast
 import contextlib
 import json
 import os
@@ -201,3 +202,24 @@ def live_bytes(home: Home) -> dict[str, bytes | None]:
     """Return the bytes of each live file, None where there is none."""
     paths = {key: home.live_file(key) for key in INDICES}
     return {key: path.read_bytes() if path.exists() else None for key, path in paths.items()}
+
+
+def texts_of(source: str) -> Iterator[str]:
+    """Yield the texts of a module, no docstrings, with an X for each value that is filled in."""
+    tree = ast.parse(source)
+    passed = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            passed |= set(map(id, node.values))
+            parts = (one.value if isinstance(one, ast.Constant) else "X" for one in node.values)
+            yield "".join(str(part) for part in parts)
+        elif (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in passed
+        ):
+            yield node.value

@@ -1,6 +1,5 @@
 """The docs name every command and every setting, and nothing that is not there."""
 
-import ast
 import fnmatch
 import re
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pydantic import BaseModel
 
 from tws_maintenance.cli.main import cli
 from tws_maintenance.config.settings import IndexSettings, Settings
-from tws_maintenance_tests.support import REPOSITORY
+from tws_maintenance_tests.support import REPOSITORY, texts_of
 
 DOCS = {
     path.name: path.read_text(encoding="utf-8")
@@ -159,18 +158,9 @@ def _anchor(line: str) -> str:
 
 
 def _texts() -> str:
-    """Return every text of the program, with a mark where something is filled in."""
-    found = []
-    for path in sorted((REPOSITORY / "tws_maintenance").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.JoinedStr):
-                parts = (
-                    one.value if isinstance(one, ast.Constant) else "\0" for one in node.values
-                )
-                found.append("".join(str(part) for part in parts))
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.append(node.value)
-    return "\n".join(found)
+    """Return every text of the program."""
+    files = sorted((REPOSITORY / "tws_maintenance").rglob("*.py"))
+    return "\n".join(text for path in files for text in texts_of(path.read_text(encoding="utf-8")))
 
 
 TEXTS = _texts()

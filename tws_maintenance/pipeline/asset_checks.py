@@ -13,6 +13,7 @@ from tws_maintenance.config.settings import IndexSettings
 from tws_maintenance.constituents.rules import MAX_SECTORS_LOST, live_rules, staged_rules
 from tws_maintenance.pipeline import asset_keys
 from tws_maintenance.pipeline.assets import failing_plainly
+from tws_maintenance.pipeline.event_log import writing_together
 from tws_maintenance.pipeline.metadata import check_metadata
 from tws_maintenance.runs import list_steps
 from tws_maintenance.runs.maintenance import MaintenanceRun
@@ -41,13 +42,16 @@ def _staged_checks(index: Index, limits: dict[str, str]) -> dg.AssetChecksDefini
     ]
 
     @dg.multi_asset_check(name=asset_keys.audit_step(index), specs=specs)
-    def audit(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.AssetCheckResult]:
+    def audit(
+        context: dg.AssetCheckExecutionContext, report: dg.ResourceParam[MaintenanceRun]
+    ) -> Iterator[dg.AssetCheckResult]:
         if not report.wants(index.task):
             return
         with failing_plainly():
             receipt = list_steps.audit(report, index)
-        for check in receipt.checks:
-            yield check_result(check, asset_keys.staged_key(index))
+        with writing_together(context.instance):
+            for check in receipt.checks:
+                yield check_result(check, asset_keys.staged_key(index))
 
     return audit
 

@@ -4,7 +4,7 @@ No asset returns a value: the files are the data, Dagster keeps what is said abo
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import cast
 
@@ -46,12 +46,14 @@ def _staged_asset(index: Index) -> dg.AssetsDefinition:
         ),
         metadata={"minimum_rows": index.min_rows, "venue": index.venue.code},
     )
-    def staged(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.MaterializeResult[None]]:
+    def staged(
+        context: dg.AssetExecutionContext, report: dg.ResourceParam[MaintenanceRun]
+    ) -> Iterator[dg.MaterializeResult[None]]:
         if report.wants(index.task):
             with failing_plainly():
                 proposal = list_steps.stage(report, index)
             result = report.result(index.task)
-            yield dg.MaterializeResult(metadata=proposal_metadata(report.home, proposal, result))
+            yield materialized(context, proposal_metadata(report.home, proposal, result))
 
     return staged
 
@@ -71,7 +73,9 @@ def _live_asset(index: Index, freshness: dg.FreshnessPolicy) -> dg.AssetsDefinit
         metadata={"file": dg.MetadataValue.path(f"data/{index.task}.csv")},
         freshness_policy=freshness,
     )
-    def live(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.MaterializeResult[None]]:
+    def live(
+        context: dg.AssetExecutionContext, report: dg.ResourceParam[MaintenanceRun]
+    ) -> Iterator[dg.MaterializeResult[None]]:
         if report.wants(index.task):
             with failing_plainly():
                 done = list_steps.promote(report, index)
@@ -86,9 +90,20 @@ def _live_asset(index: Index, freshness: dg.FreshnessPolicy) -> dg.AssetsDefinit
             }
             if done.backup_path:
                 metadata["backup"] = dg.MetadataValue.path(str(done.backup_path))
-            yield dg.MaterializeResult(metadata=metadata)
+            yield materialized(context, metadata)
 
     return live
+
+
+def materialized(
+    context: dg.AssetExecutionContext, metadata: Mapping[str, dg.MetadataValue]
+) -> dg.MaterializeResult[None]:
+    """Return that the asset of this step was materialized, with what is to be known of it.
+
+    As metadata of the result Dagster would write it twice, into the event of the output, too.
+    """
+    context.add_asset_metadata(metadata)
+    return dg.MaterializeResult()
 
 
 @contextlib.contextmanager

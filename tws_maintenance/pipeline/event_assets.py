@@ -8,7 +8,8 @@ from tws_maintenance.config.indices import MARKET_EVENTS
 from tws_maintenance.market_events.rules import RULES
 from tws_maintenance.pipeline import asset_keys
 from tws_maintenance.pipeline.asset_checks import check_result, check_spec
-from tws_maintenance.pipeline.assets import NO_VALUE, failing_plainly, fresh_for
+from tws_maintenance.pipeline.assets import NO_VALUE, failing_plainly, fresh_for, materialized
+from tws_maintenance.pipeline.event_log import writing_together
 from tws_maintenance.pipeline.metadata import events_metadata
 from tws_maintenance.runs import event_steps
 from tws_maintenance.runs.event_steps import APPLY_JOB
@@ -32,13 +33,16 @@ def build_event_checks() -> dg.AssetChecksDefinition:
         name=asset_keys.AUDIT_EVENTS_STEP,
         specs=[check_spec(rule, asset_keys.STAGED_EVENTS, {}, blocking=True) for rule in RULES],
     )
-    def audit(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.AssetCheckResult]:
+    def audit(
+        context: dg.AssetCheckExecutionContext, report: dg.ResourceParam[MaintenanceRun]
+    ) -> Iterator[dg.AssetCheckResult]:
         if not report.wants(MARKET_EVENTS):
             return
         with failing_plainly():
             receipt = event_steps.audit(report)
-        for check in receipt.checks:
-            yield check_result(check, asset_keys.STAGED_EVENTS)
+        with writing_together(context.instance):
+            for check in receipt.checks:
+                yield check_result(check, asset_keys.STAGED_EVENTS)
 
     return audit
 
@@ -55,12 +59,14 @@ def _staged_asset() -> dg.AssetsDefinition:
             "them now, compared with the store. Materializing it is a dry run: nothing is stored."
         ),
     )
-    def staged(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.MaterializeResult[None]]:
+    def staged(
+        context: dg.AssetExecutionContext, report: dg.ResourceParam[MaintenanceRun]
+    ) -> Iterator[dg.MaterializeResult[None]]:
         if report.wants(MARKET_EVENTS):
             with failing_plainly():
                 event_steps.stage(report)
             result = report.result(MARKET_EVENTS)
-            yield dg.MaterializeResult(metadata=events_metadata(report.home, result))
+            yield materialized(context, events_metadata(report.home, result))
 
     return staged
 
@@ -79,11 +85,13 @@ def _live_asset(freshness: dg.FreshnessPolicy) -> dg.AssetsDefinition:
             f"staged/{MARKET_EVENTS}, by the job {APPLY_JOB}; alone it is refused."
         ),
     )
-    def live(report: dg.ResourceParam[MaintenanceRun]) -> Iterator[dg.MaterializeResult[None]]:
+    def live(
+        context: dg.AssetExecutionContext, report: dg.ResourceParam[MaintenanceRun]
+    ) -> Iterator[dg.MaterializeResult[None]]:
         if report.wants(MARKET_EVENTS):
             with failing_plainly():
                 event_steps.apply(report)
             result = report.result(MARKET_EVENTS)
-            yield dg.MaterializeResult(metadata=events_metadata(report.home, result))
+            yield materialized(context, events_metadata(report.home, result))
 
     return live

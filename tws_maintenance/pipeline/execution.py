@@ -21,6 +21,7 @@ from tws_maintenance.pipeline.asset_keys import task_of_step
 from tws_maintenance.pipeline.config import config_of
 from tws_maintenance.pipeline.database_faults import database_errors, reason_of
 from tws_maintenance.pipeline.definitions import build_definitions
+from tws_maintenance.pipeline.event_log import writing_together
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.jobs import IMPLICIT_ASSET_JOB, job_name, selection_of
 from tws_maintenance.pipeline.reconcile import reconcile
@@ -53,18 +54,19 @@ def create_run(
 
     `process` is the one that will: if that dies before, so does the run. This one unless named.
     """
-    return instance.create_run_for_job(
-        job_def=_job(definitions, spec),
-        run_id=run_id,
-        run_config=_run_config(spec, log_level),
-        tags={
-            ENTRY_POINT_TAG: spec.entry_point.value,
-            ACTOR_TAG: spec.actor or operating_system_user(),
-            HOME_TAG: str(home.root),
-            HOST_TAG: host_id(),
-            PROCESS_TAG: str(process or os.getpid()),
-        },
-    )
+    with writing_together(instance):  # the event of each step and check that is planned
+        return instance.create_run_for_job(
+            job_def=_job(definitions, spec),
+            run_id=run_id,
+            run_config=_run_config(spec, log_level),
+            tags={
+                ENTRY_POINT_TAG: spec.entry_point.value,
+                ACTOR_TAG: spec.actor or operating_system_user(),
+                HOME_TAG: str(home.root),
+                HOST_TAG: host_id(),
+                PROCESS_TAG: str(process or os.getpid()),
+            },
+        )
 
 
 def execute(

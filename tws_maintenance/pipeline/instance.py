@@ -12,8 +12,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import dagster as dg
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.instance.types import InstanceType
 from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
 from dagster._core.storage.runs import SqliteRunStorage
+from dagster._core.storage.sqlite import create_db_conn_string
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -25,6 +28,7 @@ from tws_maintenance.core.locks import hold
 from tws_maintenance.market_events.store.database import open_database
 from tws_maintenance.market_events.store.faults import INSTALL, grant_for
 from tws_maintenance.pipeline.database_faults import opening_errors, reason_of
+from tws_maintenance.pipeline.event_log import SqliteEventLog, SqliteRuns, SqliteSchedules
 from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.run_records import Place
 from tws_maintenance.pipeline.storage_tables import demand_own_history
@@ -35,6 +39,8 @@ Instance = dg.DagsterInstance
 VARIABLE = "DAGSTER_HOME"
 INIT_WAIT_SECONDS = 60.0
 READY_MARK = "dagster_home.ready"
+# Of runs, events and schedules, in a DAGSTER_HOME that is configured by us.
+FILES = {"run": "history/runs.db", "event": "event_log.db", "schedule": "schedules/schedules.db"}
 
 # The variable is read by Dagster: no file holds the password that may be in it.
 STORAGE_VARIABLE = "TWS_MAINTENANCE_STORAGE__DATABASE_URL"
@@ -104,9 +110,8 @@ def _made_ready(home: Home, settings: Settings | None) -> dg.DagsterInstance | N
     url = (settings or load_settings(home)).storage.database_url
     place = _name_storage(url)
     mark = home.locks / READY_MARK
-    with contextlib.suppress(OSError):
-        if mark.read_text(encoding="utf-8") == place:
-            return None
+    if _is_ready(home, place):
+        return None
     try:
         home.locks.mkdir(parents=True, exist_ok=True)
         # Several first openings at once corrupted one home in three: one at a time.
@@ -119,7 +124,7 @@ def _made_ready(home: Home, settings: Settings | None) -> dg.DagsterInstance | N
                 instance = _opened()
                 closing.callback(instance.dispose)
                 _read_once(instance)
-                write_whole(mark, place.encode())
+                write_whole(mark, _ready_text(place).encode())
                 closing.pop_all()
                 return instance
     except OSError as error:
@@ -127,6 +132,17 @@ def _made_ready(home: Home, settings: Settings | None) -> dg.DagsterInstance | N
             f"{home.relative(home.dagster)} cannot be written ({error.strerror or error}). Make "
             f"{home.root} writable for this user, or set DAGSTER_HOME to a folder that is."
         ) from error
+
+
+def _ready_text(place: str) -> str:
+    return f"dagster {dg.__version__} {place}".rstrip()
+
+
+def _is_ready(home: Home, place: str = "") -> bool:
+    """Tell whether this version of Dagster has made its tables at `place`, "" in the home."""
+    with contextlib.suppress(OSError):
+        return (home.locks / READY_MARK).read_text(encoding="utf-8") == _ready_text(place)
+    return False
 
 
 def _name_storage(url: str) -> str:
@@ -199,14 +215,14 @@ def configuration_of(home: Home, *, wants_postgres: bool) -> str | None:
     return found
 
 
-def _opened() -> dg.DagsterInstance:
-    """Open the instance of DAGSTER_HOME.
+def _opened(lean: Path | None = None) -> dg.DagsterInstance:
+    """Open the instance of DAGSTER_HOME, or that of the folder `lean`, whose tables are known.
 
     Raises:
         HomeError: its database cannot be reached, or dagster-postgres is not installed.
     """
     try:
-        return dg.DagsterInstance.get()
+        return dg.DagsterInstance.get() if lean is None else _lean(lean)
     except opening_errors() as error:
         raise _not_opened(error) from None  # what caused it may name the password
 
@@ -247,7 +263,48 @@ def open_instance(home: Home, settings: Settings | None = None) -> dg.DagsterIns
     Raises:
         HomeError: as `prepare`.
     """
-    return _made_ready(home, settings) or _opened()
+    return _made_ready(home, settings) or _opened(_lean_folder(home))
+
+
+def _lean_folder(home: Home) -> Path | None:
+    """Return DAGSTER_HOME where it is ours, as we wrote it, with all of this Dagster's tables."""
+    folder = home.dagster
+    if os.environ.get(VARIABLE) != str(folder) or not _is_ready(home):
+        return None
+    if not all((folder / one).is_file() for one in FILES.values()):
+        return None  # Dagster makes it again
+    with contextlib.suppress(OSError):
+        if (folder / "dagster.yaml").read_text(encoding="utf-8") == CONFIGURATION:
+            return folder
+    return None
+
+
+def _lean(folder: Path) -> dg.DagsterInstance:
+    """Return what `DagsterInstance.get` does, without looking for migrations.
+
+    The storages keep their engines. Without a storage for the state of components, which we have
+    none of and which brings fsspec.
+    """
+    ref = InstanceRef.from_dir(str(folder))
+    runs, schedules = (_address(folder / FILES[kind]) for kind in ("run", "schedule"))
+    return dg.DagsterInstance(
+        instance_type=InstanceType.PERSISTENT,
+        local_artifact_storage=ref.local_artifact_storage,
+        run_storage=SqliteRuns(runs),
+        event_storage=SqliteEventLog(str(folder)),
+        schedule_storage=SqliteSchedules(schedules),
+        compute_log_manager=None,
+        scheduler=ref.scheduler,
+        run_coordinator=None,
+        run_launcher=None,
+        settings=ref.settings,
+        secrets_loader=ref.secrets_loader,
+        ref=ref,
+    )
+
+
+def _address(file: Path) -> str:
+    return create_db_conn_string(str(file.parent), file.stem)
 
 
 def place_of(instance: dg.DagsterInstance) -> Place:

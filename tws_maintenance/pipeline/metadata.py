@@ -89,8 +89,8 @@ def events_metadata(home: Home, result: TaskResult) -> dict[str, dg.MetadataValu
 
 
 def check_metadata(result: RuleResult) -> dict[str, dg.MetadataValue]:
-    """Return what a check found, with its offenders as a table."""
-    metadata: dict[str, dg.MetadataValue] = {"found": dg.MetadataValue.text(result.message)}
+    """Return what a check measured and its offenders; its description says what it found."""
+    metadata: dict[str, dg.MetadataValue] = {}
     if result.measured is not None:
         metadata["measured"] = dg.MetadataValue.float(result.measured)
     if result.cells:

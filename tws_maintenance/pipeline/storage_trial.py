@@ -23,6 +23,7 @@ from tws_maintenance.market_events.store.database import Database, SqliteFile, o
 from tws_maintenance.market_events.store.trial import try_tables
 from tws_maintenance.operations.doctor import Finding
 from tws_maintenance.pipeline.database_faults import opening_errors, reason_of
+from tws_maintenance.pipeline.instance import FILES as OURS
 from tws_maintenance.pipeline.instance import SETTING, VARIABLE, configuration_of, demand_postgres
 from tws_maintenance.pipeline.storage_tables import ALL_TABLES, TABLES, demand_own_history
 
@@ -36,7 +37,6 @@ FILES = {
     "SqliteEventLog": "event_log.db",
     "SqliteScheduleStorage": "schedules.db",
 }
-OURS = {"run": "history/runs.db", "event": "event_log.db", "schedule": "schedules/schedules.db"}
 
 
 @dataclass(frozen=True)

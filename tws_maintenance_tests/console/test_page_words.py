@@ -1,16 +1,20 @@
 """No option of the command line and no name of a rule stands in what the page says."""
 
+import re
+from collections.abc import Iterator
+
 import pytest
 
 from tws_maintenance.audit.evaluate import ACCEPTED
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
-from tws_maintenance.console.pages.page_words import once, plain
+from tws_maintenance.console.pages.page_words import COMMAND, in_its_place, once, plain
 from tws_maintenance.constituents.audit_live import way_back
 from tws_maintenance.constituents.measures import OVERRIDE
 from tws_maintenance.market_events.model import YAHOO
 from tws_maintenance.market_events.surprises import refusal_text
 from tws_maintenance.reports.building import NO_REASON
+from tws_maintenance_tests.support import REPOSITORY, texts_of
 
 pytestmark = pytest.mark.unit
 SYNC = "python -m tws_maintenance run --task market_events --apply"
@@ -26,7 +30,7 @@ SYNC = "python -m tws_maintenance run --task market_events --apply"
         (NO_REASON, "a large change was allowed without a reason"),
         ("AAPL (--symbol): ok", "AAPL (named for this run): ok"),
         (
-            "It is old. Look further with --days 60 at the next sync.",
+            "It is old. Use --days 60 at the next sync.",
             "It is old. Refresh 60 days ahead.",
         ),
         (f"Sync again: {SYNC}", "Sync again: Refresh Market Events"),
@@ -51,3 +55,25 @@ def test_what_another_message_says_is_not_said_again() -> None:
     assert once(
         [f"membership_is_confirmed: {why}", "The page is old", "The page is old."], said
     ) == ["The page is old"]
+
+
+# Said on the command line only.
+ELSEWHERE = {"history_backfill.py", "export.py", "closures.py"}
+OPTION = re.compile(r"(?<!\S)\(?--[a-z]|tws_maintenance (?:run|restore|watchlist|events) ")
+# Parts of a message that is tried above.
+PARTS = {"python -m tws_maintenance run --task X --apply", "--symbol"}
+
+
+def texts_with_options() -> Iterator[str]:
+    """Yield the texts of the rooms whose messages reach a report, with X for what is filled in."""
+    for room in ("audit", "constituents", "market_events"):
+        for path in sorted((REPOSITORY / "tws_maintenance" / room).rglob("*.py")):
+            if path.name not in ELSEWHERE:
+                found = texts_of(path.read_text(encoding="utf-8"))
+                yield from (one for one in found if OPTION.search(one) and one not in PARTS)
+
+
+@pytest.mark.parametrize("text", list(texts_with_options()))
+def test_the_page_has_words_for_every_message_that_names_an_option(text: str) -> None:
+    """Else the page would leave out what it cannot say, and a message would end in the middle."""
+    assert not COMMAND.search(in_its_place(text))

@@ -1,9 +1,12 @@
 """DAGSTER_HOME: made ready once, by whoever comes first, and never when it is somebody else's."""
 
+import sqlite3
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
+import dagster as dg
 import pytest
 import yaml
 from dagster._core.run_coordinator import DefaultRunCoordinator
@@ -13,7 +16,14 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.core.errors import HomeError
 from tws_maintenance.pipeline.event_log import SqliteEventLog
 from tws_maintenance.pipeline.execution import execute
-from tws_maintenance.pipeline.instance import CONFIGURATION, _made_ready, open_instance, prepare
+from tws_maintenance.pipeline.instance import (
+    CONFIGURATION,
+    FILES,
+    READY_MARK,
+    _made_ready,
+    open_instance,
+    prepare,
+)
 from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.pipeline.support import LOCATION
 from tws_maintenance_tests.support import Program, reports_of
@@ -91,6 +101,55 @@ def test_what_an_operator_changed_in_our_configuration_stays(
     prepare(home)
     with open_instance(home) as instance:
         assert instance.telemetry_enabled is True
+    assert storages_of(home) == DAGSTERS_OWN
+
+
+@pytest.fixture
+def ready(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A home that was opened before."""
+    monkeypatch.setenv("DAGSTER_HOME", str(home.dagster))
+    prepare(home)
+    return home
+
+
+def storages_of(home: Home) -> list[str]:
+    with open_instance(home) as instance:
+        instance.add_run(dg.DagsterRun(job_name="one more", run_id=str(uuid.uuid4())))
+        assert instance.all_instigator_state() == []
+        storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
+        return [type(one).__name__ for one in storages]
+
+
+DAGSTERS_OWN = ["SqliteRunStorage", "SqliteEventLog", "SqliteScheduleStorage"]
+OURS = ["SqliteRuns", "SqliteEventLog", "SqliteSchedules"]
+
+
+def test_a_home_that_this_dagster_has_made_ready_is_opened_without_looking_for_migrations(
+    ready: Home,
+) -> None:
+    assert storages_of(ready) == OURS
+    mark = ready.locks / READY_MARK
+    assert mark.read_text() == f"dagster {dg.__version__}"
+
+
+@pytest.mark.parametrize("former", ["", "dagster 1.0.0"])
+def test_a_home_that_another_version_made_ready_is_looked_at_by_dagster_once(
+    ready: Home, former: str
+) -> None:
+    (ready.locks / READY_MARK).write_text(former)
+    with sqlite3.connect(ready.dagster / "history" / "runs.db") as database:
+        database.execute("DELETE FROM alembic_version")
+    assert storages_of(ready) == DAGSTERS_OWN
+    with sqlite3.connect(ready.dagster / "history" / "runs.db") as database:
+        assert len(database.execute("SELECT * FROM alembic_version").fetchall()) == 1
+    assert storages_of(ready) == OURS
+
+
+@pytest.mark.parametrize("file", FILES.values())
+def test_a_file_of_dagster_that_was_removed_is_made_again(ready: Home, file: str) -> None:
+    (ready.dagster / file).unlink()
+    assert storages_of(ready) == DAGSTERS_OWN
+    assert storages_of(ready) == OURS
 
 
 def test_an_operators_own_dagster_home_is_used_but_not_modified(

@@ -54,6 +54,7 @@ pytestmark = [
 STI = INDICES["sti"]
 UNFINISHED = {"NOT_STARTED", "STARTING", "STARTED", "CANCELING", "QUEUED"}
 BEFORE_RESERVING = "before it reserved its report"
+INSIDE_ITS_AUDIT = "inside its audit, before Dagster knew of it"
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ DEATHS = {
     BEFORE_RESERVING: Death(Moment("os.link", r"\.reserved")),
     "before it was tagged": Death(Moment("open", r"/data/\.probe\.\S+\.tmp")),
     "while it kept the page": Death(Moment("os.rename", r"/raw/1_\w+\.html")),
+    INSIDE_ITS_AUDIT: Death(Moment("os.rename", rf"/\.{STAMP}\.reserved", nth=2)),
     "before the promotion": Death(Moment("open", r"/sti\.lock")),
     "during the backup": Death(Moment("os.rename", r"/SHA256SUMS")),
     "before it replaced the list": Death(Moment("os.rename", r"/data/sti_constituents\.csv")),
@@ -140,6 +142,29 @@ def reports_by_run(home: Home) -> dict[str, list[dict[str, Any]]]:
     for report in reports_of(home):
         found.setdefault(report["run_id"], []).append(report)
     return found
+
+
+def test_a_run_killed_inside_its_audit_leaves_its_receipt_and_the_report_says_so(
+    dead: dict[str, Home], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Dagster was to hear of the audit is written together, so it heard nothing."""
+    home = Home(tmp_path / "home")
+    shutil.copytree(dead[INSIDE_ITS_AUDIT].root, home.root)
+    enter(home, monkeypatch)
+    with sqlite3.connect(home.dagster / "event_log.db") as log:
+        found = log.execute("SELECT DISTINCT execution_status FROM asset_check_executions")
+        assert found.fetchall() == [("PLANNED",)]
+
+    (told,) = recover(home)
+
+    (proposal,) = home.staging.iterdir()
+    assert json.loads((proposal / "receipt.json").read_text())["status"] == "passed"
+    (report,) = reports_of(home)
+    assert (report["report_id"], report["status"]) == (told.report_id, "interrupted")
+    result = result_of(report, STI_TASK)
+    assert result["validation"]["status"] == "passed"
+    (error,) = result["errors"]
+    assert error.startswith("the run was killed after staging; nothing was replaced.")
 
 
 @pytest.mark.parametrize("when", DEATHS)

@@ -19,25 +19,25 @@ _INSTEAD = tuple(
     for found, instead in (
         (rf"^(?:{_TASKS})?(?:{_RULES}): ", ""),
         (rf"(; )(?:{_RULES}): ", r"\1"),
-        (r'\.? ?If that is right: --allow-large-change --reason "\.\.\."', "."),
+        (r'\.? ?If that is right, add --allow-large-change --reason "\.\.\."', "."),
         (r" \(accepted: --allow-large-change\)", " (accepted)"),
         (r" \(--allow-large-change\)", ""),
-        (r": allowed by --allow-large-change, ", ": allowed, "),
+        (r"\. Allowed by --allow-large-change ", ". Allowed "),
         (r": give one with --reason$", ""),
         (r'run with --allow-large-change --reason "\.\.\."', "allow it below, with the reason"),
         (r"Name another one with --backup; `backups list` shows them\.", "Choose another one."),
         (r"`backups list` shows what there is\.", "The page Backups shows what there is."),
-        (rf"Bring it back: {_PROGRAM} restore \w+ \(or fetch it: [^)]*\)", "Restore a backup."),
-        (rf"Bring it back: {_PROGRAM} restore \w+\.", "Restore a backup."),
-        (r"Or move it away and fetch it anew: run --apply\.", "Or move it away and fetch it anew."),
+        (rf"Restore it: {_PROGRAM} restore \w+ \(or fetch it: [^)]*\)", "Restore a backup."),
+        (rf"Restore it: {_PROGRAM} restore \w+\.", "Restore a backup."),
+        (r"(Or move it away and fetch it again|Refresh it)(?:: | with )run --apply\.?", r"\1."),
         (rf"Fetch it: {_PROGRAM} run --task \w+ --apply", "Fetch it by a dry run, and apply that."),
         (rf"{_PROGRAM} run --task market_events --apply", "Refresh Market Events"),
-        (r"Look further with --days (\d+) at the next sync\.", r"Refresh \1 days ahead."),
-        (r"Give the next sync --symbol (\S+), or watch it\.", r"Refresh \1 too, or watch it."),
+        (r"Use --days (\S+) at the next sync\.", r"Refresh \1 days ahead."),
+        (r"Use --symbol (\S+) at the next sync, or", r"Refresh \1 too, or"),
         (r"or use --symbol", "or name one beside the button"),
         (r"\(--symbol\)", "(named for this run)"),
-        (r"Allow it this once with --many-symbols, or for good with", "Allow it with"),
-        (rf"Look at it with: {_PROGRAM} watchlist list\.", ""),
+        (r"Allow it once with --many-symbols, or always with", "Allow it with"),
+        (rf"List it with: {_PROGRAM} watchlist list\.", ""),
         (rf": {_PROGRAM} watchlist add SYMBOL\.", " on the page Watchlist."),
         (rf"Run a dry run: {_PROGRAM} run", "Make a dry run."),
         (rf"{_PROGRAM} events list", "the page Events"),
@@ -45,19 +45,23 @@ _INSTEAD = tuple(
     )
 )
 # Whatever is left of a command ends its sentence: a page shows no half of one.
-_COMMAND = re.compile(rf"[^.;:(]*(?:{_PROGRAM} \w+|(?<!\S)`?--[a-z])[^.;)]*[.;]?")
+COMMAND = re.compile(rf"[^.;:(]*(?:{_PROGRAM} \w+|(?<!\S)`?--[a-z])[^.;)]*[.;]?")
 _LETTERS = re.compile(r"[^a-z0-9]+")
 
 
 def plain(text: str) -> str:
     """Return a message without names of rules and options, which mean nothing on a page."""
-    told = text
-    for pattern, instead in _INSTEAD:
-        told = pattern.sub(instead, told)
-    told = _COMMAND.sub("", told).strip(" :;")
+    said = COMMAND.sub("", in_its_place(text)).strip(" :;")
     # Without the name of its rule a sentence begins here, unless by a path or a symbol.
-    begins_anew = not text.startswith(told[:1]) and told.partition(" ")[0].isalpha()
-    return told[:1].upper() + told[1:] if begins_anew else told
+    begins_anew = not text.startswith(said[:1]) and said.partition(" ")[0].isalpha()
+    return said[:1].upper() + said[1:] if begins_anew else said
+
+
+def in_its_place(text: str) -> str:
+    """Return a message with the page's words for what the command line offers."""
+    for pattern, instead in _INSTEAD:
+        text = pattern.sub(instead, text)
+    return text
 
 
 def once(texts: Iterable[str], said: Iterable[str] = ()) -> list[str]:

@@ -217,9 +217,9 @@ def test_an_empty_home_leads_through_the_first_steps(overview: Callable[..., Pag
     guide = page.locator("[data-part=guide]")
     expect(guide.locator("li")).to_have_count(4)
     expect(guide.get_by_role("link", name="To the watchlist")).to_be_visible()
-    expect(guide.get_by_role("row").filter(has_text="maintenance.toml is readable")).to_be_visible()
+    expect(guide.get_by_role("row").filter(has_text="maintenance.toml is valid")).to_be_visible()
     swap_all(page)
-    expect(guide.get_by_role("row").filter(has_text="maintenance.toml is readable")).to_be_visible()
+    expect(guide.get_by_role("row").filter(has_text="maintenance.toml is valid")).to_be_visible()
     tab_to(page, guide.get_by_role("button", name="Make the first dry run"))
 
 

@@ -1,11 +1,13 @@
 """What the processes get that we start: what they need, no secret that is not theirs."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
-from tws_maintenance.config.environment import child_environment
-from tws_maintenance.config.home import Home
+from tws_maintenance.config.environment import PREFIX, child_environment, sets_nothing
+from tws_maintenance.config.home import HOME_VARIABLE, Home
 from tws_maintenance.config.settings import load_settings
 
 SECRET = "nobody else's"
@@ -72,3 +74,18 @@ def test_what_a_run_needs_is_passed_on_and_its_settings_stay_right(
     assert found["TWS_MAINTENANCE_NOTICES"] == '{"file": true}'
     monkeypatch.setenv("TWS_MAINTENANCE_NOTICES", "no JSON")
     assert child_environment()["TWS_MAINTENANCE_NOTICES"] == "{}"
+
+
+def test_a_home_sets_something_by_its_file_or_by_a_variable_in_any_spelling(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
+    home = Home(tmp_path)
+    assert sets_nothing(home)
+    with monkeypatch.context() as inside:
+        inside.setenv("tws_maintenance_indices__nikkei225__enabled", "true")
+        assert not sets_nothing(home)
+    home.settings_file.write_text("")
+    assert not sets_nothing(home)

@@ -2,29 +2,26 @@
 
 Reading never writes: where there is no store yet there are no events. Writing is one exclusive
 transaction, kept whole or not at all. Every failure is a StoreError in the operator's words.
+SQLAlchemy is imported by whoever finds something to read or to write.
 """
 
 import contextlib
 from collections.abc import Iterator
 from datetime import date
-from typing import Self
-
-from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.core.errors import StoreError
+from tws_maintenance.core.missing import is_missing
 from tws_maintenance.market_events.model import StoredEvent, SyncLog
-from tws_maintenance.market_events.store import faults
-from tws_maintenance.market_events.store.database import open_database
-from tws_maintenance.market_events.store.rows import read_events, read_logs
-from tws_maintenance.market_events.store.schema import HEAD, migrate, revision_of
-from tws_maintenance.market_events.store.tables import METADATA
-from tws_maintenance.market_events.store.trial import try_tables
-from tws_maintenance.market_events.store.writer import Writer
 
-__all__ = ["EventStore", "SyncLog", "Writer"]
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from tws_maintenance.market_events.store.database import Database
+    from tws_maintenance.market_events.store.writer import Writer
 
 
 class EventStore:
@@ -39,8 +36,19 @@ class EventStore:
         Raises:
             StoreError: `[events] database_url` is not an address of a database.
         """
-        self._database = open_database(
-            home, settings.events_url, wait_seconds, settings.events_setting
+        self._home = home
+        self._settings = settings
+        self._wait_seconds = wait_seconds
+        if settings.events_url:
+            _ = self._database
+
+    @cached_property
+    def _database(self) -> "Database":
+        from tws_maintenance.market_events.store.database import open_database
+
+        settings = self._settings
+        return open_database(
+            self._home, settings.events_url, self._wait_seconds, settings.events_setting
         )
 
     def __enter__(self) -> Self:
@@ -51,7 +59,8 @@ class EventStore:
 
     def close(self) -> None:
         """Let go of the database; a store that is used again opens it again."""
-        self._database.close()
+        if "_database" in vars(self):
+            self._database.close()
 
     def describe(self) -> str:
         """Return where the events lie, without a password; a path relative to the home."""
@@ -72,6 +81,8 @@ class EventStore:
         with self._reading() as ours:
             if ours is None:
                 return []
+            from tws_maintenance.market_events.store.rows import read_events
+
             return read_events(
                 ours,
                 self._database.place,
@@ -95,6 +106,8 @@ class EventStore:
         with self._reading() as ours:
             if ours is None:
                 return []
+            from tws_maintenance.market_events.store.rows import read_logs
+
             return read_logs(
                 ours, self._database.place, limit=limit, offset=offset, report_id=report_id
             )
@@ -106,6 +119,8 @@ class EventStore:
             StoreError: the database cannot be written, or its tables are not ours to write; then
                 it is as it was.
         """
+        from tws_maintenance.market_events.store.schema import migrate
+
         with self._reading():
             pass  # what is not ours is told before a folder is tried or a lock is taken
         with self._telling():
@@ -120,6 +135,10 @@ class EventStore:
         Raises:
             StoreError: as `prepare`, and for a right on a table that this user lacks.
         """
+        from tws_maintenance.market_events.store.schema import migrate
+        from tws_maintenance.market_events.store.tables import METADATA
+        from tws_maintenance.market_events.store.trial import try_tables
+
         with self._reading():
             pass
         with self._telling():
@@ -133,13 +152,16 @@ class EventStore:
                 connection.rollback()
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[Writer]:
+    def transaction(self) -> "Iterator[Writer]":
         """Write, alone: kept at the end of the block, undone where it ends with any exception.
 
         Raises:
             StoreError: another process has the lock, the store was never prepared, or the
                 changes cannot be kept; nothing was written.
         """
+        from tws_maintenance.market_events.store.schema import HEAD, revision_of
+        from tws_maintenance.market_events.store.writer import Writer
+
         with contextlib.ExitStack() as stack:
             with self._telling():
                 if not self._database.exists():
@@ -154,8 +176,13 @@ class EventStore:
                 connection.commit()
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[Connection | None]:
+    def _reading(self) -> "Iterator[Connection | None]":
         """Yield a reading connection; None where there is no store yet."""
+        if not self._settings.events_url and is_missing(self._home.market_events):
+            yield None
+            return
+        from tws_maintenance.market_events.store.schema import revision_of
+
         with self._telling():
             if not self._database.exists():
                 yield None
@@ -166,6 +193,10 @@ class EventStore:
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
+        from sqlalchemy.exc import SQLAlchemyError
+
+        from tws_maintenance.market_events.store import faults
+
         try:
             yield
         except (SQLAlchemyError, OSError, ImportError, ValueError) as error:
@@ -177,6 +208,8 @@ class EventStore:
             ) from None
 
     def _unprepared(self, revision: str | None) -> StoreError:
+        from tws_maintenance.market_events.store.schema import HEAD
+
         found = f"the schema revision {revision}" if revision else "no tables of events"
         return StoreError(
             f"{self._database.place} has {found}, and this program writes {HEAD}. Nothing was "

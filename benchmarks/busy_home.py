@@ -5,7 +5,6 @@ such a home; nothing that is measured reads it.
 """
 
 import json
-import os
 import re
 import shutil
 import sqlite3
@@ -15,7 +14,9 @@ import uuid
 from datetime import datetime
 from pathlib import Path
 
-from tws_maintenance.config.home import HOME_VARIABLE, Home
+import pairs
+
+from tws_maintenance.config.home import Home
 from tws_maintenance.demo.server import PageServer
 
 PROGRAM = [sys.executable, "-m", "tws_maintenance"]
@@ -28,10 +29,7 @@ _EVENTS = ("event_logs", "asset_check_executions", "asset_event_tags")
 
 def environment_of(home: Home, server: PageServer) -> dict[str, str]:
     """Return the environment in which the program works on `home` and reads from `server`."""
-    origins = ("WIKIPEDIA_URL", "FEDERAL_RESERVE_URL", "YAHOO_URL")
-    settings = {f"TWS_MAINTENANCE_HTTP__{name}": server.origin for name in origins}
-    inherited = {key: value for key, value in os.environ.items() if key != "DAGSTER_HOME"}
-    return {**inherited, **settings, HOME_VARIABLE: str(home.root)}
+    return pairs.environment_of(pairs.HERE, home.root, server)
 
 
 def carry_out(environment: dict[str, str], *words: str) -> None:

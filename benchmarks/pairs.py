@@ -6,7 +6,7 @@ The other benchmarks use it so:
 
     parser = pairs.arguments(__doc__)           # --other CHECKOUT, --rounds, --uncompiled
     options = parser.parse_args()
-    with pairs.opened(options, pairs.settings_of(server)) as sides:
+    with pairs.opened(options, server) as sides:
         for side in sides:
             side.run("run", "--apply")          # each has a home of its own
         pairs.compare("status", sides, lambda side: side.run("status"))
@@ -29,7 +29,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,10 @@ HERE = Path(__file__).resolve().parent.parent
 PACKAGE = "tws_maintenance"
 ROUNDS = 5
 _SET_CHILD_SUBREAPER = 36  # of prctl(2)
-_SOURCES = ("WIKIPEDIA", "HANG_SENG", "SSGA", "ISHARES", "BLACKROCK", "HSBC")
+_SERVERS = ("WIKIPEDIA", "HANG_SENG", "SSGA", "FEDERAL_RESERVE", "YAHOO")
+_SERVERS_OF_A_VOTE = ("ISHARES", "BLACKROCK", "HSBC")
+_PAGE_ALONE = {"MEMBERSHIP": '["wikipedia"]', "CORROBORATION": "[]"}
+_PAGE_ALONE_IN_A_VOTE = {"SOURCES": '["wikipedia"]', "QUORUM": "1"}
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,11 @@ class Side:
     checkout: Path
     home: Path
     environment: Mapping[str, str]
+    settings: Mapping[str, str]
+
+    def without_settings(self) -> "Side":
+        """Return the same without settings: no server is asked, and every default holds."""
+        return replace(self, settings={})
 
     def command(self, *words: str) -> list[str]:
         """Return the program of this checkout with `words`."""
@@ -68,7 +76,8 @@ class Side:
 
     def run(self, *words: str, codes: Sequence[int] = (0,)) -> Cost:
         """Return what a command of the program costs. Exits where its code is none of `codes`."""
-        found = cost_of(self.command(*words), self.environment, self.home)
+        environment = {**self.environment, **self.settings}
+        found = cost_of(self.command(*words), environment, self.home)
         if found.code not in codes:
             raise SystemExit(f"{self.name}: {' '.join(words)[:200]} ended with {found.code}")
         return found
@@ -96,16 +105,36 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def settings_of(server: "PageServer") -> dict[str, str]:
-    """Return the environment in which every source is asked at `server`."""
-    names = (*_SOURCES, "FEDERAL_RESERVE", "YAHOO")
-    return {f"TWS_MAINTENANCE_HTTP__{name}_URL": server.origin for name in names}
+def settings_of(checkout: Path, server: "PageServer") -> dict[str, str]:
+    """Return the settings with which a checkout asks `server` for each list's page, and no other.
+
+    What is compared then asks for the same pages. Versions before the vote have other names.
+    """
+    votes = (checkout / PACKAGE / "constituents" / "vote.py").exists()
+    servers = (*_SERVERS, *(_SERVERS_OF_A_VOTE if votes else ()))
+    rules = _PAGE_ALONE_IN_A_VOTE if votes else _PAGE_ALONE
+    return {
+        **{f"TWS_MAINTENANCE_HTTP__{name}_URL": server.origin for name in servers},
+        **{
+            f"TWS_MAINTENANCE_INDICES__{key}__{name}": value
+            for key in ("SP500", "STI", "HSI")
+            for name, value in rules.items()
+        },
+    }
+
+
+def environment_of(
+    checkout: Path, home: Path, server: "PageServer | None" = None
+) -> dict[str, str]:
+    """Return the environment in which a checkout works on `home`; it writes bytecode."""
+    left_out = {"DAGSTER_HOME", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "VIRTUAL_ENV"}
+    inherited = {key: value for key, value in os.environ.items() if key not in left_out}
+    settings = settings_of(checkout, server) if server else {}
+    return {**inherited, **settings, "TWS_MAINTENANCE_HOME": str(home)}
 
 
 @contextlib.contextmanager
-def opened(
-    options: argparse.Namespace, settings: Mapping[str, str] | None = None
-) -> Iterator[list[Side]]:
+def opened(options: argparse.Namespace, server: "PageServer | None" = None) -> Iterator[list[Side]]:
     """Yield this checkout's side and, with --other, the other's, and say what is compared.
 
     The homes are new and empty, and gone afterwards.
@@ -116,14 +145,17 @@ def opened(
         for name, checkout in checkouts.items():
             home = Path(folder) / name
             home.mkdir()
-            environment = _environment(checkout, home, settings or {})
+            environment = environment_of(checkout, home)
+            settings = settings_of(checkout, server) if server else {}
             if options.uncompiled:
                 sources = Path(folder) / f"{name}-uncompiled"
                 _copy_uncompiled(checkout, sources)
                 environment |= {"PYTHONPATH": str(sources), "PYTHONDONTWRITEBYTECODE": "1"}
-            sides.append(Side(name, checkout, home, environment))
+            sides.append(Side(name, checkout, home, environment, settings))
         compiled = "in every process" if options.uncompiled else "before what counts"
-        print(f"our modules are compiled {compiled}; {options.rounds} rounds count")
+        print(f"{options.rounds} rounds count; our modules are compiled {compiled}")
+        if len(sides) > 1:
+            print(f"here / other = median of the ratios; other is {_commit_of(sides[1].checkout)}")
         yield sides
 
 
@@ -170,11 +202,10 @@ def cpu_so_far(pid: int) -> float:
     return float(sum(one.user + one.system for one in times) + ended)
 
 
-def _environment(checkout: Path, home: Path, settings: Mapping[str, str]) -> dict[str, str]:
-    left_out = {"DAGSTER_HOME", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "VIRTUAL_ENV"}
-    inherited = {key: value for key, value in os.environ.items() if key not in left_out}
-    path = f"{checkout / '.venv' / 'bin'}{os.pathsep}{inherited.get('PATH', '')}"
-    return {**inherited, **settings, "PATH": path, "TWS_MAINTENANCE_HOME": str(home)}
+def _commit_of(checkout: Path) -> str:
+    asked = ["git", "-C", str(checkout), "log", "-1", "--format=%h %s"]
+    done = subprocess.run(asked, stdout=subprocess.PIPE, text=True, check=False)
+    return done.stdout.strip() or "no commit"
 
 
 def _copy_uncompiled(checkout: Path, target: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tws_maintenance.config.environment import sets_nothing
+from tws_maintenance.config.environment import switches_nothing_on
 from tws_maintenance.config.home import HOME_VARIABLE, Home, find_home, is_checkout
 from tws_maintenance.config.indices import DECLARED, Maintained, maintained
 from tws_maintenance.core.errors import SettingsError, TwsMaintenanceError, UsageError
@@ -87,7 +87,7 @@ def _maintained() -> Maintained:
     """Return what the home of the command at work maintains; without one what every home does."""
     context = click.get_current_context(silent=True)
     home = context.find_object(Home) if context else None
-    if home is None or sets_nothing(home):
+    if home is None or switches_nothing_on(home):
         return maintained()
     return settings_of(home).maintained
 

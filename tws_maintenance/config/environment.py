@@ -11,8 +11,7 @@ import json
 import os
 from pathlib import Path
 
-from tws_maintenance.config.home import HOME_VARIABLE, Home, find_home
-from tws_maintenance.core.missing import is_missing
+from tws_maintenance.config.home import Home, find_home
 
 PREFIX = "TWS_MAINTENANCE_"
 SECRETS = frozenset({"password", "smtp_password", "webhook_url"})
@@ -26,13 +25,19 @@ def operating_system_user() -> str:
         return "unknown"
 
 
-def sets_nothing(home: Home) -> bool:
-    """Tell whether `home` has no settings of its own: no file, and no variable of ours.
+def switches_nothing_on(home: Home) -> bool:
+    """Tell whether neither the home's file nor a variable can switch on an optional index.
 
-    Then nobody needs to read them, which takes a tenth of a second for its imports.
+    Then what it maintains is known without its settings, which take a tenth of a second to import.
     """
-    variables = (name for name in os.environ if name.upper().startswith(PREFIX))
-    return is_missing(home.settings_file) and all(name == HOME_VARIABLE for name in variables)
+    try:
+        text = home.settings_file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        text = ""
+    except (OSError, UnicodeDecodeError):
+        return False  # whoever reads the settings says what is wrong
+    of_indices = (name for name in os.environ if name.upper().startswith(f"{PREFIX}INDICES"))
+    return "enabled" not in text and not any(of_indices)
 
 
 def child_environment(*, notifies: bool = False) -> dict[str, str]:

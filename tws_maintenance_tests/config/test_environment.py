@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tws_maintenance.config.environment import PREFIX, child_environment, sets_nothing
-from tws_maintenance.config.home import HOME_VARIABLE, Home
+from tws_maintenance.config.environment import PREFIX, child_environment, switches_nothing_on
+from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import load_settings
 
 SECRET = "nobody else's"
@@ -76,16 +76,20 @@ def test_what_a_run_needs_is_passed_on_and_its_settings_stay_right(
     assert child_environment()["TWS_MAINTENANCE_NOTICES"] == "{}"
 
 
-def test_a_home_sets_something_by_its_file_or_by_a_variable_in_any_spelling(
+def test_an_optional_index_is_switched_on_by_the_file_or_a_variable_in_any_spelling(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
+    monkeypatch.setenv("TWS_MAINTENANCE_HTTP__CONTACT", "me@example.com")
     home = Home(tmp_path)
-    assert sets_nothing(home)
+    assert switches_nothing_on(home)
     with monkeypatch.context() as inside:
         inside.setenv("tws_maintenance_indices__nikkei225__enabled", "true")
-        assert not sets_nothing(home)
-    home.settings_file.write_text("")
-    assert not sets_nothing(home)
+        assert not switches_nothing_on(home)
+    home.settings_file.write_text("[http]\ncontact = 'me@example.com'\n")
+    assert switches_nothing_on(home)
+    home.settings_file.write_text("[indices.nikkei225]\nenabled = true\n")
+    assert not switches_nothing_on(home)
+    home.settings_file.write_bytes(b"\xff")
+    assert not switches_nothing_on(home)

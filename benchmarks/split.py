@@ -25,7 +25,7 @@ def main() -> None:
     auditor = Auditor()
     auditor.start()
     from tws_maintenance.config.home import Home
-    from tws_maintenance.config.indices import CONSTITUENT_TASKS, INDICES
+    from tws_maintenance.config.indices import INDICES, maintained
     from tws_maintenance.config.settings import load_settings
     from tws_maintenance.runs.maintenance import head_start
 
@@ -51,7 +51,9 @@ def main() -> None:
         kind = "audit" if step.startswith("audit") else "stage"
         by_step[kind] = by_step.get(kind, 0.0) + time.perf_counter() * (-1) ** (state == "started")
 
-    runs.execute(home, RunSpec(CONSTITUENT_TASKS, dry_run=True), begun=begun, on_step=on_step)
+    runs.execute(
+        home, RunSpec(maintained().constituent_tasks, dry_run=True), begun=begun, on_step=on_step
+    )
     mark("the run")
     auditor.stop()
     for (_, before), (name, after) in itertools.pairwise(marks):

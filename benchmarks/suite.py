@@ -31,7 +31,7 @@ class Cost:
 def measure(checkout: Path, *options: str) -> Cost:
     """Run the tests of a checkout in its own environment and return what they cost."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    command = [checkout / ".venv" / "bin" / "python", "-m", "pytest", "-q", *options]
+    command = [str(checkout / ".venv" / "bin" / "python"), "-m", "pytest", "-q", *options]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     after, ended = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -7,7 +7,6 @@ Exits with 1 where anything was lost, torn or left behind.
 """
 
 import collections
-import os
 import subprocess
 import sys
 import tempfile
@@ -16,17 +15,22 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tws_maintenance.config.home import HOME_VARIABLE, Home
+import pairs
+
+from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
+from tws_maintenance.config.sources import WIKIPEDIA
 from tws_maintenance.constituents.backups import list_backups
 from tws_maintenance.constituents.csv_file import parse_live
 from tws_maintenance.constituents.history import members_on, read_history
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
+from tws_maintenance.reports.schema import ListResult
 from tws_maintenance.reports.store import read_report, report_ids
 from tws_maintenance.reports.verification import verify_chain
 
 STI = INDICES["sti"]
+PAGE = STI.addresses(WIKIPEDIA)[0]
 MEMBERS = 31
 CLI = ("-m", "tws_maintenance", "run", "--apply", "--task", STI.task)
 JOB = ("-m", "tws_maintenance", "dagster", "job", "execute", "-j", "apply_all", "-c")
@@ -39,8 +43,8 @@ class ChangingServer(PageServer):
         super().__init__({})
         self._lock, self._asked = threading.Lock(), 0
 
-    def _lookup(self, path: str) -> bytes | None:
-        if STI.sources[0].locator not in path:
+    def _page(self, path: str) -> bytes | None:
+        if PAGE.locator not in path:
             return None
         with self._lock:
             self._asked += 1
@@ -61,11 +65,7 @@ def main(how_many: int) -> int:
 def _run_all(home: Home, server: ChangingServer, how_many: int) -> list[tuple[int, str]]:
     config = home.root / "job.yaml"
     config.write_text(f"resources: {{report: {{config: {{tasks: [{STI.task}]}}}}}}\n")
-    environment = {
-        **os.environ,
-        HOME_VARIABLE: str(home.root),
-        "TWS_MAINTENANCE_HTTP__WIKIPEDIA_URL": server.origin,
-    }
+    environment = pairs.environment_of(pairs.HERE, home.root, server)
     running = [
         subprocess.Popen(
             [sys.executable, *(CLI if number % 2 == 0 else (*JOB, str(config)))],
@@ -84,9 +84,11 @@ def _run_all(home: Home, server: ChangingServer, how_many: int) -> list[tuple[in
 def _judge(home: Home, how_many: int, ended: list[tuple[int, str]], seconds: float) -> int:
     codes = [code for code, _ in ended]
     reports = [read_report(home, report_id) for report_id in report_ids(home)]
-    results = [one["results"][0] for one in reports]
+    results = [
+        result for one in reports for result in one.results if isinstance(result, ListResult)
+    ]
     outcomes = collections.Counter(
-        "published" if one["changed"] else one["refusal"] or one["status"] for one in results
+        "published" if one.changed else one.refusal or one.status for one in results
     )
     live = parse_live(home.live_file("sti").read_bytes(), "the live file")
     symbols = {row["symbol"] for row in live.rows}

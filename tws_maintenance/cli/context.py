@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tws_maintenance.config.environment import switches_nothing_on
 from tws_maintenance.config.home import HOME_VARIABLE, Home, find_home, is_checkout
 from tws_maintenance.config.indices import DECLARED, Maintained, maintained
 from tws_maintenance.core.errors import SettingsError, TwsMaintenanceError, UsageError
@@ -86,7 +87,9 @@ def _maintained() -> Maintained:
     """Return what the home of the command at work maintains; without one what every home does."""
     context = click.get_current_context(silent=True)
     home = context.find_object(Home) if context else None
-    return settings_of(home).maintained if home else maintained()
+    if home is None or switches_nothing_on(home):
+        return maintained()
+    return settings_of(home).maintained
 
 
 def list_choice() -> HomeChoice:

@@ -15,7 +15,6 @@ from tws_maintenance.config.venues import VENUES
 from tws_maintenance.core.text import counted
 from tws_maintenance.market_events.model import OPERATOR, Confidence, Event, EventType, NamedEvent
 from tws_maintenance.market_events.upcoming import Upcoming
-from tws_maintenance.reports.view import type_words
 
 if TYPE_CHECKING:
     from tws_maintenance.config.indices import Index
@@ -298,6 +297,8 @@ def _print_index_changes(changes: list[dict[str, str]], unknown: Sequence["Index
 def _print_robots_own(own: Sequence[NamedEvent]) -> None:
     if not own:
         return
+    from tws_maintenance.reports.view import type_words
+
     count = counted(len(own), "event")
     click.secho(f"Of types that only the robot keeps: {count}", bold=True)
     shown = own[:OWN_SHOWN]

@@ -1,13 +1,9 @@
 """The root command: where the home is, and the commands."""
 
 import importlib
-import json
 import sys
-from pathlib import Path
 
 import click
-
-from tws_maintenance.cli.context import entering_home
 
 # Each command with its line in the help. Its module, of the same name unless it stands in
 # MODULES, is imported when the command is called: all of them cost more than most looks.
@@ -83,21 +79,27 @@ def _tell(text: str) -> None:
     """Print an error on stderr, and for a program that asked for JSON also on stdout."""
     click.echo(f"Error: {text}", err=True)
     if "--json" in sys.argv[1:]:
+        import json
+
         click.echo(json.dumps({"error": {"message": text}}))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--home",
-    type=click.Path(path_type=Path),
+    type=click.Path(),
     help="The folder to maintain [default: TWS_MAINTENANCE_HOME, the checkout, or here].",
 )
 @click.version_option(package_name="tws_maintenance")
 @click.pass_context
-def cli(ctx: click.Context, home: Path | None) -> None:
+def cli(ctx: click.Context, home: str | None) -> None:
     """Keep the index constituents of a trading robot fresh, auditable and safe to apply.
 
     A run is a dry run unless --apply is given. Nothing but lists, reports and their own records
     is ever written; no order, strategy or trading setting is touched.
     """
-    ctx.obj = entering_home(home)
+    from pathlib import Path
+
+    from tws_maintenance.cli.context import entering_home
+
+    ctx.obj = entering_home(None if home is None else Path(home))

@@ -4,14 +4,17 @@ import json
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tws_maintenance.config.home import Home, find_home
 from tws_maintenance.core.text import some_of
-from tws_maintenance.reports.schema import Report
-from tws_maintenance.reports.view import Group, ResultView, Table, view_of
+
+if TYPE_CHECKING:
+    # Brings pydantic, which the help of a command has no use for.
+    from tws_maintenance.reports.schema import Report
+    from tws_maintenance.reports.view import Group, ResultView, Table
 
 NAMES_SHOWN = 12
 LINES_SHOWN = 40
@@ -27,7 +30,7 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def exit_code(report: Report) -> int:
+def exit_code(report: "Report") -> int:
     """Return the exit code of a run from its report."""
     if report.status == "completed":
         return 0
@@ -55,8 +58,10 @@ def print_table(columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str
     console.print(table)
 
 
-def print_report(home: Home, report: Report) -> None:
+def print_report(home: Home, report: "Report") -> None:
     """Print what a run came to: the verdict, a line a list, then changes and findings by name."""
+    from tws_maintenance.reports.view import view_of
+
     view = view_of(report)
     click.secho(view.verdict, bold=True, fg=_colour(report.status))
     click.echo()
@@ -73,7 +78,7 @@ def print_report(home: Home, report: Report) -> None:
         click.echo(view.remark)
 
 
-def finish(ctx: click.Context, report: Report, *, as_json: bool) -> None:
+def finish(ctx: click.Context, report: "Report", *, as_json: bool) -> None:
     """Print a report, name the command that applies what a dry run showed, and leave."""
     if as_json:
         print_json(report.to_dict())
@@ -87,9 +92,9 @@ def here(command: str) -> str:
     ctx = click.get_current_context(silent=True)
     named = ctx.find_root().params.get("home") if ctx else None
     ours = "python -m tws_maintenance"
-    return (
-        command.replace(ours, f"{ours} --home {shlex.quote(str(named))}", 1) if named else command
-    )
+    if named is None:
+        return command
+    return command.replace(ours, f"{ours} --home {shlex.quote(named)}", 1)
 
 
 def is_terminal() -> bool:
@@ -97,7 +102,7 @@ def is_terminal() -> bool:
     return sys.stderr.isatty()
 
 
-def group_lines(group: Group, *, every: bool = False) -> Iterator[tuple[str, str]]:
+def group_lines(group: "Group", *, every: bool = False) -> Iterator[tuple[str, str]]:
     """Yield (kind, text) of each line of a group; many are cut short unless `every` is wanted."""
     count = len(group.texts)
     limit = count if every else NAMES_SHOWN if group.joint else LINES_SHOWN
@@ -110,13 +115,13 @@ def group_lines(group: Group, *, every: bool = False) -> Iterator[tuple[str, str
         yield group.kind, f"and {count - limit} more, all in the report"
 
 
-def _print_view(table: Table) -> None:
+def _print_view(table: "Table") -> None:
     columns = [(name, name in table.numbers) for name in (*table.texts, *table.numbers)]
     print_table(columns, table.rows)
     click.echo()
 
 
-def _print_result(view: ResultView) -> None:
+def _print_result(view: "ResultView") -> None:
     lines = [(one.label, one.text) for one in view.files]
     lines += [line for group in view.groups for line in group_lines(group)]
     lines += [(fact.label, fact.text) for fact in view.facts if fact.part == "outcome"]

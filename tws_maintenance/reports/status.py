@@ -18,7 +18,8 @@ from tws_maintenance.constituents.rules import FRESH, NOT_EDITED
 from tws_maintenance.core.clock import CLOCK_TOLERANCE, is_older
 from tws_maintenance.core.errors import LiveFileError, StoreError
 from tws_maintenance.market_events.last_sync import LOGS_READ, doubts, moved_lately
-from tws_maintenance.market_events.store.event_store import EventStore, SyncLog
+from tws_maintenance.market_events.model import SyncLog
+from tws_maintenance.market_events.store.event_store import EventStore
 from tws_maintenance.reports.ahead import ahead_of
 from tws_maintenance.reports.catalog import Refreshed, ReportCatalog
 from tws_maintenance.reports.schema import (

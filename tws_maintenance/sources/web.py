@@ -15,7 +15,7 @@ import requests
 import tenacity
 import urllib3.exceptions
 
-from tws_maintenance.config.settings import LOOPBACK_HOSTS, HttpSettings
+from tws_maintenance.config.sections import LOOPBACK_HOSTS, HttpSettings
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import SourceRefused, SourceUnreachable

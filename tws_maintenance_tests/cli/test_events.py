@@ -18,9 +18,16 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import Settings, load_settings
 from tws_maintenance.config.venues import SATURDAY, XNYS
 from tws_maintenance.core.clock import utc_now
-from tws_maintenance.market_events.model import PROVIDERS, Confidence, Event, EventType, LogDetail
+from tws_maintenance.market_events.model import (
+    PROVIDERS,
+    Confidence,
+    Event,
+    EventType,
+    LogDetail,
+    SyncLog,
+)
 from tws_maintenance.market_events.providers.calendars import days_of, is_closed_day
-from tws_maintenance.market_events.store.event_store import EventStore, SyncLog
+from tws_maintenance.market_events.store.event_store import EventStore
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.support import Program
 

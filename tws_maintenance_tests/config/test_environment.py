@@ -1,10 +1,12 @@
 """What the processes get that we start: what they need, no secret that is not theirs."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
-from tws_maintenance.config.environment import child_environment
+from tws_maintenance.config.environment import PREFIX, child_environment, switches_nothing_on
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import load_settings
 
@@ -72,3 +74,22 @@ def test_what_a_run_needs_is_passed_on_and_its_settings_stay_right(
     assert found["TWS_MAINTENANCE_NOTICES"] == '{"file": true}'
     monkeypatch.setenv("TWS_MAINTENANCE_NOTICES", "no JSON")
     assert child_environment()["TWS_MAINTENANCE_NOTICES"] == "{}"
+
+
+def test_an_optional_index_is_switched_on_by_the_file_or_a_variable_in_any_spelling(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("TWS_MAINTENANCE_HTTP__CONTACT", "me@example.com")
+    home = Home(tmp_path)
+    assert switches_nothing_on(home)
+    with monkeypatch.context() as inside:
+        inside.setenv("tws_maintenance_indices__nikkei225__enabled", "true")
+        assert not switches_nothing_on(home)
+    home.settings_file.write_text("[http]\ncontact = 'me@example.com'\n")
+    assert switches_nothing_on(home)
+    home.settings_file.write_text("[indices.nikkei225]\nenabled = true\n")
+    assert not switches_nothing_on(home)
+    home.settings_file.write_bytes(b"\xff")
+    assert not switches_nothing_on(home)

@@ -14,9 +14,9 @@ from tws_maintenance.config.venues import SATURDAY, XNYS
 from tws_maintenance.core.clock import utc_now, utc_text
 from tws_maintenance.demo.events import calendar_events
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.market_events.model import EventType, Held, MoveJson, Unconfirmed
+from tws_maintenance.market_events.model import EventType, Held, MoveJson, SyncLog, Unconfirmed
 from tws_maintenance.market_events.providers.calendars import days_of
-from tws_maintenance.market_events.store.event_store import EventStore, SyncLog
+from tws_maintenance.market_events.store.event_store import EventStore
 from tws_maintenance_tests.console.shapes import faults_of
 from tws_maintenance_tests.console.support import API, ENOUGH, Console, error_of, report_of
 from tws_maintenance_tests.support import result_of

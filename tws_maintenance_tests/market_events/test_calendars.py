@@ -1,6 +1,7 @@
 """Holidays and early closes, against days that are written out by hand."""
 
 import time as clock
+import warnings
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -14,6 +15,8 @@ from tws_maintenance.market_events.providers.calendars import (
     Day,
     SecondOpinion,
     VenueCalendar,
+    _around,
+    _second_calendar,
     _second_opinion,
     answer,
     compare,
@@ -288,6 +291,25 @@ def test_past_the_end_of_the_second_package_there_is_nothing_to_compare() -> Non
 
     assert [warning for warning in calendar.warnings if "Could not cross-check" in warning] == []
     assert "Singapore closed: Labor Day" in {one.title for one in calendar.events}
+
+
+@pytest.mark.parametrize("venue", VENUES, ids=lambda venue: venue.code)
+def test_the_second_package_computes_a_few_years_and_says_of_them_what_it_always_says(
+    venue: Venue,
+) -> None:
+    first, last = date(2023, 1, 1), date(2023, 12, 31)
+    kind = _second_calendar(venue)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as the program does
+        nearby = _around(kind, first, last)(start=first, end=last)
+        whole = kind(start=first, end=last)
+        regular = nearby.regular_holidays  # None for Singapore, whose days are written out
+        years = {day.year for day in regular.holidays()} if regular else set()
+
+    assert list(nearby.sessions) == list(whole.sessions)
+    assert list(nearby.closes) == list(whole.closes)
+    assert years <= {*range(2021, 2026)}
 
 
 def test_a_missing_half_day_contradicts_in_new_york_and_hong_kong_alone() -> None:

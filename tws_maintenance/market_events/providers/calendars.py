@@ -32,6 +32,7 @@ MAX_YEARS_BEHIND = 50
 YEARS_KEPT = 64
 # exchange_calendars refuses a range without a session, such as a long weekend.
 MARGIN = timedelta(days=14)
+A_YEAR = timedelta(days=366)
 _NOTE = re.compile(r" ?\(([^()]*)\)")
 
 
@@ -327,6 +328,27 @@ def _second_calendar(venue: Venue) -> Any:
     return getattr(module, f"{venue.code}ExchangeCalendar")
 
 
+def _around(kind: Any, first: date, last: date) -> Any:
+    """Return the calendar class `kind`, whose regular holidays end a year around these days.
+
+    Left to itself it has those of 1970 to 2200, which pandas takes a tenth of a second to compute.
+    """
+    from pandas.tseries.holiday import AbstractHolidayCalendar
+
+    class OfYears(AbstractHolidayCalendar):
+        def holidays(self, start: Any = None, end: Any = None, return_name: bool = False) -> Any:
+            whole: Any = super()
+            return whole.holidays(start or first - A_YEAR, end or last + A_YEAR, return_name)
+
+    class Around(kind):  # type: ignore[misc]
+        @property
+        def regular_holidays(self) -> Any:
+            regular = super().regular_holidays
+            return regular and OfYears(rules=regular.rules)
+
+    return Around
+
+
 def _second_opinion(venue: Venue, first: date, last: date) -> SecondOpinion:
     """Return the second opinion from `first` to `last`, or to the end of exchange_calendars."""
     with warnings.catch_warnings():
@@ -336,7 +358,7 @@ def _second_opinion(venue: Venue, first: date, last: date) -> SecondOpinion:
         until = last if bound is None else min(last, bound.date())
         if until < first:
             return SecondOpinion({}, until, has_early_closes=False)
-        calendar: Any = kind(start=first - MARGIN, end=until)
+        calendar: Any = _around(kind, first, until)(start=first - MARGIN, end=until)
         early = {at.date(): calendar.session_close(at) for at in calendar.early_closes}
         open_days = {at.date() for at in calendar.sessions}
         has_early_closes = bool(calendar.special_closes or calendar.special_closes_adhoc)

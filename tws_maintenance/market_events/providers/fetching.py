@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypedDict
 
-from tws_maintenance.config.settings import EventSettings, HttpSettings
+from tws_maintenance.config.sections import EventSettings, HttpSettings
 from tws_maintenance.config.venues import VENUES, Venue
 from tws_maintenance.core.errors import SourceError, TwsMaintenanceError
 from tws_maintenance.market_events.model import (

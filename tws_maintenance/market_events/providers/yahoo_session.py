@@ -20,7 +20,7 @@ from curl_cffi import CurlError
 from curl_cffi.requests import Response, Session
 from curl_cffi.requests.exceptions import RequestException
 
-from tws_maintenance.config.settings import LOOPBACK_HOSTS
+from tws_maintenance.config.sections import LOOPBACK_HOSTS
 from tws_maintenance.core.errors import SourceError, SourceRefused, SourceUnreachable
 from tws_maintenance.sources.web import TRANSIENT_STATUSES
 

@@ -2,30 +2,27 @@
 
 Reading never writes; without a store there are no events. Writing is one exclusive transaction,
 stored whole or not at all. Every failure is a StoreError with a message for the operator.
+SQLAlchemy is imported only where there is something to read or write.
 Belongs here: opening, reading and transactions. Does not: the statements (`rows`, `writer`).
 """
 
 import contextlib
 from collections.abc import Iterator
 from datetime import date
-from typing import Self
-
-from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.core.errors import StoreError
+from tws_maintenance.core.missing import is_missing
 from tws_maintenance.market_events.model import StoredEvent, SyncLog
-from tws_maintenance.market_events.store import faults
-from tws_maintenance.market_events.store.database import open_database
-from tws_maintenance.market_events.store.rows import read_events, read_logs
-from tws_maintenance.market_events.store.schema import HEAD, migrate, revision_of
-from tws_maintenance.market_events.store.tables import METADATA
-from tws_maintenance.market_events.store.trial import try_tables
-from tws_maintenance.market_events.store.writer import Writer
 
-__all__ = ["EventStore", "SyncLog", "Writer"]
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from tws_maintenance.market_events.store.database import Database
+    from tws_maintenance.market_events.store.writer import Writer
 
 
 class EventStore:
@@ -40,8 +37,19 @@ class EventStore:
         Raises:
             StoreError: `[events] database_url` is not an address of a database.
         """
-        self._database = open_database(
-            home, settings.events_url, wait_seconds, settings.events_setting
+        self._home = home
+        self._settings = settings
+        self._wait_seconds = wait_seconds
+        if settings.events_url:
+            _ = self._database
+
+    @cached_property
+    def _database(self) -> "Database":
+        from tws_maintenance.market_events.store.database import open_database
+
+        settings = self._settings
+        return open_database(
+            self._home, settings.events_url, self._wait_seconds, settings.events_setting
         )
 
     def __enter__(self) -> Self:
@@ -52,7 +60,8 @@ class EventStore:
 
     def close(self) -> None:
         """Close the database; a further use opens it again."""
-        self._database.close()
+        if "_database" in vars(self):
+            self._database.close()
 
     def describe(self) -> str:
         """Return the place of the events, without a password; a path relative to the home."""
@@ -73,6 +82,8 @@ class EventStore:
         with self._reading() as ours:
             if ours is None:
                 return []
+            from tws_maintenance.market_events.store.rows import read_events
+
             return read_events(
                 ours,
                 self._database.place,
@@ -96,6 +107,8 @@ class EventStore:
         with self._reading() as ours:
             if ours is None:
                 return []
+            from tws_maintenance.market_events.store.rows import read_logs
+
             return read_logs(
                 ours, self._database.place, limit=limit, offset=offset, report_id=report_id
             )
@@ -107,6 +120,8 @@ class EventStore:
             StoreError: the database cannot be written, or its tables are not ours; nothing was
                 changed.
         """
+        from tws_maintenance.market_events.store.schema import migrate
+
         with self._reading():
             pass  # report tables that are not ours before a folder is tried or a lock is taken
         with self._explaining():
@@ -121,6 +136,10 @@ class EventStore:
         Raises:
             StoreError: as `prepare`, and for a right on a table that this user lacks.
         """
+        from tws_maintenance.market_events.store.schema import migrate
+        from tws_maintenance.market_events.store.tables import METADATA
+        from tws_maintenance.market_events.store.trial import try_tables
+
         with self._reading():
             pass
         with self._explaining():
@@ -134,13 +153,16 @@ class EventStore:
                 connection.rollback()
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[Writer]:
+    def transaction(self) -> "Iterator[Writer]":
         """Yield a writer, the only one: the block's changes are stored, or undone by an exception.
 
         Raises:
             StoreError: another process has the lock, the store was never prepared, or the
                 changes cannot be stored; nothing was written.
         """
+        from tws_maintenance.market_events.store.schema import HEAD, revision_of
+        from tws_maintenance.market_events.store.writer import Writer
+
         with contextlib.ExitStack() as stack:
             with self._explaining():
                 if not self._database.exists():
@@ -155,8 +177,13 @@ class EventStore:
                 connection.commit()
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[Connection | None]:
-        """Yield a reading connection, None if there is no store yet."""
+    def _reading(self) -> "Iterator[Connection | None]":
+        """Yield a reading connection; None if there is no store yet."""
+        if not self._settings.events_url and is_missing(self._home.market_events):
+            yield None
+            return
+        from tws_maintenance.market_events.store.schema import revision_of
+
         with self._explaining():
             if not self._database.exists():
                 yield None
@@ -167,6 +194,10 @@ class EventStore:
 
     @contextlib.contextmanager
     def _explaining(self) -> Iterator[None]:
+        from sqlalchemy.exc import SQLAlchemyError
+
+        from tws_maintenance.market_events.store import faults
+
         try:
             yield
         except (SQLAlchemyError, OSError, ImportError, ValueError) as error:
@@ -178,6 +209,8 @@ class EventStore:
             ) from None
 
     def _unprepared(self, revision: str | None) -> StoreError:
+        from tws_maintenance.market_events.store.schema import HEAD
+
         found = f"the schema revision {revision}" if revision else "no tables of events"
         return StoreError(
             f"{self._database.place} has {found}; this program writes revision {HEAD}. Nothing was "

@@ -21,9 +21,9 @@ def reports() -> None:
 @pass_home
 def list_reports(home: Home, limit: int, as_json: bool) -> None:
     """List the newest reports."""
-    from tws_maintenance.reports.store import report_ids, report_path
-    from tws_maintenance.reports.summary import read_summary
-    from tws_maintenance.reports.view import kind_of
+    from tws_maintenance.reports.names import report_ids, report_path
+    from tws_maintenance.reports.summarise import read_summary
+    from tws_maintenance.reports.summary import kind_of
 
     found = report_ids(home)
     shown = [read_summary(report_path(home, report_id), report_id) for report_id in found[:limit]]
@@ -66,7 +66,8 @@ def show_report(home: Home, ctx: click.Context, report_id: str, as_json: bool) -
     """Show a report as Markdown, the latest unless one is named."""
     from tws_maintenance.core.errors import UsageError
     from tws_maintenance.reports.markdown import render
-    from tws_maintenance.reports.store import is_ours, read_report, report_ids, report_path
+    from tws_maintenance.reports.names import is_ours, report_ids, report_path
+    from tws_maintenance.reports.store import read_report
 
     if report_id == "latest":
         found = report_ids(home)

@@ -15,7 +15,8 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.reports.catalog import Refreshed, ReportCatalog
-from tws_maintenance.reports.store import report_of_run, report_path
+from tws_maintenance.reports.names import report_path
+from tws_maintenance.reports.store import report_of_run
 from tws_maintenance.reports.summary import ReportSummary
 from tws_maintenance_tests.reports.shelf import AT, filed, report, result
 

@@ -17,7 +17,8 @@ from tws_maintenance.constituents.generation import Generation, read_generation
 from tws_maintenance.core.clock import CLOCK_TOLERANCE, is_older
 from tws_maintenance.core.errors import LiveFileError, StoreError
 from tws_maintenance.market_events.last_sync import LOGS_READ, doubts, moved_lately
-from tws_maintenance.market_events.store.event_store import EventStore, SyncLog
+from tws_maintenance.market_events.model import SyncLog
+from tws_maintenance.market_events.store.plain_logs import plain_logs
 from tws_maintenance.reports.ahead import ahead_of
 from tws_maintenance.reports.catalog import Refreshed, ReportCatalog
 from tws_maintenance.reports.live_audits import live_audits
@@ -299,6 +300,10 @@ def _logs(home: Home, settings: Settings) -> tuple[list[SyncLog], str]:
     """
     if settings.events_service == EventsService.ROBOT:
         return [], ""
+    if (logs := plain_logs(home, settings, LOGS_READ)) is not None:
+        return logs, ""
+    from tws_maintenance.market_events.store.event_store import EventStore
+
     try:
         with EventStore(home, settings) as store:
             return store.sync_logs(limit=LOGS_READ), ""

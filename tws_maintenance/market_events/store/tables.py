@@ -23,6 +23,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from tws_maintenance.market_events.store.revisions import EVENTS_TABLE, LOGS_TABLE
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware instant in Python, naive UTC in the database."""
@@ -54,7 +56,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 METADATA = MetaData()
 
 EVENTS = Table(
-    "market_events",
+    EVENTS_TABLE,
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("event_id", String, nullable=False),
@@ -91,7 +93,7 @@ EVENTS = Table(
 )
 
 SYNC_LOGS = Table(
-    "market_event_sync_logs",
+    LOGS_TABLE,
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("provider", String, nullable=False),

@@ -4,6 +4,7 @@ What belongs here: remembering in few bytes what reports say, and noticing that 
 does not: what of a report is remembered, which is `summary`'s, and how it is named, `names`'.
 """
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from tws_maintenance.core.errors import UsageError
 from tws_maintenance.reports.index import TICK_NS, Mark, ReportIndex
 from tws_maintenance.reports.names import (
     BACKUP_SOURCE,
+    PREFIX,
     is_ours,
     names_in,
     newest_first,
@@ -56,10 +58,10 @@ class Listing(Generic[T]):
             return self._value
 
 
-def mark_of(path: Path) -> Mark | None:
+def mark_of(path: Path | str) -> Mark | None:
     """Return what changes with a file or folder (its time of change first), None without one."""
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 - of a text as well
     except OSError:
         return None
     # st_ctime_ns: one that could not be read and now can has only another mode.
@@ -81,6 +83,7 @@ class ReportCatalog:
 
     def __init__(self, home: Home) -> None:
         self._home = home
+        self._folder = f"{home.reports}{os.sep}"
         # Never held while a file is read: `warm` would keep every request waiting.
         self._lock = threading.Lock()
         self._listing = Listing(home.reports, newest_first)
@@ -238,29 +241,37 @@ class ReportCatalog:
 
     def _shown(self, report_id: str) -> ReportSummary:
         """Return the entry of a report as its file is now."""
-        path = report_path(self._home, report_id)
-        # Before reading: replaced while it is read, the file has another mark next time.
-        found = mark_of(path)
+        stem, found = self._found(report_id)
         mark = hash(found)
         kept = self._kept.get(report_id)
         if kept and kept[0] == mark:
             return kept[1]
-        entry = self._read(path, report_id, found)
+        entry = self._read(report_id, stem, found)
         with self._lock:
             self._kept[report_id] = mark, entry
             if entry.run_id is not None:
                 self._of_run.setdefault(entry.run_id, report_id)
         return entry
 
-    def _read(self, path: Path, report_id: str, mark: Mark | None) -> ReportSummary:
+    def _found(self, report_id: str) -> tuple[str | None, Mark | None]:
+        """Return what a report may be indexed by: its stem where the file is ours, and its mark.
+
+        Before reading: replaced while it is read, the file has another mark next time.
+        """
+        stem = report_id.removeprefix(PREFIX)
+        # A text: making thousands of paths takes longer than asking the disk for them.
+        if is_ours(stem) and (mark := mark_of(f"{self._folder}{stem}.json")):
+            return stem, mark
+        return None, mark_of(report_path(self._home, report_id))
+
+    def _read(self, report_id: str, stem: str | None, mark: Mark | None) -> ReportSummary:
         """Return what a file with `mark` says, by the index, else by the file itself."""
-        is_indexed = mark is not None and is_ours(path.stem)
-        if mark and is_indexed and (noted := self._index.find(path.stem, mark)):
+        if stem and mark and (noted := self._index.find(stem, mark)):
             return noted
         # Brings pydantic, which what is noted already has no use for.
         from tws_maintenance.reports.summarise import read_summary
 
-        entry = read_summary(path, report_id)
-        if mark and is_indexed and not entry.damaged:
-            self._index.keep(path.stem, mark, entry)
+        entry = read_summary(report_path(self._home, report_id), report_id)
+        if stem and mark and not entry.damaged:
+            self._index.keep(stem, mark, entry)
         return entry

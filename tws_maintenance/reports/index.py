@@ -21,13 +21,14 @@ from sys import intern
 from typing import Any
 
 from tws_maintenance.config.home import Home
+from tws_maintenance.core.atomic import write_whole
 from tws_maintenance.core.program import program_mark
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
 
 Mark = tuple[int, int, int, int]
 # The coarsest times of a file system in use (FAT's): two changes within it look like one.
 TICK_NS = 2_000_000_000
-# Lines that were replaced by later ones, beyond which it is begun anew.
+# Lines that were replaced by later ones, beyond which they are taken out.
 SPARE = 1000
 _DIGITS = 16
 _SUMMARY = tuple(name for name in ReportSummary.__slots__ if name not in {"damaged", "results"})
@@ -87,8 +88,8 @@ class ReportIndex:
         found = {line[_DIGITS + 1 : line.find(b" ", _DIGITS + 1)]: line for line in lines}
         if len(lines) > 2 * len(found) + SPARE:
             with contextlib.suppress(OSError):
-                self._path.unlink()
-            return {}
+                # What somebody appends meanwhile is lost, and its report read once more.
+                write_whole(self._path, b"\n".join(found.values()) + b"\n")
         return found
 
 
@@ -109,7 +110,7 @@ def _summary_in(line: bytes, mark: Mark) -> ReportSummary | None:
         return None
     return ReportSummary(
         **dict(zip(_SUMMARY, said, strict=True)),
-        results=tuple(ResultLine(*map(_shared, one)) for one in results),
+        results=tuple([ResultLine(*_shared(one)) for one in results]),
     )
 
 
@@ -118,6 +119,6 @@ def _checksum(body: bytes) -> bytes:
     return blake2b(body, digest_size=_DIGITS // 2, key=key).hexdigest().encode()
 
 
-def _shared(value: Any) -> Any:
+def _shared(values: list[Any]) -> list[Any]:
     """Return one object for equal texts: thousands of results name the same tasks and sources."""
-    return intern(value) if isinstance(value, str) else value
+    return [intern(one) if one.__class__ is str else one for one in values]

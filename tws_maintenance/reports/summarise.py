@@ -17,6 +17,7 @@ from pydantic import (
 from tws_maintenance.reports.names import BACKUP_SOURCE, is_ours
 from tws_maintenance.reports.schema import (
     Instant,
+    ListResult,
     Report,
     TaskResult,
     TaskStatus,
@@ -56,6 +57,7 @@ def _line(result: TaskResult) -> ResultLine:
         validation_status=result.validation.status.value,
         proposal_id=None if isinstance(result, ValidationResult) else result.proposal_id,
         is_refresh=is_refresh(result),
+        announcements_known=isinstance(result, ListResult) and result.announcements_known,
     )
 
 

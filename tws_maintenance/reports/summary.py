@@ -35,6 +35,7 @@ class ResultLine:
     validation_status: str | None
     proposal_id: str | None
     is_refresh: bool
+    announcements_known: bool = False
 
     @property
     def was_tried(self) -> bool:

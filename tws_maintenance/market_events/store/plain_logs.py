@@ -40,7 +40,7 @@ def plain_logs(home: Home, settings: Settings, limit: int) -> list[SyncLog] | No
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA query_only = ON")
             return _read(connection, limit)
-    except (sqlite3.Error, OSError, ValueError, TypeError):
+    except (sqlite3.Error, OSError, ValueError, TypeError, IndexError):
         return None
 
 

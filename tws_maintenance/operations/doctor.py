@@ -38,7 +38,7 @@ PACKAGES = (
 # What a run keeps for itself, as git names it.
 NOT_FOR_A_REPOSITORY = (
     *(".dagster/", "data/staging/", "data/backups/", "data/.generation_*", "data/market_events.db"),
-    *("data/*.tmp", "reports/maintenance/"),
+    *("data/.live_audits.json", "data/*.tmp", "reports/maintenance/"),
 )
 # Yahoo is asked about something that it surely knows.
 KNOWN_SYMBOL = "AAPL"

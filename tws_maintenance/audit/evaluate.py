@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pandera.pandas as pa
 
-from tws_maintenance.audit.results import Cell, Outcome, Rule, RuleResult
+from tws_maintenance.audit.results import Cell, Measure, Outcome, Rule, RuleResult
 from tws_maintenance.core.text import some_of
 
 COLUMNS = ["column", "check", "failure_case", "index"]
@@ -67,22 +67,6 @@ def judge_rows(rule: Rule, cases: pd.DataFrame, frame: pd.DataFrame, rows: Rows)
         f"{named}",
         tuple(cells[:MAX_CELLS]),
     )
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One number, the limits it is compared with, and the sentence that states it.
-
-    `value` is None where the rule does not apply; `found` says so then. `advice` is added to a
-    failure.
-    """
-
-    rule: Rule
-    value: float | None
-    found: str
-    warn_above: float | None = None
-    fail_above: float | None = None
-    advice: str = ""
 
 
 def judge_measure(measure: Measure, *, accept_large_change: bool = False) -> RuleResult:

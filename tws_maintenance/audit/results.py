@@ -66,6 +66,22 @@ class RuleResult:
     measured: float | None = None
 
 
+@dataclass(frozen=True)
+class Measure:
+    """One number with the limits it is held against, and the sentence that tells it.
+
+    `value` is None where it does not apply; `found` is the sentence in that case too. `advice` is
+    added where it fails.
+    """
+
+    rule: Rule
+    value: float | None
+    found: str
+    warn_above: float | None = None
+    fail_above: float | None = None
+    advice: str = ""
+
+
 def status_of(checks: Iterable[RuleResult]) -> ValidationStatus:
     """Return the verdict over all rules: passed unless one failed."""
     failed = any(check.outcome is Outcome.FAILED for check in checks)

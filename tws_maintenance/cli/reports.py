@@ -21,14 +21,12 @@ def reports() -> None:
 @pass_home
 def list_reports(home: Home, limit: int, as_json: bool) -> None:
     """List the newest reports."""
-    from tws_maintenance.reports.store import report_ids, report_path
-    from tws_maintenance.reports.summary import read_summary
-    from tws_maintenance.reports.view import kind_of
+    from tws_maintenance.reports.catalog import ReportCatalog
+    from tws_maintenance.reports.summary import kind_of
 
-    found = report_ids(home)
-    shown = [read_summary(report_path(home, report_id), report_id) for report_id in found[:limit]]
+    shown, total = ReportCatalog(home).page(limit=limit, offset=0)
     if as_json:
-        print_json({"reports": [one.to_dict() for one in shown], "total": len(found)})
+        print_json({"reports": [one.to_dict() for one in shown], "total": total})
         return
     if not shown:
         click.echo("No report yet. Start with: python -m tws_maintenance run")
@@ -53,8 +51,8 @@ def list_reports(home: Home, limit: int, as_json: bool) -> None:
         for one in shown
     ]
     print_table(columns, rows)
-    if len(found) > len(shown):
-        click.echo(f"\n{len(found) - len(shown)} older ones: --limit {len(found)}")
+    if total > len(shown):
+        click.echo(f"\n{total - len(shown)} older ones: --limit {total}")
 
 
 @reports.command("show")
@@ -66,7 +64,8 @@ def show_report(home: Home, ctx: click.Context, report_id: str, as_json: bool) -
     """Show a report as Markdown, the latest unless one is named."""
     from tws_maintenance.core.errors import UsageError
     from tws_maintenance.reports.markdown import render
-    from tws_maintenance.reports.store import is_ours, read_report, report_ids, report_path
+    from tws_maintenance.reports.names import is_ours, report_ids, report_path
+    from tws_maintenance.reports.store import read_report
 
     if report_id == "latest":
         found = report_ids(home)

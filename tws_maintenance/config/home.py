@@ -43,6 +43,11 @@ class Home:
         return self.root / "reports" / "maintenance"
 
     @property
+    def report_index(self) -> Path:
+        """What each report says in short; made again where it is missing."""
+        return self.reports / ".index"
+
+    @property
     def dagster(self) -> Path:
         """The DAGSTER_HOME of this home, unless the environment sets one."""
         return self.root / ".dagster"
@@ -75,6 +80,11 @@ class Home:
     def watchlist(self) -> Path:
         """The symbols that the operator watches beside the portfolio."""
         return self.data / "watchlist.csv"
+
+    @property
+    def live_audits(self) -> Path:
+        """What the audit of each live file came to; made again if it is missing."""
+        return self.locks / "live_audits.json"
 
     def live_file(self, index_key: str) -> Path:
         """Return the published list of an index."""

@@ -23,8 +23,9 @@ from tws_maintenance.constituents.proposal_state import ProposalState
 from tws_maintenance.constituents.rules import CONFIRMED
 from tws_maintenance.market_events.providers.calendars import NO_CLOSURES, may_be_open
 from tws_maintenance.market_events.providers.closures import read_closures
+from tws_maintenance.reports.names import BACKUP_SOURCE
 from tws_maintenance.reports.readiness import ListReadiness, Readiness, is_refreshed_since
-from tws_maintenance.reports.schema import BACKUP_SOURCE, ListResult, Report
+from tws_maintenance.reports.schema import ListResult, Report
 from tws_maintenance.reports.summary import ReportSummary
 from tws_maintenance.reports.view import ResultView, failed_providers, view_of_result
 

@@ -1,8 +1,8 @@
 """The audit of the live files as they lie, for a process that must stay small.
 
 pandas and pandera are 60 MB that a console has no other use for. So `status` does the audit, in a
-separate process, and only when something that it depends on has changed. Until it has answered,
-the audit counts as not run.
+separate process, and only when something that it depends on has changed and no audit of that is
+remembered (`reports/live_audits.py`). Until it has answered, the audit counts as not run.
 """
 
 import logging
@@ -15,7 +15,10 @@ from typing import Any
 from tws_maintenance.config.environment import child_environment
 from tws_maintenance.config.home import HOME_VARIABLE, Home
 from tws_maintenance.config.indices import DECLARED
+from tws_maintenance.config.settings import load_settings
+from tws_maintenance.core.errors import SettingsError
 from tws_maintenance.reports.catalog import mark_of
+from tws_maintenance.reports.live_audits import remembered_audits
 from tws_maintenance.reports.schema import Validation
 from tws_maintenance.reports.status import HomeStatus
 
@@ -64,8 +67,8 @@ class FileAudits:
     def _look(self, marks: Any) -> None:
         found = None
         try:
-            found = self._ask()
-        except (OSError, ValueError, subprocess.SubprocessError):
+            found = remembered_audits(self._home, load_settings(self._home)) or self._ask()
+        except (OSError, ValueError, SettingsError, subprocess.SubprocessError):
             logger.exception("the live files could not be audited")
         with self._lock:
             self._thread = None

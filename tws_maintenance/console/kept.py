@@ -20,9 +20,10 @@ from tws_maintenance.config.settings import Settings
 from tws_maintenance.console.api import answers
 from tws_maintenance.constituents import proposal, publishing
 from tws_maintenance.pipeline.run_records import Known
-from tws_maintenance.reports.catalog import TICK_NS, Mark, mark_of
+from tws_maintenance.reports.catalog import mark_of
+from tws_maintenance.reports.index import TICK_NS, Mark
+from tws_maintenance.reports.names import report_path
 from tws_maintenance.reports.schema import Validation
-from tws_maintenance.reports.store import report_path
 
 T = TypeVar("T")
 PROPOSAL_FILES = (proposal.RECORD, proposal.STAGED, receipt.RECORD, publishing.RECORD)

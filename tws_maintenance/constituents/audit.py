@@ -11,16 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 import pandas as pd
 import pandera.pandas as pa
 
-from tws_maintenance.audit.evaluate import (
-    Case,
-    Measure,
-    Rows,
-    failures,
-    judge_measure,
-    judge_rows,
-)
+from tws_maintenance.audit.evaluate import Case, Rows, failures, judge_measure, judge_rows
 from tws_maintenance.audit.receipt import Override, Receipt, receipt_of, write_receipt
-from tws_maintenance.audit.results import NO_COLUMN, Cell, Outcome, Rule, RuleResult
+from tws_maintenance.audit.results import NO_COLUMN, Cell, Measure, Outcome, Rule, RuleResult
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index

@@ -1,17 +1,16 @@
 """Auditing the live files: the same schemas as for proposals, plus age, drift and backups.
 
-Nothing is fetched and nothing is written.
+Nothing is fetched and nothing is written. pandas is loaded for a file that can be read only.
 """
 
 from collections.abc import Container
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from tws_maintenance.audit.evaluate import Measure
 from tws_maintenance.audit.receipt import read_receipt
 from tws_maintenance.audit.results import (
+    Measure,
     Outcome,
     RuleResult,
     ValidationStatus,
@@ -22,14 +21,15 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
 from tws_maintenance.config.settings import IndexSettings
 from tws_maintenance.constituents import rules
-from tws_maintenance.constituents.audit import judge
 from tws_maintenance.constituents.backups import newest_backup
 from tws_maintenance.constituents.csv_file import LiveFile, parse_live, read_live
 from tws_maintenance.constituents.drift import find_drift
 from tws_maintenance.constituents.generation import read_generation
-from tws_maintenance.constituents.measures import count_change, row_counts
 from tws_maintenance.core.clock import age_days
 from tws_maintenance.core.errors import LiveFileError, ProposalUnaudited
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,13 @@ def validate_live(
     if live is None:
         name = home.relative(home.live_file(index.key))
         return _unreadable(index, applicable, f"{name} does not exist. {way_back(home, index)}")
+    import pandas as pd
+
+    from tws_maintenance.constituents.audit import judge
+
     frame = pd.DataFrame(list(live.rows), columns=list(live.columns), dtype=str)
     measures = _measures(home, index, frame, live, limits, refreshed_at, at)
-    accepted = _large_change_was_accepted(home, index, live)
+    accepted = large_change_was_accepted(home, index, live.sha256)
     checks = judge(frame, index, applicable, measures, accept_large_change=accepted)
     return LiveAudit(index, len(frame), live.sha256, checks, content=live.content)
 
@@ -82,10 +86,10 @@ def way_back(home: Home, index: Index) -> str:
     return f"Restore it: python -m tws_maintenance restore {index.task} (or fetch it: {fetch})"
 
 
-def _large_change_was_accepted(home: Home, index: Index, live: LiveFile) -> bool:
-    """Return whether these very bytes were promoted with the override for a large change."""
+def large_change_was_accepted(home: Home, index: Index, digest: str) -> bool:
+    """Return whether these bytes were promoted with the override for a large change."""
     last = read_generation(home, index)
-    if last is None or last.sha256 != live.sha256:
+    if last is None or last.sha256 != digest:
         return False
     try:
         return read_receipt(home, last.proposal_id).allow_large_change
@@ -96,12 +100,14 @@ def _large_change_was_accepted(home: Home, index: Index, live: LiveFile) -> bool
 def _measures(
     home: Home,
     index: Index,
-    frame: pd.DataFrame,
+    frame: "pd.DataFrame",
     live: LiveFile,
     limits: IndexSettings,
     refreshed_at: str | None,
     at: datetime,
 ) -> list[Measure]:
+    from tws_maintenance.constituents.measures import count_change, row_counts
+
     backup = newest_backup(home, index)
     before: int | None = None
     what = "there is no backup"

@@ -80,6 +80,12 @@ def newest_backup(home: Home, index: Index) -> Path | None:
     return max(paths, key=lambda path: _age_key(path.parent.name), default=None)
 
 
+def newest_backups(home: Home) -> dict[str, Path]:
+    """Return the newest backup of every file that has one, by the file's name, in one walk."""
+    paths = sorted(home.backups.glob("*/*"), key=lambda path: _age_key(path.parent.name))
+    return {path.name: path for path in paths}
+
+
 def read_backup(home: Home, index: Index, backup_id: str | None) -> tuple[str, bytes]:
     """Return the id and bytes of the named backup, else of the newest that differs from now.
 

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 
 import pandas as pd
 
-from tws_maintenance.audit.evaluate import Measure
+from tws_maintenance.audit.results import Measure
 from tws_maintenance.config.settings import IndexSettings
 from tws_maintenance.constituents import rules
 from tws_maintenance.constituents.csv_file import LiveFile

@@ -24,7 +24,7 @@ from tws_maintenance.demo.events import calendar_events
 from tws_maintenance.demo.official import es3, hang_seng, ishares, spy, tracker
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import SOURCE_URLS, PageServer
-from tws_maintenance.reports.store import report_ids
+from tws_maintenance.reports.names import report_ids
 from tws_maintenance.sources.model import SourceRow, SourceTable
 
 LISTS = ("--task", "constituents")

@@ -24,8 +24,9 @@ from tws_maintenance.market_events.clocks import VenueState, clock
 from tws_maintenance.market_events.providers.calendars import NO_CLOSURES, Closures
 from tws_maintenance.market_events.providers.closures import read_closures
 from tws_maintenance.reports.catalog import ReportCatalog
+from tws_maintenance.reports.names import BACKUP_SOURCE
 from tws_maintenance.reports.readiness import ListReadiness, is_refreshed_since, readiness
-from tws_maintenance.reports.schema import BACKUP_SOURCE, ListResult, TaskStatus
+from tws_maintenance.reports.schema import ListResult, TaskStatus
 from tws_maintenance.reports.store import find_report, read_report
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
 from tws_maintenance.reports.votes import set_aside, titles_of

@@ -53,6 +53,8 @@ def _read(
 ) -> Iterator[tuple[str, ListResult]]:
     """Yield the results of the runs that could read what is announced, each with its report."""
     for entry in islice(shelf.since(index.task, at - ANNOUNCED_FOR), REPORTS_READ):
+        if not any(one.task == index.task and one.announcements_known for one in entry.results):
+            continue
         report = find(entry.report_id)
         for one in report.lists if report else ():
             if one.task == index.task and one.announcements_known:

@@ -1,12 +1,13 @@
-"""Every report of a home, read once: for a long-lived reader that is asked all the time.
+"""Every report of a home, read once: by the index beside the reports, where that knows it.
 
 What belongs here: remembering in few bytes what reports say, and noticing that one changed. What
-does not: what of a report is remembered, which is `entry`'s, and how it is named, `store`'s.
+does not: what of a report is remembered, which is `summary`'s, and how it is named, `names`'.
 """
 
+import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,14 +16,18 @@ from typing import Generic, TypeVar
 from tws_maintenance.config.home import Home
 from tws_maintenance.core.clock import parse_utc
 from tws_maintenance.core.errors import UsageError
-from tws_maintenance.reports.schema import BACKUP_SOURCE
-from tws_maintenance.reports.store import names_in, newest_first, report_path
-from tws_maintenance.reports.summary import ReportSummary, ResultLine, read_summary
+from tws_maintenance.reports.index import TICK_NS, Mark, ReportIndex
+from tws_maintenance.reports.names import (
+    BACKUP_SOURCE,
+    PREFIX,
+    is_ours,
+    names_in,
+    newest_first,
+    report_path,
+)
+from tws_maintenance.reports.summary import ReportSummary, ResultLine
 
 T = TypeVar("T")
-Mark = tuple[int, int, int, int]
-# The coarsest times of a file system in use (FAT's): two changes within it look like one.
-TICK_NS = 2_000_000_000
 PAUSE_SECONDS = 0.0005
 
 
@@ -53,10 +58,10 @@ class Listing(Generic[T]):
             return self._value
 
 
-def mark_of(path: Path) -> Mark | None:
+def mark_of(path: Path | str) -> Mark | None:
     """Return what changes with a file or folder (its time of change first), None without one."""
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 - of a text as well
     except OSError:
         return None
     # st_ctime_ns: one that could not be read and now can has only another mode.
@@ -86,9 +91,11 @@ class ReportCatalog:
 
     def __init__(self, home: Home) -> None:
         self._home = home
+        self._folder = f"{home.reports}{os.sep}"
         # Never held while a file is read: `warm` would keep every request waiting.
         self._lock = threading.Lock()
         self._listing = Listing(home.reports, newest_first)
+        self._index = ReportIndex(home)
         self._listed: list[str] = []
         # By the hash of its mark: five thousand marks are a megabyte.
         self._kept: dict[str, tuple[int, ReportSummary]] = {}
@@ -171,12 +178,25 @@ class ReportCatalog:
                 break
         return found
 
+    def last_results(self, tasks: Sequence[str]) -> dict[str, tuple[ReportSummary, ResultLine]]:
+        """Return the newest result of each of `tasks` as `last_result` does, in one walk."""
+        found: dict[str, tuple[ReportSummary, ResultLine]] = {}
+        wanted = set(tasks)
+        for entry in self._entries():
+            for line in entry.results:
+                if line.task in wanted and line.says_something:
+                    found[line.task] = entry, line
+                    wanted.remove(line.task)
+            if not wanted:
+                break
+        return found
+
     def last_result(self, task: str) -> tuple[ReportSummary, ResultLine] | None:
         """Return the newest result that says something of the list or the events themselves.
 
         A refusal says something of the proposal only.
         """
-        return self._newest(task, lambda line: line.was_tried and not line.refusal)
+        return self.last_results((task,)).get(task)
 
     def last_apply(self, task: str) -> tuple[ReportSummary, ResultLine] | None:
         """Return the newest result of an apply, however it ended."""
@@ -251,15 +271,37 @@ class ReportCatalog:
 
     def _shown(self, report_id: str) -> ReportSummary:
         """Return the entry of a report as its file is now."""
-        path = report_path(self._home, report_id)
-        # Before reading: replaced while it is read, the file has another mark next time.
-        mark = hash(mark_of(path))
+        stem, found = self._found(report_id)
+        mark = hash(found)
         kept = self._kept.get(report_id)
         if kept and kept[0] == mark:
             return kept[1]
-        entry = read_summary(path, report_id)
+        entry = self._read(report_id, stem, found)
         with self._lock:
             self._kept[report_id] = mark, entry
             if entry.run_id is not None:
                 self._of_run.setdefault(entry.run_id, report_id)
+        return entry
+
+    def _found(self, report_id: str) -> tuple[str | None, Mark | None]:
+        """Return what a report may be indexed by: its stem where the file is ours, and its mark.
+
+        Before reading: replaced while it is read, the file has another mark next time.
+        """
+        stem = report_id.removeprefix(PREFIX)
+        # A text: making thousands of paths takes longer than asking the disk for them.
+        if is_ours(stem) and (mark := mark_of(f"{self._folder}{stem}.json")):
+            return stem, mark
+        return None, mark_of(report_path(self._home, report_id))
+
+    def _read(self, report_id: str, stem: str | None, mark: Mark | None) -> ReportSummary:
+        """Return what a file with `mark` says, by the index, else by the file itself."""
+        if stem and mark and (noted := self._index.find(stem, mark)):
+            return noted
+        # Brings pydantic, which what is noted already has no use for.
+        from tws_maintenance.reports.summarise import read_summary
+
+        entry = read_summary(report_path(self._home, report_id), report_id)
+        if stem and mark and not entry.damaged:
+            self._index.keep(stem, mark, entry)
         return entry

@@ -82,8 +82,6 @@ def is_none(value: object) -> bool:
     return value is None
 
 
-# A result whose source begins so comes from a restore.
-BACKUP_SOURCE = "data/backups/"
 Instant = Annotated[str, AfterValidator(_instant)]
 Day = Annotated[str, AfterValidator(_day)]
 Count = Annotated[int, Field(ge=0)]

@@ -6,24 +6,24 @@ from typing import Annotated
 
 from pydantic import Field, WithJsonSchema
 
-from tws_maintenance.audit.results import Outcome, ValidationStatus
+from tws_maintenance.audit.results import ValidationStatus
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import ALL_TASKS, MARKET_EVENTS, Index, index_of_task
+from tws_maintenance.config.indices import ALL_TASKS, MARKET_EVENTS, Index
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.constituents.csv_file import read_live
 from tws_maintenance.constituents.drift import find_drift
 from tws_maintenance.constituents.generation import Generation, read_generation
-from tws_maintenance.constituents.rules import FRESH, NOT_EDITED
 from tws_maintenance.core.clock import CLOCK_TOLERANCE, is_older
 from tws_maintenance.core.errors import LiveFileError, StoreError
 from tws_maintenance.market_events.last_sync import LOGS_READ, doubts, moved_lately
 from tws_maintenance.market_events.model import SyncLog
-from tws_maintenance.market_events.store.event_store import EventStore
+from tws_maintenance.market_events.store.plain_logs import plain_logs
 from tws_maintenance.reports.ahead import ahead_of
 from tws_maintenance.reports.catalog import Refreshed, ReportCatalog
+from tws_maintenance.reports.live_audits import live_audits
+from tws_maintenance.reports.names import BACKUP_SOURCE
 from tws_maintenance.reports.schema import (
-    BACKUP_SOURCE,
     Announced,
     Count,
     EventsResult,
@@ -38,8 +38,6 @@ from tws_maintenance.reports.schema import (
 from tws_maintenance.reports.store import FindReport, reports_once
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
 
-# Freshness and drift have fields of their own.
-SHOWN_APART = frozenset({FRESH.name, NOT_EDITED.name})
 # An instant of a report, which was checked when that was read.
 Instant = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 TaskName = Annotated[str, WithJsonSchema({"type": "string", "enum": [*ALL_TASKS]})]
@@ -132,18 +130,15 @@ class HomeStatus(Part):
 
 
 def status(home: Home, settings: Settings, at: datetime) -> HomeStatus:
-    """Return `overview` with an audit of each live file as it lies, which takes pandera a while."""
-    from tws_maintenance.constituents.audit_live import validate_live
+    """Return `overview` with an audit of each live file as it lies.
 
+    Only a file that changed since its last audit is judged, which takes pandera a while.
+    """
     found = overview(home, settings, at, ReportCatalog(home))
+    refreshed = {one.task: one.last_refreshed_at for one in found.constituents}
+    audits = live_audits(home, settings, refreshed, at)
     for one in found.constituents:
-        index = index_of_task(one.task)
-        audit = validate_live(home, index, settings.of(index), one.last_refreshed_at, at)
-        one.file_audit = Validation(
-            status=audit.status,
-            warnings=audit.messages(Outcome.WARNED, but=SHOWN_APART),
-            errors=audit.messages(Outcome.FAILED),
-        )
+        one.file_audit = audits[one.task]
     return found
 
 
@@ -152,10 +147,12 @@ def overview(home: Home, settings: Settings, at: datetime, shelf: ReportCatalog)
     # What a wrong clock dated in the future would be fresh until then.
     tasks = settings.maintained.groups["all"]
     refreshed = shelf.last_refreshed(tasks, at + CLOCK_TOLERANCE)
+    last = shelf.last_results(tasks)
     look = _Look(home, settings, shelf, at, reports_once(home))
     return HomeStatus(
         constituents=[
-            _index_status(look, index, refreshed.get(index.task)) for index in settings.maintained
+            _index_status(look, index, refreshed.get(index.task), last.get(index.task))
+            for index in settings.maintained
         ],
         market_events=_events_status(look, refreshed.get(MARKET_EVENTS)),
         latest_report=_latest(look),
@@ -193,11 +190,15 @@ def _latest(look: _Look) -> LatestReport | None:
     )
 
 
-def _index_status(look: _Look, index: Index, refreshed: Refreshed | None) -> ListStatus:
+def _index_status(
+    look: _Look,
+    index: Index,
+    refreshed: Refreshed | None,
+    last: tuple[ReportSummary, ResultLine] | None,
+) -> ListStatus:
     home, at = look.home, look.at
     refreshed_at = refreshed.finished_at if refreshed else None
     row_count, drift, problem = _file(home, index, look.settings)
-    last = look.shelf.last_result(index.task)
     result = look.result(last[0].report_id, index.task) if last else None
     restored = _restored(home, index, refreshed_at)
     source = refreshed.source if refreshed else None
@@ -299,6 +300,10 @@ def _logs(home: Home, settings: Settings) -> tuple[list[SyncLog], str]:
     """
     if settings.events_service == EventsService.ROBOT:
         return [], ""
+    if (logs := plain_logs(home, settings, LOGS_READ)) is not None:
+        return logs, ""
+    from tws_maintenance.market_events.store.event_store import EventStore
+
     try:
         with EventStore(home, settings) as store:
             return store.sync_logs(limit=LOGS_READ), ""

@@ -1,24 +1,19 @@
 """Reports on disk: reserving an id, writing both forms, listing and reading them."""
 
 import contextlib
-import os
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.core.atomic import to_json, write_exclusively, write_whole
 from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.errors import UsageError
-from tws_maintenance.reports import chain
-from tws_maintenance.reports.journal import Journal
-from tws_maintenance.reports.markdown import render
+from tws_maintenance.reports.names import BACKUP_SOURCE, PREFIX, is_ours, report_ids, report_path
 from tws_maintenance.reports.schema import (
-    BACKUP_SOURCE,
     ListResult,
     Report,
     Result,
@@ -26,9 +21,9 @@ from tws_maintenance.reports.schema import (
     parse_report,
 )
 
-PREFIX = "maintenance_"
-_STAMP = re.compile(r"\d{8}_\d{6}(_\d+)?")
-_OLDER_FORM = re.compile(r"maintenance_.+")
+if TYPE_CHECKING:
+    from tws_maintenance.reports.journal import Journal
+
 FindReport = Callable[[str], Report | None]
 
 
@@ -66,8 +61,10 @@ def reservations(home: Home) -> list[Path]:
     return sorted(home.reports.glob(".*.reserved"))
 
 
-def journal_of(marker: Path) -> Journal | None:
+def journal_of(marker: Path) -> "Journal | None":
     """Return the journal that a reservation is; None where it is gone or cannot be read."""
+    from tws_maintenance.reports.journal import Journal
+
     try:
         return Journal.model_validate_json(marker.read_bytes())
     except (OSError, ValueError):
@@ -99,16 +96,15 @@ def is_reserved(home: Home, report_id: str) -> bool:
     return is_ours(stamp) and (home.reports / f".{stamp}.reserved").exists()
 
 
-def is_ours(stem: str) -> bool:
-    """Tell a report of ours from one of an older form, by its file's name."""
-    return _STAMP.fullmatch(stem) is not None
-
-
 def write_report(home: Home, reservation: Reservation, report: Report) -> Report:
     """Write the report as Markdown and JSON, and give up the reservation.
 
     The JSON comes last: it is what says that the report is complete.
     """
+    # What only looks at reports has no use for these.
+    from tws_maintenance.reports import chain
+    from tws_maintenance.reports.markdown import render
+
     path = report_path(home, reservation.report_id)
     readable = path.with_suffix(".md")
     write_whole(readable, render(report).encode())
@@ -122,29 +118,9 @@ def write_report(home: Home, reservation: Reservation, report: Report) -> Report
     return linked
 
 
-def write_journal(reservation: Reservation, journal: Journal) -> None:
+def write_journal(reservation: Reservation, journal: "Journal") -> None:
     """Keep in the reservation what the run came to so far."""
     write_whole(reservation.marker, journal.to_json())
-
-
-def report_path(home: Home, report_id: str) -> Path:
-    """Return the JSON file of a report.
-
-    Raises:
-        UsageError: `report_id` is not the id of a report (and cannot name another folder).
-    """
-    stamp = report_id.removeprefix(PREFIX)
-    older = home.reports / f"{report_id}.json"
-    if _STAMP.fullmatch(stamp) and report_id.startswith(PREFIX):
-        ours = home.reports / f"{stamp}.json"
-        # The older form names its file by the whole id, which may be a stamp as well.
-        return older if older.exists() and not ours.exists() else ours
-    if _OLDER_FORM.fullmatch(report_id) and Path(report_id).name == report_id:
-        return older
-    raise UsageError(
-        f"{report_id!r} is not a report id; expected one such as maintenance_20261122_183000. "
-        "`reports list` shows them."
-    )
 
 
 def read_report(home: Home, report_id: str) -> Report:
@@ -182,28 +158,6 @@ def reports_once(home: Home) -> FindReport:
     return cache(partial(find_report, home))
 
 
-def report_ids(home: Home) -> list[str]:
-    """Return the ids of all reports, newest first; those of an older form come last."""
-    return newest_first(names_in(home.reports))
-
-
-def names_in(folder: Path) -> list[str]:
-    """Return the names in a folder in no order; none where it cannot be listed."""
-    try:
-        with os.scandir(folder) as found:
-            return [one.name for one in found]
-    except OSError:
-        return []
-
-
-def newest_first(names: Iterable[str]) -> list[str]:
-    """Return the ids of the reports among the names of files, as `report_ids` sorts them."""
-    stems = [name.removesuffix(".json") for name in names if name.endswith(".json")]
-    ours = sorted((s for s in stems if _STAMP.fullmatch(s)), key=stamp_key, reverse=True)
-    older = sorted((s for s in stems if _OLDER_FORM.fullmatch(s)), reverse=True)
-    return [f"{PREFIX}{stem}" for stem in ours] + older
-
-
 def newest_reports(home: Home) -> Iterator[Report]:
     """Yield the whole reports, newest first, reading each only when it is asked for."""
     found = (find_report(home, report_id) for report_id in report_ids(home))
@@ -228,9 +182,3 @@ def is_refresh(result: Result) -> bool:
         and not (result.source or "").startswith(BACKUP_SOURCE)
         and result.finished_at is not None
     )
-
-
-def stamp_key(stem: str) -> tuple[str, int]:
-    """Sort 20261122_183000_10 after 20261122_183000_2."""
-    day, time, *number = stem.split("_")
-    return f"{day}_{time}", int(number[0]) if number else 1

@@ -8,14 +8,13 @@ import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.indices import (
     DEFAULT_DAYS,
     DEFAULT_MAX_SYMBOLS,
     MARKET_EVENTS,
-    METADATA_VALIDATION,
     task_name,
 )
 from tws_maintenance.constituents.csv_file import UNREADABLE
@@ -23,8 +22,8 @@ from tws_maintenance.constituents.diff import Changes, Member
 from tws_maintenance.core.errors import ProposalOutdated
 from tws_maintenance.core.text import counted, words
 from tws_maintenance.market_events.model import provider_title
+from tws_maintenance.reports.names import BACKUP_SOURCE
 from tws_maintenance.reports.schema import (
-    BACKUP_SOURCE,
     Asked,
     EventsDiff,
     EventsResult,
@@ -36,10 +35,8 @@ from tws_maintenance.reports.schema import (
     TaskResult,
     ValidationResult,
 )
+from tws_maintenance.reports.summary import kind_of
 from tws_maintenance.reports.votes import VOTE, source_lines, titles_of
-
-if TYPE_CHECKING:
-    from tws_maintenance.reports.summary import ReportSummary
 
 CONCERNED = {"positions": "you hold", "strategies": "traded by", "watchlist": "you watch"}
 NOT_KNOWN = "not known: the robot could not be asked"
@@ -181,17 +178,6 @@ def view_of_result(result: TaskResult) -> ResultView:
         case EventsResult():
             return _of_events(plain, result)
     return replace(plain, files=tuple(_files(result)))
-
-
-def kind_of(report: "Report | ReportSummary") -> str:
-    """Return what kind of run a report is of, such as "dry run" or "restore"."""
-    if report.dry_run is None:
-        return "unknown"
-    if report.results and all(one.task == METADATA_VALIDATION for one in report.results):
-        return "validation"
-    if any((one.source or "").startswith(BACKUP_SOURCE) for one in report.results):
-        return "restore preview" if report.dry_run else "restore"
-    return "dry run" if report.dry_run else "apply"
 
 
 def verdict(report: Report) -> str:

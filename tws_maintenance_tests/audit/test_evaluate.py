@@ -10,7 +10,6 @@ from tws_maintenance.audit.evaluate import (
     MAX_CELLS,
     NAMED_CELLS,
     Case,
-    Measure,
     Rows,
     failures,
     judge_measure,
@@ -18,6 +17,7 @@ from tws_maintenance.audit.evaluate import (
 )
 from tws_maintenance.audit.results import (
     Cell,
+    Measure,
     Outcome,
     Rule,
     RuleResult,

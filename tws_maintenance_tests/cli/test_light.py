@@ -70,12 +70,12 @@ def test_the_help_of_a_command_loads_nothing_that_it_will_use(program: Program) 
 @pytest.mark.parametrize(
     ("arguments", "used"),
     [
-        (("reports", "list"), {"pydantic"}),
+        (("reports", "list"), set()),
         # There is no database of events in a new home.
         (("events", "list"), PYDANTIC),
         (("events", "export", "--ics"), PYDANTIC),
-        # It audits the live files.
-        (("status",), {*PYDANTIC, "pandas", "pandera", "rich"}),
+        # There are no live files to audit in a new home.
+        (("status",), {*PYDANTIC, "rich"}),
     ],
 )
 def test_a_look_loads_no_dagster_and_no_database_and_pandas_only_where_it_audits(

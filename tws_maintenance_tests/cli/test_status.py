@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.reports.catalog import ReportCatalog
-from tws_maintenance.reports.store import report_path
+from tws_maintenance.reports.names import report_path
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.pipeline.support import good_pages
 from tws_maintenance_tests.reports.shelf import AT, filed
@@ -129,6 +130,41 @@ def test_a_truncated_file_is_called_broken_however_fresh_it_is(
     assert shown.output.count(" sound ") == 2
     assert re.search(r"(?m)^HSI: \S+: 10 rows", shown.output), shown.output
     assert command("status", "--check").exit_code == 1
+
+
+def test_validate_judges_whatever_a_status_remembers(command: Command, applied: Home) -> None:
+    spoil(applied)
+    assert "BROKEN" in command("status").output
+    memory = json.loads(applied.live_audits.read_text())
+    sound = {"status": "passed", "warnings": [], "errors": []}
+    memory["audits"]["sti_constituents"]["audit"] = sound  # forged
+    applied.live_audits.write_text(json.dumps(memory))
+    assert "BROKEN" not in command("status").output
+    assert command("validate").exit_code == 1
+
+
+@pytest.mark.cold
+def test_a_status_loads_no_tables_and_no_database_where_nothing_changed(
+    program: Program, applied: Home
+) -> None:
+    assert applied == program.home
+    libraries = {"pandas", "pandera", "sqlalchemy", "dagster"}
+    code = (
+        "import sys; from tws_maintenance.cli.main import cli; cli(['status'], standalone_mode=0); "
+        f"print('LOADED', *sorted(set(sys.modules) & {libraries}))"
+    )
+    first, second = (program.execute(sys.executable, "-c", code).stdout for _ in range(2))
+    assert first.splitlines()[-1] == "LOADED pandas pandera"
+    assert second.splitlines()[-1] == "LOADED"
+    assert first.splitlines()[:-1] == second.splitlines()[:-1]
+
+
+def spoil(home: Home) -> None:
+    """Give one company of the STI no name."""
+    lines = home.live_file("sti").read_text().splitlines()
+    cells = lines[1].split(",")
+    lines[1] = ",".join([*cells[:2], "nan", *cells[3:]])
+    home.live_file("sti").write_text("\n".join(lines) + "\n")
 
 
 def test_an_operators_own_column_leaves_the_file_sound(command: Command, applied: Home) -> None:

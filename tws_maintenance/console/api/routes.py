@@ -23,8 +23,9 @@ from tws_maintenance.console.service import Backend
 from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.reports.markdown import render
+from tws_maintenance.reports.names import is_ours, report_path
 from tws_maintenance.reports.schema import Report
-from tws_maintenance.reports.store import is_ours, read_bytes, read_report, report_path
+from tws_maintenance.reports.store import read_bytes, read_report
 from tws_maintenance.robot.cache_guard import EXTENSION
 
 PREFIX = "/api/maintenance"

@@ -32,7 +32,8 @@ from tws_maintenance.market_events.model import provider_title
 from tws_maintenance.reports.announced_words import in_short
 from tws_maintenance.reports.change_table import change_table
 from tws_maintenance.reports.schema import Report
-from tws_maintenance.reports.view import kind_of, type_words, view_of
+from tws_maintenance.reports.summary import kind_of
+from tws_maintenance.reports.view import type_words, view_of
 
 PROPOSAL_STATES = {State.OUTDATED: "outdated: the file changed since", State.TOO_OLD: "expired"}
 CURVE_WIDTH = 160

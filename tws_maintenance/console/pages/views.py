@@ -37,8 +37,8 @@ from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import HistoryError, StoreError
 from tws_maintenance.market_events.agenda import read_agenda
 from tws_maintenance.market_events.watchlist import WatchlistError, read_watchlist
+from tws_maintenance.reports.names import report_path
 from tws_maintenance.reports.schema import ListResult, Report
-from tws_maintenance.reports.store import report_path
 
 PAGE_SIZE = 25
 # A page does not wait for the process that knows Dagster: its live part follows at once.

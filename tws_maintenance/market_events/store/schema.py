@@ -8,11 +8,11 @@ Belongs here: revisions. Does not: the columns (`tables`), or what a revision do
 from sqlalchemy import Connection, inspect
 
 from tws_maintenance.core.errors import StoreError
+from tws_maintenance.market_events.store.revisions import HEAD, REVISIONS, VERSION_TABLE
 from tws_maintenance.market_events.store.tables import METADATA
 
-VERSION_TABLE = "tws_maintenance_version"
-REVISIONS = ("0002",)
-HEAD = REVISIONS[-1]
+# Whoever knows SQLAlchemy reads them from here.
+__all__ = ["HEAD", "REVISIONS", "VERSION_TABLE", "migrate", "revision_of"]
 
 
 def revision_of(connection: Connection, place: str) -> str | None:

@@ -24,6 +24,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from tws_maintenance.market_events.store.revisions import EVENTS_TABLE, LOGS_TABLE
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware instant in Python, naive UTC in the database."""
@@ -55,7 +57,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 METADATA = MetaData()
 
 EVENTS = Table(
-    "market_events",
+    EVENTS_TABLE,
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("event_id", String, nullable=False),
@@ -92,7 +94,7 @@ EVENTS = Table(
 )
 
 SYNC_LOGS = Table(
-    "market_event_sync_logs",
+    LOGS_TABLE,
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("provider", String, nullable=False),

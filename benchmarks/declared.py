@@ -1,0 +1,45 @@
+"""The command line of a program in which more lists are declared: declared.py NUMBER WORDS...
+
+Run by the Python of the checkout that is measured, this one or an older one.
+"""
+
+import importlib
+import sys
+from dataclasses import replace
+
+MODEL = "sti"
+
+
+def main() -> None:
+    """Declare copies of one list, then run the command."""
+    declare(int(sys.argv[1]))
+    sys.argv[1:] = sys.argv[2:]
+    importlib.import_module("tws_maintenance.cli.main").cli(prog_name="tws_maintenance")
+
+
+def keys_of(number: int) -> list[str]:
+    """Return the keys of the lists that `declare` adds."""
+    return [f"list{count:03}" for count in range(number)]
+
+
+def declare(number: int) -> None:
+    """Add `number` lists, before any other module has read what is declared."""
+    try:
+        indices = importlib.import_module("tws_maintenance.config.indices")
+    except ModuleNotFoundError:  # f745bde
+        indices = importlib.import_module("tws_maintenance.indices")
+    model = indices.DECLARED[MODEL]
+    added = {key: replace(model, key=key, name=f"List {key[4:]}") for key in keys_of(number)}
+    indices.DECLARED.update(added)
+    indices.INDICES.update(added)
+    tasks = tuple(one.task for one in indices.DECLARED.values())
+    derived = {"ALL_TASKS": (*tasks, indices.MARKET_EVENTS, indices.METADATA_VALIDATION)}
+    # What f745bde derives once.
+    lists = tuple(one.task for one in indices.INDICES.values())
+    groups = {"all": (*lists, indices.MARKET_EVENTS), "constituents": lists}
+    vars(indices).update(derived, CONSTITUENT_TASKS=lists, TASKS=derived["ALL_TASKS"])
+    vars(indices)["TASK_GROUPS"] = groups
+
+
+if __name__ == "__main__":
+    main()

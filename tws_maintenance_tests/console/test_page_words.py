@@ -24,6 +24,8 @@ SYNC = "python -m tws_maintenance run --task market_events --apply"
     ("text", "told"),
     [
         (f"turnover_is_within_limits: 52.0%. {OVERRIDE}", "52.0%."),
+        # As reports said before.
+        ('52.0%. If that is right: --allow-large-change --reason "..."', "52.0%."),
         ("sti_constituents: symbols_are_unique: two rows", "Two rows"),
         ("text_is_plain: data/sti.csv is odd", "data/sti.csv is odd"),
         (f"turnover 52.0%{ACCEPTED}", "turnover 52.0% (accepted)"),

@@ -19,7 +19,7 @@ _INSTEAD = tuple(
     for found, instead in (
         (rf"^(?:{_TASKS})?(?:{_RULES}): ", ""),
         (rf"(; )(?:{_RULES}): ", r"\1"),
-        (r'\.? ?If that is right, add --allow-large-change --reason "\.\.\."', "."),
+        (r'\.? ?If that is right(?:, add|:) --allow-large-change --reason "\.\.\."', "."),
         (r" \(accepted: --allow-large-change\)", " (accepted)"),
         (r" \(--allow-large-change\)", ""),
         (r"\. Allowed by --allow-large-change ", ". Allowed "),

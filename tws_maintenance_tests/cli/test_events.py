@@ -150,7 +150,7 @@ def test_what_comes_is_told_day_by_day_in_the_zone_of_its_market(
         "",
         f"Tomorrow, {long(in_days(1))}",
         "  New York        ex-dividend  MSFT  MSFT ex-dividend (cancelled)",
-        "  New York        earnings     AAPL  AAPL earnings (time not known)",
+        "  New York        earnings     AAPL  AAPL earnings (time unknown)",
         "",
         f"{long(in_days(5))}",
         "  New York        holiday            A holiday (XNYS)",
@@ -389,7 +389,7 @@ def test_a_closure_is_added_listed_exported_and_removed(
     day, me = weekday_in(10), operating_system_user()
     title = "New York closed: National Day of Mourning"
     added = add_closure(command, day)
-    assert (added.exit_code, added.output) == (0, f"Counted from now on: {long(day)}, {title}.\n")
+    assert (added.exit_code, added.output) == (0, f"Added: {long(day)}, {title}.\n")
 
     listed = command("events", "list").stdout.splitlines()
     assert long(day) in listed
@@ -421,7 +421,7 @@ def test_a_closure_is_added_listed_exported_and_removed(
 def test_an_early_close_needs_its_time_and_a_holiday_has_none(command: Command) -> None:
     day = weekday_in(10)
     done = add_closure(command, day, "--closes", "13:00", kind="early_close")
-    assert done.stdout.startswith(f"Counted from now on: {long(day)}, New York closes early at 13:")
+    assert done.stdout.startswith(f"Added: {long(day)}, New York closes early at 13:")
     assert "13:00 New York  early close" in command("events", "list").stdout
     for kind, more, told in (
         (

@@ -84,7 +84,7 @@ def test_a_member_that_came_went_by_restore_and_came_back(told: Told) -> None:
     assert first["came_by"]["revision"] is None
     text = told.command("explain", TASK, "9999.HK").output
     assert "went on" in text
-    assert "brought back from the backup" in text
+    assert "restored from the backup" in text
     assert "listed by Hang Seng Indexes, Wikipedia" in text
 
 

@@ -301,7 +301,7 @@ def test_backups_are_listed_verified_and_pruned_only_when_told_to(
     assert tree(home.backups) == before
     assert json.loads(command("backups", "prune", "--apply", "--json").stdout)["removed"] is True
     assert [path.name for path in home.backups.iterdir()] == [second]
-    assert command("backups", "prune").output == "Retention lets no backup go.\n"
+    assert command("backups", "prune").output == "[retention] keeps every backup.\n"
 
     damaged = home.backups / second / "sti_constituents.csv"
     damaged.write_bytes(damaged.read_bytes() + b"\n")

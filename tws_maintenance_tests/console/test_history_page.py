@@ -40,7 +40,7 @@ def test_a_day_before_the_first_promotion_shows_who_was_announced(backfilled: Co
     assert "2 members at the end of 2021-01-01" in page
     assert "<b>OLD</b>" in page
     assert "since 2020-02-03, announced" in page
-    assert "By announced changes, which carry back to 2020-02-03" in page
+    assert "From announced changes, which reach back to 2020-02-03" in page
     later = backfilled.get(PAGE, on="2026-06-01").text
     assert "<b>NEW</b>" in later
     assert "maintenance_20260510_120000</a>" in later
@@ -49,7 +49,7 @@ def test_a_day_before_the_first_promotion_shows_who_was_announced(backfilled: Co
 
 def test_a_day_that_is_not_known_is_no_empty_list(backfilled: Console) -> None:
     page = backfilled.get(PAGE, on="2020-02-02").text
-    assert "is not known: announced changes carry back to 2020-02-03 and no further" in page
+    assert "are unknown: announced changes reach back only to 2020-02-03" in page
     assert "0 members" not in page
     answer = backfilled.get(f"{PAGE}.csv", on="2020-02-02")
     assert (answer.status_code, "is not known" in answer.text) == (404, True)
@@ -108,7 +108,7 @@ def test_a_day_to_compare_that_is_not_known_is_no_empty_list(
     backfilled: Console, last: str
 ) -> None:
     page = backfilled.get(PAGE, after="2019-01-01", until=last).text
-    assert "Who was a member on 2019-01-01 is not known: announced changes carry back" in page
+    assert "The members on 2019-01-01 are unknown: announced changes reach back" in page
     assert "members then" not in page
     for more in ({}, {"as": "changes"}):
         answer = backfilled.get(f"{PAGE}.csv", after="2019-01-01", until=last, **more)

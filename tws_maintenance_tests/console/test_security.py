@@ -91,7 +91,7 @@ def test_every_change_demands_a_token_that_is_ours_and_fresh(console: Console) -
                 data = {} if token is None else {"csrf_token": token}
                 answer = console.client.open(path, method=method, data=data)
                 assert answer.status_code == 403, (path, what)
-                assert "This page had expired" in answer.text
+                assert "This page has expired" in answer.text
                 assert 'href="/maintenance">Load the overview again' in answer.text
             else:
                 headers = {} if token is None else {"X-CSRFToken": token}

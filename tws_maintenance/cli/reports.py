@@ -100,5 +100,5 @@ def verify_reports(home: Home, ctx: click.Context, as_json: bool) -> None:
     elif found.problem:
         click.echo(f"The chain of reports is broken: {found.problem}.")
     else:
-        click.echo(f"Checked {counted(found.reports, 'report')}: not altered, not one missing.")
+        click.echo(f"Checked {counted(found.reports, 'report')}: no report is altered or missing.")
     ctx.exit(1 if found.problem else 0)

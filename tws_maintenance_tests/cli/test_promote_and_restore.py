@@ -127,7 +127,7 @@ def test_every_step_left_its_report_and_the_chain_of_them_is_whole(journey: Jour
         ("completed", True),
         *[("completed", False)] * 3,
     ]
-    assert journey.done["verify"].stdout == "4 reports, each as it was written, none missing.\n"
+    assert journey.done["verify"].stdout == "Checked 4 reports: no report is altered or missing.\n"
 
 
 @group
@@ -154,7 +154,7 @@ def test_the_history_tells_the_coming_the_going_and_the_coming_back(
     future = last + timedelta(days=3)
     early = command("history", STI.task, "--on", str(future))
     assert early.exit_code == 2
-    assert f"{future} has not come yet; --on takes a day up to today (UTC)." in early.output
+    assert f"{future} is in the future; --on takes a day up to today (UTC)." in early.output
 
 
 @group

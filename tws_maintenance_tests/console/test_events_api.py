@@ -161,7 +161,7 @@ def test_a_symbol_of_another_market_is_named_by_api_and_page(unwatched: Console)
     for text, told in (
         ("VOD.L", "symbol: 'VOD.L' is a symbol of a market that is not supported (.L is London)"),
         ("MKC.V", "symbol: 'MKC.V' is ambiguous."),
-        ("brk.b", "symbol: 'brk.b' is written BRK-B"),
+        ("brk.b", "symbol: write 'brk.b' as BRK-B"),
     ):
         refused = unwatched.post(WATCHLIST, {"symbol": text})
         assert error_of(refused) == (400, "invalid_body")
@@ -318,5 +318,5 @@ def test_the_page_of_the_events_adds_and_removes_a_closure(open_as_usual: Consol
     )
     sent = console.form("/maintenance/events/closures/remove", venue="XNYS", date=day)
     assert sent.status_code == 303
-    assert "No longer counted" in console.get(sent.location).text
+    assert "Removed: " in console.get(sent.location).text
     assert console.json(CLOSURES)["count"] == 0

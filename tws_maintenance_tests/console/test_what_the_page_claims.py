@@ -182,7 +182,7 @@ def test_a_list_without_a_file_is_shown_by_name_with_a_caution(console: Console)
     shown = console.get(f"/maintenance/apply/{report['report_id']}").text
     assert all(one.name in shown for one in companies("sti")[:8])
     assert "The file of STI that maintenance_" in shown
-    assert "is missing, so the list is compared with nothing" in shown
+    assert "is missing. The new list cannot be compared with it" in shown
 
 
 def test_a_failed_fetch_is_no_failed_validation(console: Console, server: PageServer) -> None:

@@ -221,7 +221,10 @@ TOMORROW = (utc_now().date() + timedelta(days=2)).isoformat()
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--on", "2020-01-01", "--between", "2020-01-01", "2020-02-01"), "cannot be used together"),
+        (
+            ("--on", "2020-01-01", "--between", "2020-01-01", "2020-02-01"),
+            "cannot be used together",
+        ),
         (("--on", "2020-01-01", "--backfill"), "--on and --backfill cannot be used together"),
         (("--between", "2020-02-01", "2020-01-01"), "2020-02-01 is after 2020-01-01"),
         (("--between", "2020-02-01", TOMORROW), f"{TOMORROW} is in the future; --between"),

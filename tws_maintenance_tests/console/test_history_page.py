@@ -81,7 +81,7 @@ def test_the_tables_can_be_downloaded(backfilled: Console) -> None:
 
 def test_two_days_are_compared_and_downloaded(backfilled: Console) -> None:
     page = backfilled.get(PAGE, after="2021-01-01", until="2026-04-01").text
-    assert "2 members then, 2 after: 1 added, 1 removed, 0 renamed." in page
+    assert "2 members before, 2 after: 1 added, 1 removed, 0 renamed." in page
     assert page.count('<table class="stack timeline">') == 1
     assert backfilled.get(PAGE, after="2026-04-01", until="2021-01-01").text == page
     span = {"after": "2021-01-01", "until": "2026-04-01"}
@@ -100,7 +100,7 @@ def test_two_days_are_compared_and_downloaded(backfilled: Console) -> None:
 
 def test_without_a_change_between_two_days_the_page_says_so(backfilled: Console) -> None:
     page = backfilled.get(PAGE, after="2021-01-01", until="2021-02-01").text
-    assert "2 members then, 2 after: nobody joined or left." in page
+    assert "2 members before, 2 after: nobody joined or left." in page
 
 
 @pytest.mark.parametrize("last", ["2019-06-01", "2026-04-01", ""])

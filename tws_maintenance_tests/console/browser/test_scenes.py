@@ -216,7 +216,7 @@ def test_an_empty_home_leads_through_the_first_steps(overview: Callable[..., Pag
     page = overview("empty_home")
     guide = page.locator("[data-part=guide]")
     expect(guide.locator("li")).to_have_count(4)
-    expect(guide.get_by_role("link", name="Open the watchlist")).to_be_visible()
+    expect(guide.get_by_role("link", name="To the watchlist")).to_be_visible()
     expect(guide.get_by_role("row").filter(has_text="maintenance.toml is valid")).to_be_visible()
     swap_all(page)
     expect(guide.get_by_role("row").filter(has_text="maintenance.toml is valid")).to_be_visible()

@@ -110,11 +110,11 @@ def test_a_page_from_before_a_newer_dry_run_with_another_result_applies_nothing(
     before = console.home.live_file("sti").read_bytes()
 
     shown = console.get(f"/maintenance/reports/{erring['report_id']}").text
-    assert f"A newer dry run has another result: {right['report_id']}" in shown
+    assert f"A newer dry run, {right['report_id']}, has another result" in shown
     assert 'id="apply-dialog"' not in shown
     answer = console.form("/maintenance/promote", report_id=erring["report_id"], tasks=STI)
     assert answer.status_code == 409
-    assert "A newer dry run has another result" in answer.text
+    assert f"A newer dry run, {right['report_id']}, has another result" in answer.text
     assert console.home.live_file("sti").read_bytes() == before
 
 

@@ -449,7 +449,7 @@ def test_a_closure_that_is_known_or_over_is_stored_and_said(command: Command) ->
         day -= timedelta(days=1)
     over = add_closure(command, day)
     assert over.exit_code == 0
-    assert f"Warning: {day} is over in New York." in over.stdout
+    assert f"Warning: {day} is already over in New York." in over.stdout
     known = next(
         one for one in (in_days(number) for number in range(1, 366)) if is_full_holiday(one)
     )

@@ -94,7 +94,7 @@ def test_who_was_there_before_is_said_to_have_been(told: Told) -> None:
     assert found["symbol"] == "0001.HK"
     (stay,) = found["stays"]
     assert (stay["from_date"], stay["came_by"]) == (None, None)
-    assert "before the first promotion" in told.command("explain", TASK, "0001.HK").output
+    assert "before the first recorded promotion" in told.command("explain", TASK, "0001.HK").output
 
 
 def test_a_promotion_names_the_dry_run_that_staged(told: Told) -> None:

@@ -229,7 +229,7 @@ TOMORROW = (utc_now().date() + timedelta(days=2)).isoformat()
         (("--between", "2020-02-01", "2020-01-01"), "2020-02-01 is after 2020-01-01"),
         (("--between", "2020-02-01", TOMORROW), f"{TOMORROW} is in the future; --between"),
         (("--on", TOMORROW), "is in the future; --on"),
-        (("--apply",), "give it with --backfill"),
+        (("--apply",), "--apply needs --backfill"),
         (("--csv", "--json"), "--csv and --json cannot be used together"),
         (("--csv", "--backfill"), "--csv and --backfill cannot be used together"),
         (("--between", "2020-02-01"), "requires 2 arguments"),

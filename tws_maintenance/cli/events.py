@@ -174,7 +174,9 @@ date_option = click.option(
     help="The time of an early close, in the exchange's local time.",
 )
 @click.option("--title", required=True, metavar="TEXT", help="Why it is closed, in a few words.")
-@click.option("--reason", required=True, metavar="TEXT", help="Your source; kept with your name.")
+@click.option(
+    "--reason", required=True, metavar="TEXT", help="Your source for it; kept with your name."
+)
 @json_option
 @pass_home
 def add_command(

@@ -1,5 +1,6 @@
-"""The command line: one module a command group, no logic of its own.
+"""The command line: one module for each command or group of commands.
 
-Heavy imports stand inside the command that needs them: `--help` loads click and `main` only, the
-help of a command nothing that the command will use, `reports list` neither Dagster nor pandas.
+Belongs here: arguments, options and printing. Does not: any decision about data. A command imports
+heavy modules when it runs: `--help` loads only click and `main`, the help of a command does not
+load what running it needs, and `reports list` loads neither Dagster nor pandas.
 """

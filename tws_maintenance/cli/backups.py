@@ -1,4 +1,4 @@
-"""`backups`: what promotions replaced."""
+"""`backups`: list, verify and prune the files that promotions replaced."""
 
 import click
 
@@ -67,11 +67,11 @@ def verify_command(home: Home, ctx: click.Context, as_json: bool) -> None:
 
 
 @backups.command("prune")
-@click.option("--apply", is_flag=True, help="Remove them. Without it they are only named.")
+@click.option("--apply", is_flag=True, help="Remove them; without it they are only listed.")
 @json_option
 @pass_home
 def prune_command(home: Home, apply: bool, as_json: bool) -> None:
-    """Remove the backups that [retention] lets go; never the newest of a list."""
+    """Remove the backups that [retention] does not keep; never the newest of a list."""
     from tws_maintenance.constituents.backups import prunable, prune
     from tws_maintenance.core.clock import utc_now
 
@@ -85,5 +85,5 @@ def prune_command(home: Home, apply: bool, as_json: bool) -> None:
         click.echo(home.relative(one.path))
     verb = "removed" if apply else "would be removed; --apply removes them"
     click.echo(
-        f"{counted(len(found), 'backup')} {verb}" if found else "Retention lets no backup go."
+        f"{counted(len(found), 'backup')} {verb}" if found else "[retention] keeps every backup."
     )

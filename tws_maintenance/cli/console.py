@@ -1,4 +1,4 @@
-"""`console` and `dev`: the page, alone or together with Dagster's own."""
+"""`console` and `dev`: serve the page, without or with Dagster's UI."""
 
 import click
 
@@ -6,7 +6,9 @@ from tws_maintenance.cli.context import pass_home, settings_of
 from tws_maintenance.config.home import Home
 
 host_option = click.option(
-    "--host", metavar="ADDRESS", help="Where to listen [default: [console] host, 127.0.0.1]."
+    "--host",
+    metavar="ADDRESS",
+    help="The address to listen on [default: [console] host, 127.0.0.1].",
 )
 port_option = click.option(
     "--port",
@@ -22,8 +24,8 @@ port_option = click.option(
 def console(home: Home, host: str | None, port: int | None) -> None:
     """Serve the maintenance page and its API until interrupted.
 
-    Any address but this machine's own demands a password, as TWS_MAINTENANCE_CONSOLE__PASSWORD.
-    Runs that were started on the page go on when the console ends.
+    Any address other machines can reach needs a password, in TWS_MAINTENANCE_CONSOLE__PASSWORD.
+    Runs that were started on the page continue when the console ends.
     """
     from tws_maintenance.console.serve import serve
 

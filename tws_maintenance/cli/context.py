@@ -1,4 +1,7 @@
-"""What every command needs first: the home, named in the environment for everything below."""
+"""What commands share: the home, its settings, and common options and choices.
+
+Belongs here: what is known before a command runs. Does not: printing its result (`output`).
+"""
 
 import contextlib
 import os
@@ -14,19 +17,19 @@ from tws_maintenance.config.indices import DECLARED, Maintained, maintained
 from tws_maintenance.core.errors import SettingsError, TwsMaintenanceError, UsageError
 
 if TYPE_CHECKING:
-    # Brings pydantic, which a look at a report has no use for.
+    # Imports pydantic, which showing a report does not need.
     from tws_maintenance.config.settings import Settings
 
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print the value alone, as JSON, on stdout."
+    "--json", "as_json", is_flag=True, help="Print only the value on stdout, as JSON."
 )
 override_option = click.option(
     "--allow-large-change",
     is_flag=True,
-    help="Accept a count change, turnover or loss of events above the limit. Give a --reason.",
+    help="Accept a change of count, turnover or loss of events above the limit. Give a --reason.",
 )
 reason_option = click.option(
-    "--reason", default="", metavar="TEXT", help="Why; kept in the report."
+    "--reason", default="", metavar="TEXT", help="The reason; kept in the report."
 )
 verbose_option = click.option("--verbose", "-v", is_flag=True, help="Show Dagster's log on stderr.")
 
@@ -35,10 +38,10 @@ pass_home = click.make_pass_decorator(Home)
 
 
 def settings_of(home: Home) -> "Settings":
-    """Return the settings of the command's home, read once.
+    """Return the settings of the command's home; they are read once.
 
     Raises:
-        SettingsError: they hold a mistake.
+        SettingsError: a setting is wrong.
     """
     from tws_maintenance.config.settings import load_settings
 
@@ -49,9 +52,10 @@ def settings_of(home: Home) -> "Settings":
 
 
 class HomeChoice(click.Choice[str]):
-    """One of the words that the home's settings allow, which are read when they are needed.
+    """A choice of words that depends on the home's settings, which are read only when needed.
 
-    `words` returns them for what a home maintains. A word that every home knows needs no settings.
+    `words` returns the words for what a home maintains. A word that is valid in every home is
+    accepted without the settings.
     """
 
     def __init__(
@@ -62,7 +66,7 @@ class HomeChoice(click.Choice[str]):
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The words, for help and messages; with settings that hold a mistake those of any home."""
+        """The words, for help and messages; those of any home if the settings are wrong."""
         try:
             return tuple(self._words(_maintained()))
         except SettingsError:
@@ -70,10 +74,10 @@ class HomeChoice(click.Choice[str]):
 
     @choices.setter
     def choices(self, _: Iterable[str]) -> None:
-        """Ignore what click sets: the words are found out when they are asked for."""
+        """Ignore what click sets: the words come from the settings when they are needed."""
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the word. Raises click.BadParameter for any other, SettingsError by settings."""
+        """Return the word. Raises click.BadParameter for another one, SettingsError."""
         if value in self._words(maintained()):
             return value
         home = _maintained()
@@ -84,7 +88,7 @@ class HomeChoice(click.Choice[str]):
 
 
 def _maintained() -> Maintained:
-    """Return what the home of the command at work maintains; without one what every home does."""
+    """Return what the running command's home maintains; without a home, what every home does."""
     context = click.get_current_context(silent=True)
     home = context.find_object(Home) if context else None
     if home is None or switches_nothing_on(home):
@@ -98,10 +102,10 @@ def list_choice() -> HomeChoice:
 
 
 def entering_home(named: Path | None) -> Home:
-    """Return the home and name it in the environment, where Dagster's processes look for it.
+    """Return the home and set it in the environment, where Dagster's processes look for it.
 
     Raises:
-        UsageError: a home was named that does not exist: a typing error must not become a home.
+        UsageError: the named home does not exist; a typing error must not create one.
     """
     try:
         home = find_home(named)
@@ -113,13 +117,13 @@ def entering_home(named: Path | None) -> Home:
             f"{HOME_VARIABLE}."
         )
     if named is None and HOME_VARIABLE not in os.environ and not is_checkout(home.root):
-        click.echo(f"No home was named: the current folder, {home.root}, is maintained.", err=True)
+        click.echo(f"No home was named. Using the current folder, {home.root}.", err=True)
     os.environ[HOME_VARIABLE] = str(home.root)
     if any(home.reports.glob(".*.reserved")):
         from tws_maintenance.runs.recovery import recover
 
-        # A home that cannot be written is told by the command that has to write.
+        # A command that writes reports a home that cannot be written.
         with contextlib.suppress(OSError, TwsMaintenanceError):
             for one in recover(home):
-                click.echo(f"A former run is closed: {one.report_id}: {one.text}.", err=True)
+                click.echo(f"Closed a former run: {one.report_id}: {one.text}.", err=True)
     return home

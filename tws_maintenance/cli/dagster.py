@@ -1,4 +1,4 @@
-"""`dagster`: Dagster's own commands on this home."""
+"""`dagster`: run Dagster's own commands on this home."""
 
 import contextlib
 import os
@@ -14,10 +14,10 @@ import click
 from tws_maintenance.cli.context import pass_home
 from tws_maintenance.config.home import Home
 
-# Its webserver, daemon and code server end one after the other.
+# Dagster's webserver, daemon and code server stop one after the other.
 ENDING_SECONDS = 30.0
 CODE_LOCATION = ("-m", "tws_maintenance.definitions")
-# The commands that load a code location, by how many words name them.
+# The commands that load a code location, by the words that name them.
 LOADING = {
     ("dev",),
     ("job", "execute"),
@@ -56,14 +56,14 @@ TARGETS = (
 def dagster(home: Home, ctx: click.Context, args: tuple[str, ...]) -> None:
     """Run Dagster's own command with this home's DAGSTER_HOME, such as `dagster dev`.
 
-    The code location is added where a command needs one and none is named.
+    Adds the code location if the command needs one and no other is named.
     """
     from tws_maintenance.pipeline.instance import prepare
 
     prepare(home)
     command = [sys.executable, "-m", "dagster", *with_code_location(args, Path.cwd())]
     if os.name == "posix":
-        # In our place, so that a signal for us reaches it.
+        # Replaces this process, so that its signals reach Dagster.
         os.execv(sys.executable, command)  # noqa: S606 - a list of our own making
     ctx.exit(subprocess.run(command, env=os.environ, check=False).returncode)
 
@@ -72,18 +72,18 @@ def dagster(home: Home, ctx: click.Context, args: tuple[str, ...]) -> None:
 def running_ui(home: Home, port: int) -> Iterator[None]:
     """Run Dagster's webserver and daemon beside this process, and end them with it.
 
-    In a session of its own, so that Ctrl-C reaches it once, from here: interrupted twice, its
-    processes leave the code server behind. If it ends by itself, so does this process.
+    They have their own session, so that Ctrl-C reaches them once, from here: after two interrupts
+    they leave the code server behind. If they end by themselves, this process ends too.
     """
     from tws_maintenance.config.environment import child_environment
     from tws_maintenance.pipeline.instance import prepare
 
     prepare(home)
     home.dagster.mkdir(parents=True, exist_ok=True)
-    # Quiet: it advises on its own command line, which nobody typed.
+    # Quiet: its hints concern its own command line, which the user did not type.
     command = [sys.executable, "-W", "ignore", "-m", "dagster", "dev", "--log-level", "warning"]
     command += ["-h", "127.0.0.1", "-p", str(port), *CODE_LOCATION]
-    # The code server imports from its working folder: not from what lies in the home.
+    # The code server imports from its working folder, which must not be the home.
     command += ["-d", str(home.dagster)]
     environment = child_environment(notifies=True)
     process = subprocess.Popen(command, env=environment, cwd=home.root, start_new_session=True)
@@ -104,7 +104,7 @@ def running_ui(home: Home, port: int) -> Iterator[None]:
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End Dagster's processes, all of them, also where another signal interrupts the waiting."""
+    """End all of Dagster's processes, even if another signal interrupts the wait."""
     process.send_signal(signal.SIGINT)
     try:
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""`doctor`: can this machine do the job?"""
+"""`doctor`: check whether this machine can do the job."""
 
 import click
 
@@ -8,14 +8,14 @@ from tws_maintenance.config.home import Home
 
 
 @click.command()
-@click.option("--offline", is_flag=True, help="Leave out what needs the network.")
+@click.option("--offline", is_flag=True, help="Skip the checks that need the network.")
 @json_option
 @click.pass_context
 @pass_home
 def doctor(home: Home, ctx: click.Context, offline: bool, as_json: bool) -> None:
     """Check home, permissions, settings, DAGSTER_HOME, databases, versions, sources and clock.
 
-    Tries what a run would do to the databases and undoes it: nothing is left behind.
+    Tries what a run would do to the databases, and undoes it.
     """
     from tws_maintenance.operations.doctor import diagnose
     from tws_maintenance.pipeline.storage_trial import look_at_storage

@@ -1,4 +1,4 @@
-"""`events`: what comes, and the same as a calendar."""
+"""`events`: list and export the coming events, add and remove closures."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
@@ -28,7 +28,7 @@ TYPE_WORDS = {
     EventType.MARKET_EARLY_CLOSE: "early close",
 }
 OWN_SHOWN = 40
-# A kind of its own: read from the reports, and never stored among the events.
+# Not an event type: read from the reports, never stored with the events.
 INDEX_CHANGE, INDEX_CHANGES = "index_change", "index_changes"
 UNKNOWN = "index_changes_unknown"
 TYPE_WIDTH = max(map(len, TYPE_WORDS.values()))
@@ -38,9 +38,9 @@ _TO = "\N{EN DASH}"
 
 @click.group()
 def events() -> None:
-    """Show earnings, ex-dividend days, FOMC decisions, holidays and early closes to come.
+    """Show coming earnings, ex-dividend days, FOMC decisions, holidays and early closes.
 
-    Add those that you know of before the calendar packages do.
+    Add closures that the calendar packages do not have yet.
     """
 
 
@@ -50,13 +50,13 @@ def events() -> None:
     type=click.IntRange(1, MAX_DAYS),
     default=DEFAULT_DAYS,
     show_default=True,
-    help="How many days to look ahead, beside today.",
+    help="How many days to look ahead after today.",
 )
 @click.option(
     "--type",
     "type_name",
     type=click.Choice([*(one.value for one in EventType), INDEX_CHANGE], case_sensitive=False),
-    help="Only events of this type; index_change are announced changes of the lists.",
+    help="Only events of this type; index_change shows announced changes of the lists.",
 )
 @click.option("--symbol", metavar="S", help="Only events of this symbol, such as D05.SI.")
 @json_option
@@ -64,7 +64,7 @@ def events() -> None:
 def list_command(
     home: Home, days: int, type_name: str | None, symbol: str | None, as_json: bool
 ) -> None:
-    """List what comes, by the calendar of each market, and how far the list can be trusted."""
+    """List the coming events by the calendar of each market, with reasons to doubt the list."""
     from tws_maintenance.core.clock import utc_now
     from tws_maintenance.market_events.agenda import read_agenda
     from tws_maintenance.market_events.watchlist import read_symbols
@@ -75,25 +75,25 @@ def list_command(
     named = [] if symbol is None else [symbol]
     wanted = next(iter(read_symbols(home, settings.maintained, named)), None)
     changes, unknown = ([], []) if event_type else _index_changes(home, settings, at, days, wanted)
-    told = {INDEX_CHANGES: changes, UNKNOWN: [one.task for one in unknown]}
+    ahead = {INDEX_CHANGES: changes, UNKNOWN: [one.task for one in unknown]}
     if only_changes:
         if as_json:
-            print_json(told)
+            print_json(ahead)
             return
         if not changes and not unknown:
-            click.echo(f"No change of a list is announced for the next {days} days.")
+            click.echo(f"No change of a list is announced for the next {counted(days, 'day')}.")
         _print_index_changes(changes, unknown)
         return
     agenda = read_agenda(home, settings, at, days=days, event_type=event_type, symbol=wanted)
     found, synced = agenda.events, agenda.last_sync
     if as_json:
-        print_json(agenda.to_dict() | told)
+        print_json(agenda.to_dict() | ahead)
         return
     if found:
         _print(found, at)
     else:
         click.echo(_nothing(days, event_type, wanted))
-    if changes:  # no section claims nothing, one with a list left out would
+    if changes:  # a section must name the lists that it lacks; without one nothing is claimed
         _print_index_changes(changes, unknown)
     _print_robots_own(agenda.robots_own or [])
     finished_at = synced["finished_at"] if synced else None
@@ -102,16 +102,16 @@ def list_command(
 
 
 @events.command("export")
-@click.option("--ics", is_flag=True, help="As an iCalendar file. The only format.")
+@click.option("--ics", is_flag=True, help="Write an iCalendar file, the only format.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write FILE, whole or not at all, instead of stdout.",
+    help="Write to FILE instead of stdout, completely or not at all.",
 )
 @pass_home
 def export_command(home: Home, ics: bool, output: Path | None) -> None:
-    """Write every stored event to come, for a program that keeps calendars."""
+    """Write all coming events in the format of calendar programs."""
     from tws_maintenance.core.clock import utc_now
     from tws_maintenance.core.errors import UsageError
     from tws_maintenance.market_events.agenda import read_calendar
@@ -152,7 +152,7 @@ date_option = click.option(
     callback=_day_of,
     required=True,
     metavar="YYYY-MM-DD",
-    help="The day, by the exchange's own calendar.",
+    help="The day in the exchange's calendar.",
 )
 
 
@@ -162,7 +162,7 @@ date_option = click.option(
     "type_name",
     type=click.Choice(["holiday", "early_close"]),
     required=True,
-    help="Closed all day, or closes early.",
+    help="Whether it is closed all day or closes early.",
 )
 @venue_option
 @date_option
@@ -171,11 +171,11 @@ date_option = click.option(
     type=click.DateTime(["%H:%M"]),
     callback=_time_of,
     metavar="HH:MM",
-    help="When it closes early, by the exchange's own clock.",
+    help="The time of an early close, in the exchange's local time.",
 )
-@click.option("--title", required=True, metavar="TEXT", help="What it is closed for.")
+@click.option("--title", required=True, metavar="TEXT", help="Why it is closed, in a few words.")
 @click.option(
-    "--reason", required=True, metavar="TEXT", help="Where you know it from; kept with your name."
+    "--reason", required=True, metavar="TEXT", help="Your source for it; kept with your name."
 )
 @json_option
 @pass_home
@@ -189,9 +189,9 @@ def add_command(
     reason: str,
     as_json: bool,
 ) -> None:
-    """Add a closure that the exchange announced and the calendar packages do not know yet.
+    """Add a closure that the exchange announced and the calendar packages do not have yet.
 
-    The market clocks count it at once, and no sync removes it.
+    The market clocks use it at once, and no sync removes it.
     """
     from tws_maintenance.config.environment import operating_system_user
     from tws_maintenance.core.clock import utc_now
@@ -206,9 +206,9 @@ def add_command(
     if as_json:
         print_json({"added": closures.to_dict(added), "warnings": verdicts})
         return
-    click.echo(f"Counted from now on: {_day(day)}, {added.event.title}.")
+    click.echo(f"Added: {_day(day)}, {added.event.title}.")
     if day < wanted.today(at):
-        click.secho(f"Warning: {day} is over in {wanted.venue.name}.", fg="yellow")
+        click.secho(f"Warning: {day} is already over in {wanted.venue.name}.", fg="yellow")
     for text in verdicts:
         click.secho(f"Warning: {text}", fg="yellow")
 
@@ -216,11 +216,11 @@ def add_command(
 @events.command("remove")
 @venue_option
 @date_option
-@click.option("--reason", default="", metavar="TEXT", help="Why; kept with your name.")
+@click.option("--reason", default="", metavar="TEXT", help="The reason; kept with your name.")
 @json_option
 @pass_home
 def remove_command(home: Home, code: str, day: date, reason: str, as_json: bool) -> None:
-    """Remove a closure that an operator added; what the packages know stays."""
+    """Remove a closure that an operator added; those of the calendar packages stay."""
     from tws_maintenance.config.environment import operating_system_user
     from tws_maintenance.core.clock import utc_now
     from tws_maintenance.market_events.providers import closures
@@ -231,7 +231,7 @@ def remove_command(home: Home, code: str, day: date, reason: str, as_json: bool)
     if as_json:
         print_json({"removed": closures.to_dict(removed)})
     else:
-        click.echo(f"No longer counted: {_day(day)}, {removed.event.title}.")
+        click.echo(f"Removed: {_day(day)}, {removed.event.title}.")
 
 
 def _print(found: list[Upcoming], at: datetime) -> None:
@@ -253,10 +253,10 @@ def _print(found: list[Upcoming], at: datetime) -> None:
 def _index_changes(
     home: Home, settings: "Settings", at: datetime, days: int, symbol: str | None
 ) -> tuple[list[dict[str, str]], list["Index"]]:
-    """Return the announced changes of the lists in the next days, the next one first.
+    """Return the announced changes of the lists in the next days, the earliest first.
 
     Each is {task, date, action, symbol, security, title}. The second value holds the lists whose
-    changes are announced, and that no run of the last month could read.
+    announcements no run of the last month could read.
     """
     from tws_maintenance.reports.ahead import ahead_of
     from tws_maintenance.reports.announced_words import upcoming_text
@@ -300,7 +300,7 @@ def _print_robots_own(own: Sequence[NamedEvent]) -> None:
     from tws_maintenance.reports.view import type_words
 
     count = counted(len(own), "event")
-    click.secho(f"Of types that only the robot keeps: {count}", bold=True)
+    click.secho(f"{count} of types that only the robot keeps", bold=True)
     shown = own[:OWN_SHOWN]
     width = max(len(type_words(one["event_type"])) for one in shown)
     symbol_width = max(len(one["symbol"] or "") for one in shown)
@@ -318,9 +318,9 @@ def _print_robots_own(own: Sequence[NamedEvent]) -> None:
 
 
 def _headings(found: list[Upcoming], at: datetime) -> dict[str, list[Upcoming]]:
-    """Return the events under Today, Tomorrow, then each later day.
+    """Return the events grouped under Today, Tomorrow and each later day.
 
-    Markets may differ in which day it is; then each day is named with its markets.
+    Where markets have different dates, the heading names each date with its markets.
     """
     groups: dict[str, list[Upcoming]] = {}
     for away, word in enumerate(("Today", "Tomorrow")):
@@ -331,8 +331,8 @@ def _headings(found: list[Upcoming], at: datetime) -> dict[str, list[Upcoming]]:
         if len(cities) == 1:
             groups[f"{word}, {_day(min(cities))}"] = group
         elif cities:
-            told = (f"{_day(day)} in {', '.join(sorted(cities[day]))}" for day in sorted(cities))
-            groups[f"{word}, {' and '.join(told)}"] = group
+            dates = (f"{_day(day)} in {', '.join(sorted(cities[day]))}" for day in sorted(cities))
+            groups[f"{word}, {' and '.join(dates)}"] = group
     for one in found:
         if one.days_away > 1:
             groups.setdefault(_day(one.day(at)), []).append(one)
@@ -358,7 +358,7 @@ def _flags(one: Upcoming) -> Iterator[str]:
     if is_estimated and "estimated" not in event.title:
         yield "estimated"
     if event.event_type is EventType.EARNINGS and not event.event_time and not event.end_date:
-        yield "time not known"
+        yield "time unknown"
     if since := one.unconfirmed_since:
         yield f"unconfirmed since {since.day} {since:%b}"
 
@@ -375,7 +375,7 @@ def _day(day: date) -> str:
 def _nothing(days: int, event_type: EventType | None, symbol: str | None) -> str:
     kind = f"{TYPE_WORDS[event_type]} event" if event_type else "event"
     whose = f" of {symbol}" if symbol else ""
-    return f"No {kind}{whose} is stored for today and the next {days} days."
+    return f"No {kind}{whose} is stored for today and the next {counted(days, 'day')}."
 
 
 def _print_sync(finished_at: str | None, warnings: list[str], *, fetches: bool) -> None:

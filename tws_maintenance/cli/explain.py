@@ -1,4 +1,4 @@
-"""`explain`: since when somebody is a member, and on whose word."""
+"""`explain`: show why a symbol is in a list, and since when."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -22,7 +22,7 @@ DIGITS = 12
 @json_option
 @pass_home
 def explain(home: Home, task: str, symbol: str, as_json: bool) -> None:
-    """Tell since when SYMBOL is in a list, by which report, and from which bytes it was read."""
+    """Show since when SYMBOL is in a list, by which report and from which fetched bytes."""
     from tws_maintenance.config.indices import index_of_task
     from tws_maintenance.core.clock import utc_now
     from tws_maintenance.reports.provenance import explain as explained
@@ -31,13 +31,13 @@ def explain(home: Home, task: str, symbol: str, as_json: bool) -> None:
     if as_json:
         print_json(asdict(found))
         return
-    state = "is a member" if found.is_member else "is no member"
+    state = "is a member" if found.is_member else "is not a member"
     name = f" ({found.security})" if found.security else ""
     click.secho(f"{found.symbol}{name} {state} of {index_of_task(task).name}", bold=True)
     if not found.stays and found.is_member:
-        click.echo("  in the file; by no promotion that is on record")
+        click.echo("  in the file, but no recorded promotion added it")
     elif found.stays and not found.is_member and found.stays[-1].to_date is None:
-        click.echo("  not in the file, although no report took it out: it was edited by hand")
+        click.echo("  not in the file, but no report removed it: the file was edited by hand")
     for stay in found.stays:
         for line in _stay(stay):
             click.echo(f"  {line}")
@@ -50,28 +50,28 @@ def _stay(stay: "ExplainedStay") -> Iterator[str]:
         yield from _announced(stay)
         return
     if stay.came_by is None:
-        yield "was in the file before the first promotion that is on record"
+        yield "was in the file before the first recorded promotion"
     else:
-        former = f", as the former {stay.renamed_from}" if stay.renamed_from else ""
-        yield f"came on {stay.from_date}{former}"
+        former = f", renamed from {stay.renamed_from}" if stay.renamed_from else ""
+        yield f"joined on {stay.from_date}{former}"
         yield from (f"  {line}" for line in _origin(stay.came_by))
     if stay.went_by is not None:
-        yield f"went on {stay.to_date}"
+        yield f"left on {stay.to_date}"
         yield from (f"  {line}" for line in _origin(stay.went_by))
 
 
 def _announced(stay: "ExplainedStay") -> Iterator[str]:
-    """Yield the lines of a stay of before the first promotion, which no report made."""
+    """Yield the lines of a stay from before the first promotion, known from announcements."""
     came = f": {stay.announced.came}" if stay.announced.came else ""
     went = f": {stay.announced.went}" if stay.announced.went else ""
     if stay.from_date is None:
-        yield "was a member on the first day that announced changes carry back to"
+        yield "was a member on the earliest day that announced changes reach"
     else:
-        yield f"came on {stay.from_date}, as announced{came}"
+        yield f"joined on {stay.from_date}, as announced{came}"
     if went:
-        yield f"went on {stay.to_date}, as announced{went}"
+        yield f"left on {stay.to_date}, as announced{went}"
     else:
-        yield f"until {stay.to_date} by announced changes, from then on by promotions"
+        yield f"until {stay.to_date} by announced changes, afterwards by promotions"
 
 
 def _origin(one: "Origin") -> Iterator[str]:
@@ -84,7 +84,7 @@ def _origin(one: "Origin") -> Iterator[str]:
     if one.staged_by:
         yield f"promoted what {one.staged_by} had staged"
     if one.backup:
-        yield f"brought back from the backup {one.backup}"
+        yield f"restored from the backup {one.backup}"
     elif one.decided_by:
         revision = f", revision {one.revision}" if one.revision else ""
         dated = f", of {one.revised_at}" if one.revised_at else ""

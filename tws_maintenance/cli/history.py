@@ -1,4 +1,4 @@
-"""`history`: who was a member on any day, what changed, and the time before the first promotion."""
+"""`history`: show a list's changes and members over time, and extend the record backwards."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,13 +11,14 @@ from tws_maintenance.cli.context import json_option, list_choice, pass_home, set
 from tws_maintenance.cli.output import here, print_json, print_table
 from tws_maintenance.config.home import Home
 from tws_maintenance.core.errors import HistoryError, UsageError
+from tws_maintenance.core.text import counted
 
 if TYPE_CHECKING:
     from tws_maintenance.config.indices import Index
     from tws_maintenance.constituents.history import Stay
     from tws_maintenance.constituents.history_backfill import Backfill
 
-# More changes than this in the first report are the list itself.
+# A first report with at least this many changes added the list itself.
 FIRST_LIST = 20
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -42,14 +43,14 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     "--backfill",
     "is_backfill",
     is_flag=True,
-    help="Tell the time before the first promotion from announced changes; one web request.",
+    help="Extend the history to before the first promotion, from announced changes (one request).",
 )
 @click.option("--apply", "is_applied", is_flag=True, help="Write what --backfill found.")
 @click.option(
     "--csv",
     "as_csv",
     is_flag=True,
-    help="The stays as CSV; with --on the members, with --between a row a day, a column a symbol.",
+    help="Print stays as CSV; with --on members, with --between a row a day, a column a symbol.",
 )
 @json_option
 @pass_home
@@ -63,10 +64,10 @@ def history(
     as_csv: bool,
     as_json: bool,
 ) -> None:
-    """Show the changes of a list with the report that made each, or who was a member when.
+    """Show the changes of a list with their reports, or its members on a day.
 
-    With --backfill the history reaches back to before its first promotion, as far as announced
-    changes carry; nothing is written without --apply.
+    With --backfill the history also covers the time before the first promotion, as far back as
+    announced changes reach. Nothing is written without --apply.
     """
     from tws_maintenance.config.indices import index_of_task
     from tws_maintenance.constituents.history import read_history
@@ -96,23 +97,23 @@ def _refuse_misuse(
     as_csv: bool,
     as_json: bool,
 ) -> None:
-    """Refuse what contradicts itself. Raises UsageError."""
+    """Refuse options that contradict each other. Raises UsageError."""
     from tws_maintenance.core.clock import utc_now
 
     chosen = {"--on": day, "--between": days, "--backfill": is_backfill or None}
     named = [name for name, value in chosen.items() if value is not None]
     if len(named) > 1:
-        raise UsageError(f"{named[0]} and {named[1]} ask for two things; give one of them.")
+        raise UsageError(f"{named[0]} and {named[1]} cannot be used together; give one of them.")
     if is_applied and not is_backfill:
-        raise UsageError("--apply writes what --backfill found; give it with --backfill.")
+        raise UsageError("--apply needs --backfill: it writes what --backfill found.")
     if as_csv and (is_backfill or as_json):
         other = "--backfill" if is_backfill else "--json"
-        raise UsageError(f"--csv and {other} do not go together; give one of them.")
+        raise UsageError(f"--csv and {other} cannot be used together; give one of them.")
     today = utc_now().date()
     for option, one in (("--on", day), *(("--between", one) for one in days or ())):
         if one is not None and one.date() > today:
             raise UsageError(
-                f"{one.date()} has not come yet; {option} takes a day up to today (UTC)."
+                f"{one.date()} is in the future; {option} takes a day up to today (UTC)."
             )
     if days is not None and days[0] > days[1]:
         raise UsageError(
@@ -127,7 +128,7 @@ def _changes(task: str, stays: "Sequence[Stay]", *, as_json: bool) -> None:
     if as_json:
         print_json({"task": task, "changes": changes})
     elif not changes:
-        click.echo("No change was recorded yet: every promotion adds to the history.")
+        click.echo("No change is recorded yet; each promotion adds to the history.")
     else:
         _print_changes(_shortened(changes))
 
@@ -155,7 +156,7 @@ def _between(
     elif changes is None:
         click.echo(_not_known(task, stays, first))
     elif not changes:
-        click.echo(f"Nobody joined or left after {first} and up to {last}.")
+        click.echo(f"Nobody joined or left after {first}, up to {last}.")
     else:
         _print_changes(changes)
 
@@ -181,12 +182,11 @@ def _members(task: str, stays: "Sequence[Stay]", day: date, *, as_csv: bool, as_
         _print_members(day, members)
     begun = begun_on(stays)
     if members is not None and not backfilled(stays) and day.isoformat() < begun:
-        told = f"The history begins on {begun}; of changes before that day nothing is known."
-        click.echo(told, err=True)
+        click.echo(f"The history begins on {begun}; earlier changes are unknown.", err=True)
 
 
 def _refuse_unknown(task: str, stays: "Sequence[Stay]", day: date) -> None:
-    """Refuse a table that would have to guess. Raises HistoryError."""
+    """Refuse a table that begins with unknown members. Raises HistoryError."""
     from tws_maintenance.constituents.history import is_known
 
     if not is_known(stays, day):
@@ -197,23 +197,24 @@ def _not_known(task: str, stays: "Sequence[Stay]", day: date) -> str:
     from tws_maintenance.config.indices import index_of_task
     from tws_maintenance.constituents.history import backfilled, known_since
 
-    who = f"Who was a member on {day} is not known: "
+    unknown = f"The members on {day} are unknown: "
     since = known_since(stays)
     if backfilled(stays):
-        return f"{who}announced changes carry back to {since} and no further."
+        return f"{unknown}announced changes reach back only to {since}."
     if since is not None and index_of_task(task).changes_complete_since is not None:
         command = here(f"python -m tws_maintenance history {task} --backfill")
-        return f"{who}recording started with the first promotion, on {since}. Earlier: {command}"
-    return f"{who}recording started with the first promotion."
+        begun = f"recording started with the first promotion, on {since}."
+        return f"{unknown}{begun} Look further back with: {command}"
+    return f"{unknown}recording started with the first promotion."
 
 
 def _backfill(home: Home, index: "Index", *, is_applied: bool, as_json: bool) -> None:
     from tws_maintenance.constituents.history_backfill import backfill, why_not, write_backfill
     from tws_maintenance.sources.fetching import ask_changes
 
-    # Before a request is made that could not lead to anything.
-    if told := why_not(home, index):
-        raise UsageError(here(told))
+    # Before a web request that would be useless.
+    if refusal := why_not(home, index):
+        raise UsageError(here(refusal))
     settings = settings_of(home)
     table = ask_changes(index, settings.http)
     if is_applied:
@@ -226,7 +227,7 @@ def _backfill(home: Home, index: "Index", *, is_applied: bool, as_json: bool) ->
     _print_backfill(index, found)
     file = home.relative(home.membership_file(index.key))
     if is_changed:
-        click.echo(f"\nWritten to {file}: {len(found.stays)} rows.")
+        click.echo(f"\nWritten to {file}: {counted(len(found.stays), 'row')}.")
     elif is_applied:
         click.echo(f"\n{file} has these rows already; nothing was written.")
     elif found.since is not None:
@@ -253,10 +254,8 @@ def _as_value(
 
 
 def _print_backfill(index: "Index", found: "Backfill") -> None:
-    from tws_maintenance.core.text import counted
-
     if found.since is None:
-        click.secho(f"Nothing is known of {index.name} before {found.begun}", bold=True)
+        click.secho(f"The members of {index.name} before {found.begun} are unknown", bold=True)
     else:
         click.secho(
             f"{index.name}: members known from {found.since} to the first promotion on "
@@ -303,7 +302,7 @@ def _print_changes(changes: list[dict[str, str]]) -> None:
 
 
 def _shortened(changes: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Show a list's first publication as one line; --json has every member."""
+    """Return the changes with a list's first publication as one line; --json has every member."""
     first = next((one["report_id"] for one in changes if one["report_id"]), "")
     begun = [one for one in changes if first and one["report_id"] == first]
     if len(begun) < FIRST_LIST or any(one["kind"] != "added" for one in begun):
@@ -317,8 +316,8 @@ def _print_members(day: date, members: list[dict[str, str]]) -> None:
     columns = [("symbol", False), ("company", False), ("since", False), ("by", False)]
     rows = []
     for one in members:
-        unknown = "before the history" if one["source"] == "promotion" else "before it is known"
+        unknown = "before the history" if one["source"] == "promotion" else "earlier, unknown"
         by = one["report_id"] or ("announced" if one["source"] == "backfill" else "")
         rows.append([one["symbol"], one["security"], one["from_date"] or unknown, by])
     print_table(columns, rows)
-    click.echo(f"\n{len(members)} members on {day.isoformat()}")
+    click.echo(f"\n{counted(len(members), 'member')} on {day.isoformat()}")

@@ -1,4 +1,4 @@
-"""Starting a run from a command: show its progress, return its report."""
+"""Running a job from a command: shows its progress and returns its report."""
 
 from typing import TYPE_CHECKING
 
@@ -23,8 +23,8 @@ def launch(home: Home, settings: "Settings", spec: "RunSpec", *, verbose: bool =
     """Execute a run in this process and return its report.
 
     Raises:
-        HomeError: the run could not leave a report; the message says why.
-        UsageError: a symbol is none, or there are too many; nothing was started.
+        HomeError: the run left no report; the message says why.
+        UsageError: a symbol is invalid, or there are too many; nothing was started.
     """
     log_level = "INFO" if verbose else "CRITICAL"
     executed = launching.launch(home, settings, spec, on_step=_progress, log_level=log_level)
@@ -35,7 +35,7 @@ def _report_of(home: Home, report_id: str | None, problem: str) -> "Report":
     from tws_maintenance.reports.store import read_report
 
     if report_id is None:
-        raise HomeError(problem or "The run could not start, and left no report.")
+        raise HomeError(problem or "The run could not start and left no report.")
     try:
         return read_report(home, report_id)
     except (OSError, ValueError, UsageError) as error:

@@ -1,12 +1,12 @@
-"""The root command: where the home is, and the commands."""
+"""The root command: finds the home and imports the command that is called."""
 
 import importlib
 import sys
 
 import click
 
-# Each command with its line in the help. Its module, of the same name unless it stands in
-# MODULES, is imported when the command is called: all of them cost more than most looks.
+# Each command with its line in the help. Its module has the same name unless MODULES has another,
+# and is imported when the command is called: importing all takes longer than most commands.
 COMMANDS = {
     "backups": "List, verify and prune the backups of the lists.",
     "console": "Serve the maintenance page and its API until interrupted.",
@@ -14,18 +14,18 @@ COMMANDS = {
     "demo": "Play the whole journey on bundled pages, without a network.",
     "dev": "Serve the console and the Dagster UI together.",
     "doctor": "Check home, settings, databases, versions, sources and clock.",
-    "events": "Show the market events to come, export them, add closures.",
+    "events": "Show the coming market events, export them, add closures.",
     "explain": "Show why a symbol is in a list, and since when.",
     "history": "Show what changed in a list, or its members on a day.",
     "promote": "Publish exactly what a dry run staged and showed.",
     "proposals": "List and show what runs have staged.",
-    "replay": "Parse and audit the kept pages of a run again, and compare.",
+    "replay": "Parse and audit a run's kept pages again, and compare.",
     "reports": "List and show the reports of former runs.",
     "restore": "Restore a list from a backup.",
     "run": "Fetch, audit and show what would change; with --apply, apply.",
     "status": "Show how fresh each list and the market events are.",
     "validate": "Audit the live files; fetches and replaces nothing.",
-    "watchlist": "Show and change which symbols are watched.",
+    "watchlist": "Show and change the watched symbols.",
 }
 MODULES = {"dev": "console"}
 
@@ -33,7 +33,7 @@ MODULES = {"dev": "console"}
 class _Commands(click.Group):
     """The commands, each imported when it is called.
 
-    Our own errors become messages with exit code 1 (2 for usage), never a stack.
+    An error of this program becomes a message and exit code 1 (2 for usage), never a stack trace.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -51,7 +51,7 @@ class _Commands(click.Group):
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write a line a command, without importing one."""
+        """Write one line for each command, without importing it."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
 
@@ -61,22 +61,24 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except UsageError as error:
-            _tell(str(error))
+            _print_error(str(error))
             ctx.exit(2)
         except TwsMaintenanceError as error:
-            _tell(str(error))
+            _print_error(str(error))
         except BrokenPipeError:
             raise  # `| head` has read enough; click ends quietly
         except OSError as error:
             where = f": {error.filename}" if error.filename else ""
-            _tell(f"{error.strerror or error}{where}. What was not finished was left as it was.")
+            _print_error(f"{error.strerror or error}{where}. Unfinished files were not changed.")
         except KeyboardInterrupt:
-            _tell("Interrupted before the run began: no file was replaced, and there is no report.")
+            _print_error(
+                "Interrupted before the run began: no file was replaced, and there is no report."
+            )
         return ctx.exit(1)
 
 
-def _tell(text: str) -> None:
-    """Print an error on stderr, and for a program that asked for JSON also on stdout."""
+def _print_error(text: str) -> None:
+    """Print an error on stderr; with --json also on stdout, as JSON."""
     click.echo(f"Error: {text}", err=True)
     if "--json" in sys.argv[1:]:
         import json
@@ -95,8 +97,8 @@ def _tell(text: str) -> None:
 def cli(ctx: click.Context, home: str | None) -> None:
     """Keep the index constituents of a trading robot fresh, auditable and safe to apply.
 
-    A run is a dry run unless --apply is given. Nothing but lists, reports and their own records
-    is ever written; no order, strategy or trading setting is touched.
+    A run is a dry run unless --apply is given. Only lists, market events, reports and their
+    records are written; no order, strategy or trading setting is touched.
     """
     from pathlib import Path
 

@@ -1,4 +1,7 @@
-"""How values are printed: a report for people, any value as JSON, and the exit codes."""
+"""Printing for every command: a report for people, any value as JSON, and the exit codes.
+
+Belongs here: how values are printed. Does not: the words of a report (`reports.view`).
+"""
 
 import json
 import shlex
@@ -12,13 +15,13 @@ from tws_maintenance.config.home import Home, find_home
 from tws_maintenance.core.text import some_of
 
 if TYPE_CHECKING:
-    # Brings pydantic, which the help of a command has no use for.
+    # Imports pydantic, which the help of a command does not need.
     from tws_maintenance.reports.schema import Report
     from tws_maintenance.reports.view import Group, ResultView, Table
 
 NAMES_SHOWN = 12
 LINES_SHOWN = 40
-# Of the column of kinds: what is longer stands for itself.
+# The width of the column of kinds; a longer kind does not widen it.
 LEAST_WIDTH, MOST_WIDTH = 8, 11
 EXIT_FAILED = 1
 EXIT_PARTIAL = 3
@@ -26,7 +29,7 @@ EXIT_REFUSED = 4
 
 
 def print_json(value: Any) -> None:
-    """Print `value` alone on stdout."""
+    """Print only `value` on stdout, as JSON."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
@@ -43,7 +46,7 @@ def exit_code(report: "Report") -> int:
 
 
 def print_table(columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table; a column is its name and whether it is of numbers."""
+    """Print a table; a column is its name and whether it holds numbers."""
     from rich.console import Console
     from rich.table import Table
 
@@ -59,7 +62,7 @@ def print_table(columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str
 
 
 def print_report(home: Home, report: "Report") -> None:
-    """Print what a run came to: the verdict, a line a list, then changes and findings by name."""
+    """Print a report: the verdict, one line for each list, then changes and findings by name."""
     from tws_maintenance.reports.view import view_of
 
     view = view_of(report)
@@ -79,7 +82,7 @@ def print_report(home: Home, report: "Report") -> None:
 
 
 def finish(ctx: click.Context, report: "Report", *, as_json: bool) -> None:
-    """Print a report, name the command that applies what a dry run showed, and leave."""
+    """Print a report and exit with its code."""
     if as_json:
         print_json(report.to_dict())
     else:
@@ -88,7 +91,7 @@ def finish(ctx: click.Context, report: "Report", *, as_json: bool) -> None:
 
 
 def here(command: str) -> str:
-    """Return a command for the home that --home named, if it did: pasted, it means the same one."""
+    """Return a command with the --home of this call, so that a pasted copy uses the same home."""
     ctx = click.get_current_context(silent=True)
     named = ctx.find_root().params.get("home") if ctx else None
     ours = "python -m tws_maintenance"
@@ -98,12 +101,12 @@ def here(command: str) -> str:
 
 
 def is_terminal() -> bool:
-    """Tell whether progress lines have a reader."""
+    """Return whether stderr is a terminal, where somebody reads progress lines."""
     return sys.stderr.isatty()
 
 
 def group_lines(group: "Group", *, every: bool = False) -> Iterator[tuple[str, str]]:
-    """Yield (kind, text) of each line of a group; many are cut short unless `every` is wanted."""
+    """Yield (kind, text) for each line of a group; a long group is shortened unless `every`."""
     count = len(group.texts)
     limit = count if every else NAMES_SHOWN if group.joint else LINES_SHOWN
     if group.joint:

@@ -23,7 +23,7 @@ from tws_maintenance.config.indices import MARKET_EVENTS
     "chosen",
     multiple=True,
     type=HomeChoice(lambda home: home.groups["all"]),
-    help="One of its lists; may be given again. [default: all that it staged]",
+    help="One of its lists; may be repeated. [default: all that it staged]",
 )
 @reason_option
 @verbose_option
@@ -41,13 +41,13 @@ def promote(
 ) -> None:
     """Publish exactly the bytes that the dry run REPORT_ID staged and showed.
 
-    Nothing is fetched. Refused, with the reason and what to do, where the audit did not pass, the
-    live file changed since, or the proposal was used before or is too old.
+    Fetches nothing. Refuses, with the reason and what to do, if the audit did not pass, if the
+    live file has changed, or if the proposal was already used or is too old.
     """
     if MARKET_EVENTS in chosen:
         raise click.UsageError(
-            f"{MARKET_EVENTS} cannot be promoted: an apply of events stores what it fetches "
-            f"itself. Use: python -m tws_maintenance run --task {MARKET_EVENTS} --apply"
+            f"{MARKET_EVENTS} cannot be promoted: an apply fetches and stores them itself. "
+            f"Use: python -m tws_maintenance run --task {MARKET_EVENTS} --apply"
         )
     from tws_maintenance.cli.launch import launch
     from tws_maintenance.reports.results import promotable_tasks

@@ -1,4 +1,4 @@
-"""`proposals`: what was staged, and what became of it."""
+"""`proposals`: list and show what runs staged, with the state of each proposal."""
 
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,7 @@ def list_proposals(home: Home, limit: int, waiting: bool, as_json: bool) -> None
     columns = [(name, name in COUNTS) for name in names]
     print_table(columns, [_row(one) for one in found[:limit]])
     if len(found) > limit:
-        click.echo(f"\n{len(found) - limit} older ones: --limit {len(found)}")
+        click.echo(f"\n{len(found) - limit} older not shown; show all with --limit {len(found)}")
 
 
 def _row(one: "ProposalState") -> list[str]:

@@ -1,4 +1,4 @@
-"""`replay`: does today's code read the pages of then as it did?"""
+"""`replay`: compare what today's code reads from kept pages with the reports."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -36,14 +36,15 @@ def replay(
 ) -> None:
     """Parse and audit the kept bytes of REPORT_ID again, with today's code, and compare.
 
-    Nothing is written. Exit code 1 where anything is another now, 3 where something could not be
-    replayed.
+    Writes nothing. Exits with 1 if any result differs, with 3 if something could not be replayed.
     """
     from tws_maintenance.core.errors import UsageError
     from tws_maintenance.reports.replay import replay_reports
 
     if bool(report_id) == every:
-        raise UsageError("Name one report, or every report with --all. `reports list` shows them.")
+        raise UsageError(
+            "Name one report, or use --all for all of them. `reports list` shows them."
+        )
     found = list(replay_reports(home, settings_of(home), report_id, tasks))
     if as_json:
         print_json({"replayed": [asdict(one) for one in found]})
@@ -60,7 +61,7 @@ def _code(found: "list[Replayed]") -> int:
 
 def _print(found: "list[Replayed]") -> None:
     if not found:
-        click.echo("There is nothing to replay: no report fetched a list.")
+        click.echo("Nothing to replay: no run in the reports fetched a list.")
         return
     columns = [(name, False) for name in ("report", "list", "then", "now", "result")]
     words = {True: "the same", False: "DIFFERENT", None: "not replayed"}

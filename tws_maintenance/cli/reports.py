@@ -1,4 +1,4 @@
-"""`reports`: the record of every run."""
+"""`reports`: list, show and verify the reports of runs."""
 
 from dataclasses import asdict
 
@@ -52,7 +52,7 @@ def list_reports(home: Home, limit: int, as_json: bool) -> None:
     ]
     print_table(columns, rows)
     if total > len(shown):
-        click.echo(f"\n{total - len(shown)} older ones: --limit {total}")
+        click.echo(f"\n{total - len(shown)} older not shown; show all with --limit {total}")
 
 
 @reports.command("show")
@@ -61,7 +61,7 @@ def list_reports(home: Home, limit: int, as_json: bool) -> None:
 @click.pass_context
 @pass_home
 def show_report(home: Home, ctx: click.Context, report_id: str, as_json: bool) -> None:
-    """Show a report as Markdown, the latest unless one is named."""
+    """Show a report as Markdown; the latest one unless another is named."""
     from tws_maintenance.core.errors import UsageError
     from tws_maintenance.reports.markdown import render
     from tws_maintenance.reports.names import is_ours, report_ids, report_path
@@ -91,7 +91,7 @@ def show_report(home: Home, ctx: click.Context, report_id: str, as_json: bool) -
 @click.pass_context
 @pass_home
 def verify_reports(home: Home, ctx: click.Context, as_json: bool) -> None:
-    """Follow the chain of reports; exit with 1 at the first that was altered or removed."""
+    """Verify the chain of reports; exit with 1 if a report was altered or removed."""
     from tws_maintenance.reports.verification import verify_chain
 
     found = verify_chain(home)
@@ -100,5 +100,5 @@ def verify_reports(home: Home, ctx: click.Context, as_json: bool) -> None:
     elif found.problem:
         click.echo(f"The chain of reports is broken: {found.problem}.")
     else:
-        click.echo(f"{counted(found.reports, 'report')}, each as it was written, none missing.")
+        click.echo(f"Checked {counted(found.reports, 'report')}: no report is altered or missing.")
     ctx.exit(1 if found.problem else 0)

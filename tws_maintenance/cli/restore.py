@@ -1,4 +1,4 @@
-"""`restore`: go back to a backup, by the same road as any other change."""
+"""`restore`: replace a list with a backup, by the same steps as any other change."""
 
 import click
 
@@ -17,8 +17,12 @@ from tws_maintenance.config.home import Home
 
 @click.command()
 @click.argument("task", type=list_choice())
-@click.option("--backup", "backup_id", metavar="ID", help="Which one. [default: the newest]")
-@click.option("--apply", is_flag=True, help="Restore it. Without it the changes are only shown.")
+@click.option(
+    "--backup", "backup_id", metavar="ID", help="The backup to restore. [default: the newest]"
+)
+@click.option(
+    "--apply", is_flag=True, help="Restore it; without --apply the changes are only shown."
+)
 @override_option
 @reason_option
 @verbose_option
@@ -38,8 +42,8 @@ def restore(
 ) -> None:
     """Restore the list of TASK from a backup: stage, audit, show, and with --apply promote.
 
-    What it replaces is backed up first, so a restore can itself be undone. Works also where the
-    live file is missing or unreadable.
+    The replaced file is backed up first, so a restore can be undone. Also works if the live file
+    is missing or unreadable.
     """
     from tws_maintenance.cli.launch import launch
     from tws_maintenance.config.indices import index_of_task

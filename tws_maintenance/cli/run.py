@@ -23,7 +23,7 @@ from tws_maintenance.config.indices import DEFAULT_DAYS, MARKET_EVENTS, MAX_DAYS
     "chosen",
     multiple=True,
     type=HomeChoice(lambda home: (*home.tasks, *home.groups)),
-    help="A task or a group of tasks; may be given again. [default: all]",
+    help="A task or a group of tasks; may be repeated. [default: all]",
 )
 @click.option(
     "--symbol",
@@ -31,16 +31,16 @@ from tws_maintenance.config.indices import DEFAULT_DAYS, MARKET_EVENTS, MAX_DAYS
     "symbols",
     multiple=True,
     metavar="SYMBOL",
-    help="Also fetch the events of this symbol (AAPL, D05.SI, 0005.HK); may be given again.",
+    help="Also fetch the events of this symbol (AAPL, D05.SI, 0005.HK); may be repeated.",
 )
 @click.option(
     "--days",
     default=DEFAULT_DAYS,
     show_default=True,
     type=click.IntRange(1, MAX_DAYS),
-    help="How far ahead events are looked for.",
+    help="How many days ahead to look for events.",
 )
-@click.option("--many-symbols", is_flag=True, help="Fetch more than [events] max_symbols.")
+@click.option("--many-symbols", is_flag=True, help="Allow more symbols than [events] max_symbols.")
 @click.option("--dry-run", is_flag=True, help="Only show what would change. This is the default.")
 @click.option("--apply", is_flag=True, help="Replace each file whose audit passes, with a backup.")
 @override_option
@@ -65,12 +65,12 @@ def run(
 ) -> None:
     """Fetch the lists and the market events, audit them and show what would change.
 
-    Without --apply nothing is replaced or stored. With it each list whose audit passes replaces
-    its file, with a backup, and events are stored; one that fails leaves the others alone. Events
-    are those of open positions, active strategies and the watchlist.
+    Without --apply nothing is replaced or stored. With it, each list whose audit passes replaces
+    its file, with a backup, and events are stored. A list that fails does not affect the others.
+    Events are fetched for open positions, active strategies and the watchlist.
     """
     if dry_run and apply:
-        raise click.UsageError("--dry-run and --apply exclude each other.")
+        raise click.UsageError("--dry-run and --apply cannot be used together.")
     settings = settings_of(home)
     tasks = settings.maintained.expanded(chosen or ("all",))
     if MARKET_EVENTS not in tasks:
@@ -92,11 +92,11 @@ def run(
 
 
 def _refuse_options_of_events(ctx: click.Context) -> None:
-    """Refuse what would be ignored without a word."""
+    """Refuse options that this run would silently ignore. Raises click.UsageError."""
     given = click.core.ParameterSource.COMMANDLINE
     options = ("symbols", "days", "many_symbols")
     if any(ctx.get_parameter_source(name) == given for name in options):
         raise click.UsageError(
-            f"--symbol, --days and --many-symbols are for the task {MARKET_EVENTS}, which is not "
-            "among the tasks of this run."
+            f"--symbol, --days and --many-symbols need the task {MARKET_EVENTS}, which this run "
+            "does not include."
         )

@@ -1,4 +1,4 @@
-"""`status`: is everything fresh?"""
+"""`status`: show whether everything is fresh."""
 
 from typing import TYPE_CHECKING
 
@@ -62,7 +62,7 @@ def _print(home: Home, found: "HomeStatus") -> None:
 
 
 def _remarks(one: "ListStatus") -> list[str]:
-    """Return what there is to say about a list, a sentence each."""
+    """Return the remarks on a list, one sentence each."""
     from tws_maintenance.reports.announced_words import upcoming_text
 
     audit = one.file_audit
@@ -101,7 +101,7 @@ def _age_state(one: "ListStatus") -> str:
 
 
 def _file_state(one: "ListStatus") -> str:
-    """Return how the file itself is, whatever the last run said of its source."""
+    """Return the state of the file itself, whatever the last run found at its source."""
     if one.row_count is None:
         return "MISSING or unreadable"
     if one.file_audit and one.file_audit.status == "failed":

@@ -1,4 +1,4 @@
-"""`validate`: audit the live files as they lie."""
+"""`validate`: audit the live files."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`watchlist`: the symbols whose events are fetched beside those of the portfolio."""
+"""`watchlist`: show and change the symbols whose events are fetched besides the portfolio's."""
 
 import click
 
@@ -11,7 +11,7 @@ symbols_argument = click.argument("symbols", nargs=-1, required=True, metavar="S
 
 @click.group()
 def watchlist() -> None:
-    """Show and change which symbols are watched (data/watchlist.csv)."""
+    """Show and change the watched symbols (data/watchlist.csv)."""
 
 
 @watchlist.command("list")
@@ -50,7 +50,7 @@ def list_command(home: Home, as_json: bool) -> None:
 @json_option
 @pass_home
 def add_command(home: Home, symbols: tuple[str, ...], as_json: bool) -> None:
-    """Watch symbols, written as Yahoo does: AAPL, BRK-B, D05.SI, 0005.HK."""
+    """Watch symbols, written as on Yahoo: AAPL, BRK-B, D05.SI, 0005.HK."""
     from tws_maintenance.core.clock import utc_now
     from tws_maintenance.market_events.watchlist import add
 
@@ -58,7 +58,7 @@ def add_command(home: Home, symbols: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         print_json({"added": added})
     elif added:
-        click.echo(f"Watched from now on: {', '.join(added)}. Their events come with the next:")
+        click.echo(f"Now watched: {', '.join(added)}. Fetch their events with:")
         click.echo("  python -m tws_maintenance run --task market_events --apply")
     else:
         click.echo("Nothing to add: already watched.")
@@ -69,7 +69,7 @@ def add_command(home: Home, symbols: tuple[str, ...], as_json: bool) -> None:
 @json_option
 @pass_home
 def remove_command(home: Home, symbols: tuple[str, ...], as_json: bool) -> None:
-    """Watch symbols no longer; one that is not watched is an error, and nothing is removed."""
+    """Stop watching symbols; if one of them is not watched, nothing is removed."""
     from tws_maintenance.market_events.watchlist import remove
 
     removed = remove(home, settings_of(home).maintained, symbols)

@@ -1,6 +1,6 @@
 """The console: a small Flask application over the domain and Dagster's run metadata.
 
-It shows and starts; it decides nothing. What a list's state is comes from the domain folders,
-what a run does from Dagster through `tws_maintenance.pipeline`. Runs are processes of their own,
-so that nothing here is lost with the console.
+Belongs here: showing state and starting runs. Does not: deciding anything. The state of a list
+comes from the domain folders, that of a run from Dagster through `tws_maintenance.pipeline`. Runs
+are processes of their own, so nothing is lost when the console ends.
 """

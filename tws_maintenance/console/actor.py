@@ -1,6 +1,6 @@
-"""The operator's name: that of the login, else the user of the operating system.
+"""The operator's name: the name given at the login, else the user of the operating system.
 
-A host application that mounts the blueprint names its own user.
+A host application that mounts the blueprint provides the name of its own user.
 """
 
 from collections.abc import Callable

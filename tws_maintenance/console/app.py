@@ -31,9 +31,9 @@ def create_app(home: Home, settings: ConsoleSettings | None = None) -> Flask:
     if settings.password is None and not is_alone:
         proxy = f" behind {settings.trusted_proxy}" if settings.trusted_proxy else ""
         raise SettingsError(
-            f"The console would listen on {settings.host}{proxy}, where others can reach it, "
-            "without a password. Set TWS_MAINTENANCE_CONSOLE__PASSWORD, or use --host 127.0.0.1 "
-            "and no [console] trusted_proxy."
+            f"The console has no password, and others could reach it on {settings.host}{proxy}. "
+            "Set TWS_MAINTENANCE_CONSOLE__PASSWORD, or use --host 127.0.0.1 without [console] "
+            "trusted_proxy."
         )
     app = Flask(__name__, static_folder=None)
     app.config.from_mapping(_config(settings))
@@ -41,7 +41,7 @@ def create_app(home: Home, settings: ConsoleSettings | None = None) -> Flask:
     security.check_hosts(app, settings)
     backend = Backend(home, settings.dagster_url)
     if settings.password is not None:
-        # Brings a rate limiter, which the usual console on loopback has no use for.
+        # Imports a rate limiter, which the usual console on loopback does not need.
         from tws_maintenance.console.login import demand_password
 
         demand_password(app, settings.password.get_secret_value())
@@ -59,7 +59,7 @@ def create_app(home: Home, settings: ConsoleSettings | None = None) -> Flask:
 
 def _config(settings: ConsoleSettings) -> dict[str, object]:
     return {
-        # New at every start: nothing secret is written down. Open pages ask for a reload.
+        # New at every start, so that no secret is stored. Open pages must then be reloaded.
         "SECRET_KEY": secrets.token_bytes(32),
         # Cookies ignore ports: two consoles on one machine would log each other out.
         "SESSION_COOKIE_NAME": f"tws_maintenance_{settings.port}",
@@ -67,7 +67,7 @@ def _config(settings: ConsoleSettings) -> dict[str, object]:
         "REMEMBER_COOKIE_NAME": f"tws_maintenance_{settings.port}_remember",
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Strict",
-        # A proxy is there for https.
+        # A proxy is used for https.
         "SESSION_COOKIE_SECURE": settings.trusted_proxy is not None,
         "MAX_CONTENT_LENGTH": security.MAX_REQUEST_BYTES,
         "MAX_FORM_MEMORY_SIZE": security.MAX_REQUEST_BYTES,

@@ -46,7 +46,7 @@ class Outcome(StrEnum):
 class ListToApply:
     """One list of a dry run with its result, and what applying would do to it.
 
-    `ready` is None where nothing was staged: its source failed, or it was never tried.
+    `ready` is None if nothing was staged: its source failed, or it was never tried.
     `superseded_by` is a newer dry run with another result.
     """
 
@@ -62,7 +62,7 @@ class ListToApply:
 
     @property
     def view(self) -> ResultView:
-        """What its result says."""
+        """Its result, worded for a reader."""
         return view_of_result(self.result)
 
     @property
@@ -72,17 +72,17 @@ class ListToApply:
 
     @property
     def problems(self) -> list[str]:
-        """Why it cannot be applied, in sentences; none where it can, or was."""
+        """Why it cannot be applied, in sentences; empty if it can be or was applied."""
         if self.outcome != Outcome.REFUSE:
             return []
         if self.superseded_by:
-            return [f"A newer dry run has another result: {self.superseded_by}. Look at that one."]
+            return [f"A newer dry run, {self.superseded_by}, has another result. Look at that one."]
         errors = self.result.every_error
         return errors or [self.ready.why if self.ready else "Nothing was staged."]
 
 
 class Doubt(StrEnum):
-    """What an override accepts: each is asked about in its own words."""
+    """What an override accepts; the page has its own question for each."""
 
     SIZE = "size"
     CONFIRMATION = "confirmation"
@@ -91,7 +91,7 @@ class Doubt(StrEnum):
 
 @dataclass(frozen=True)
 class Override:
-    """What another dry run may accept, with a reason; `backup` is what a restore goes back to."""
+    """What another dry run may accept, with a reason; `backup` is the backup to restore."""
 
     doubt: Doubt
     tasks: tuple[str, ...]
@@ -109,34 +109,34 @@ class ToApply:
 
     @property
     def can_apply(self) -> bool:
-        """Whether the button is enabled: something passed its audit, is fresh, and not done."""
+        """Whether the button is enabled: a list passed its audit and can still be applied."""
         return bool(self.tasks)
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """What the button promotes."""
+        """The tasks that the button promotes."""
         return tuple(one.result.task for one in self.lists if one.is_wanted)
 
     @property
     def is_restore(self) -> bool:
-        """Whether it goes back to a backup."""
+        """Whether it restores a backup."""
         return any(one.ready is not None and one.ready.is_restore for one in self.lists)
 
     @property
     def stages_events(self) -> bool:
-        """Whether it looked at market events as well, which are not promoted."""
+        """Whether it also staged market events, which are not promoted."""
         return self.report.events is not None
 
     @property
     def overrides(self) -> list[Override]:
-        """What may be accepted with a reason, for the lists that fail only what yields to it."""
+        """The overrides for lists that failed only rules that a reason can override."""
         asked = self.readiness.override_tasks
-        alone = {one.task for one in self.readiness.lists if CONFIRMED.name in one.failed_rules}
+        unsure = {one.task for one in self.readiness.lists if CONFIRMED.name in one.failed_rules}
         found = [
             Override(doubt, tasks)
             for doubt, tasks in (
-                (Doubt.SIZE, tuple(task for task in asked if task not in alone)),
-                (Doubt.CONFIRMATION, tuple(task for task in asked if task in alone)),
+                (Doubt.SIZE, tuple(task for task in asked if task not in unsure)),
+                (Doubt.CONFIRMATION, tuple(task for task in asked if task in unsure)),
             )
             if tasks
         ]
@@ -167,14 +167,14 @@ class ToApply:
 
     @property
     def expires_at(self) -> str | None:
-        """When the first of its proposals gets too old."""
+        """When the first of its proposals expires."""
         times = [one.ready.expires_at for one in self.lists if one.ready and one.is_wanted]
         return min((at for at in times if at), default=None)
 
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A list that waits in another dry run than the shown one."""
+    """A list that waits in a dry run other than the shown one."""
 
     name: str
     report_id: str
@@ -202,7 +202,7 @@ def newest_dry_run(backend: Backend, at: datetime) -> ToApply | None:
 
 
 def to_apply(backend: Backend, report_id: str, at: datetime) -> ToApply | None:
-    """Return what applying the dry run `report_id` would do, None unless it is readable."""
+    """Return what applying the dry run `report_id` would do, None if it is not readable."""
     report = backend.report(report_id)
     if report is None or not report.dry_run:
         return None
@@ -229,7 +229,7 @@ def to_apply(backend: Backend, report_id: str, at: datetime) -> ToApply | None:
 def _newer_dry_run(backend: Backend, one: ListReadiness | None, at: datetime) -> str:
     """Return the report of a newer dry run of the same list that passed, with other bytes.
 
-    Otherwise an old page could publish a list whose source was corrected since.
+    Otherwise an old page could publish a list whose source has since been corrected.
     """
     if one is None or not one.can_apply:
         return ""
@@ -282,19 +282,19 @@ def _cautions(backend: Backend, report: Report, ready: Readiness, at: datetime) 
         if may_be_open(venue, at, closures):
             yield (
                 f"{venue.name} ({venue.code}) may be open now: a trading robot would see its list "
-                "change. Off-peak is better."
+                "change. It is better to apply off-peak."
             )
     for one in ready.lists:
         index = index_of_task(one.task)
         published = read_generation(backend.home, index)
         if published and not backend.home.live_file(index.key).exists():
             yield (
-                f"The file of {index.name} that {published.report_id} promoted is missing, so the "
-                "list is compared with nothing, and no limit on changes applies."
+                f"The file of {index.name} that {published.report_id} promoted is missing. The new "
+                "list cannot be compared with it, so no limit on changes applies."
             )
     if report.overrides.get("allow_large_change"):
         reason = report.reason or "no reason was given"
-        yield f"This dry run was allowed a change above the failure limit: {reason}"
+        yield f"This dry run allowed a change above the failure limit: {reason}"
     last = backend.last_result(MARKET_EVENTS)
     if last is not None and last.status in {"failed", "partial_failure"}:
         named = ", ".join(failed_providers(last)) or "all providers"

@@ -1,8 +1,7 @@
 """The blueprint of the console: `/maintenance` and `/api/maintenance`, and nothing else.
 
-It can be mounted in another Flask application, which then brings its own login and its own CSRF
-protection. It refuses to be mounted without the latter, and checks every change that the host
-leaves unchecked.
+It can be mounted in another Flask application with a login and CSRF protection of its own. It
+refuses to be mounted without CSRF protection, and checks every change that the host does not.
 """
 
 from pathlib import Path
@@ -55,7 +54,7 @@ def build_blueprint(backend: Backend) -> Blueprint:
 
 
 def _add_members_assets(blueprint: Blueprint) -> None:
-    """Add the script and the style of the members' page: one request each, as any page has."""
+    """Add the script and the style of the members' page: one request each, as on other pages."""
     folder = Path(str(blueprint.static_folder))
 
     @blueprint.get("/maintenance/static/members.js", defaults={"kind": "js"})
@@ -76,16 +75,16 @@ def _add_other_spelling(blueprint: Blueprint) -> None:
 
 
 def _demand_login() -> Any:
-    """Demand the host's login, where it has one.
+    """Require the host's login, if it has one.
 
-    A host protects its own pages one by one, and could forget the console's.
+    A host protects its pages one by one, and could forget those of the console.
     """
     manager: Any = getattr(current_app, "login_manager", None)
     is_ours = manager is None or LOGIN in current_app.extensions
     if is_ours or current_app.config.get("LOGIN_DISABLED") or current_user.is_authenticated:
         return None
     if "/api/maintenance/" in request.path:
-        raise ApiError(401, "unauthorized", "Log in to the application that this is mounted in.")
+        raise ApiError(401, "unauthorized", "Log in to the application that serves this console.")
     return manager.unauthorized()
 
 

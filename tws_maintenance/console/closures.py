@@ -16,7 +16,7 @@ def add_closure(backend: Backend, body: bodies.ClosureBody) -> StoredEvent:
     """Store a closure in the operator's name, and return it.
 
     Raises:
-        ApiError: 409 where it does not fit the venue's calendar, or is stored already.
+        ApiError: 409 if it does not fit the venue's calendar, or is already stored.
         StoreError: it cannot be stored.
     """
     wanted = closures.Closure(
@@ -38,10 +38,10 @@ def add_closure(backend: Backend, body: bodies.ClosureBody) -> StoredEvent:
 
 
 def remove_closure(backend: Backend, body: bodies.ClosureRemovalBody) -> StoredEvent:
-    """Remove a closure in the operator's name, and return it as it was.
+    """Remove a closure in the operator's name, and return it.
 
     Raises:
-        ApiError: 404 where no operator added a closure for that day.
+        ApiError: 404 if no operator added a closure for that day.
         StoreError: the store cannot be changed.
     """
     try:

@@ -11,7 +11,7 @@ from tws_maintenance.console.errors import ApiError, problem_of, storage_problem
 from tws_maintenance.core.errors import StorageFault, TwsMaintenanceError
 
 logger = logging.getLogger(__name__)
-# Where no endpoint was found, in the standalone console only; a host answers its own.
+# Decides where no endpoint was found, only in the standalone console: a host answers its own.
 PAGES = ("/maintenance", "/login")
 CODES = {
     400: "bad_request",
@@ -26,7 +26,7 @@ CODES = {
     501: "not_implemented",
 }
 
-MESSAGES = {429: "Too many failed attempts to log in came from here. Wait, then try again."}
+MESSAGES = {429: "Too many failed attempts to log in from this address. Wait, then try again."}
 
 
 def add_errors(target: Flask | Blueprint) -> None:
@@ -60,7 +60,7 @@ def _answer_http(error: HTTPException) -> Any:
     if code < 400:  # noqa: PLR2004 - a redirect is no error
         return error
     if isinstance(error, InternalServerError):
-        # Flask has logged it, with its stack; the client needs to know only that it happened.
+        # Flask has logged it with its stack trace; the client needs only the fact.
         message = "The console failed unexpectedly; its log shows why."
         return _answer(ApiError(500, "internal_error", message))
     message = MESSAGES.get(code) or error.description or error.name
@@ -77,13 +77,13 @@ def _csrf(error: CSRFError) -> ApiError:
     return ApiError(
         403,
         "csrf_failed",
-        f"{error.description} Nothing was started: the page was open for too long, or the console "
-        "was restarted since. Load the page again, then repeat what you wanted to do.",
+        f"{error.description} Nothing was started. The page was open for too long, or the console "
+        "was restarted. Load the page again, then try again.",
     )
 
 
 def _is_for_people() -> bool:
-    """Return whether a page was asked for, by its endpoint: a host may mount us anywhere."""
+    """Return whether a page was requested, by endpoint: a host may mount it at any path."""
     endpoint = request.endpoint or ""
     if endpoint.startswith(("maintenance.", "login.")):
         return not endpoint.startswith("maintenance.api_")

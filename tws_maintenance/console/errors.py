@@ -37,7 +37,7 @@ class Busy(ApiError):
         super().__init__(
             409,
             "run_in_progress",
-            f"Run {running.run_id} is at work on {', '.join(tasks)} (started by "
+            f"Run {running.run_id} works on {', '.join(tasks)} (started by "
             f"{running.actor}, {running.entry_point}). Nothing was started. Wait for it to "
             "end, then try again.",
             RunInProgress(running=running),
@@ -50,7 +50,7 @@ def problem_of(error: TwsMaintenanceError) -> ApiError:
         return ApiError(400, "invalid_request", str(error))
     if isinstance(error, LockHeld):
         return ApiError(409, error.code, str(error))
-    # The home, its settings or its database: no other request would fare better.
+    # The home, its settings or its database: every other request would fail as well.
     return ApiError(503, "unavailable", str(error))
 
 
@@ -65,5 +65,5 @@ def storage_problem(error: OSError | StorageFault) -> ApiError:
         503,
         "unavailable",
         f"The home or one of its databases cannot be read or written: {reason}. The lists are "
-        "whole. Free some space, make the home writable, then try again; `doctor` checks both.",
+        "intact. Free some space, make the home writable, then try again; `doctor` checks both.",
     )

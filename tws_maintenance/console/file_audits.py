@@ -1,8 +1,8 @@
-"""The audit of the live files as they lie, for a process that must stay small.
+"""The audit of the live files, done by another process to keep the console small.
 
-pandas and pandera are 60 MB that a console has no other use for. So `status` does the audit, in a
-separate process, and only when something that it depends on has changed and no audit of that is
-remembered (`reports/live_audits.py`). Until it has answered, the audit counts as not run.
+pandas and pandera take 60 MB, and the console needs them for nothing else. So the command `status`
+does the audit in a separate process, only after a change that no remembered audit covers
+(`reports/live_audits.py`). Until it has answered, the audit counts as not run.
 """
 
 import logging
@@ -54,7 +54,7 @@ class FileAudits:
             left = until - time.monotonic()
             if left <= 0:
                 return {}
-            # It may have begun before the last change; then another one follows.
+            # The audit may have begun before the last change; then another one follows.
             thread.join(left)
 
     def _marks_now(self) -> Any:

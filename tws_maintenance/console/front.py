@@ -1,7 +1,7 @@
-"""What stands between the socket and Flask: a proxy's headers, and the server's own refusals.
+"""The layer between the socket and Flask: a proxy's headers, and the server's own refusals.
 
-What belongs here: answers to requests that never reach Flask, in the API's shape, and the headers
-in which a reverse proxy names the client and the path. What does not: serving.
+Belongs here: answers to requests that never reach Flask, in the API's shape, and the headers in
+which a reverse proxy names the client and the path. Does not: serving (`serve`).
 """
 
 import json
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 BELIEVED = {"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"}
 PREFIX = "HTTP_X_FORWARDED_PREFIX"
-# Links and redirects begin with it: `//elsewhere` or `/..` would lead away.
+# Links and redirects begin with it: `//elsewhere` or `/..` would lead to another site.
 _PATH = re.compile(r"(/(?!\.\.?(/|$))[A-Za-z0-9._~-]+)+")
 # A client that still sends when it is refused cannot read an answer from a closed connection.
 LINGER_BYTES = 64 << 20
@@ -40,7 +40,7 @@ MESSAGES = {
     400: "The request cannot be read",
     413: "The request is larger than this console accepts",
     431: "The headers of the request are too large",
-    501: "This transfer coding is not understood; send the body plainly or chunked",
+    501: "This transfer coding is not supported; send the body plain or chunked",
 }
 
 
@@ -86,7 +86,7 @@ def _prefix(value: str) -> str:
 
 
 class _SessionBelow(SecureCookieSessionInterface):
-    """Limits the cookie to the path at which the console is served."""
+    """The session's cookie, limited to the path at which the console is served."""
 
     def get_cookie_path(self, app: Flask) -> str:  # noqa: ARG002 - Flask's own signature
         return request.script_root or "/"

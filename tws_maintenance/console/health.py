@@ -23,9 +23,9 @@ _HELP = {
     ),
     "last_run_timestamp_seconds": "When the last run of the task ended, as Unix time.",
     "rows": "Members in the live file, or events of the last sync.",
-    "last_status": "1 the last run of the task succeeded, 0.5 in part, 0 failed.",
+    "last_status": "The last run of the task: 1 if it succeeded, 0.5 in part, 0 if it failed.",
     "warnings": "Warnings of the last run of the task.",
-    "duration_seconds": "How long the last run of the task took.",
+    "duration_seconds": "Duration of the last run of the task, in seconds.",
 }
 
 

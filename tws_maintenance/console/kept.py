@@ -1,7 +1,7 @@
-"""Answers that are kept as long as nothing that they were made of has changed.
+"""Answers that are kept until something that they were made from changes.
 
-What belongs here: what an answer is made of (`Look`), and when a kept one still holds. What does
-not: making one. What belongs to a session (its token, its user) is in no kept answer.
+Belongs here: the inputs of an answer (`Look`), and whether a kept one is still valid. Does not:
+making one. A kept answer contains nothing of a session, such as its token or its user.
 """
 
 import threading
@@ -27,16 +27,16 @@ from tws_maintenance.reports.schema import Validation
 
 T = TypeVar("T")
 PROPOSAL_FILES = (proposal.RECORD, proposal.STAGED, receipt.RECORD, publishing.RECORD)
-# SQLite writes beside a database, too.
+# SQLite also writes files beside a database.
 DATABASE_SUFFIXES = ("", "-wal", "-journal")
 
 
 @dataclass(frozen=True)
 class Look:
-    """What status and overview are made of, beside files; equal looks give equal answers.
+    """The inputs of status and overview besides files; equal looks give equal answers.
 
-    `minute` is the clock's: what is stale, what is open and how long ago something was go by it.
-    `is_known` is False where nobody could be asked what Dagster knows; `running` is empty then.
+    `minute` is the time: what is stale, which market is open and how long ago something was depend
+    on it. `is_known` is False if Dagster's process did not answer; then `running` is empty.
     """
 
     home: Home
@@ -49,10 +49,10 @@ class Look:
 
     @property
     def may_be_kept(self) -> bool:
-        """Whether whatever changes an answer to it is seen.
+        """Whether every change of its answer would be noticed.
 
-        A run that is at work changes what lies in folders that nobody watches, and events may lie
-        in a database of another place.
+        A run in progress changes files in folders that are not watched, and events may be in a
+        database elsewhere.
         """
         is_elsewhere = bool(self.settings.events_url)
         is_elsewhere &= self.settings.events_service == EventsService.EMBEDDED
@@ -67,10 +67,10 @@ class Kept(Generic[T]):
         self._kept: tuple[object, tuple[Path, ...], tuple[Mark | None, ...], T] | None = None
 
     def get(self, look: Look, make: Callable[[], tuple[T, Iterable[Path]]], *more: object) -> T:
-        """Return the kept answer to `look` if it still holds, else what `make` makes.
+        """Return the kept answer to `look` if it is still valid, else what `make` makes.
 
-        `make` returns the answer and the paths that it read beside those that every answer reads;
-        `more` is what the answer depends on besides.
+        `make` returns the answer and the paths that it read besides those that every answer reads;
+        `more` is anything else that the answer depends on.
         """
         key = (look, more)
         with self._lock:
@@ -82,7 +82,7 @@ class Kept(Generic[T]):
         if look.may_be_kept:
             watched = (*_read_by_all(look.home), *paths)
             marks = _marks(watched)
-            # A file that changed while it was read, or may change again within the same tick.
+            # Not kept if a file changed while it was read, or may change within the same tick.
             is_settled = all(max(one[0], one[3]) < begun - TICK_NS for one in marks if one)
             with self._lock:
                 self._kept = (key, watched, marks, value) if is_settled else None
@@ -90,14 +90,14 @@ class Kept(Generic[T]):
 
 
 def paths_of_proposal(home: Home, proposal_id: str) -> Iterator[Path]:
-    """Yield what says what became of a proposal."""
+    """Yield the folder and the files that hold the state of a proposal."""
     folder = home.proposal(proposal_id)
     yield folder
     yield from (folder / name for name in PROPOSAL_FILES)
 
 
 def paths_of_status(home: Home, status: answers.Status) -> Iterator[Path]:
-    """Yield what a status was read from, beside what every answer reads."""
+    """Yield the paths that a status was read from, besides those that every answer reads."""
     reports = {one.last_run.report_id for one in status.constituents if one.last_run}
     if status.latest_report:
         reports.add(status.latest_report.report_id)
@@ -108,7 +108,7 @@ def paths_of_status(home: Home, status: answers.Status) -> Iterator[Path]:
 
 
 def _read_by_all(home: Home) -> Iterator[Path]:
-    """Yield the folders whose names, and the files whose content, every answer goes by."""
+    """Yield the folders and files that every answer depends on."""
     yield from (home.reports, home.staging, home.data, home.history, home.watchlist)
     for key in DECLARED:
         yield from (home.live_file(key), home.generation_file(key), home.membership_file(key))

@@ -1,9 +1,8 @@
-"""Starting runs from the console: start a process, create its run, wait for it if wanted.
+"""Starting runs from the console: start a process, create its run, wait for it on request.
 
 The run is created in Dagster before its process may begin, so its id is known at once, and two
-simultaneous requests see each other's run. The process outlives the console; what it did is read
-back from Dagster and from its report, never from memory here. Dagster itself is asked through the
-`Observer`'s process.
+simultaneous requests see each other's run. The process outlives the console. Its result is read
+from Dagster, through the `Observer`'s process, and from its report, never from memory here.
 """
 
 import logging
@@ -30,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class Launcher:
-    """Starts runs of one home, whose Dagster `observer` knows."""
+    """Starts runs of one home; `observer` answers for its Dagster."""
 
     def __init__(self, home: Home, observer: Observer) -> None:
         self._home = home
@@ -43,7 +42,7 @@ class Launcher:
 
         Raises:
             Busy: a run of one of its tasks is in progress.
-            LockHeld: another console is starting runs, and does not finish.
+            LockHeld: another console has been starting a run for too long.
             OSError: the process or its run could not be created. Nothing runs.
         """
         wanted = replace(spec, entry_point=EntryPoint.CONSOLE)
@@ -63,9 +62,9 @@ class Launcher:
         return run_id
 
     def known(self, wait: float = PATIENCE_SECONDS) -> Known:
-        """Return what Dagster knows; the runs whose process is gone are closed and reported.
+        """Return what Dagster knows, after closing and reporting runs whose process has died.
 
-        Raises NotYetKnown where there is nobody to ask within `wait` seconds.
+        Raises NotYetKnown if Dagster's process does not answer within `wait` seconds.
         """
         found = self._observer.known(wait)
         if found.has_dead:
@@ -80,7 +79,7 @@ class Launcher:
     def close_dead(self) -> None:
         """Close and report the runs that died, or log why that is not possible yet.
 
-        A full disk prevents a report, and must not prevent a page.
+        A full disk prevents a report but must not prevent a page.
         """
         try:
             self._observer.reconcile()
@@ -88,7 +87,7 @@ class Launcher:
             logger.warning("runs that died could not be closed yet: %s", error)
 
     def refuse_if_busy(self, tasks: tuple[str, ...]) -> None:
-        """Refuse tasks that another run is at work on.
+        """Refuse tasks that another run works on.
 
         Raises:
             Busy: a run works on one of them; it names the run.
@@ -99,7 +98,7 @@ class Launcher:
                 raise Busy(run_facts(view), shared)
 
     def wait(self, run_id: str, seconds: float) -> None:
-        """Wait for the end of a run that this console started, at most `seconds`."""
+        """Wait at most `seconds` for the end of a run that this console started."""
         ended = self._ends.get(run_id)
         if ended is None or seconds <= 0 or not self._waiting.acquire(blocking=False):
             return
@@ -118,7 +117,7 @@ class Launcher:
             raise
 
     def _reap(self, run_id: str, process: subprocess.Popen[bytes]) -> None:
-        """Wait for the process to end, and close its run where it died without closing it."""
+        """Wait for the process to end, and close its run if the process died without doing so."""
         code = process.wait()
         try:
             if code != 0:

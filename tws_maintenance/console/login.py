@@ -1,8 +1,8 @@
-"""One password for the whole console, demanded wherever others could reach it.
+"""One password for the whole console, required wherever others could reach it.
 
 Flask-Login remembers who is logged in, Flask-Limiter slows down guessing, and only a hash of the
 password is kept. Programs such as Prometheus may send it as HTTP Basic. Operators also give a name
-at the login, so that reports can name them.
+at the login, which reports show.
 """
 
 import hmac
@@ -34,7 +34,7 @@ OVERVIEW = "/maintenance"
 OPEN_ENDPOINTS = frozenset({"login.show", "login.enter", "maintenance.static"})
 
 
-# More than operators have browsers; beyond it, the oldest login ends.
+# More than operators have browsers; with one more, the oldest login ends.
 LOGINS_KEPT = 100
 
 
@@ -71,11 +71,11 @@ class _Logins:
 
 
 def demand_password(app: Flask, password: str) -> None:
-    """Let nobody into `app` without the password."""
+    """Require the password for everything in `app` but the login page and its files."""
     hashed = generate_password_hash(password)
     # A cookie from before a change of the password must not open anything.
     app.secret_key = hmac.digest(_key(app), hashed.encode(), "sha256")
-    # Its own variable of the templates would look at HTTP Basic for every error page.
+    # Flask-Login's variable for templates would check HTTP Basic for every error page.
     manager = LoginManager(app, add_context_processor=False)
     logins = _Logins()
 
@@ -103,7 +103,7 @@ def _key(app: Flask) -> bytes:
 
 
 def _limit(app: Flask) -> None:
-    """Limit failed attempts, and only those, at whatever address they are made."""
+    """Limit only failed attempts, at any address of the console."""
     limiter = Limiter(
         _caller,
         app=app,
@@ -122,7 +122,7 @@ def _limit(app: Flask) -> None:
 
 
 def _caller() -> str:
-    """Return whose attempts are counted; of IPv6 the /64, since one client has all of it."""
+    """Return the address whose attempts are counted; for IPv6 the /64, which one client owns."""
     caller = get_remote_address()
     try:
         address = ipaddress.ip_address(caller)
@@ -148,7 +148,7 @@ def _is_in() -> bool:
 def _refuse_strangers() -> Response | None:
     sends_password = "Authorization" in request.headers
     if sends_password and request.endpoint is None:
-        return None  # 404 or 405, which the limiter does not count: no password is looked at
+        return None  # 404 or 405, which the limiter does not count: no password is checked
     if request.endpoint in OPEN_ENDPOINTS or current_user.is_authenticated:
         return None
     is_page = request.path == "/" or request.path.startswith("/maintenance")
@@ -157,7 +157,7 @@ def _refuse_strangers() -> Response | None:
     raise ApiError(
         401,
         "login_required",
-        f"This console demands its password: log in at {url_for('login.show')}, or send it as "
+        f"This console requires its password: log in at {url_for('login.show')}, or send it as "
         "HTTP Basic.",
     )
 
@@ -191,7 +191,7 @@ def _blueprint(is_right: Callable[[str], bool], logins: _Logins) -> Blueprint:
 
 
 def _next(values: Any) -> str:
-    """Return the page to go to after the login, never another site.
+    """Return the page to open after the login, never one of another site.
 
     It is relative to the path at which the console is served.
     """

@@ -13,13 +13,13 @@ from tws_maintenance.console.service import Backend
 def mount_console(app: Flask, home: str | Path | None = None) -> Backend:
     """Serve `/maintenance` and `/api/maintenance` from `app`, behind its own login and CSRF check.
 
-    Nothing is registered under `/api/market-events` or any other address. Without `home` it is the
-    one that TWS_MAINTENANCE_HOME names, else the current folder's. Dagster is loaded into a process
-    of its own, which ends when it is not asked for two minutes.
+    Nothing is registered under `/api/market-events` or any other address. `home` defaults to the
+    one that TWS_MAINTENANCE_HOME names, else to the current folder. Dagster is loaded into a
+    process of its own, which ends after two minutes without a request.
 
     Raises:
         RuntimeError: `app` has no CSRF protection (flask_wtf.CSRFProtect).
-        SettingsError: maintenance.toml holds a mistake.
+        SettingsError: a setting in maintenance.toml is wrong.
         HomeError: Dagster's storage in the home cannot be opened.
     """
     found = Home(Path(home).resolve()) if home is not None else find_home()

@@ -15,7 +15,7 @@ def describe_run(backend: Backend, run_id: str) -> Run:
     """Return a run with its steps and checks; once it has ended, its report gives its state.
 
     Raises:
-        ApiError: 404, there is no such run of this home.
+        ApiError: 404, this home has no such run.
     """
     if not re.fullmatch(bodies.RUN_ID_PATTERN, run_id):
         raise ApiError(404, "not_found", "That is not the id of a run.")
@@ -26,7 +26,7 @@ def describe_run(backend: Backend, run_id: str) -> Run:
     view = looked.view
     report_id = (view and view.report_id) or backend.shelf.of_run(run_id)
     if view is None and report_id is None:
-        raise ApiError(404, "not_found", "There is no run of that id in this home.")
+        raise ApiError(404, "not_found", "This home has no run with that id.")
     line = backend.line(view) if view else _line_of_report(backend, run_id, str(report_id))
     is_over = view is None or not view.is_in_progress
     report = backend.report(report_id) if is_over and report_id else None
@@ -41,7 +41,7 @@ def describe_run(backend: Backend, run_id: str) -> Run:
 
 
 def report_of_run(backend: Backend, run_id: str) -> Report | None:
-    """Return the report of a run that has ended, None where it has no whole one."""
+    """Return the report of a run that has ended, None if it has no readable one."""
     view = backend.observer.look_at_run(run_id).view
     if view is not None and view.is_in_progress:
         return None
@@ -70,8 +70,8 @@ def _line_of_report(backend: Backend, run_id: str, report_id: str) -> RunLine:
 def _state(view: RunView | None, report: Report | None) -> RunState:
     """Return the state of a run.
 
-    The report decides once there is one: checks of live files do not turn a run red in Dagster,
-    and a run that was killed is a failed one to it.
+    The report decides once there is one: checks of live files do not fail a run in Dagster, and
+    Dagster shows a killed run as failed.
     """
     if view is not None and view.is_in_progress:
         return view.state

@@ -1,8 +1,8 @@
-"""What keeps others out of the page: host names, headers, size, and the token of every change.
+"""The page's protection against others: host names, headers, size, and the token of every change.
 
 Flask-WTF's token stops cross-site requests. The check of the Host header stops other sites' names
 that point to this address (DNS rebinding). The policy below stops foreign scripts: a page has one
-script and one style sheet, both the console's own files; that of the members has uPlot in them.
+script and one style sheet, both files of the console; those of the members' page include uPlot.
 """
 
 import hashlib
@@ -55,7 +55,7 @@ def with_headers(response: Response) -> Response:
 
 
 def revalidated(response: Response, content: str) -> Response:
-    """Let a browser keep an answer and ask whether it still holds, which is answered 304.
+    """Return the answer so that the browser keeps it and asks whether it is still valid (304).
 
     `content` is what the answer depends on. Only this browser may keep it.
     """

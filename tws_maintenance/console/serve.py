@@ -37,7 +37,7 @@ def serve(home: Home, settings: ConsoleSettings, on_ready: Callable[[str], None]
     except OSError as error:
         raise HomeError(
             f"The console cannot listen on {settings.host} port {settings.port}: "
-            f"{error.strerror or error}. Stop what listens there, or name another with --port."
+            f"{error.strerror or error}. Stop what listens there, or name another port with --port."
         ) from error
     try:
         on_ready(address_of(settings))
@@ -50,9 +50,9 @@ def serve(home: Home, settings: ConsoleSettings, on_ready: Callable[[str], None]
 class Ending:
     """A channel of waitress that ends the process once a signal has asked for it.
 
-    A signal raises an exception wherever the process is. In a callback of the garbage collector it
-    was printed and lost, and the console served on. Waitress asks all channels whether they are
-    readable before it waits, at least once a second, and there the exception is raised again.
+    A signal raises an exception wherever the process is. In a callback of the garbage collector,
+    Python printed and dropped it, and the console did not end. Waitress asks all channels whether
+    they are readable at least once a second; there the exception is raised again.
     """
 
     accepting = False
@@ -66,7 +66,7 @@ class Ending:
         sys.exit(0)
 
     def readable(self) -> bool:
-        """Return False: there is nothing to read. Raises SystemExit where the end was asked for."""
+        """Return False: there is nothing to read. Raises SystemExit after a signal."""
         if self.is_asked:
             sys.exit(0)
         return False
@@ -96,9 +96,9 @@ def exit_at_signals() -> None:
 
 
 def listen(app: Flask, host: str, port: int, trusted_proxy: str | None = None) -> Any:
-    """Return a server of `app` that listens, and serves when it is run.
+    """Return a server of `app` that listens; its `run` serves.
 
-    The headers in which `trusted_proxy`, an address, names the client are believed.
+    The headers in which `trusted_proxy`, an address, names the client are trusted.
 
     Raises:
         OSError: it cannot listen there.

@@ -1,7 +1,7 @@
 """What pages and API share: the home, what Dagster knows, the reports, and their state.
 
-This module does not use Flask. Every request goes by the settings as they are, so that a corrected
-maintenance.toml needs no restart; reports and Dagster's answers, which are expensive, are kept.
+This module does not use Flask. Every request reads the current settings, so a corrected
+maintenance.toml needs no restart. Reports and Dagster's answers are expensive and are kept.
 """
 
 import logging
@@ -77,7 +77,7 @@ class Backend:
         threading.Thread(target=self._warm, daemon=True).start()
 
     def close(self) -> None:
-        """End the process that knows Dagster; runs go on."""
+        """End Dagster's process; runs continue."""
         self.observer.close()
 
     @property
@@ -92,9 +92,9 @@ class Backend:
     def status(self, at: datetime | None = None, *, wait_seconds: float = 0.0) -> answers.Status:
         """Return what is fresh, what waits and what runs.
 
-        It comes from the reports and files, unless Dagster knows something newer: of a run that
-        is still at work, or whose report was lost. Waits at most `wait_seconds` for the audit of a
-        live file that has just changed.
+        It comes from the reports and files, unless Dagster has something newer from a run that is
+        in progress or whose report was lost. Waits at most `wait_seconds` for the audit of a live
+        file that has just changed.
         """
         return self.status_of(self.look(at, wait_seconds=wait_seconds), at)
 
@@ -105,13 +105,13 @@ class Backend:
         wait_seconds: float = 0.0,
         patience: float | None = None,
     ) -> Look:
-        """Return what an answer is made of, as it is now.
+        """Return the current inputs of an answer.
 
-        Waits for the process that knows Dagster. With `patience` at most so many seconds where
-        that is only just beginning: then the look says that it is not known what runs.
+        Waits for Dagster's process. If that is still starting, `patience` limits the wait to so
+        many seconds; after them the look has `is_known` False.
 
         Raises:
-            NotYetKnown: it did not begin in a minute, and no `patience` was named.
+            NotYetKnown: it did not start within a minute, and no `patience` was given.
         """
         settings = self.settings
         try:
@@ -131,7 +131,7 @@ class Backend:
         )
 
     def status_of(self, look: Look, at: datetime | None = None) -> answers.Status:
-        """Return the status that `look` gives, made anew only where something changed."""
+        """Return the status for `look`; it is made again only after a change."""
 
         def make() -> tuple[answers.Status, Iterable[Path]]:
             made = self._status(look, at or utc_now())
@@ -167,7 +167,7 @@ class Backend:
         return dict(value) | {"run_url": self.run_url(value.run_id)}
 
     def _robot(self, settings: Settings) -> answers.Robot:
-        """Return the robot as it last answered; nothing waits for a newer answer."""
+        """Return the robot as it last answered, without waiting for a newer answer."""
         found = self.portfolio.newest(settings.robot)
         is_known = found is not None and not found.problem
         return answers.Robot(
@@ -178,7 +178,7 @@ class Backend:
         )
 
     def _venues(self, settings: Settings, at: datetime) -> list[answers.Venue]:
-        """Return the venues' clocks, read once a minute, because minutes are what they show."""
+        """Return the venues' clocks, read once a minute, because they show minutes."""
         minute = at.replace(second=0, microsecond=0)
         kept, venues = self._clocks, settings.maintained.venues
         if kept is None or kept[:2] != (minute, venues):
@@ -191,7 +191,7 @@ class Backend:
         return kept[2]
 
     def forget_clocks(self) -> None:
-        """Read the venues' clocks anew next time, because the operators' closures changed."""
+        """Drop the venues' clocks, because the operators' closures changed."""
         self._clocks = None
 
     def _newer_refresh(
@@ -201,7 +201,7 @@ class Backend:
         settings: Settings,
         at: datetime,
     ) -> JsonObject:
-        """Return what a refresh that Dagster recorded changes, {} unless it is the newest."""
+        """Return the fields that a refresh in Dagster changes, {} unless it is the newest."""
         finished_at = str(newest.result.finished_at) if newest else ""
         is_sound = finished_at <= utc_text(at + CLOCK_TOLERANCE)
         if newest is None or not is_sound or finished_at <= (one.last_refreshed_at or ""):
@@ -216,7 +216,7 @@ class Backend:
         }
 
     def _newer_audit(self, one: ListStatus, audited: Audited | None) -> JsonObject:
-        """Return what an audit that Dagster recorded changes, {} unless it is the newest."""
+        """Return the fields that an audit in Dagster changes, {} unless it is the newest."""
         if audited is None or audited.run_id == one.run_id:
             return {}
         last = self.shelf.last_result(one.task)
@@ -225,7 +225,7 @@ class Backend:
         return {"validation": _validation_of(audited), "run_id": audited.run_id}
 
     def _proposal(self, task: str, settings: Settings, at: datetime) -> answers.Proposal | None:
-        """Return the newest proposal of a list, None where there is no readable one."""
+        """Return the newest proposal of a list, None if there is no readable one."""
         state = self.proposals.newest_state(index_of_task(task), settings, at)
         if state is None or state.proposal is None:
             return None
@@ -243,7 +243,7 @@ class Backend:
         return answers.RunLine(**dict(run_facts(view)), run_url=self.run_url(view.run_id))
 
     def report(self, report_id: str) -> Report | None:
-        """Return a report, None where there is no whole one of that id."""
+        """Return a report, None if there is no readable one with that id."""
         return find_report(self.home, report_id)
 
     def last_result(self, task: str) -> TaskResult | None:
@@ -260,8 +260,8 @@ class Backend:
         """Start a run and return its id.
 
         Raises:
-            ApiError: 400 for a malformed symbol or too many, 409 where a run is in progress.
-            HomeError: the home is gone, such as with the disk that it lay on.
+            ApiError: 400 for a malformed symbol or too many, 409 if a run is in progress.
+            HomeError: the home is missing, for example because its disk is.
         """
         if not self.home.root.is_dir():
             raise HomeError(f"The home {self.home.root} is missing. Nothing was started.")
@@ -277,7 +277,7 @@ class Backend:
         """Return the tasks that promoting a dry run would publish.
 
         Raises:
-            ApiError: 404 without such a report, 409 where nothing of it can be promoted.
+            ApiError: 404 without such a report, 409 if no list of it can be promoted.
         """
         report = self.report(report_id)
         if report is None:
@@ -295,17 +295,17 @@ class Backend:
             raise ApiError(
                 409,
                 _code_of(lists[0]) if lists else "nothing_staged",
-                f"Nothing of {report_id} can be promoted now. {reasons}. Nothing was started. Run "
+                f"Nothing of {report_id} can be promoted now. {reasons}. Nothing was started. Make "
                 "a dry run, look at it, and apply that.",
                 answers.ProposalRefusals(proposals=[_refusal(one) for one in lists]),
             )
         return wanted
 
     def backup(self, task: str, backup: str) -> str:
-        """Return the id of the backup that a restore would take.
+        """Return the id of the backup that a restore would use.
 
         Raises:
-            ApiError: 404 where no backup has that id, 409 where it is damaged.
+            ApiError: 404 if no backup has that id, 409 if it is damaged.
         """
         try:
             named = None if backup == "newest" else backup
@@ -317,7 +317,7 @@ class Backend:
         return chosen
 
     def _warm(self) -> None:
-        """Read what the first requests would otherwise wait for; they report what is wrong."""
+        """Read ahead what the first requests need; they report any problem themselves."""
         try:
             self.status()
             self.observer.warm()

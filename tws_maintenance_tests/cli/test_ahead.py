@@ -47,7 +47,7 @@ def test_what_is_to_come_of_a_watched_symbol_is_shown_wherever_one_looks(
 
     assert f"  announced: {leaves}" in command("explain", TASK, "AAS").output
     stranger = command("explain", TASK, "UPC").output
-    assert stranger.startswith("UPC (Tomorrow Peak Inc.) is no member of S&P 500\n")
+    assert stranger.startswith("UPC (Tomorrow Peak Inc.) is not a member of S&P 500\n")
     assert f"  announced: {joins}" in stranger
 
     found = find_incidents(home, load_settings(home), utc_now(), ReportCatalog(home))

@@ -150,7 +150,7 @@ def test_what_comes_is_told_day_by_day_in_the_zone_of_its_market(
         "",
         f"Tomorrow, {long(in_days(1))}",
         "  New York        ex-dividend  MSFT  MSFT ex-dividend (cancelled)",
-        "  New York        earnings     AAPL  AAPL earnings (time not known)",
+        "  New York        earnings     AAPL  AAPL earnings (time unknown)",
         "",
         f"{long(in_days(5))}",
         "  New York        holiday            A holiday (XNYS)",
@@ -389,7 +389,7 @@ def test_a_closure_is_added_listed_exported_and_removed(
     day, me = weekday_in(10), operating_system_user()
     title = "New York closed: National Day of Mourning"
     added = add_closure(command, day)
-    assert (added.exit_code, added.output) == (0, f"Counted from now on: {long(day)}, {title}.\n")
+    assert (added.exit_code, added.output) == (0, f"Added: {long(day)}, {title}.\n")
 
     listed = command("events", "list").stdout.splitlines()
     assert long(day) in listed
@@ -421,7 +421,7 @@ def test_a_closure_is_added_listed_exported_and_removed(
 def test_an_early_close_needs_its_time_and_a_holiday_has_none(command: Command) -> None:
     day = weekday_in(10)
     done = add_closure(command, day, "--closes", "13:00", kind="early_close")
-    assert done.stdout.startswith(f"Counted from now on: {long(day)}, New York closes early at 13:")
+    assert done.stdout.startswith(f"Added: {long(day)}, New York closes early at 13:")
     assert "13:00 New York  early close" in command("events", "list").stdout
     for kind, more, told in (
         (
@@ -449,7 +449,7 @@ def test_a_closure_that_is_known_or_over_is_stored_and_said(command: Command) ->
         day -= timedelta(days=1)
     over = add_closure(command, day)
     assert over.exit_code == 0
-    assert f"Warning: {day} is over in New York." in over.stdout
+    assert f"Warning: {day} is already over in New York." in over.stdout
     known = next(
         one for one in (in_days(number) for number in range(1, 366)) if is_full_holiday(one)
     )

@@ -127,7 +127,7 @@ def test_every_step_left_its_report_and_the_chain_of_them_is_whole(journey: Jour
         ("completed", True),
         *[("completed", False)] * 3,
     ]
-    assert journey.done["verify"].stdout == "4 reports, each as it was written, none missing.\n"
+    assert journey.done["verify"].stdout == "Checked 4 reports: no report is altered or missing.\n"
 
 
 @group
@@ -154,7 +154,7 @@ def test_the_history_tells_the_coming_the_going_and_the_coming_back(
     future = last + timedelta(days=3)
     early = command("history", STI.task, "--on", str(future))
     assert early.exit_code == 2
-    assert f"{future} has not come yet; --on takes a day up to today (UTC)." in early.output
+    assert f"{future} is in the future; --on takes a day up to today (UTC)." in early.output
 
 
 @group
@@ -301,7 +301,7 @@ def test_backups_are_listed_verified_and_pruned_only_when_told_to(
     assert tree(home.backups) == before
     assert json.loads(command("backups", "prune", "--apply", "--json").stdout)["removed"] is True
     assert [path.name for path in home.backups.iterdir()] == [second]
-    assert command("backups", "prune").output == "Retention lets no backup go.\n"
+    assert command("backups", "prune").output == "[retention] keeps every backup.\n"
 
     damaged = home.backups / second / "sti_constituents.csv"
     damaged.write_bytes(damaged.read_bytes() + b"\n")

@@ -49,7 +49,7 @@ with contextlib.ExitStack() as stack:
     ("arguments", "message"),
     [
         (("--task", "hsi_constituents", "--task", "nasdaq"), "'nasdaq' is not one of"),
-        (("--dry-run", "--apply"), "--dry-run and --apply exclude each other"),
+        (("--dry-run", "--apply"), "--dry-run and --apply cannot be used together"),
         (("--symbols", "AAPL"), "No such option"),
         (("hsi_constituents",), "unexpected extra argument"),
     ],

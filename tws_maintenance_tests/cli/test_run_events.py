@@ -305,8 +305,8 @@ def test_a_page_with_a_meeting_less_is_a_failure_and_no_empty_calendar(
         ((*TASK, "--symbol", "BTC-USD"), "is not a symbol of a known market"),
         ((*TASK, "--days", "0"), "0 is not in the range 1<=x<=365"),
         ((*TASK, "--days", "366"), "366 is not in the range 1<=x<=365"),
-        (("--task", "constituents", "--symbol", "AAPL"), "are for the task market_events"),
-        (("--task", "sti_constituents", "--days", "5"), "are for the task market_events"),
+        (("--task", "constituents", "--symbol", "AAPL"), "need the task market_events"),
+        (("--task", "sti_constituents", "--days", "5"), "need the task market_events"),
     ],
 )
 def test_a_misuse_is_told_before_anything_begins(

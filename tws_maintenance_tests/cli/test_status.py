@@ -202,7 +202,7 @@ def test_reports_are_listed_newest_first_and_shown_by_id(command: Command, home:
     listed = command("reports", "list", "--limit", "1").output
     ids = {word for word in listed.split() if word.startswith("maintenance_")}
     assert ids == {second["report_id"]}
-    assert "1 older ones: --limit 2" in listed
+    assert "1 older not shown; show all with --limit 2" in listed
 
     assert json.loads(command("reports", "show", "--json").stdout) == second
     markdown = command("reports", "show", first["report_id"])

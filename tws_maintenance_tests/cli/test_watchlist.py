@@ -24,7 +24,7 @@ def test_an_empty_watchlist_says_how_to_begin(command: Command, home: Home) -> N
 def test_symbols_are_added_listed_and_removed(command: Command, home: Home) -> None:
     added = command("watchlist", "add", "brk.b", "D05.SI", "5.hk")
     assert added.stdout.splitlines() == [
-        "Watched from now on: 0005.HK, BRK-B, D05.SI. Their events come with the next:",
+        "Now watched: 0005.HK, BRK-B, D05.SI. Fetch their events with:",
         "  python -m tws_maintenance run --task market_events --apply",
     ]
     assert command("watchlist", "add", "BRK-B").stdout == "Nothing to add: already watched.\n"

@@ -161,7 +161,7 @@ def test_a_symbol_of_another_market_is_named_by_api_and_page(unwatched: Console)
     for text, told in (
         ("VOD.L", "symbol: 'VOD.L' is a symbol of a market that is not supported (.L is London)"),
         ("MKC.V", "symbol: 'MKC.V' is ambiguous."),
-        ("brk.b", "symbol: 'brk.b' is written BRK-B"),
+        ("brk.b", "symbol: write 'brk.b' as BRK-B"),
     ):
         refused = unwatched.post(WATCHLIST, {"symbol": text})
         assert error_of(refused) == (400, "invalid_body")
@@ -176,7 +176,7 @@ def test_the_page_of_the_watchlist_takes_what_people_write(unwatched: Console) -
     answer = unwatched.form("/maintenance/watchlist/add", symbols="aapl, d05.si  5.hk")
     assert (answer.status_code, answer.location) == (303, "/maintenance/watchlist")
     page = unwatched.get("/maintenance/watchlist").text
-    assert "Watched from now on: 0005.HK, AAPL, D05.SI." in page
+    assert "Now watched: 0005.HK, AAPL, D05.SI." in page
     unwatched.form("/maintenance/watchlist/remove", symbol="AAPL")
     assert [one["symbol"] for one in unwatched.json(WATCHLIST)["watchlist"]] == [
         "0005.HK",
@@ -304,7 +304,7 @@ def test_the_page_of_the_events_adds_and_removes_a_closure(open_as_usual: Consol
     sent = console.form("/maintenance/events/closures/add", **closure(closes=""))
     assert sent.status_code == 303
     page = console.get(sent.location).text
-    assert f"Counted from now on: {day}, New York closed: Day of Mourning." in page
+    assert f"Added: {day}, New York closed: Day of Mourning." in page
     assert f"added by {operating_system_user()}" in page
     assert f"Remove New York closed: Day of Mourning on {day}" in page
     refused = console.form("/maintenance/events/closures/add", **closure(type="early_close"))
@@ -318,5 +318,5 @@ def test_the_page_of_the_events_adds_and_removes_a_closure(open_as_usual: Consol
     )
     sent = console.form("/maintenance/events/closures/remove", venue="XNYS", date=day)
     assert sent.status_code == 303
-    assert "No longer counted" in console.get(sent.location).text
+    assert "Removed: " in console.get(sent.location).text
     assert console.json(CLOSURES)["count"] == 0

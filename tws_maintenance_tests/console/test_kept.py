@@ -188,7 +188,7 @@ def test_while_nobody_can_say_what_runs_the_page_says_so_and_the_api_waits(
     for path in ("/maintenance", LIVE):
         shown = console.get(path)
         assert shown.status_code == 200
-        assert "Whether a run is in progress is being looked up." in shown.text
+        assert "Checking whether a run is in progress." in shown.text
     answer = console.get(f"{API}/status")
     assert answer.status_code == 503
     assert "running" not in answer.text

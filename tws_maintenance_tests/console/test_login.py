@@ -87,7 +87,7 @@ def test_without_the_password_nothing_is_told_and_nothing_is_done(guarded: Conso
                 assert answer.location.startswith("/login?next=/"), path
             elif path.startswith(("/maintenance", "/login")):
                 assert answer.status_code == 401
-                assert "demands its password" in answer.text
+                assert "requires its password" in answer.text
             else:
                 assert error_of(answer) == (401, "login_required"), path
                 assert answer.headers["WWW-Authenticate"].startswith("Basic realm=")
@@ -176,7 +176,7 @@ def test_a_wrong_password_opens_nothing(stranger: Console) -> None:
     for wrong in ("", "Correct horse battery", PASSWORD + " ", "x" * 5000, "\x00", "ß"):
         page = log_in(client, wrong)
         assert page.status_code == 401
-        assert "That is not the password" in page.text
+        assert "Wrong password" in page.text
         assert wrong not in page.text or len(wrong) < 2
     assert error_of(client.get("/metrics", headers=basic("wrong"))) == (401, "login_required")
     assert client.get("/maintenance").status_code == 302
@@ -346,7 +346,7 @@ def test_a_trusted_proxy_is_believed_and_nobody_else(console: Console) -> None:
 
 
 def test_behind_a_proxy_a_password_is_demanded(home: Home) -> None:
-    with pytest.raises(SettingsError, match=r"behind 127\.0\.0\.1, where others"):
+    with pytest.raises(SettingsError, match=r"others could reach it on .* behind 127\.0\.0\.1\."):
         create_app(home, ConsoleSettings(trusted_proxy="127.0.0.1"))
 
 

@@ -128,7 +128,7 @@ def test_its_errors_have_its_own_shape(host: Host) -> None:
     assert error_of(large) == (413, "too_large")
     page = client.post("/maintenance/run", data={})
     assert page.status_code == 403
-    assert "This page had expired" in page.text
+    assert "This page has expired" in page.text
     assert client.get("/maintenance/apply/nothing").status_code == 404
     with client.post(
         "/maintenance/run", data={"csrf_token": token, "reason": "x" * 100_000}

@@ -61,7 +61,7 @@ def test_a_restore_that_goes_back_too_far(stage: Stage) -> None:
     action, values, text = form_of(stage, stage.run(STI, backup=backup))
     assert action == "/maintenance/restore"
     assert values == {"task": STI, "backup": backup, "allow_large_change": "yes"}
-    assert text.startswith("Going back changes more than the limit allows (STI, ")
+    assert text.startswith("The restore changes more than the limit allows (STI, ")
 
 
 def test_a_first_list_that_too_few_sources_confirm(stage: Stage) -> None:

@@ -110,11 +110,11 @@ def test_a_page_from_before_a_newer_dry_run_with_another_result_applies_nothing(
     before = console.home.live_file("sti").read_bytes()
 
     shown = console.get(f"/maintenance/reports/{erring['report_id']}").text
-    assert f"A newer dry run has another result: {right['report_id']}" in shown
+    assert f"A newer dry run, {right['report_id']}, has another result" in shown
     assert 'id="apply-dialog"' not in shown
     answer = console.form("/maintenance/promote", report_id=erring["report_id"], tasks=STI)
     assert answer.status_code == 409
-    assert "A newer dry run has another result" in answer.text
+    assert f"A newer dry run, {right['report_id']}, has another result" in answer.text
     assert console.home.live_file("sti").read_bytes() == before
 
 
@@ -182,7 +182,7 @@ def test_a_list_without_a_file_is_shown_by_name_with_a_caution(console: Console)
     shown = console.get(f"/maintenance/apply/{report['report_id']}").text
     assert all(one.name in shown for one in companies("sti")[:8])
     assert "The file of STI that maintenance_" in shown
-    assert "is missing, so the list is compared with nothing" in shown
+    assert "is missing. The new list cannot be compared with it" in shown
 
 
 def test_a_failed_fetch_is_no_failed_validation(console: Console, server: PageServer) -> None:

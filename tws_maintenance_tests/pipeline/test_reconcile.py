@@ -241,7 +241,7 @@ def test_a_real_command_killed_while_a_page_is_awaited_is_closed_by_the_next_rea
         pages.release()
         listed = program("reports", "verify")
         assert listed.returncode == 0, listed.stdout + listed.stderr
-        assert "A former run is closed: maintenance_" in listed.stderr
+        assert "Closed a former run: maintenance_" in listed.stderr
         looked = program("run", "--task", STI_TASK, "--json")
     assert looked.returncode == 0, looked.stderr
     first, second = reports_of(home)

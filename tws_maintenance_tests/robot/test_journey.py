@@ -135,7 +135,7 @@ def test_its_events_are_looked_at_then_refreshed_by_its_own_service(scene: Scene
     assert done["robots_own"]["types"] == {"CPI_RELEASE": 1, "JOBS_REPORT": 1}
     listed = scene.command("events", "list").stdout
     assert f"{GONE} earnings" in listed
-    assert "Of types that only the robot keeps: 2 events" in listed
+    assert "2 events of types that only the robot keeps" in listed
     assert f"{in_days(6)}  jobs report  jobs_report" in listed
     value = json.loads(scene.command("events", "list", "--json").stdout)
     found = {one["event_type"]: (one["event_date"], one["event_time"]) for one in value["events"]}

@@ -139,7 +139,7 @@ def test_the_console_shows_what_is_known_of_the_robot_without_waiting_for_it(
     assert status["market_events"]["service"] == "robot"
     page = console.client.get("/maintenance").text
     assert "1 symbol held, 0 traded by strategies" in page
-    assert "a dry run only looks at it" in page
+    assert "a dry run only reads them" in page
 
 
 def test_the_console_lists_the_robots_events_with_its_own_types_apart(
@@ -161,7 +161,7 @@ def test_the_console_lists_the_robots_events_with_its_own_types_apart(
         }
     ]
     page = console.client.get("/maintenance/events").text
-    assert "Of types that only the robot keeps" in page
+    assert "Events of types that only the robot keeps" in page
     assert "<td>CPI release</td><td></td><td>CPI &lt;i&gt;Release&lt;/i&gt;</td>" in page
     holidays = console.json("/api/market-events/upcoming?type=MARKET_HOLIDAY")
     assert (holidays["count"], holidays["robots_own"]) == (1, [])

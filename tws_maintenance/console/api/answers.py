@@ -1,8 +1,8 @@
-"""What the API answers: one strict model for each answer.
+"""The answers of the API: one strict model for each answer.
 
 The views build these models and the OpenAPI description derives from them. The order of the fields
-is the order of the keys. A field that is `Omissible` is written only where it is given. What
-`reports.status` says is answered as it is, with addresses. Reports are passed on as their files
+is the order of the keys. An `Omissible` field is written only if it has a value. The models of
+`reports.status` are answered unchanged, with addresses added. Reports are passed on as their files
 hold them: see `words`.
 """
 
@@ -17,12 +17,12 @@ from tws_maintenance.reports import status
 from tws_maintenance.reports.schema import Count, Part, Validation, is_none
 from tws_maintenance.reports.status import Instant, TaskName
 
-# A date; whoever made it has checked it.
+# A date that was checked when it was made.
 Day = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
 
 
 def _without_default(schema: JsonObject) -> None:
-    """Take the default out of a field's schema: a key that is not given is not there."""
+    """Remove the default from a field's schema: a key without a value is left out."""
     schema.pop("default", None)
 
 
@@ -30,7 +30,7 @@ Omissible = Field(json_schema_extra=_without_default, exclude_if=is_none)
 
 
 class Answer(Part):
-    """The base of every answer of our own making: nothing in it is ignored, nothing changes."""
+    """The base of every answer that is built here: unknown fields are refused, no field changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -72,7 +72,7 @@ class LatestReport(status.LatestReport):
 
 
 class Venue(Answer):
-    """An exchange by its own clock; `local_time` is such as "Fri 16:05"."""
+    """An exchange by its own clock; `local_time` looks like "Fri 16:05"."""
 
     venue: str
     name: str
@@ -154,14 +154,14 @@ class Run(RunLine):
 
 
 class Started(Answer):
-    """A run that goes on."""
+    """A run that is still in progress."""
 
     run_id: str
     status_url: str
 
 
 class DamagedReport(Answer):
-    """A report whose file is not a readable report: what is wrong, and the text that is left."""
+    """A report whose file cannot be read as a report: the problem, and the text that is left."""
 
     report_id: str
     damaged: Literal[True]
@@ -228,7 +228,7 @@ class Badge(Answer):
 
 
 class Event(Answer):
-    """A market event to come; `days_away` counts days in the event's own market."""
+    """A coming market event; `days_away` counts days in the event's own market."""
 
     event_id: str
     event_type: str
@@ -277,7 +277,7 @@ class RobotsEvent(Answer):
 
 
 class Upcoming(Answer):
-    """The events to come; `robots_own` only where the robot keeps the events."""
+    """The coming events; `robots_own` only where the robot keeps the events."""
 
     events: list[Event]
     count: Count

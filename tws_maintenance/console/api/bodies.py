@@ -1,9 +1,9 @@
-"""What the API takes: strict types, unknown fields refused, defaults that change nothing.
+"""The requests of the API: strict types, unknown fields refused, defaults that change nothing.
 
 `"false"` is not false and `[]` is not "all". The OpenAPI description derives from these models, so
-it says of a request what is enforced. The home's settings say which tasks, venues and symbols there
-are: what it maintains is the context in which a body is validated, and described. A body that
-starts a run also says which run.
+it describes what is enforced. The valid tasks, venues and symbols depend on what the home
+maintains; that is the context in which a body is validated and described. A body that starts a run
+also returns the spec of that run.
 """
 
 import json
@@ -52,12 +52,12 @@ BACKUP_PATTERN = r"^(newest|[0-9]{8}_[0-9]{6}(_[0-9]{1,4})?)$"
 _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 # One line of plain text: it goes into reports, logs and a terminal.
 PLAIN_LINE = rf"^[^{_CONTROL}]*$"
-# The same, with something in it.
+# The same, but not blank.
 FILLED_LINE = rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$"
 MAX_SYMBOLS = 100
-# In the description of a field, until it is known what the home maintains: `described`.
+# Marks a field whose words depend on the home; `described` replaces it.
 OF_HOME = "x-of-home"
-# The words that a field takes, by its mark.
+# The words that a field accepts, by its mark.
 _WORDS: dict[str, Callable[[Maintained], tuple[str, ...]]] = {
     "tasks": lambda home: (*home.tasks, *home.groups),
     "lists": lambda home: home.constituent_tasks,
@@ -66,7 +66,7 @@ _WORDS: dict[str, Callable[[Maintained], tuple[str, ...]]] = {
 
 
 def described(schema: Any, home: Maintained) -> Any:
-    """Return a JSON schema with the tasks, venues and symbols of a home in the fields for them."""
+    """Return a JSON schema with a home's tasks, venues and symbols in the marked fields."""
     if isinstance(schema, list):
         return [described(one, home) for one in schema]
     if not isinstance(schema, dict):
@@ -79,7 +79,7 @@ def described(schema: Any, home: Maintained) -> Any:
 
 
 def _home_of(info: ValidationInfo) -> Maintained:
-    """Return what the home maintains whose body is validated; without one what every home does."""
+    """Return what the home of the validated body maintains; without one, what every home does."""
     return info.context if isinstance(info.context, Maintained) else maintained()
 
 
@@ -99,19 +99,19 @@ def _word(mark: str) -> Callable[[str, ValidationInfo], str]:
 
 
 def _symbol_pattern(home: Maintained) -> str:
-    """Return the symbols as `config.markets` reads them, in their canonical form only."""
+    """Return the pattern of the symbols that `config.markets` reads, only in canonical form."""
     return f"^({'|'.join(market.pattern for market in markets_at(home.venues))})$"
 
 
 def _canonical(value: Any, info: ValidationInfo) -> Any:
-    """Say of another text what is wrong with it, or how it is written; the pattern would not."""
+    """Return a canonical symbol. Raises ValueError with the fault or the canonical form."""
     home = _home_of(info)
     if isinstance(value, str) and not re.fullmatch(_symbol_pattern(home).strip("^$"), value):
         try:
             symbol = read_symbol(value, home.venues)
         except UsageError as error:
             raise ValueError(str(error)) from error
-        raise ValueError(f"{value!r} is written {symbol}")
+        raise ValueError(f"write {value!r} as {symbol}")
     return value
 
 
@@ -139,7 +139,7 @@ Reason = Annotated[request.Reason, Field(max_length=500, pattern=PLAIN_LINE)]
 
 
 def _integral(value: Any) -> Any:
-    """Take 28.0 for 28: to JSON, and so to the description of the API, they are one number."""
+    """Return 28 for 28.0: in JSON, and so in the API's description, they are the same number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -155,10 +155,10 @@ class _Body(BaseModel):
 
 
 class _RunBody(_Body):
-    """A body that starts a run; what it shares with `RunSpec` has the same names there."""
+    """A body that starts a run; fields that it shares with `RunSpec` have the same names."""
 
     def _spec(self, actor: str, tasks: tuple[str, ...], backup: str = "") -> RunSpec:
-        """Return the run that is wanted: an apply, unless the body has a `dry_run`."""
+        """Return the requested run: an apply, unless the body has a `dry_run`."""
         own = {name: value for name, value in self if name in RunSpec.__dataclass_fields__}
         wanted = {"dry_run": False, **own, "tasks": tasks, "backup": backup, "actor": actor}
         return RunSpec(**wanted)
@@ -196,13 +196,13 @@ class RunBody(_RunBody):
         given = self.model_fields_set.intersection(request.FOR_EVENTS)
         if given and not {MARKET_EVENTS, "all"} & set(self.tasks):
             raise ValueError(
-                f"{' and '.join(sorted(given))} concern {MARKET_EVENTS}, which is not among the "
-                "tasks of this run"
+                f"{' and '.join(sorted(given))} need the task {MARKET_EVENTS}, which this run does "
+                "not include"
             )
         return self
 
     def spec(self, home: Maintained, actor: str) -> RunSpec:
-        """Return the run that fetches, audits, and applies where that is asked for."""
+        """Return the run that fetches, audits and, if requested, applies."""
         return self._spec(actor, home.expanded(self.tasks))
 
 
@@ -215,12 +215,12 @@ class PromoteBody(_RunBody):
     wait: Wait = DEFAULT_WAIT_SECONDS
 
     def spec(self, tasks: tuple[str, ...], actor: str) -> RunSpec:
-        """Return the run that publishes what the dry run staged of `tasks`."""
+        """Return the run that publishes what the dry run staged for `tasks`."""
         return self._spec(actor, tasks)
 
 
 class RestoreBody(_RunBody):
-    """Show, or with `dry_run: false` do, what going back to a backup changes."""
+    """Preview the restore of a backup, or restore it with `dry_run: false`."""
 
     task: ListTask
     backup: Annotated[str, Field(pattern=BACKUP_PATTERN)] = request.NEWEST
@@ -230,7 +230,7 @@ class RestoreBody(_RunBody):
     wait: Wait = DEFAULT_WAIT_SECONDS
 
     def spec(self, backup: str, actor: str) -> RunSpec:
-        """Return the run that shows, or does, the restore of the backup of that id."""
+        """Return the run that previews or does the restore of the backup with the id `backup`."""
         return self._spec(actor, (self.task,), backup)
 
 
@@ -253,7 +253,7 @@ class WatchlistBody(_Body):
 
 
 def _plain_date(value: Any) -> Any:
-    """Read a date such as 2027-01-31, and refuse the other notations that pydantic accepts."""
+    """Return a date such as 2027-01-31; refuse the other notations that pydantic accepts."""
     if isinstance(value, str):
         if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
             raise ValueError("must be a date such as 2027-01-31")
@@ -267,12 +267,12 @@ VenueCode = Annotated[
 Day = Annotated[
     date,
     BeforeValidator(_plain_date),
-    Field(description="The day, by the venue's own calendar."),
+    Field(description="The day in the venue's calendar."),
 ]
 
 
 class ClosureBody(_Body):
-    """A closure that was announced and that the calendar packages do not know yet."""
+    """A closure that was announced and that the calendar packages do not have yet."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -289,12 +289,12 @@ class ClosureBody(_Body):
         str | None,
         Field(
             pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$",
-            description="The time of an early close, by the venue's own clock.",
+            description="The time of an early close, in the venue's local time.",
         ),
     ] = None
     title: Annotated[
         str,
-        Field(min_length=1, max_length=MAX_TITLE, pattern=FILLED_LINE, description="What for."),
+        Field(min_length=1, max_length=MAX_TITLE, pattern=FILLED_LINE, description="The occasion."),
     ]
     reason: Annotated[
         str,
@@ -316,7 +316,7 @@ class ClosureBody(_Body):
 
 
 class ClosureRemovalBody(_Body):
-    """A closure to remove, which an operator added."""
+    """A closure to remove that an operator added."""
 
     venue: VenueCode
     date: Day
@@ -324,7 +324,7 @@ class ClosureRemovalBody(_Body):
 
 
 def _whole_number(text: str) -> int:
-    """Read the digits of an address; Python would take `1_0` and ` 1` for numbers, too."""
+    """Return the number in a query; refuse `1_0` and ` 1`, which Python would accept."""
     if not re.fullmatch(r"[0-9]{1,9}", text):
         raise ValueError("must be a whole number")
     return int(text)
@@ -352,7 +352,7 @@ class ReportsQuery(_Page):
 
 
 class UpcomingQuery(_Query):
-    """A filter of the events to come."""
+    """A filter of the coming events."""
 
     days: Annotated[Days, _Number] = DEFAULT_DAYS
     type: Literal["EARNINGS", "DIVIDEND", "FOMC", "MARKET_HOLIDAY", "MARKET_EARLY_CLOSE"] | None = (
@@ -379,7 +379,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_body(model: type[Model], content: bytes, home: Maintained) -> Model:
-    """Return the JSON body as `model`, of a home that maintains `home`.
+    """Return the JSON body as `model`, validated for a home that maintains `home`.
 
     Raises:
         ApiError: 400, naming each field that is wrong.
@@ -388,7 +388,7 @@ def read_body(model: type[Model], content: bytes, home: Maintained) -> Model:
         found = model.model_validate_json(content, context=home)
     except ValidationError as error:
         raise _refused(error, "body") from None
-    # Only now: what is valid is flat, and Python's own reader can take it.
+    # Only after validation: a valid body is flat, so Python's own reader can read it.
     names = [name for name, _ in json.loads(content, object_pairs_hook=list)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -403,7 +403,7 @@ def read_body(model: type[Model], content: bytes, home: Maintained) -> Model:
 
 
 def read_values(model: type[Model], values: Mapping[str, object], home: Maintained) -> Model:
-    """Return the values of a form as `model`, of a home that maintains `home`.
+    """Return the values of a form as `model`, validated for a home that maintains `home`.
 
     Raises:
         ApiError: 400, naming each field that is wrong.

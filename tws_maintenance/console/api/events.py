@@ -1,6 +1,6 @@
 """`/api/market-events` and `/api/watchlist`, in the standalone console only.
 
-Mounted in TWS Robot they would hide the robot's own addresses.
+Mounted in TWS Robot, they would hide the robot's own addresses.
 """
 
 from flask import Blueprint, Response

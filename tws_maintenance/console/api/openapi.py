@@ -1,7 +1,7 @@
 """The description of the API, as OpenAPI 3.1, derived from the models that read and write it.
 
-What belongs here: addresses, words, and which answers an address gives. The shapes are those of
-`bodies` and `answers`. Served at `/api/openapi.json`; a test lets schemathesis check it.
+Belongs here: addresses, words, and the answers of each address. Does not: the shapes, which are in
+`bodies` and `answers`. It is served at `/api/openapi.json`; a test checks it with schemathesis.
 """
 
 from functools import cache
@@ -44,9 +44,9 @@ _BODIES: tuple[type[BaseModel], ...] = (
 )
 _ERRORS = {
     "400": "Something in the request is wrong; `message` and `detail` name it.",
-    "401": "The console demands its password.",
+    "401": "The console requires its password.",
     "403": "The CSRF token is missing, wrong or too old.",
-    "404": "Nothing has that name.",
+    "404": "Nothing with that name exists.",
     "409": "A run of the same task is in progress, or the request does not fit the current state.",
     "413": "The request is too large.",
     "415": "The body is not application/json.",
@@ -95,14 +95,14 @@ def _described() -> JsonObject:
 
 
 def _schemas() -> JsonObject:
-    # As validated, not as serialised: the latter would demand the keys that may be left out.
+    # As validated, not as serialised, which would require the keys that may be left out.
     models = [(model, "validation") for model in (*_ANSWERS, *_BODIES)]
     models.append((Report, "validation"))
     _, found = models_json_schema(models, ref_template=REFERENCE)  # type: ignore[arg-type]
     damaged = _reference(answers.DamagedReport)
     return {
         **found["$defs"],
-        # The last one is a report of an older form.
+        # The last one stands for a report of an older form.
         REPORT_OR_DAMAGED: {"anyOf": [_reference(REPORT), damaged, {"type": "object"}]},
     }
 
@@ -123,7 +123,7 @@ def _paths() -> JsonObject:
 def _maintenance() -> JsonObject:
     run, refused = _started(), ("404",)
     return {
-        "/status": {"get": _get("Is everything fresh, what waits, what runs?", answers.Status)},
+        "/status": {"get": _get("What is fresh, what waits and what runs.", answers.Status)},
         "/run": {"post": _post("Start a run.", bodies.RunBody, run)},
         "/promote": {
             "post": _post("Publish what a dry run staged.", bodies.PromoteBody, run, refused)
@@ -139,7 +139,7 @@ def _maintenance() -> JsonObject:
         },
         "/reports/{report_id}": {
             "get": _get(
-                "One report; a damaged one says so.",
+                "One report; a damaged one is marked.",
                 REPORT_OR_DAMAGED,
                 bodies.FormatQuery,
                 path=_REPORT_ID,
@@ -147,7 +147,7 @@ def _maintenance() -> JsonObject:
             )
         },
         "/caches": {
-            "get": _get("What caches watch: the generation of each index.", answers.Caches)
+            "get": _get("The generation of each index, which caches watch.", answers.Caches)
         },
         "/badge": {"get": _get("A badge for shields.io.", answers.Badge)},
     }
@@ -166,10 +166,10 @@ def _events() -> JsonObject:
             "post": _post("Fetch, audit and store events.", bodies.RefreshBody, run)
         },
         "/market-events/upcoming": {
-            "get": _get("The events to come.", answers.Upcoming, bodies.UpcomingQuery)
+            "get": _get("The coming events.", answers.Upcoming, bodies.UpcomingQuery)
         },
         "/market-events/sync-log": {
-            "get": _get("What each sync did.", answers.SyncLog, bodies.SyncLogQuery)
+            "get": _get("The log of syncs, newest first.", answers.SyncLog, bodies.SyncLogQuery)
         },
         "/market-events/calendar.ics": {
             "get": _get("The events as a calendar.", None, text="text/calendar")
@@ -177,10 +177,10 @@ def _events() -> JsonObject:
         "/market-events/closures": {
             "get": _get("The closures that operators added.", answers.Closures),
             "post": _post("Add a closure that was announced.", bodies.ClosureBody, closures),
-            "delete": _post("Remove such a closure.", removal, closures, refused),
+            "delete": _post("Remove a closure that an operator added.", removal, closures, refused),
         },
         "/watchlist": {
-            "get": _get("What is watched.", answers.Watchlist),
+            "get": _get("The watched symbols.", answers.Watchlist),
             "post": _post("Watch a symbol.", watch, changed),
             "delete": _post("Stop watching a symbol.", watch, changed, refused),
         },
@@ -188,10 +188,10 @@ def _events() -> JsonObject:
 
 
 def _started() -> JsonObject:
-    """Return the good answers of an address that starts a run."""
+    """Return the successful answers of an address that starts a run."""
     return {
         "200": _json("The run has ended; its report says how.", REPORT),
-        "202": _json("The run goes on; follow it at `status_url`.", answers.Started),
+        "202": _json("The run is still in progress; follow it at `status_url`.", answers.Started),
     }
 
 
@@ -212,7 +212,7 @@ def _get(
         "summary": summary,
         "parameters": parameters,
         "responses": {
-            "200": {"description": "As asked for.", "content": content},
+            "200": {"description": "The requested content.", "content": content},
             **_errors(*_READING, *(["404"] if path else [])),
         },
     }

@@ -1,7 +1,7 @@
-"""`/api/maintenance`: the same as the page, for programs. Types are strict, errors have one shape.
+"""`/api/maintenance`: what the page offers, for programs. Types are strict, errors have one shape.
 
-Handlers translate a body into a run, and what the backend knows into an answer. The description in
-`openapi` derives from the same models.
+Belongs here: turning a body into a run, and what the backend knows into an answer. Does not: the
+shapes (`bodies`, `answers`), from which `openapi` derives the description.
 """
 
 import re
@@ -29,17 +29,17 @@ from tws_maintenance.reports.store import read_bytes, read_report
 from tws_maintenance.robot.cache_guard import EXTENSION
 
 PREFIX = "/api/maintenance"
-# Machines read the badge: better late than without the audit of a file that changed.
+# Programs read the badge: a late one is better than one without the audit of a changed file.
 AUDIT_SECONDS = 20.0
 DAMAGED_BYTES_SHOWN = 20_000
 Model = TypeVar("Model", bound=BaseModel)
 
 
 def body_as(backend: Backend, model: type[Model]) -> Model:
-    """Return the JSON body of the request, by what the home maintains now.
+    """Return the JSON body of the request, checked against what the home maintains now.
 
     Raises:
-        ApiError: 415 where its Content-Type is not JSON, 400 where it is wrong.
+        ApiError: 415 if its Content-Type is not JSON, 400 if it is wrong.
     """
     if not request.is_json:
         raise ApiError(
@@ -49,15 +49,15 @@ def body_as(backend: Backend, model: type[Model]) -> Model:
 
 
 def query_as(model: type[Model], home: Maintained | None = None) -> Model:
-    """Return the parameters of the request's address. Raises ApiError 400 where one is wrong.
+    """Return the parameters of the request's address. Raises ApiError 400 if one is wrong.
 
-    `home` is what the home maintains, for a model that goes by it.
+    `home` is what the home maintains, for a model that depends on it.
     """
     return bodies.read_query(model, request.args.to_dict(flat=False), home)
 
 
 def reply(answer: answers.Answer) -> Response:
-    """Return an answer as JSON, in the form that the application gives all its JSON."""
+    """Return an answer as JSON, written like all JSON of the application."""
     return jsonify(answer.to_dict())
 
 
@@ -94,7 +94,7 @@ def _add_reading(blueprint: Blueprint, backend: Backend) -> None:
     def api_caches() -> Response:
         query_as(bodies.NoQuery)
         generations = [_generation(backend, one) for one in backend.settings.maintained]
-        # Mounted in the robot, its guard is asked here as well: one address serves both.
+        # Mounted in the robot, this also shows the robot's caches: one address serves both.
         guard = current_app.extensions.get(EXTENSION)
         state = guard.state() if guard else {}
         return reply(answers.Caches(generations=generations, **state))
@@ -167,10 +167,10 @@ def report_or_damaged(
 ) -> Report | JsonObject | answers.DamagedReport:
     """Return a report, or what is left of a damaged one.
 
-    A report of an older form is returned as it is, whatever object its file holds.
+    A report of an older form is returned as the object that its file holds.
 
     Raises:
-        ApiError: 404, there is no report of that id.
+        ApiError: 404, there is no report with that id.
     """
     if not re.fullmatch(bodies.ANY_REPORT_ID_PATTERN, report_id):
         raise ApiError(404, "not_found", "That is not the id of a report.")
@@ -181,7 +181,7 @@ def report_or_damaged(
     except OSError as error:
         return _damaged(backend, report_id, type(error).__name__)
     except ValueError as error:
-        # One of an older form is shown as it is; what it lacks was never in it.
+        # A report of an older form is shown unchanged; it never had the missing fields.
         older = None if _is_ours(backend, report_id) else _object_in(backend, report_id)
         return older or _damaged(backend, report_id, str(error))
 
@@ -209,7 +209,7 @@ def _damaged(backend: Backend, report_id: str, fault: str) -> answers.DamagedRep
 
 
 def markdown_of(report: Report | JsonObject | answers.DamagedReport, report_id: str) -> str:
-    """Return a report as Markdown; one that is not whole as the block of text that it is."""
+    """Return a report as Markdown; a damaged or older one as a block of its text."""
     if isinstance(report, answers.DamagedReport):
         head, text = f"# Damaged report {report_id}\n\n{report.problem}", report.text
     elif isinstance(report, Report):

@@ -1,7 +1,7 @@
 """Words that answers of the API repeat from a report or from Dagster's tags.
 
-The schema lists the words of this version; another one, from an older report or an edited one, is
-passed on as it is, because one odd file must not keep every status from being answered.
+The schema lists the words of this version. Another word, from an older or edited report, is passed
+on unchanged, because one odd file must not prevent every status.
 """
 
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""What the buttons do: each starts a run and leads to the page of that run."""
+"""The buttons: each starts a run and opens the page of that run."""
 
 import re
 from typing import Any
@@ -80,7 +80,7 @@ def _demand_reason(body: bodies.RunBody | bodies.RestoreBody) -> None:
 
 
 def _refuse_superseded(backend: Backend, body: bodies.PromoteBody) -> None:
-    """Refuse a page that is older than a newer dry run with another result."""
+    """Refuse a page after which a newer dry run had another result."""
     apply = to_apply(backend, body.report_id, utc_now())
     for one in apply.lists if apply else []:
         if one.superseded_by and one.result.task in (body.tasks or ()):

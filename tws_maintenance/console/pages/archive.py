@@ -1,4 +1,4 @@
-"""The pages of backups, membership over time, events to come and the watchlist."""
+"""The pages of backups, membership over time, coming events and the watchlist."""
 
 import re
 from dataclasses import asdict, fields
@@ -94,7 +94,7 @@ def _index_of(backend: Backend, task: str) -> Index:
     tasks = backend.settings.maintained.constituent_tasks
     if task not in tasks:
         known = ", ".join(tasks)
-        raise ApiError(404, "not_found", f"There is no list {task}; there are {known}.")
+        raise ApiError(404, "not_found", f"There is no list {task}. The lists are {known}.")
     return index_of_task(task)
 
 
@@ -102,7 +102,7 @@ def _history(backend: Backend, index: Index) -> dict[str, object]:
     stays, today = read_history(backend.home, index), utc_now().date()
     asked, between = request.args.get("on", "").strip(), _two_days(today)
     day = _day(asked, today) if asked and not between else None
-    # All of them but who was there before the first promotion recorded it.
+    # All changes; members of before the first promotion joined on an unknown day.
     span = between or (date.min, date.max)
     changes = [] if day else changes_between(stays, *span)
     shown = days_of(changes, stays)
@@ -127,9 +127,9 @@ def _history(backend: Backend, index: Index) -> dict[str, object]:
 
 
 def _two_days(today: date) -> tuple[date, ...]:
-    """Return the two days that are compared, the earlier one first; () where none are.
+    """Return the two days to compare, the earlier one first; () if none is given.
 
-    Without the second one it is today.
+    The second day defaults to today.
     """
     first, last = (request.args.get(name, "").strip() for name in ("after", "until"))
     if not first and not last:
@@ -140,9 +140,9 @@ def _two_days(today: date) -> tuple[date, ...]:
 
 
 def _table_of(index: Index, stays: list[Stay]) -> tuple[str, bytes]:
-    """Return the name and the content of what is downloaded.
+    """Return the name and the content of the download.
 
-    It is all stays, those of a day, or, between two days, the changes or who was a member when.
+    It is all stays, those of one day, or, between two days, the changes or each day's members.
     """
     today = utc_now().date()
     if asked := request.args.get("on", "").strip():
@@ -164,7 +164,7 @@ def _table_of(index: Index, stays: list[Stay]) -> tuple[str, bytes]:
 def _known_day(index: Index, stays: list[Stay], text: str, today: date) -> date:
     day = _day(text, today)
     if not is_known(stays, day):
-        raise ApiError(404, "not_found", f"Who was a member of {index.name} on {day} is not known.")
+        raise ApiError(404, "not_found", f"The members of {index.name} on {day} are unknown.")
     return day
 
 
@@ -174,7 +174,9 @@ def _day(text: str, today: date) -> date:
     except ValueError:
         day = None
     if day is None or day > today:
-        raise ApiError(400, "invalid_query", f"{text!r} is not a day up to today, as 2026-11-22.")
+        raise ApiError(
+            400, "invalid_query", f"{text!r} is not a day up to today, such as 2026-11-22."
+        )
     return day
 
 
@@ -198,7 +200,7 @@ def _add_events(blueprint: Blueprint, backend: Backend) -> None:
         except ApiError as error:
             shown = _events(backend, EventsPageQuery())
             return page("events", **shown, typed=typed, problem=_in_words(error)), error.status
-        flash(f"Counted from now on: {added.event.event_date}, {added.event.title}.")
+        flash(f"Added: {added.event.event_date}, {added.event.title}.")
         return redirect(url_for("maintenance.events", days=MAX_DAYS), SEE_OTHER)
 
     @blueprint.post("/maintenance/events/closures/remove")
@@ -207,7 +209,7 @@ def _add_events(blueprint: Blueprint, backend: Backend) -> None:
         maintained = backend.settings.maintained
         body = bodies.read_values(bodies.ClosureRemovalBody, values, maintained)
         removed = remove_closure(backend, body)
-        flash(f"No longer counted: {removed.event.event_date}, {removed.event.title}.")
+        flash(f"Removed: {removed.event.event_date}, {removed.event.title}.")
         return redirect(url_for("maintenance.events"), SEE_OTHER)
 
 
@@ -232,7 +234,7 @@ def _events(backend: Backend, query: EventsPageQuery) -> dict[str, object]:
 
 
 def _in_words(error: ApiError) -> str:
-    """Return what is wrong with a form; a fault of the whole form names no field."""
+    """Return the faults of a form in a sentence; a fault of the whole form names no field."""
     if not isinstance(error.detail, FieldFaults):
         return error.message
     named = (
@@ -245,8 +247,8 @@ def _in_words(error: ApiError) -> str:
 def _watchlist(backend: Backend) -> dict[str, object]:
     maintained = backend.settings.maintained
     found = read_watchlist(backend.home, maintained)
-    told = [why_unreadable(text, maintained.venues) for text in found.unreadable]
-    return {"watchlist": found, "unreadable": told}
+    unreadable = [why_unreadable(text, maintained.venues) for text in found.unreadable]
+    return {"watchlist": found, "unreadable": unreadable}
 
 
 def _readings(backend: Backend, texts: list[str]) -> list[Reading]:
@@ -265,7 +267,7 @@ def _add_watchlist(blueprint: Blueprint, backend: Backend) -> None:
         if not symbols:
             raise ApiError(400, "invalid_body", "Name a symbol, such as AAPL, D05.SI or 0005.HK.")
         added = add(backend.home, backend.settings.maintained, symbols, utc_now())
-        flash(f"Watched from now on: {', '.join(added)}." if added else "Already watched.")
+        flash(f"Now watched: {', '.join(added)}." if added else "Already watched.")
         return redirect(url_for("maintenance.watchlist"), SEE_OTHER)
 
     @blueprint.post("/maintenance/watchlist/preview")
@@ -275,9 +277,7 @@ def _add_watchlist(blueprint: Blueprint, backend: Backend) -> None:
         if file := request.files.get("file"):
             texts += symbols_in(file.read())
         if not texts:
-            raise ApiError(
-                400, "invalid_body", "Paste symbols, or choose a CSV file that has some."
-            )
+            raise ApiError(400, "invalid_body", "Paste symbols, or choose a CSV file with symbols.")
         return page("watchlist", **_watchlist(backend), readings=_readings(backend, texts))
 
     @blueprint.post("/maintenance/watchlist/remove")

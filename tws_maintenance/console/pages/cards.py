@@ -1,7 +1,7 @@
-"""The five cards of the overview and the verdict above them: does anything need a hand?
+"""The five cards of the overview, and the verdict above them.
 
-What belongs here: one word a card, what waits, and the next thing to do. What does not: where a
-value comes from, which the status decided, and how it looks, which is up to the templates.
+Belongs here: the word of each card, what waits, and the next step. Does not: where a value comes
+from (the status), and how it looks (the templates).
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,15 +20,15 @@ from tws_maintenance.core.text import counted, words
 from tws_maintenance.market_events.model import provider_title
 
 LATEST = "latest"
-# How the problem of a file that is not there ends.
+# How the problem of a missing file ends.
 MISSING = " is missing."
-# "decide" leads to the list's line below the cards, "apply" to the dialog, the rest start runs or
-# open a page.
+# "decide" links to the list's line below the cards, "apply" opens the dialog, the others start a
+# run or open a page.
 StepKind = Literal["dry_run", "refresh", "apply", "decide", "page"]
 
 
 class Word(StrEnum):
-    """How something is, in one word; the worst that is true."""
+    """The state of a card in one word: the worst that is true."""
 
     BROKEN = "broken"
     FAILED = "failed"
@@ -47,7 +47,7 @@ _SENTENCES = {
 
 @dataclass(frozen=True)
 class Step:
-    """What to do next; `target` is a task, the id of a report or a run, or an address's name."""
+    """What to do next; `target` is a task, the id of a report or run, or the name of a page."""
 
     label: str
     kind: StepKind
@@ -58,7 +58,7 @@ class Step:
 class Card:
     """One card. `waits` are (sign, count) of what a dry run would change, `note` a few words.
 
-    `alarms` are sentences that stand nowhere else on the page.
+    `alarms` are sentences that the page shows nowhere else.
     """
 
     task: str
@@ -74,7 +74,7 @@ class Card:
 
     @property
     def alarm_kind(self) -> str:
-        """How grave its alarms are: "error" or "warning"."""
+        """The severity of its alarms: "error" or "warning"."""
         return "error" if self.word in {Word.BROKEN, Word.FAILED} else "warning"
 
 
@@ -87,7 +87,7 @@ def cards_of(
 ) -> list[Card]:
     """Return the cards: the lists, the market events, the latest report.
 
-    `apply` is the newest dry run, as the page shows it, and `elsewhere` what waits in another one.
+    `apply` is the newest dry run, as the page shows it; `elsewhere` are lists that wait in another.
     """
     shown = {one.result.task: one for one in apply.lists} if apply else {}
     waits_in = {one.name: one.report_id for one in elsewhere}
@@ -111,13 +111,12 @@ def cards_of(
 
 
 def verdict_of(cards: Sequence[Card]) -> tuple[Word, str]:
-    """Return the worst word and what needs a hand, in a line.
+    """Return the worst word, and one line about what needs attention.
 
-    The latest report counts where it is the only one with something to say: its run is one of the
-    others' otherwise.
+    The latest report counts only if no other card has a problem: otherwise its run is theirs.
     """
     if all(one.at is None for one in cards):
-        return Word.STALE, "Nothing was run here yet. The first steps stand below."
+        return Word.STALE, "Nothing was run here yet. The first steps are below."
     words_of = {word: [one for one in cards if one.word is word] for word in _SENTENCES}
     parts: list[tuple[Word, str]] = []
     for word, sentence in _SENTENCES.items():
@@ -127,15 +126,15 @@ def verdict_of(cards: Sequence[Card]) -> tuple[Word, str]:
         if found:
             parts.append((word, sentence.format(", ".join(found))))
     if not parts:
-        return Word.FRESH, "Nothing needs a hand."
+        return Word.FRESH, "Nothing needs attention."
     return parts[0][0], " ".join(text for _, text in parts)
 
 
 @dataclass(frozen=True)
 class _Look:
-    """A list with its line of the newest dry run, and the report that its change waits in.
+    """A list with its line in the newest dry run, and the report in which its change waits.
 
-    `is_new` where there is no file because nothing was ever run.
+    `is_new` if there is no file because nothing was ever run.
     """
 
     one: ListStatus
@@ -151,7 +150,7 @@ class _Look:
 
     @property
     def is_last_run_shown(self) -> bool:
-        """Whether the findings of its last run stand below the cards."""
+        """Whether the findings of its last run are shown below the cards."""
         last = self.one.last_run
         return bool(last and self.apply and last.report_id == self.apply.report.report_id)
 
@@ -160,8 +159,8 @@ def _list_card(look: _Look) -> Card:
     one, word = look.one, _word(look)
     shown = look.shown
     said = [*shown.problems, *shown.result.every_warning] if shown else []
-    told = () if look.is_new else _alarms(one, is_shown=look.is_last_run_shown)
-    alarms = once(told, said)
+    found = () if look.is_new else _alarms(one, is_shown=look.is_last_run_shown)
+    alarms = once(found, said)
     return Card(
         task=one.task,
         name=one.name,
@@ -190,7 +189,7 @@ def _word(look: _Look) -> Word:
 
 
 def _waits(look: _Look) -> tuple[tuple[str, int], ...]:
-    """Return what would change: of what waits, and of what was too large."""
+    """Return what a waiting or a too large change would change."""
     found = look.one.proposal
     if found is None or not (look.waits_in or look.is_too_large):
         return ()
@@ -246,7 +245,7 @@ def _events_card(events: EventsStatus) -> Card:
     doubts = events.doubts if events.last_refreshed_at or events.status else []
     is_stale = events.needs_refresh or bool(doubts)
     word = Word.FAILED if is_bad else Word.STALE if is_stale else Word.FRESH
-    told = once([*events.moved, *doubts, *failed])
+    alarms = once([*events.moved, *doubts, *failed])
     return Card(
         task=MARKET_EVENTS,
         name="Market events",
@@ -257,7 +256,7 @@ def _events_card(events: EventsStatus) -> Card:
         step=Step("Refresh", "refresh", MARKET_EVENTS)
         if word is not Word.FRESH
         else Step("Dry run events", "dry_run", MARKET_EVENTS),
-        alarms=tuple(f"Market events: {text}" for text in told),
+        alarms=tuple(f"Market events: {text}" for text in alarms),
     )
 
 
@@ -268,7 +267,7 @@ def _latest_card(latest: LatestReport | None, max_age_days: float, at: datetime)
     word = Word.STALE if is_old else Word.FRESH
     if latest.status != "completed":
         word = Word.FAILED if latest.status else Word.BROKEN
-    told = [
+    findings = [
         counted(len(texts), noun)
         for texts, noun in ((latest.errors, "error"), (latest.warnings, "warning"))
         if texts
@@ -281,5 +280,5 @@ def _latest_card(latest: LatestReport | None, max_age_days: float, at: datetime)
         unit="",
         at=latest.finished_at,
         step=Step("Open report", "page", latest.report_id),
-        note=", ".join(told) or "no warnings",
+        note=", ".join(findings) or "no warnings",
     )

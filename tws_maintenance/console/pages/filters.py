@@ -1,6 +1,6 @@
-"""How values are written on the page: times, words, curves. Texts stay texts: Jinja escapes them.
+"""How the page writes values: times, words, curves. Texts stay texts: Jinja escapes them.
 
-Nothing is decided here; a value arrives as the backend decided it.
+Belongs here: the form of a value. Does not: deciding it, which the backend does.
 """
 
 import json
@@ -35,7 +35,7 @@ from tws_maintenance.reports.schema import Report
 from tws_maintenance.reports.summary import kind_of
 from tws_maintenance.reports.view import type_words, view_of
 
-PROPOSAL_STATES = {State.OUTDATED: "outdated: the file changed since", State.TOO_OLD: "expired"}
+PROPOSAL_STATES = {State.OUTDATED: "outdated: the file has changed", State.TOO_OLD: "expired"}
 CURVE_WIDTH = 160
 CURVE_HEIGHT = 36
 _EDGE = 3
@@ -67,17 +67,17 @@ WORD_TONES = {
 }
 OUTCOMES = {
     "replace": "will be replaced",
-    "confirm": "stays, and counts as refreshed",
+    "confirm": "no change, counts as refreshed",
     "done": "applied",
     "refuse": "cannot be applied",
 }
-# Of any home: a run at work may be of an index that is off by now.
+# Of any home: a run in progress may be for an index that was switched off since.
 _GROUPS = maintained(DECLARED).groups
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A step line of counts over time: `points` for an SVG polyline, `text` for who cannot see."""
+    """A step line of counts over time: `points` for an SVG polyline, `text` for screen readers."""
 
     points: str
     text: str
@@ -86,12 +86,12 @@ class Curve:
 
 
 def page(name: str, **values: object) -> str:
-    """Return a page of ours."""
+    """Return the rendered page `name`."""
     return render_template(f"tws_maintenance/{name}.html", **values)
 
 
 def curve(counts: Sequence[tuple[str, int]], today: date, name: str) -> Curve | None:
-    """Return the curve of (day, count), None without a day or with text that is no date."""
+    """Return the curve of (day, count), None without days or with a text that is not a date."""
     try:
         days = [date.fromisoformat(day) for day, _ in counts]
     except ValueError:  # a history that was edited; its own page shows what it holds
@@ -115,7 +115,7 @@ def curve(counts: Sequence[tuple[str, int]], today: date, name: str) -> Curve | 
         if places:
             places.append((x(day), places[-1][1]))
         places.append((x(day), y(value)))
-    # Also where all of it is of today, so that there is a line to see.
+    # One more point, so that a history of one day has a line too.
     places.append((CURVE_WIDTH - _EDGE, places[-1][1]))
     changed = f", between {low} and {high}" if high > low else ""
     text = f"{name}: {values[0]} members on {days[0]}, {values[-1]} now{changed}"
@@ -123,7 +123,7 @@ def curve(counts: Sequence[tuple[str, int]], today: date, name: str) -> Curve | 
 
 
 def ago(text: str | None) -> str:
-    """Return how long ago a UTC text was, in the one unit that a person would use."""
+    """Return how long ago the instant of a UTC text was, in the unit that a person would use."""
     if not text:
         return "never"
     at = _instant(text)
@@ -176,7 +176,7 @@ def duration(seconds: float) -> str:
 
 
 def step_name(step: Step) -> str:
-    """Return what a step does, in the verbs of this project."""
+    """Return what a step does, such as `STI: promote`."""
     is_events = step.task == MARKET_EVENTS
     verb = STEP_VERBS.get(step.step.split("_")[0], "store" if is_events else "promote")
     subject = task_name(step.task)
@@ -186,7 +186,7 @@ def step_name(step: Step) -> str:
 
 
 def tone(word: str | None) -> str:
-    """Return good, warn, bad or plain for a status: the class that colours it."""
+    """Return the class that colours a status: good, warn, bad or plain."""
     return TONES.get(str(word).replace(" ", "_"), "plain")
 
 
@@ -197,7 +197,7 @@ def from_markdown(text: str) -> Markup:
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = markdown.parse(text)
     for token in tokens:
-        # The page's policy allows no inline style: cells of numbers are aligned by their class.
+        # The page's policy allows no inline style, so a class aligns cells of numbers.
         if token.attrs.pop("style", None) == "text-align:right":
             token.attrs["class"] = "n"
     rendered = markdown.renderer.render(tokens, markdown.options, {})
@@ -205,7 +205,7 @@ def from_markdown(text: str) -> Markup:
 
 
 def proposal_words(proposal: Proposal) -> str:
-    """Return what became of a proposal, and what it would change."""
+    """Return the state of a proposal, and what it would change."""
     counts = (
         (proposal.added, "added"),
         (proposal.removed, "removed"),
@@ -225,18 +225,18 @@ def concerns(busy: set[str], names: Sequence[str]) -> bool:
 
 
 def as_json(value: object) -> str:
-    """Return a value as JSON to be read; as text, which Jinja escapes."""
+    """Return a value as indented JSON, as text, which Jinja escapes."""
     plain = value.to_dict() if isinstance(value, Report) else value
     return json.dumps(plain, indent=2, ensure_ascii=False)
 
 
 def not_fetched(why: str) -> str:
-    """Return what is wrong with a symbol of the watchlist, and what follows."""
+    """Return the fault of a symbol of the watchlist with its consequence."""
     return f"{why} Its events are not fetched."
 
 
 def add_filters(blueprint: Blueprint) -> None:
-    """Let the templates of the blueprint use all of the above."""
+    """Add these functions to the templates, as `tws_` filters."""
     filters: dict[str, Callable[..., Any]] = {
         "ago": ago,
         "moment": moment,

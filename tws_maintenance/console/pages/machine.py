@@ -1,4 +1,4 @@
-"""The page that says whether this machine and this home can do the job, as `doctor` does."""
+"""The page that shows whether this machine and this home can do the job, like `doctor`."""
 
 from flask import Blueprint
 
@@ -9,7 +9,7 @@ from tws_maintenance.console.service import Backend
 
 
 def add_machine(blueprint: Blueprint, backend: Backend) -> None:
-    """Add the page of the diagnosis; asking every source is what its button does."""
+    """Add the page of the diagnosis; its button also asks every source."""
 
     @blueprint.get("/maintenance/machine")
     def machine() -> str:
@@ -22,7 +22,7 @@ def add_machine(blueprint: Blueprint, backend: Backend) -> None:
 
 
 def _page(backend: Backend, *, offline: bool) -> str:
-    # Brings the providers and the database drivers, which no other page needs.
+    # Imports the providers and the database drivers, which no other page needs.
     from tws_maintenance.operations.doctor import diagnose
     from tws_maintenance.pipeline.storage_trial import look_at_storage
 

@@ -1,7 +1,7 @@
 """The members of a list over time, as the script of its page draws them.
 
-What belongs here: the few bytes that the page carries, and the same by year, for its tables. What
-does not: who was a member, which is `constituents.history`'s.
+Belongs here: the few bytes that the page carries, and the same by year for its tables. Does not:
+who was a member (`constituents.history`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ from tws_maintenance.constituents.history import (
     members_on,
 )
 
-# What a page carries for the picture, in bytes: below it, the oldest days have counts, no names.
+# The most bytes of a picture in its page; beyond it, the oldest days have counts but no names.
 MOST_BYTES = 30_000
 _FRAME_BYTES = 200
 MOST_DAYS = 3_500
@@ -29,7 +29,7 @@ _SIGNS = {"added": "+", "removed": "-", "renamed": "~"}
 
 @dataclass(frozen=True)
 class DayOfChanges:
-    """What one report, or one announcement, changed on a day; `count` members at its end."""
+    """What one report or one announcement changed on a day, with the `count` of members after."""
 
     day: str
     report_id: str
@@ -69,7 +69,7 @@ def years_of(days: Iterable[DayOfChanges]) -> list[YearOfChanges]:
 
 
 def picture_data(stays: Sequence[Stay], today: date) -> dict[str, object] | None:
-    """Return what the script draws, at most `MOST_BYTES` as JSON; None where nothing is.
+    """Return what the script draws, at most `MOST_BYTES` as JSON; None without anything to draw.
 
     `first` is the first day with `start` members at its end. `days` has a text for each later day
     of changes: how many days it is after the one before, then `+NEW`, `-OLD` or `~FORMER/NOW`, with
@@ -99,7 +99,7 @@ def picture_data(stays: Sequence[Stay], today: date) -> dict[str, object] | None
 
 
 def _bounded(before: Sequence[date], days: Sequence[Sequence[Change]]) -> list[str]:
-    """Return the text of each day; the oldest without names where they would be too many."""
+    """Return the text of each day; the oldest have no names if all would be too long."""
     gaps = [(day - former).days for former, day in pairwise(before)]
     texts = [f"{gap} {_text(one, _NAMES)}" for gap, one in zip(gaps, days, strict=True)]
     total = _FRAME_BYTES + sum(len(one.encode()) + 1 for one in texts)
@@ -123,6 +123,6 @@ def _text(changes: Sequence[Change], limit: int) -> str:
 
 
 def _symbol(one: Change) -> str:
-    """Return a symbol without what the text means otherwise; an edited file may hold anything."""
+    """Return a symbol without the text's own signs; an edited file may contain anything."""
     name = f"{one.renamed_from}/{one.symbol}" if one.renamed_from else one.symbol
     return "".join(letter for letter in name if letter.isalnum() or letter in ".-/^=") or "?"

@@ -1,4 +1,4 @@
-"""A month of events as a calendar: weeks of days, each with what happens on it."""
+"""A month of events as a calendar: weeks of days, each with its events."""
 
 import calendar
 import re
@@ -19,21 +19,21 @@ from tws_maintenance.market_events.keeper import Wanted, keeper_of
 from tws_maintenance.market_events.model import Confidence, Event, EventType, StoredEvent
 from tws_maintenance.market_events.upcoming import SHOWN_STATUSES, is_cancelled
 
-# How far the links lead: no provider is asked further ahead than a year.
+# How many months the links reach: no provider is asked more than a year ahead.
 REACH = 12
 _CLOSED = {EventType.MARKET_HOLIDAY: "closed", EventType.MARKET_EARLY_CLOSE: "early"}
 _SHORT = {EventType.EARNINGS: "earnings", EventType.DIVIDEND: "ex-dividend"}
 
 
 class EventsPageQuery(bodies.UpcomingQuery):
-    """A filter of the events to come, and the month of the calendar."""
+    """A filter of the coming events, and the month of the calendar."""
 
     month: Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")] | None = None
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An event on a day; `venue` is the place of its market in the legend, 0 for any other."""
+    """An event on a day; `venue` is the number of its market in the legend, 0 for any other."""
 
     event: Event
     venue: int
@@ -50,7 +50,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Day:
-    """A day of the calendar; `shade` is `closed` or `early` where a market is."""
+    """A day of the calendar with its events."""
 
     date: date
     is_inside: bool
@@ -58,7 +58,7 @@ class Day:
 
     @property
     def shade(self) -> str:
-        """`closed` where a market has a holiday, `early` where one closes early, else blank."""
+        """`closed` if a market has a holiday, `early` if one closes early, else blank."""
         kinds = {one.kind for one in self.entries if not one.is_cancelled}
         return "closed" if "closed" in kinds else "early" if "early" in kinds else ""
 
@@ -78,18 +78,18 @@ class Month:
 
     @property
     def count(self) -> int:
-        """How many events there are; one that spans days counts once."""
+        """The number of events; one that spans several days counts once."""
         found = {id(one.event) for week in self.weeks for day in week for one in day.entries}
         return len(found)
 
 
 def read_month(home: Home, settings: Settings, at: datetime, query: EventsPageQuery) -> Month:
-    """Return the month that is asked for, else that of today (UTC), with its events.
+    """Return the requested month, else that of today (UTC), with its events.
 
-    A robot lists only what is to come; our own store has the days before, too.
+    A robot lists only coming events; the store of this program also has past days.
 
     Raises:
-        ApiError: the month is further away than the calendar reaches.
+        ApiError: the month is outside the calendar.
         StoreError: as `read_agenda`.
     """
     first = _first(query.month, at)
@@ -113,7 +113,9 @@ def _first(text: str | None, at: datetime) -> date:
     wanted = date(max(int(text[:4]), 1), int(text[5:]), 1)
     if abs(_distance(wanted, at)) > REACH:
         raise ApiError(
-            400, "invalid_query", f"The calendar reaches {REACH} months from today, not to {text}."
+            400,
+            "invalid_query",
+            f"The calendar covers {REACH} months before and after today, not {text}.",
         )
     return wanted
 
@@ -131,7 +133,7 @@ def month_of(
 ) -> Month:
     """Return the month that begins on `first`, with the stored events on their days.
 
-    An event whose source names a span of days stands on each of them.
+    An event whose source names a span of days is on each of them.
     """
     zones = {venue.timezone: place for place, venue in enumerate(venues, 1)}
     weeks = [
@@ -165,7 +167,7 @@ def _entry(stored: StoredEvent, zones: dict[str, int]) -> Entry:
 
 
 def _text(event: Event) -> str:
-    """Return an event in few words: a cell is narrow, and its title says the rest."""
+    """Return an event in a few words: a cell is narrow, and its title has the rest."""
     if event.symbol and event.event_type in _SHORT:
         return f"{event.symbol} {_SHORT[event.event_type]}"
     if event.event_type is EventType.FOMC:

@@ -1,7 +1,8 @@
-"""The sentences of reports as a page says them: no option of the command line, no name of a rule.
+"""The messages of reports in the page's words: without options, commands and names of rules.
 
-A report's messages are written for every reader, also for the one at a terminal. On the page a form
-stands where they name an option, and the sentence of a rule says more than its name.
+Reports are also for readers at a terminal. Where a message names an option, the page has a form;
+and the sentence of a rule says more than its name. Belongs here: recognising and replacing those
+words. Does not: the messages, which other modules write.
 """
 
 import re
@@ -13,7 +14,7 @@ from tws_maintenance.market_events import rules as event_rules
 _RULES = "|".join(one.name for one in (*list_rules.RULES, *event_rules.RULES))
 _TASKS = r"(?:[a-z0-9]+_constituents|market_events|metadata_validation): "
 _PROGRAM = r"(?:python -m )?tws[_-]maintenance"
-# What a message of the command line offers, and what the page has in its place.
+# What a message offers at the command line, and what the page has instead.
 _INSTEAD = tuple(
     (re.compile(found), instead)
     for found, instead in (
@@ -44,28 +45,28 @@ _INSTEAD = tuple(
         (rf"{_PROGRAM} events remove[^.;]*", "the page Events"),
     )
 )
-# Whatever is left of a command ends its sentence: a page shows no half of one.
+# A command that is left is removed to the end of its sentence: a page shows no part of one.
 COMMAND = re.compile(rf"[^.;:(]*(?:{_PROGRAM} \w+|(?<!\S)`?--[a-z])[^.;)]*[.;]?")
 _LETTERS = re.compile(r"[^a-z0-9]+")
 
 
 def plain(text: str) -> str:
-    """Return a message without names of rules and options, which mean nothing on a page."""
+    """Return a message without names of rules and options, which have no meaning on a page."""
     said = COMMAND.sub("", in_its_place(text)).strip(" :;")
-    # Without the name of its rule a sentence begins here, unless by a path or a symbol.
+    # Without the name of its rule a sentence begins here, unless with a path or a symbol.
     begins_anew = not text.startswith(said[:1]) and said.partition(" ")[0].isalpha()
     return said[:1].upper() + said[1:] if begins_anew else said
 
 
 def in_its_place(text: str) -> str:
-    """Return a message with the page's words for what the command line offers."""
+    """Return a message with the page's words instead of those of the command line."""
     for pattern, instead in _INSTEAD:
         text = pattern.sub(instead, text)
     return text
 
 
 def once(texts: Iterable[str], said: Iterable[str] = ()) -> list[str]:
-    """Return the messages in plain words, without one that another one, or `said`, holds whole."""
+    """Return the messages in plain words, without any that another or one of `said` contains."""
     found: dict[str, str] = {}
     for one in map(plain, texts):
         found.setdefault(_key(one), one)

@@ -1,7 +1,7 @@
 """The pictures below the overview: the newest runs, and how fresh each list was.
 
-What belongs here: where each bar stands, and the same as a table. What does not: what a run or a
-refresh is, which is `reports`'. Both are drawn by the server, without a script.
+Belongs here: the place of each bar, and the same as a table. Does not: what a run or a refresh is
+(`reports`). The server draws both pictures, without a script.
 """
 
 import math
@@ -15,21 +15,21 @@ from tws_maintenance.reports.catalog import Renewal
 from tws_maintenance.reports.summary import ReportSummary
 
 RUNS, DAYS = 60, 90
-# A bar's height in hundredths: a run of ten minutes or more fills the strip, one of a second none.
+# A bar's height in hundredths: a run of ten minutes fills the strip, one of a second is the lowest.
 _FULL, _LONGEST_SECONDS = 100, 600
 FRESH, STALE, RESTORED, UNKNOWN = "fresh", "stale", "restored", "no refresh on record"
 
 
 @dataclass(frozen=True)
 class RunBar:
-    """A run in the strip; `seconds` is None where its report does not say how long it took."""
+    """A run in the strip; `seconds` is None if its report has no duration."""
 
     report: ReportSummary
     seconds: float | None
 
     @property
     def height(self) -> int:
-        """How high it is, of 100: ten times as long is as much higher everywhere."""
+        """The height of the bar, of 100, on a logarithmic scale."""
         if self.seconds is None:
             return 3
         share = math.log10(max(self.seconds, 1)) / math.log10(_LONGEST_SECONDS)
@@ -41,7 +41,7 @@ class RunBar:
         return "damaged" if self.report.damaged else self.report.status or "damaged"
 
     def path(self, left: int) -> str:
-        """Return the bar at `left`, with a block below the line where something went wrong."""
+        """Return the bar at `left`, with a block below the line if something went wrong."""
         bar = f"M{left + 1} {100 - self.height}h8V100h-8z"
         below = {"completed": 0, "partial_failure": 8}.get(self.state, 16)
         return f"{bar}M{left + 1} 106h8v{below}h-8z" if below else bar
@@ -93,7 +93,7 @@ class FreshnessRow:
 
 @dataclass(frozen=True)
 class Pictures:
-    """What is drawn below the overview; `first` is where the freshness begins."""
+    """The pictures below the overview; `first` is the first instant of the freshness."""
 
     runs: list[RunBar]
     freshness: list[FreshnessRow]
@@ -102,7 +102,7 @@ class Pictures:
 
 
 def pictures(backend: Backend, at: datetime) -> Pictures:
-    """Return the pictures of a home at `at` (aware), from what is remembered of its reports."""
+    """Return the pictures of a home at `at` (aware), from the catalog of its reports."""
     newest, _ = backend.shelf.page(limit=RUNS, offset=0)
     settings, first = backend.settings, at - timedelta(days=DAYS)
     tasks = settings.maintained.constituent_tasks

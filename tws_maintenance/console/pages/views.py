@@ -1,7 +1,7 @@
 """`/maintenance`: the pages. Forms start runs; a small script keeps what is shown up to date.
 
-Without the script a page lacks only the live progress and the dialog, whose contents have their own
-address. Runs in progress come from Dagster, so it does not matter who started them.
+Without the script, a page lacks only the live progress and the dialog, whose content has its own
+address. Runs in progress come from Dagster, whoever started them.
 """
 
 import secrets
@@ -41,9 +41,9 @@ from tws_maintenance.reports.names import report_path
 from tws_maintenance.reports.schema import ListResult, Report
 
 PAGE_SIZE = 25
-# A page does not wait for the process that knows Dagster: its live part follows at once.
+# A page does not wait for Dagster's process: its live part follows at once.
 PAGE_PATIENCE_SECONDS = 0.25
-# Stands in a kept page where each session has its own token; no text of a source can name it.
+# Marks in a kept page where a session's own token belongs; no text of a source can contain it.
 TOKEN = secrets.token_hex(16)
 TOKEN_RENEWED_SECONDS = 3600
 
@@ -72,7 +72,7 @@ def _add_overview(blueprint: Blueprint, backend: Backend) -> None:
         return backend.look(at, patience=PAGE_PATIENCE_SECONDS), at
 
     def part(look: Look, at: datetime) -> str:
-        """Return what the page shows, without the tokens of its forms."""
+        """Return the page's live part, without the tokens of its forms."""
 
         def make() -> tuple[str, Iterable[Path]]:
             values = _overview(backend, look, at)
@@ -82,7 +82,7 @@ def _add_overview(blueprint: Blueprint, backend: Backend) -> None:
         return kept.get(look, make, url_for("maintenance.overview"))
 
     def drawn(look: Look, at: datetime) -> str:
-        """Return the pictures below it, which are not polled."""
+        """Return the pictures below the live part, which are not polled."""
 
         def make() -> tuple[str, Iterable[Path]]:
             return page("_pictures", pictures=pictures(backend, at)), ()
@@ -101,7 +101,7 @@ def _add_overview(blueprint: Blueprint, backend: Backend) -> None:
     @blueprint.get("/maintenance/live")
     def overview_live() -> Response:
         shown = part(*looked())
-        # A form's token is new each time and valid for half a day: a kept one is for an hour.
+        # A form's token is new each time and valid for half a day; an answer is kept for an hour.
         hour = int(time.time() // TOKEN_RENEWED_SECONDS)
         secret = generate_csrf() and session[current_app.config["WTF_CSRF_FIELD_NAME"]]
         return revalidated(Response(_with_token(shown)), f"{hour}{secret}{shown}")
@@ -112,7 +112,7 @@ def _with_token(shown: str) -> Markup:
 
 
 def _paths(backend: Backend, values: dict[str, Any]) -> Iterator[Path]:
-    """Yield what the page was read from, beside what every answer reads."""
+    """Yield the paths that the page was read from, besides those that every answer reads."""
     yield from paths_of_status(backend.home, values["status"])
     if apply := values["apply"]:
         yield report_path(backend.home, apply.report.report_id)
@@ -150,7 +150,7 @@ def _curve(backend: Backend, index: Index, at: datetime) -> Any:
 
 
 def _watched(backend: Backend) -> int:
-    """Return how many symbols are watched, for the first steps."""
+    """Return the number of watched symbols, for the first steps."""
     try:
         return len(read_watchlist(backend.home, backend.settings.maintained).symbols)
     except WatchlistError:
@@ -233,7 +233,9 @@ def _add_reports(blueprint: Blueprint, backend: Backend) -> None:
         found = backend.report(report_id)
         result = found.of(task) if found else None
         if not isinstance(result, ListResult):
-            raise ApiError(404, "not_found", f"No report {report_id} has changes of {task}.")
+            raise ApiError(
+                404, "not_found", f"There is no report {report_id} with changes of {task}."
+            )
         return page("changes", result=result, report_id=report_id)
 
     @blueprint.get("/maintenance/apply/<report_id>")

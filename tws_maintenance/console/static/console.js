@@ -1,21 +1,21 @@
 // Keeps what is shown up to date, fills the apply dialog and long tables when they are opened, and
-// adds filter, sorting, pages and the reader's clock. Every text of a source is rendered by the server:
-// none is ever put together to markup here.
+// adds filter, sorting, pages and the reader's clock. The server renders every text of a source: this
+// script never builds markup from one.
 "use strict";
 
 (() => {
   const offline = document.getElementById("offline");
   const away = offline.textContent;
 
-  // It answers, but cannot show this: its own words say why.
-  const toldIn = (html) =>
+  // The console answers but cannot show this: its page gives the reason.
+  const reasonIn = (html) =>
     new DOMParser().parseFromString(html, "text/html").querySelector(".verdict")?.textContent ?? "";
 
   // ---- live parts: fetched whole, swapped where they differ -------------------------------
 
   const withoutToken = (html) => html.replace(/(name="csrf_token" value=)"[^"]*"/g, "$1");
 
-  // What the operator is busy with stays: a dialog that is open, a field that was typed into.
+  // What the operator uses stays: an open dialog, a field with typed text.
   const isInUse = (part) => {
     if (part.querySelector("dialog[open]")) return true;
     const focused = document.activeElement;
@@ -25,8 +25,8 @@
     return typed || (part.contains(focused) && focused.matches("input, select, textarea"));
   };
 
-  // What has the focus, or is folded open, is another element after the swap: find it by what it
-  // says, and by its place among those that say the same.
+  // The focused or unfolded element is another one after the swap: find it by its text, and by its
+  // place among those with the same text.
   const FOCUSABLE = "a, button, summary, [tabindex]";
   const keyOf = (element) =>
     element.id || element.getAttribute("href") || element.textContent.trim();
@@ -59,7 +59,7 @@
     const again = place && findPlace(fresh, FOCUSABLE, place);
     again?.focus({ preventScroll: true });
     if (document.activeElement !== document.body) return;
-    // Gone, or not to be pressed for now: go on from here, not from the top of the page.
+    // Gone, or disabled for now: continue from here, not from the top of the page.
     fresh.tabIndex = -1;
     fresh.focus({ preventScroll: true });
   };
@@ -79,7 +79,7 @@
     }
   };
 
-  // A page that stays open over night keeps tokens that are valid.
+  // A page that stays open overnight keeps valid tokens.
   const renew = (old, fresh) => {
     const token = fresh.querySelector("input[name=csrf_token]")?.value;
     if (!token) return;
@@ -104,7 +104,7 @@
           const html = await answer.text();
           if (answer.ok) update(container, html);
           offline.hidden = answer.ok;
-          offline.textContent = answer.ok ? away : `What you see may be old. ${toldIn(html)}`;
+          offline.textContent = answer.ok ? away : `What you see may be old. ${reasonIn(html)}`;
         } catch {
           offline.hidden = false;
           offline.textContent = away;
@@ -227,7 +227,7 @@
     show();
   };
 
-  // Over plain http from elsewhere there is no clipboard but that of a selection.
+  // Over plain http from another machine, only a selection can be copied.
   const copied = async (text, beside) => {
     try {
       await navigator.clipboard.writeText(text);
@@ -304,7 +304,7 @@
     return new DOMParser().parseFromString(await answer.text(), "text/html");
   };
 
-  // A table that was opened outlives the swap of its part, with its filter and its page.
+  // An opened table survives the swap of its part, with its filter and its page.
   const boxes = new Map();
 
   const fill = async (details) => {
@@ -316,7 +316,7 @@
       }
       details.replaceChildren(details.querySelector("summary"), boxes.get(address));
     } catch {
-      // The link that is there leads to the page of its own.
+      // The link that is already there opens the table on its own page.
     }
   };
 
@@ -366,7 +366,7 @@
     }
   });
 
-  // The button that opened a dialog may have been swapped meanwhile, and then gets no focus back.
+  // A button that was swapped while its dialog was open does not get the focus back by itself.
   document.addEventListener(
     "close",
     (event) => {
@@ -380,7 +380,7 @@
     true,
   );
 
-  // A link to a line that is folded opens it.
+  // A link to a folded line opens it.
   const unfold = () => {
     const line = location.hash && document.getElementById(location.hash.slice(1));
     if (line instanceof HTMLDetailsElement) line.open = true;
@@ -388,7 +388,7 @@
   addEventListener("hashchange", unfold);
   unfold();
 
-  // Enter in a field of a form that stores at once leads to its button instead.
+  // Enter in a field of a form that stores at once only focuses its button.
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !event.target.matches(".refresh input")) return;
     event.preventDefault();
@@ -400,7 +400,7 @@
     if (form.method !== "post") return;
     if (form.dataset.sent) event.preventDefault();
     form.dataset.sent = "yes";
-    // Coming back to this page by the browser's own button, everything can be started again.
+    // After coming back by the browser's own button, everything can be started again.
     addEventListener("pageshow", () => delete form.dataset.sent, { once: true });
   });
 

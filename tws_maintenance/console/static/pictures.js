@@ -1,6 +1,6 @@
 // Draws the members of a list over time with uPlot: the line, and below it who joined and left.
-// The pointer, or the arrow keys, choose a day; what happened on it stands above the picture.
-// Texts of a source are only ever set as text.
+// The pointer or the arrow keys choose a day; its changes are shown above the picture. Texts of a
+// source are set only as text.
 "use strict";
 
 (() => {
@@ -57,7 +57,7 @@
   const faint = { stroke: colour("--faint"), font, ticks: { show: false } };
   const bars = uPlot.paths.bars({ size: [0.7, 8, 2] });
   const HEIGHT = 254;
-  // The line has the upper two thirds, the bars stand around a line of their own below it.
+  // The line has the upper two thirds; the bars are around their own line below it.
   const MEMBERS_SHARE = 0.62;
   const BARS_AT = 0.17;
   let low = 0;
@@ -101,7 +101,7 @@
       y: false,
       drag: { setScale: false, x: false, y: false },
       points: { show: false },
-      // The line stands where the day is that is spoken of.
+      // The vertical line marks the chosen day.
       move: (plot, left, top) =>
         left < 0 ? [left, top] : [plot.valToPos(xs[plot.posToIdx(left)], "x"), top],
     },

@@ -113,7 +113,7 @@ def test_a_run_of_the_command_line_appears_moves_and_ends_on_the_open_page(
         run = visits.open(console)
         run.locator(RUNNING).get_by_role("link", name="Dry run of STI").click()
         for _ in ("as it is opened", "and in the middle of the run, loaded again"):
-            expect(run.get_by_text("At work.")).to_be_visible()
+            expect(run.get_by_text("In progress.")).to_be_visible()
             expect(run.locator(".steps .running")).to_contain_text("STI: fetch and stage")
             expect(run.locator(".steps .waiting")).to_contain_text("STI: audit")
             run.reload()

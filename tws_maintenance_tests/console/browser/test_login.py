@@ -47,9 +47,7 @@ def test_the_right_password_leads_to_where_one_wanted_to_go(
 
     visits.expect_problem("status of 401")
     log_in(page, "Ada", "incorrect horse")
-    expect(page.get_by_role("alert").filter(visible=True)).to_contain_text(
-        "That is not the password."
-    )
+    expect(page.get_by_role("alert").filter(visible=True)).to_contain_text("Wrong password.")
     log_in(page, "Ada", PASSWORD)
     page.wait_for_url(f"**{WANTED}")
     expect(page.get_by_label("Status")).to_have_value("failed")

@@ -123,14 +123,14 @@ def going_back_gives_the_former_bytes(
     """Restore the only backup, by way of its preview."""
     page.get_by_role("link", name="Backups").click()
     row = page.get_by_role("row").filter(has_text="S&P 500")
-    expect(row).to_contain_text("as it was kept")
+    expect(row).to_contain_text("intact")
     row.get_by_role("button", name="Preview restore of S&P 500").click()
     see_end(page, "Restore preview completed. No file was replaced.")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Preview of a restore of S&P 500")
     expect(page.locator(RESULTS).first).to_contain_text("META is now FB")
     press(page, "Restore Backup")
     dialog = page.get_by_role("dialog", name="Restore a backup")
-    expect(dialog).to_contain_text("Goes back to a backup: data/backups/constituents/")
+    expect(dialog).to_contain_text("Restores a backup: data/backups/constituents/")
     dialog.get_by_role("button", name="Restore S&P 500", exact=True).click()
     see_end(page, "Restore completed. Replaced: S&P 500.")
     assert live_bytes(console.home) == before

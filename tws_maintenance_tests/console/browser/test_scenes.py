@@ -22,7 +22,7 @@ from tws_maintenance_tests.pipeline.support import quiet_environment
 FRESH = ("fresh", "fresh", "fresh", "fresh", "fresh")
 # The verdict and the cards' words; the report is the last card.
 EXPECTED = {
-    "nothing_to_do": ("Nothing needs a hand.", FRESH),
+    "nothing_to_do": ("Nothing needs attention.", FRESH),
     "three_large_changes": (
         "The last run failed: STI, HSI. Waiting for you: S&P 500.",
         ("waiting", "failed", "failed", "fresh", "failed"),
@@ -31,10 +31,10 @@ EXPECTED = {
         "The last run failed: STI. Waiting for you: S&P 500.",
         ("waiting", "failed", "fresh", "fresh", "failed"),
     ),
-    "upcoming_change_of_a_held_symbol": ("Nothing needs a hand.", FRESH),
+    "upcoming_change_of_a_held_symbol": ("Nothing needs attention.", FRESH),
     "broken_file": ("Broken: HSI.", ("fresh", "fresh", "broken", "fresh", "fresh")),
     "empty_home": (
-        "Nothing was run here yet. The first steps stand below.",
+        "Nothing was run here yet. The first steps are below.",
         ("stale", "stale", "stale", "stale", "stale"),
     ),
 }
@@ -199,7 +199,7 @@ def test_a_source_that_was_set_aside_is_one_line(overview: Callable[..., Page]) 
 def test_what_is_to_come_of_a_held_symbol_is_seen(overview: Callable[..., Page]) -> None:
     page = overview("upcoming_change_of_a_held_symbol")
     line = page.locator("#change-sp500_constituents")
-    expect(line.locator("summary")).to_contain_text("1 to come concerns you")
+    expect(line.locator("summary")).to_contain_text("1 announced concerns you")
     line.locator("summary").click()
     expect(line).to_contain_text(f"{HELD} (")
     expect(line).to_contain_text("you hold it")
@@ -270,7 +270,7 @@ def test_many_symbols_are_shown_before_they_are_watched(show: Show, visits: Visi
     expect(rows.nth(3)).to_contain_text("VOD.L")
     assert faults_of(page) == []
     page.get_by_role("button", name="Watch these 3").click()
-    expect(page.get_by_role("status")).to_have_text("Watched from now on: 0005.HK, AAPL, BRK-B.")
+    expect(page.get_by_role("status")).to_have_text("Now watched: 0005.HK, AAPL, BRK-B.")
 
     page.get_by_label("CSV").set_input_files(
         {
@@ -283,4 +283,4 @@ def test_many_symbols_are_shown_before_they_are_watched(show: Show, visits: Visi
     expect(rows).to_have_count(2)
     expect(rows.nth(0)).to_contain_text("watched already")
     page.get_by_role("button", name="Watch this one").click()
-    expect(page.get_by_role("status")).to_have_text("Watched from now on: D05.SI.")
+    expect(page.get_by_role("status")).to_have_text("Now watched: D05.SI.")

@@ -112,7 +112,7 @@ def test_the_watchlist_takes_what_is_a_symbol_and_lets_it_go(
     expect(page.locator("main")).to_contain_text("No symbol is watched.")
     page.get_by_label("Add").fill("aapl, 5.hk")
     press(page, "Watch")
-    expect(page.get_by_role("status")).to_have_text("Watched from now on: 0005.HK, AAPL.")
+    expect(page.get_by_role("status")).to_have_text("Now watched: 0005.HK, AAPL.")
     page.get_by_label("Add").fill("AAPL")
     press(page, "Watch")
     expect(page.get_by_role("status")).to_have_text("Already watched.")

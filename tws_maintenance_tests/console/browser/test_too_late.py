@@ -68,7 +68,7 @@ def test_a_dry_run_that_expires_under_an_open_dialog_is_not_applied(
     expect_refusal(page, "Expired at")
     assert live_bytes(console.home) == before
     expect(page.get_by_role("button", name="Apply Constituents Refresh")).to_be_disabled()
-    expect(page.locator(".actions")).to_contain_text("Cannot be applied now; why stands below.")
+    expect(page.locator(".actions")).to_contain_text("Cannot be applied now; the reason is below.")
     expect(page.locator("#change-sti_constituents")).to_contain_text("cannot be applied")
     expect(page.locator("#change-sti_constituents")).to_contain_text("Expired at")
 
@@ -121,11 +121,11 @@ def test_pages_from_before_a_restart_heal_or_say_that_they_expired(
     older.get_by_label("Add").fill("AAPL")
     visits.expect_problem("status of 403")
     press(older, "Watch")
-    expect(older.get_by_role("heading", level=1)).to_have_text("This page had expired")
+    expect(older.get_by_role("heading", level=1)).to_have_text("This page has expired")
     expect(older.get_by_role("alert").filter(visible=True)).to_contain_text("Nothing was started")
     older.get_by_role("link", name="Load the overview again").click()
     older.get_by_role("link", name="Watchlist").click()
     older.get_by_label("Add").fill("AAPL")
     press(older, "Watch")
-    expect(older.get_by_role("status")).to_have_text("Watched from now on: AAPL.")
+    expect(older.get_by_role("status")).to_have_text("Now watched: AAPL.")
     see_end(page, "Validation")

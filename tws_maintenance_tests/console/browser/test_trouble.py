@@ -87,7 +87,9 @@ def test_a_run_that_failed_as_a_whole_never_reads_like_nothing_to_do(
 
     window.goto(OVERVIEW)
     expect(window.get_by_role("button", name="Apply Constituents Refresh")).to_be_disabled()
-    expect(window.locator(".actions")).to_contain_text("Cannot be applied now; why stands below.")
+    expect(window.locator(".actions")).to_contain_text(
+        "Cannot be applied now; the reason is below."
+    )
     expect(window.locator("#change-sti_constituents")).to_contain_text("403")
     expect(window.locator("[data-part=waiting]")).to_contain_text(HOSTILE)
     expect(window.locator("#card-hsi_constituents")).to_contain_text("rejected")
@@ -117,9 +119,7 @@ def test_a_large_change_is_applied_only_after_a_second_look_with_a_reason(
     see_end(window, "Dry run completed. No file was replaced.")
     press(window, "Apply Constituents Refresh")
     dialog = window.get_by_role("dialog")
-    expect(dialog).to_contain_text(
-        f"This dry run was allowed a change above the failure limit: {WHY}"
-    )
+    expect(dialog).to_contain_text(f"This dry run allowed a change above the failure limit: {WHY}")
     dialog.get_by_role("button", name="Replace STI", exact=True).click()
     see_end(window, "Apply completed. Replaced: STI.")
 

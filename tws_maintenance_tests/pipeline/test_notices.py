@@ -20,7 +20,7 @@ from tws_maintenance.pipeline import notices
 from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.execution import create_run
 from tws_maintenance.pipeline.instance import open_instance
-from tws_maintenance.pipeline.notices import look_and_tell
+from tws_maintenance.pipeline.notices import send_notices
 from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.disks import mounted
 from tws_maintenance_tests.operations.notices.servers import MailServer, Webhook
@@ -96,11 +96,11 @@ def test_the_memory_outlives_the_process_and_a_damaged_one_tells_again(
     told: Home, instance: dg.DagsterInstance
 ) -> None:
     later = utc_now() + 4 * DAY
-    assert look_and_tell(told, instance, later).sent == {"file": 4}
+    assert send_notices(told, instance, later).sent == {"file": 4}
     with open_instance(told) as another:
-        assert look_and_tell(told, another, later).sent == {}
+        assert send_notices(told, another, later).sent == {}
     instance.daemon_cursor_storage.set_cursor_values({notices._memory(told): "[1, 2"})
-    assert look_and_tell(told, instance, later).sent == {"file": 4}
+    assert send_notices(told, instance, later).sent == {"file": 4}
 
 
 def test_two_homes_in_one_dagster_do_not_forget_for_each_other(
@@ -111,11 +111,11 @@ def test_two_homes_in_one_dagster_do_not_forget_for_each_other(
 ) -> None:
     other = Home(tmp_path_factory.mktemp("other"))
     at = utc_now()
-    assert look_and_tell(told, instance, at + 4 * DAY).sent == {"file": 4}
+    assert send_notices(told, instance, at + 4 * DAY).sent == {"file": 4}
     monkeypatch.setenv(HOME_VARIABLE, str(other.root))
-    assert look_and_tell(other, instance, at).sent == {"file": 7}
-    assert look_and_tell(told, instance, at + 4 * DAY).sent == {}
-    assert look_and_tell(other, instance, at).sent == {}
+    assert send_notices(other, instance, at).sent == {"file": 7}
+    assert send_notices(told, instance, at + 4 * DAY).sent == {}
+    assert send_notices(other, instance, at).sent == {}
 
 
 def test_a_channel_that_fails_makes_the_tick_fail_and_is_tried_at_the_next_one(
@@ -153,9 +153,9 @@ def test_a_look_while_another_is_at_it_does_not_wait_for_ever(
 ) -> None:
     monkeypatch.setattr(notices, "LOCK_SECONDS", 0.1)
     with hold(told.locks / "notices.lock", wait_seconds=0, holder="another look"):
-        assert looked(instance) == "The other sensor is telling just now."
+        assert looked(instance) == "The other sensor is sending notices now."
         with pytest.raises(LockHeld):
-            look_and_tell(told, instance, utc_now())
+            send_notices(told, instance, utc_now())
 
 
 def test_a_run_of_another_home_or_project_is_not_told(
@@ -180,7 +180,7 @@ def test_a_run_of_another_home_or_project_is_not_told(
 
     theirs = somebody_s.execute_in_process(instance=instance, raise_on_error=False)
     assert followed(instance, theirs.dagster_run).skip_message == "Not a run of this home."
-    look_and_tell(told, instance, utc_now())
+    send_notices(told, instance, utc_now())
     assert not any("somebody" in one for one in subjects(told))
 
 

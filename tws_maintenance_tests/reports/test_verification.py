@@ -96,7 +96,7 @@ def test_two_that_follow_the_same_report_are_both_named(home: Home, ids: list[st
     found = verify_chain(home)
     assert ids[2] in found.problem
     assert "maintenance_20261123_000000" in found.problem
-    assert "both say that they follow the same report" in found.problem
+    assert "both name the same report as the one before them" in found.problem
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"\xff", b'{"report_id": "x"}'])

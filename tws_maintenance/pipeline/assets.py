@@ -68,7 +68,7 @@ def _live_asset(index: Index, freshness: dg.FreshnessPolicy) -> dg.AssetsDefinit
         dagster_type=NO_VALUE,
         description=(
             f"data/{index.task}.csv, the list that the robot reads. Materializing it publishes "
-            "what this run staged, or else the newest proposal. Its audit must have passed."
+            "what this run staged, or else the newest proposal, if its audit passed."
         ),
         metadata={"file": dg.MetadataValue.path(f"data/{index.task}.csv")},
         freshness_policy=freshness,

@@ -104,8 +104,8 @@ def promote(run: MaintenanceRun, index: Index) -> Promotion:
         result.backup_path = _shown(run.home, done.backup_path)
         if done.changed and _may_be_open(run, index):
             result.warnings.append(
-                f"{index.venue.name} ({index.venue.code}) may be open now: a trading robot would "
-                "see its list change. Off-peak is better."
+                f"{index.venue.name} ({index.venue.code}) may be open now: a trading robot sees "
+                "its list change. Off-peak is better."
             )
         _confirm_caches(run, index, done, result)
     return done

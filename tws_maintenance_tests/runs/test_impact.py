@@ -72,7 +72,7 @@ def looked(home: Home, toml: str, *, dry_run: bool = True, report_id: str = "") 
 
 def of_impact(told: dict[str, Any]) -> list[str]:
     """Return the warnings that are about the portfolio."""
-    return [one for one in told["warnings"] if ", which " in one or one.startswith(UNKNOWN)]
+    return [one for one in told["warnings"] if "; it is " in one or one.startswith(UNKNOWN)]
 
 
 def test_members_that_leave_or_change_are_looked_up_in_the_portfolio(home: Home) -> None:

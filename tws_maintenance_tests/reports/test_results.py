@@ -22,7 +22,7 @@ from tws_maintenance.reports.schema import ListResult
         ),
         # As reports of older versions say it.
         (
-            "Z3Z.SI, which leaves the list, is held (positions) and traded (strategy a, strategy b)",
+            "Z3Z.SI, which leaves the list, is held (positions) and traded (strategy a, b)",
             {"Z3Z.SI": "traded by a, b"},
         ),
         ("ZZZ leaves the list; it is held (positions)", {}),

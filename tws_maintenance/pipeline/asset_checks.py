@@ -1,6 +1,6 @@
-"""The asset checks: one multi-check an index for the proposal (blocking) and for the live file.
+"""The asset checks: for each index one multi-check of the proposal (blocking) and of the live file.
 
-Together in one step, so that every rule's result is recorded before the step fails.
+All rules are in one step, so that every result is recorded before the step fails.
 """
 
 from collections.abc import Iterator, Mapping
@@ -62,7 +62,7 @@ def _live_checks(index: Index, limits: dict[str, str]) -> dg.AssetChecksDefiniti
         for rule in live_rules(index)
     ]
 
-    # can_subset: a plain Materialize with `tasks` brings these checks along, unasked for.
+    # can_subset: a plain Materialize with `tasks` selects these checks as well.
     @dg.multi_asset_check(name=asset_keys.validate_step(index), specs=specs, can_subset=True)
     def validate(
         context: dg.AssetCheckExecutionContext, report: dg.ResourceParam[MaintenanceRun]
@@ -83,14 +83,14 @@ def _live_checks(index: Index, limits: dict[str, str]) -> dg.AssetChecksDefiniti
 def check_spec(
     rule: Rule, asset: dg.AssetKey, limits: Mapping[str, str], *, blocking: bool
 ) -> dg.AssetCheckSpec:
-    """Return the check of `rule` on `asset`, described with its limits by name."""
+    """Return the check of `rule` on `asset`, with its limits in the description."""
     return dg.AssetCheckSpec(
         rule.name, asset=asset, blocking=blocking, description=rule.says.format_map(limits)
     )
 
 
 def _named_limits(limits: IndexSettings) -> dict[str, str]:
-    """Return the limits as a sentence shows them: shares in percent, others as they are."""
+    """Return the limits for a sentence: shares in percent, other numbers unchanged."""
     numbers = {name: one for name, one in limits if isinstance(one, (int, float))}
     shares = {name: one for name, one in numbers.items() if name.startswith(("warn_", "fail_"))}
     shares["max_sectors_lost"] = MAX_SECTORS_LOST
@@ -100,7 +100,7 @@ def _named_limits(limits: IndexSettings) -> dict[str, str]:
 
 
 def check_result(check: RuleResult, asset: dg.AssetKey) -> dg.AssetCheckResult:
-    """Return how a rule came out, as Dagster records it."""
+    """Return the result of a rule, as Dagster records it."""
     is_warning = check.outcome == Outcome.WARNED
     return dg.AssetCheckResult(
         asset_key=asset,

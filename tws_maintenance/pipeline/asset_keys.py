@@ -1,6 +1,7 @@
-"""Asset keys and step names, and the way back from a step to its task.
+"""Asset keys and step names, and the task of a step.
 
-The way back knows every declared index: a home's history may hold runs of one that is off by now.
+`task_of_step` knows every declared index: a home's history may hold runs of an index that is now
+off.
 """
 
 import dagster as dg
@@ -58,7 +59,7 @@ def own_assets() -> frozenset[dg.AssetKey]:
 
 
 def task_of_step(step: str) -> str | None:
-    """Return the task that a step works for, None for a step that is not one of ours."""
+    """Return the task that a step works for, None for any other step."""
     if step in (STAGED_EVENTS_STEP, AUDIT_EVENTS_STEP, MARKET_EVENTS):
         return MARKET_EVENTS
     for index in DECLARED.values():

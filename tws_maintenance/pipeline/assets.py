@@ -1,6 +1,6 @@
-"""The assets of an index: what was staged, and the live file that it may become.
+"""The assets of an index: its staged proposal, and its live file.
 
-No asset returns a value: the files are the data, Dagster keeps what is said about them.
+No asset returns a value: the files are the data, and Dagster keeps only metadata.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ def build_assets(index: Index, max_age_days: float) -> list[dg.AssetsDefinition]
 
 
 def fresh_for(days: float) -> dg.FreshnessPolicy:
-    """Return the policy that Dagster's daemon watches: the limit that `status` goes by as well."""
+    """Return the policy that Dagster's daemon watches, with the limit that `status` uses."""
     # Dagster refuses less than a minute.
     window = max(timedelta(days=days), timedelta(minutes=1))
     return dg.FreshnessPolicy.time_window(fail_window=window)
@@ -68,7 +68,7 @@ def _live_asset(index: Index, freshness: dg.FreshnessPolicy) -> dg.AssetsDefinit
         dagster_type=NO_VALUE,
         description=(
             f"data/{index.task}.csv, the list that the robot reads. Materializing it publishes "
-            "what this run staged or, alone, the newest proposal; only one whose audit passed."
+            "what this run staged, or else the newest proposal, if its audit passed."
         ),
         metadata={"file": dg.MetadataValue.path(f"data/{index.task}.csv")},
         freshness_policy=freshness,
@@ -80,7 +80,7 @@ def _live_asset(index: Index, freshness: dg.FreshnessPolicy) -> dg.AssetsDefinit
             with failing_plainly():
                 done = list_steps.promote(report, index)
             if done.proposal.is_unconfirmed and not done.changed:
-                return  # what nobody confirmed is no refresh
+                return  # an unconfirmed list is no refresh
             metadata = proposal_metadata(report.home, done.proposal, report.result(index.task))
             metadata |= {
                 "changed": dg.MetadataValue.bool(done.changed),
@@ -98,9 +98,9 @@ def _live_asset(index: Index, freshness: dg.FreshnessPolicy) -> dg.AssetsDefinit
 def materialized(
     context: dg.AssetExecutionContext, metadata: Mapping[str, dg.MetadataValue]
 ) -> dg.MaterializeResult[None]:
-    """Return that the asset of this step was materialized, with what is to be known of it.
+    """Return the materialization of this step's asset, with its metadata.
 
-    As metadata of the result Dagster would write it twice, into the event of the output, too.
+    Metadata of the result would be written twice, because Dagster adds it to the output event.
     """
     context.add_asset_metadata(metadata)
     return dg.MaterializeResult()
@@ -108,7 +108,7 @@ def materialized(
 
 @contextlib.contextmanager
 def failing_plainly() -> Iterator[None]:
-    """Show a step's own message in the UI, not the stack that led to it."""
+    """Turn a failed step into a Failure, so that the UI shows its message and no stack trace."""
     try:
         yield
     except StepFailed as error:

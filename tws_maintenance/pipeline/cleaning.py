@@ -1,8 +1,8 @@
 """The job that removes what is old: of the home, and of Dagster's own history.
 
-Never the newest materializations of an asset nor its newest checks: freshness, the asset's page
-and the console's cards go by them. It works on no task, so that it leaves no report; `notifying`
-tells when it fails.
+It keeps the newest materializations of an asset and its newest checks: freshness, the asset's page
+and the console's cards need them. It works on no task, so it leaves no report; `notices` reports
+when it fails.
 """
 
 import contextlib
@@ -42,12 +42,12 @@ RUNS_AT_ONCE = 1000
 PAGE = 200
 TICKS = [TickStatus.SUCCESS, TickStatus.FAILURE, TickStatus.SKIPPED]
 WAIT_SECONDS = 60.0
-FAILURES_TOLD = 5
+FAILURES_SHOWN = 5
 
 
-@dg.op(description="Removes what [retention] lets go, and says how much it was.")
+@dg.op(description="Removes what is older than [retention] allows, and logs how much that was.")
 def remove_what_is_old(context: dg.OpExecutionContext) -> None:
-    """Clean the home and Dagster's history; fails where something could not be removed."""
+    """Remove what is old from the home and Dagster's history; fails if anything remains."""
     home, at = find_home(), utc_now()
     settings = load_settings(home)
     before = at - timedelta(days=settings.retention.runs_days)
@@ -63,7 +63,7 @@ def remove_what_is_old(context: dg.OpExecutionContext) -> None:
     context.log.info("removed: %s", ", ".join(f"{one} {name}" for name, one in counts.items()))
     if done.failures:
         raise dg.Failure(
-            some_of(done.failures, FAILURES_TOLD, "; "),
+            some_of(done.failures, FAILURES_SHOWN, "; "),
             metadata={**counts, "failures": len(done.failures)},
             allow_retries=False,
         )
@@ -71,14 +71,14 @@ def remove_what_is_old(context: dg.OpExecutionContext) -> None:
 
 
 def build_cleaning_job(home: Home) -> dg.JobDefinition:
-    """Return the job `clean_up`, whose runs are known as those of `home`."""
+    """Return the job `clean_up`, whose runs carry the tag of `home`."""
 
     @dg.job(
         name=CLEAN_UP,
         tags={HOME_TAG: str(home.root)},
         description=(
             "Removes proposals, raw pages, backups, logs and Dagster runs that are older than "
-            "[retention] allows. Reports stay for ever."
+            "[retention] allows. Reports are never removed."
         ),
     )
     def clean_up() -> None:
@@ -118,7 +118,7 @@ def clean_runs(home: Home, instance: dg.DagsterInstance, before: datetime) -> in
 def clean_ticks(instance: dg.DagsterInstance, run: dg.DagsterRun, before: datetime) -> None:
     """Remove what the schedules and sensors of the code location of `run` did before `before`.
 
-    Of itself Dagster removes none but skipped ones. From the command line no location is known.
+    By itself Dagster removes only skipped ticks. A run from the command line knows no location.
     """
     if run.remote_job_origin is None:
         return
@@ -129,7 +129,7 @@ def clean_ticks(instance: dg.DagsterInstance, run: dg.DagsterRun, before: dateti
 
 
 def _ended(instance: dg.DagsterInstance, before: datetime) -> Iterator[dg.DagsterRun]:
-    """Yield the runs that ended, oldest first, whosesoever they are."""
+    """Yield the runs that ended, oldest first, of every home."""
     filters = dg.RunsFilter(statuses=ENDED, created_before=before)
     cursor = None
     while found := instance.get_run_records(filters, limit=PAGE, ascending=True, cursor=cursor):
@@ -160,14 +160,14 @@ def _remove_shard(instance: dg.DagsterInstance, run_id: str) -> None:
 
 @contextlib.contextmanager
 def _alone(home: Home) -> Iterator[None]:
-    """Let one clean-up work at a time, without a word on the disk, which may be full."""
+    """Let only one clean-up work at a time; nothing is written, because the disk may be full."""
     lock = FileLock(home.locks / f"{CLEAN_UP}.lock")
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(lock.acquire(timeout=WAIT_SECONDS))
         except Timeout:
-            told = "Another clean-up does not come to an end. Look at its run."
-            raise dg.Failure(told, allow_retries=False) from None
+            text = f"Another clean-up still runs after {WAIT_SECONDS:g} s. Look at its run."
+            raise dg.Failure(text, allow_retries=False) from None
         except OSError:
             pass  # two at once are better than none
         yield

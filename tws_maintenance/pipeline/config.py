@@ -1,4 +1,8 @@
-"""The one config that every job takes, and what a run's config lacks or holds in vain."""
+"""The one config that every job takes, and the faults of a run's config.
+
+What belongs here: fields that are missing or would be ignored. What does not: the types of the
+fields, which are in `runs.request`.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
@@ -12,13 +16,13 @@ from tws_maintenance.pipeline import asset_keys
 from tws_maintenance.pipeline.jobs import PROMOTE, RESTORE
 from tws_maintenance.runs.request import FOR_EVENTS, RunSpec
 
-# What the operator of a job chooses: whether it is a dry run, and who asks, the job itself says.
+# What the operator of a job chooses. The job itself sets whether it is a dry run, and who asks.
 KEYS = frozenset(field.name for field in fields(RunSpec)) - {"dry_run", "entry_point", "actor"}
 _KINDS: dict[Any, Any] = {tuple[str, ...]: dg.Array(str)}
 
 
 def _field(annotation: Any, default: Any) -> dg.Field:
-    """Return the field of Dagster's config that one of `RunSpec` is."""
+    """Return the field of Dagster's config for a field of `RunSpec`."""
     kind, described = get_args(annotation)
     value = list(default) if isinstance(default, tuple) else default
     return dg.Field(_KINDS.get(kind, kind), default_value=value, description=described.description)
@@ -46,7 +50,7 @@ def misuse_of(
     planned: frozenset[str],
     maintained: Maintained,
 ) -> UsageError | None:
-    """Return what a job's config lacks, or holds that would be silently ignored.
+    """Return what is missing in a job's config, or would be silently ignored.
 
     `steps` are the run's, `planned` the tasks that they work for.
     """
@@ -81,17 +85,17 @@ def _in_vain(
         for key in FOR_EVENTS:
             unset = CONFIG[key].default_value
             if config.get(key, unset) != unset:
-                yield f"`{key}` is for {MARKET_EVENTS}, which this run does not work on."
+                yield f"`{key}` is only for {MARKET_EVENTS}; this run does not work on them."
     if config.get("report_id") and steps & asset_keys.staging_steps():
-        yield "`report_id` is for promote_proposals; this run stages anew."
+        yield "`report_id` is only for promote_proposals; this run stages new proposals."
     if config.get("backup") and job != RESTORE:
-        yield "`backup` is for restore_backup. Nothing was started."
+        yield "`backup` is only for restore_backup. Nothing was started."
 
 
 def _elsewhere(
     config: Mapping[str, Any], planned: frozenset[str], maintained: Maintained
 ) -> Iterator[str]:
-    """Yield which tasks of the home another job works on; one that is none is told by the run."""
+    """Yield a fault where another job works on the tasks; the run itself reports unknown tasks."""
     tasks = config.get("tasks") or ()
     elsewhere = [task for task in tasks if task in maintained.tasks and task not in planned]
     if elsewhere:

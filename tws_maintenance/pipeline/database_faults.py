@@ -1,4 +1,4 @@
-"""What goes wrong with the database of Dagster's storage, in the database's own words."""
+"""The errors of the database of Dagster's storage, and their reasons in its own words."""
 
 import sys
 
@@ -10,15 +10,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 
 def database_errors() -> tuple[type[Exception], ...]:
-    """Return what Dagster's storage raises; of PostgreSQL's own only where it was loaded."""
+    """Return the errors of Dagster's storage; those of PostgreSQL only where it was loaded."""
     postgres = sys.modules.get("dagster_postgres.utils")
     return (SQLAlchemyError, *((postgres.DagsterPostgresException,) if postgres else ()))
 
 
 def opening_errors() -> tuple[type[Exception], ...]:
-    """Return what opening the storage raises besides: its configuration may be at fault.
+    """Return the errors of opening the storage, including those of its configuration.
 
-    Dagster says CheckError for a package of the storage that cannot be imported. Alembic says
+    Dagster raises CheckError for a package of the storage that cannot be imported. Alembic raises
     CommandError where another program keeps its revision in the same database.
     """
     kinds = (dg.DagsterError, CheckError, CommandError, yaml.YAMLError, ImportError)
@@ -31,13 +31,13 @@ def reason_of(error: Exception) -> str:
 
 
 def reason_for_others(error: Exception) -> str:
-    """Return the reason as a client may read it: a server's own words name its host and user."""
+    """Return the reason for a client, without a server's own words: they name its host and user."""
     if type(_cause_of(error)).__module__.startswith("sqlite3"):
         return reason_of(error)
-    return "its server cannot be reached, or refuses; the log of the console says how"
+    return "its server cannot be reached or refuses; the log of the console has the reason"
 
 
 def _cause_of(error: Exception) -> BaseException:
-    """Return what the driver said."""
+    """Return the error of the database driver."""
     cause = error if isinstance(error, SQLAlchemyError) else error.__cause__ or error
     return getattr(cause, "orig", None) or cause

@@ -1,4 +1,4 @@
-"""Everything Dagster is told about: assets, checks, jobs and the report resource."""
+"""The definitions that Dagster loads: assets, checks, jobs, schedules, sensors, one resource."""
 
 import dagster as dg
 
@@ -15,18 +15,18 @@ from tws_maintenance.pipeline.schedules import build_schedules
 from tws_maintenance.pipeline.sensors import build_sensors
 from tws_maintenance.runs.maintenance import HeadStart
 
-# For who reaches Dagster through the pipeline alone.
+# For code that uses Dagster only through the pipeline.
 Definitions = dg.Definitions
 
 
 def build_definitions(
     begun: HeadStart | None = None, *, is_reconciled: bool = False
 ) -> dg.Definitions:
-    """Return the definitions of what the home maintains, by its settings as they are now.
+    """Return the definitions of what the home maintains, from its current settings.
 
     `begun` is what a caller began before importing Dagster, with the settings that it read.
-    `is_reconciled` tells that what killed runs left has just been finished, so that the first run
-    of this process need not do it again.
+    `is_reconciled` is whether the work of killed runs has just been finished, so that the first
+    run of this process need not do that.
     """
     if begun is not None:
         return definitions_of(Loaded(begun.home, begun.settings, is_reconciled=True), begun)
@@ -36,7 +36,7 @@ def build_definitions(
 
 
 def definitions_of(loaded: Loaded, begun: HeadStart | None = None) -> dg.Definitions:
-    """Return the definitions of what a home maintains by settings that somebody has read."""
+    """Return the definitions of what a home maintains, from settings that are already read."""
     settings, maintained = loaded.settings, loaded.settings.maintained
     jobs, cleaning = build_jobs(maintained), build_cleaning_job(loaded.home)
     return dg.Definitions(
@@ -64,7 +64,7 @@ def definitions_of(loaded: Loaded, begun: HeadStart | None = None) -> dg.Definit
 def _read(home: Home) -> tuple[Settings, SettingsError | None]:
     """Return the settings, and the mistake in them, which every run reports.
 
-    With one they are the defaults, unread: enough to show something, and to leave a report.
+    With a mistake they are the defaults: enough to show the assets and to write a report.
     """
     try:
         return load_settings(home), None

@@ -1,4 +1,4 @@
-"""The assets of market events and the checks of what was staged."""
+"""The assets of market events, and the checks of their proposal."""
 
 from collections.abc import Iterator
 
@@ -17,12 +17,12 @@ from tws_maintenance.runs.maintenance import MaintenanceRun
 
 
 def build_event_assets(max_age_days: float) -> list[dg.AssetsDefinition]:
-    """Return the staged asset and the one that the store is, fresh for `max_age_days`."""
+    """Return the staged asset and the asset of the store, which is fresh for `max_age_days`."""
     return [_staged_asset(), _live_asset(fresh_for(max_age_days))]
 
 
 def event_check_keys() -> list[dg.AssetCheckKey]:
-    """Return the keys of the checks that guard what was staged."""
+    """Return the keys of the checks that guard the staged events."""
     return [dg.AssetCheckKey(asset_keys.STAGED_EVENTS, rule.name) for rule in RULES]
 
 
@@ -55,8 +55,9 @@ def _staged_asset() -> dg.AssetsDefinition:
         output_required=False,
         dagster_type=NO_VALUE,
         description=(
-            "Earnings, dividends, FOMC meetings, holidays and early closes as their providers tell "
-            "them now, compared with the store. Materializing it is a dry run: nothing is stored."
+            "Earnings, dividends, FOMC meetings, holidays and early closes as their providers "
+            "report them now, compared with the store. Materializing it is a dry run: nothing is "
+            "stored."
         ),
     )
     def staged(
@@ -81,8 +82,8 @@ def _live_asset(freshness: dg.FreshnessPolicy) -> dg.AssetsDefinition:
         output_required=False,
         dagster_type=NO_VALUE,
         description=(
-            "The events that the robot reckons with. Materialized together with "
-            f"staged/{MARKET_EVENTS}, by the job {APPLY_JOB}; alone it is refused."
+            "The events that the robot uses. Materialize it together with "
+            f"staged/{MARKET_EVENTS}, by the job {APPLY_JOB}; without that it is refused."
         ),
     )
     def live(

@@ -1,11 +1,11 @@
-"""SQLite event log that keeps its engine, and what is removed from an event log by us.
+"""SQLite event log that keeps its engine, and the removal of old checks from an event log.
 
 Dagster's own makes a new SQLAlchemy engine for every event, which throws away the compiled
 statements each time: 1.4 s of a dry run with its 45 checks, 0.45 s with one engine. Same file,
-same tables, same rows, same locking. What belongs together (the events of one audit, those of what
-is planned) is written at once, which takes a fifth of what one after the other does: 1.5 s less of
-a dry run of 50 lists. Named in the dagster.yaml that `tws_maintenance.pipeline.instance` writes; an
-operator's own DAGSTER_HOME is not touched and works without it.
+same tables, same rows, same locking. Events that belong together (those of one audit, those of a
+plan) are written at once, in a fifth of the time: a dry run of 50 lists takes 1.5 s less. The
+dagster.yaml that `tws_maintenance.pipeline.instance` writes names this class; an operator's own
+DAGSTER_HOME is not touched and works without it.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ from sqlalchemy import bindparam, event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-# Whose way of storing an event is known here; any other one stores its events itself.
+# The version whose way of storing an event is known here; others store their events themselves.
 KNOWN_DAGSTER = "1.13.27"
 PAGE_BYTES = 8192
 _INSERTED = SqlEventLogStorageTable.insert().returning(
@@ -85,22 +85,22 @@ class KeptEngine:
 
 
 class SqliteRuns(KeptEngine, SqliteRunStorage):
-    """Dagster's file of runs, one engine a process."""
+    """Dagster's file of runs, with one engine for each process."""
 
 
 class SqliteSchedules(KeptEngine, SqliteScheduleStorage):
-    """Dagster's file of schedules, one engine a process."""
+    """Dagster's file of schedules, with one engine for each process."""
 
 
 class SqliteEventLog(KeptEngine, ConsolidatedSqliteEventLogStorage):
-    """One SQLite file for the events of all runs, one engine a process."""
+    """One SQLite file for the events of all runs, with one engine for each process."""
 
     _connect = KeptEngine.connect
 
     def _init_db(self) -> None:
         """Make the file, with pages that hold several events.
 
-        Of Dagster's default of 4 KB one event of a check fills a page and leaves half of it empty.
+        With Dagster's default of 4 KB an event of a check fills a page and leaves half of it empty.
         """
         Path(self._base_dir).mkdir(parents=True, exist_ok=True)
         path = Path(self._base_dir, f"{SQLITE_EVENT_LOG_FILENAME}.db")
@@ -115,7 +115,7 @@ class SqliteEventLog(KeptEngine, ConsolidatedSqliteEventLogStorage):
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Store what this thread stores meanwhile at once, when that ends and however it does."""
+        """Collect the events of this thread, and store them at once when the context ends."""
         events: list[dg.EventLogEntry] = []
         self._kept_back.events = events
         try:
@@ -126,7 +126,7 @@ class SqliteEventLog(KeptEngine, ConsolidatedSqliteEventLogStorage):
                 self._store_at_once(events)
 
     def store_event(self, event: dg.EventLogEntry) -> None:
-        """Store an event, as Dagster does; within `together`, when that ends."""
+        """Store an event as Dagster does, or inside `together` when that ends."""
         kept_back = getattr(self._kept_back, "events", None)
         if kept_back is None:
             super().store_event(event)
@@ -135,28 +135,28 @@ class SqliteEventLog(KeptEngine, ConsolidatedSqliteEventLogStorage):
 
     def _store_at_once(self, events: Sequence[dg.EventLogEntry]) -> None:
         if version.__version__ == KNOWN_DAGSTER:
-            # What is not as it is expected here is stored in Dagster's own way.
+            # Events that are not as expected here are stored in Dagster's own way.
             with contextlib.suppress(SQLAlchemyError, _NotAsExpected), self.connect() as connection:
                 self._write(connection, events)
                 return
         self.store_event_batch(events)
 
     def _write(self, connection: Connection, events: Sequence[dg.EventLogEntry]) -> None:
-        """Write the rows that Dagster's `store_event` writes for each event, many a statement."""
+        """Write the rows that Dagster's `store_event` writes for each event, many at once."""
         rows = [self._event_to_row(one) for one in events]
         numbers = connection.execute(_INSERTED, rows).scalars().all()
         planned, judged = [], []
         for entry, row, number in zip(events, rows, numbers, strict=True):
-            told = entry.dagster_event
-            kind = told.event_type if told else None
-            if told is None or kind not in ASSET_CHECK_EVENTS:
-                if told is not None and kind in ASSET_EVENTS and told.asset_key:
+            happened = entry.dagster_event
+            kind = happened.event_type if happened else None
+            if happened is None or kind not in ASSET_CHECK_EVENTS:
+                if happened is not None and kind in ASSET_EVENTS and happened.asset_key:
                     self._store_asset_event_tags(connection, [entry], [number])
                     self._store_asset_event(connection, entry, number)
             elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED:
-                planned.append(_planned_check(told, row, number))
+                planned.append(_planned_check(happened, row, number))
             else:
-                judged.append(_judged_check(told, row, number))
+                judged.append(_judged_check(happened, row, number))
         if planned:
             connection.execute(AssetCheckExecutionsTable.insert(), planned)
         if judged and connection.execute(_JUDGED, judged).rowcount != len(judged):
@@ -167,7 +167,7 @@ class SqliteEventLog(KeptEngine, ConsolidatedSqliteEventLogStorage):
         return set()
 
     def has_table(self, table_name: str) -> bool:
-        """Tell whether a table exists; one that did is not asked for again."""
+        """Return whether a table exists; a table that was found is not looked up again."""
         if table_name not in self._seen_tables:
             if not super().has_table(table_name):
                 return False
@@ -175,8 +175,8 @@ class SqliteEventLog(KeptEngine, ConsolidatedSqliteEventLogStorage):
         return True
 
 
-def _planned_check(told: dg.DagsterEvent, row: dict[str, Any], number: int) -> dict[str, Any]:
-    planned = told.asset_check_planned_data
+def _planned_check(happened: dg.DagsterEvent, row: dict[str, Any], number: int) -> dict[str, Any]:
+    planned = happened.asset_check_planned_data
     if planned.partitions_subset is not None:
         raise _NotAsExpected
     return {
@@ -189,8 +189,8 @@ def _planned_check(told: dg.DagsterEvent, row: dict[str, Any], number: int) -> d
     }
 
 
-def _judged_check(told: dg.DagsterEvent, row: dict[str, Any], number: int) -> dict[str, Any]:
-    found = told.asset_check_evaluation_data
+def _judged_check(happened: dg.DagsterEvent, row: dict[str, Any], number: int) -> dict[str, Any]:
+    found = happened.asset_check_evaluation_data
     if found.partition is not None or not row["run_id"]:
         raise _NotAsExpected
     status = AssetCheckExecutionRecordStatus
@@ -216,7 +216,7 @@ def _evaluation(row: dict[str, Any], number: int) -> dict[str, Any]:
 def writing_together(instance: dg.DagsterInstance) -> AbstractContextManager[None]:
     """Return a context in which the events of this thread become one transaction of our log.
 
-    Killed within, the run keeps none of them; its files are the record (receipts, the journal).
+    If the run is killed inside, they are lost; its files are the record (receipts, the journal).
     """
     storage = instance.event_log_storage
     return storage.together() if isinstance(storage, SqliteEventLog) else nullcontext()
@@ -236,8 +236,9 @@ def forget_checks(instance: dg.DagsterInstance, run_ids: Collection[str]) -> Non
 
 
 def _without_a_sync_for_each_event(connection: sqlite3.Connection, _record: object) -> None:
-    """Let the last events be lost in a power cut, never the file: that is what WAL promises.
+    """Set the connection not to sync each event: a power cut may lose the last, never the file.
 
-    What must survive one (lists, backups, reports) is synced where it is written.
+    WAL guarantees that. What must survive a power cut (lists, backups, reports) is synced where it
+    is written.
     """
     connection.execute("PRAGMA synchronous = NORMAL")

@@ -1,7 +1,7 @@
 """Creating a run and executing it in this process; the only semi-private Dagster imports.
 
-A run is created first (its id is known then) and executed second, so that another process can
-do the second half.
+A run is created first, which gives it an id, and then executed, so that another process can
+execute it.
 """
 
 import contextlib
@@ -50,9 +50,10 @@ def create_run(
     run_id: str | None = None,
     process: int | None = None,
 ) -> dg.DagsterRun:
-    """Create the run of `spec` without executing it; its id is known from here on.
+    """Create and return the run of `spec` without executing it.
 
-    `process` is the one that will: if that dies before, so does the run. This one unless named.
+    `process` is the id of the process that will execute it, by default this one: if it dies before
+    that, the run counts as dead.
     """
     with writing_together(instance):  # the event of each step and check that is planned
         return instance.create_run_for_job(
@@ -78,21 +79,21 @@ def execute(
     on_step: Progress | None = None,
     log_level: str = "CRITICAL",
 ) -> Executed:
-    """Execute the run of `spec` here, in the instance of `home`.
+    """Execute the run of `spec` in this process, in the instance of `home`.
 
-    `run_id` is that run where it was created before, else the id of the new one, "" for any.
-    `on_step` is called with a task and `started`, `done` or `failed` as its steps go by.
+    `run_id` names a run that was created before, else it becomes the id of the new one; "" makes a
+    random one. `on_step` is called with a task and a text such as "audit_sti started".
 
     Raises:
-        HomeError: Dagster's storage fails; the next command finishes a report that was reserved.
+        HomeError: Dagster's storage fails; the next command finishes a reserved report.
     """
     begun = begun or head_start(home, load_settings(home))
     definitions = build_definitions(begun)
-    with _storage_faults_told(), open_instance(home, begun.settings) as instance:
+    with _storage_faults_explained(), open_instance(home, begun.settings) as instance:
         reconcile(home, instance)
         created = instance.get_run_by_id(run_id) if run_id else None
         if created is not None and created.is_finished:
-            return Executed(run_id, created.tags.get(REPORT_ID_TAG), "the run has ended already")
+            return Executed(run_id, created.tags.get(REPORT_ID_TAG), "the run has already ended")
         run = created or create_run(
             home, instance, definitions, spec, log_level, run_id=run_id or None
         )
@@ -100,22 +101,22 @@ def execute(
         for event in execute_run_iterator(InMemoryJob(_job(definitions, spec)), run, instance):
             problem = _failure(event) or problem
             if on_step:
-                _tell(event, on_step)
+                _show_progress(event, on_step)
         ended = instance.get_run_by_id(run.run_id)
         report_id = ended.tags.get(REPORT_ID_TAG) if ended else None
         return Executed(run.run_id, report_id, problem)
 
 
 @contextlib.contextmanager
-def _storage_faults_told() -> Iterator[None]:
-    """Turn a fault of Dagster's database, such as a full disk, into words for the operator."""
+def _storage_faults_explained() -> Iterator[None]:
+    """Turn a fault of Dagster's database, such as a full disk, into a HomeError with advice."""
     try:
         yield
     except database_errors() as error:
         raise HomeError(
             f"Dagster's storage cannot be read or written: {reason_of(error)}. Free some space and "
-            "make DAGSTER_HOME writable, or see whether its server runs. The lists are whole; "
-            "where the report is not finished, the next command finishes it."
+            "make DAGSTER_HOME writable, or check that its server runs. The lists are intact; "
+            "if the report is not finished, the next command finishes it."
         ) from error
 
 
@@ -138,7 +139,7 @@ def _run_config(spec: RunSpec, log_level: str) -> dict[str, Any]:
     }
 
 
-def _tell(event: dg.DagsterEvent, on_step: Progress) -> None:
+def _show_progress(event: dg.DagsterEvent, on_step: Progress) -> None:
     task = task_of_step(event.step_key) if event.step_key else None
     if task is None:
         return

@@ -1,7 +1,7 @@
 """DAGSTER_HOME of a home: made ready once, safely for several processes at once.
 
-An operator's own DAGSTER_HOME (set in the environment) is used as it is and never written to by
-us; ours lies in the home as `.dagster`.
+An operator's own DAGSTER_HOME (set in the environment) is used as it is, and nothing here writes
+to it; ours is the folder `.dagster` of the home.
 """
 
 import contextlib
@@ -34,15 +34,15 @@ from tws_maintenance.pipeline.run_records import Place
 from tws_maintenance.pipeline.storage_tables import demand_own_history
 from tws_maintenance.runs.recovery import recover
 
-# For who reaches Dagster through the pipeline alone.
+# For code that uses Dagster only through the pipeline.
 Instance = dg.DagsterInstance
 VARIABLE = "DAGSTER_HOME"
 INIT_WAIT_SECONDS = 60.0
 READY_MARK = "dagster_home.ready"
-# Of runs, events and schedules, in a DAGSTER_HOME that is configured by us.
+# The files of runs, events and schedules in a DAGSTER_HOME that this module configures.
 FILES = {"run": "history/runs.db", "event": "event_log.db", "schedule": "schedules/schedules.db"}
 
-# The variable is read by Dagster: no file holds the password that may be in it.
+# Dagster reads the variable, so no file holds the password that may be in it.
 STORAGE_VARIABLE = "TWS_MAINTENANCE_STORAGE__DATABASE_URL"
 SETTING = "[storage] database_url"
 DRIVER = "postgresql+psycopg2"
@@ -62,7 +62,7 @@ compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
 """
-# `{env: DAGSTER_HOME}` keeps the folder movable: no path of this machine is written down.
+# `{env: DAGSTER_HOME}` keeps the folder movable: no path of this machine is written.
 CONFIGURATION = f"""\
 {_COMMON}event_log_storage:
   module: tws_maintenance.pipeline.event_log
@@ -82,13 +82,13 @@ POSTGRES_CONFIGURATION = f"""\
 def prepare(home: Home, settings: Settings | None = None) -> Path:
     """Make the DAGSTER_HOME of `home` ready, set the variable, and return the folder.
 
-    `settings` are the home's, read where nobody has read them yet.
+    `settings` are the home's; they are read here if not given.
 
     Raises:
-        HomeError: it cannot be written, its storage cannot be reached, or its dagster.yaml says
-            something else than `[storage]`.
+        HomeError: it cannot be written, its storage cannot be reached, or its dagster.yaml
+            contradicts `[storage]`.
         SettingsError: the settings hold a mistake.
-        LockHeld: another process has been at it for a minute.
+        LockHeld: another process has held the lock for a minute.
     """
     opened = _made_ready(home, settings)
     if opened is not None:
@@ -114,13 +114,13 @@ def _made_ready(home: Home, settings: Settings | None) -> dg.DagsterInstance | N
         return None
     try:
         home.locks.mkdir(parents=True, exist_ok=True)
-        # Several first openings at once corrupted one home in three: one at a time.
+        # One at a time: several first openings at once corrupted one home in three.
         lock = home.locks / "dagster_home.lock"
         with hold(lock, wait_seconds=INIT_WAIT_SECONDS, holder="the first opening"):
             _configure(home, POSTGRES_CONFIGURATION if place else CONFIGURATION)
             _refuse_another_programs_database(home, url)
             with contextlib.ExitStack() as closing:
-                # Not entered: Dagster would take it for the present one until it is left.
+                # Not entered: Dagster would use it as the current instance until it is left.
                 instance = _opened()
                 closing.callback(instance.dispose)
                 _read_once(instance)
@@ -139,7 +139,7 @@ def _ready_text(place: str) -> str:
 
 
 def _is_ready(home: Home, place: str = "") -> bool:
-    """Tell whether this version of Dagster has made its tables at `place`, "" in the home."""
+    """Return whether this version of Dagster has made its tables at `place` ("" is the home)."""
     with contextlib.suppress(OSError):
         return (home.locks / READY_MARK).read_text(encoding="utf-8") == _ready_text(place)
     return False
@@ -163,7 +163,7 @@ def _refuse_another_programs_database(home: Home, url: str) -> None:
         return
     database = open_database(home, url, INIT_WAIT_SECONDS, SETTING)
     try:
-        # Away, or closed to this user: that is said when it is opened.
+        # A database that is down or closed to this user is reported when it is opened.
         with contextlib.suppress(SQLAlchemyError), database.reading() as connection:
             demand_own_history(connection, database.place)
     finally:
@@ -173,20 +173,20 @@ def _refuse_another_programs_database(home: Home, url: str) -> None:
 def demand_postgres(asked_by: str) -> None:
     """Raise HomeError where the packages for PostgreSQL cannot be imported.
 
-    Before Dagster tries: it says so by a stack trace, and its own commands in their own words.
+    Called before Dagster tries, which would show a stack trace.
     """
     for name in POSTGRES_PACKAGES:
         try:
             importlib.import_module(name)
         except ImportError as error:
             raise HomeError(
-                f"{asked_by} names PostgreSQL, for which a package is not installed here "
+                f"{asked_by} names PostgreSQL, but a package for it is not installed here "
                 f"({error}). Nothing was started. Install it with {INSTALL}."
             ) from None
 
 
 def _configure(home: Home, wanted: str) -> None:
-    """Write dagster.yaml, or the other one of ours over the one; what an operator wrote stays."""
+    """Write dagster.yaml as `wanted`, unless an operator has changed it."""
     path = home.dagster / "dagster.yaml"
     if configuration_of(home, wants_postgres=STORAGE_VARIABLE in wanted) is None:
         found = path.read_text(encoding="utf-8") if path.exists() else None
@@ -195,10 +195,10 @@ def _configure(home: Home, wanted: str) -> None:
 
 
 def configuration_of(home: Home, *, wants_postgres: bool) -> str | None:
-    """Return what an operator made of dagster.yaml; None where it is ours, or not there yet.
+    """Return the dagster.yaml of an operator, None where it is ours or missing.
 
     Raises:
-        HomeError: it keeps the runs elsewhere than the settings say.
+        HomeError: it stores the runs elsewhere than the settings say.
         OSError: it cannot be read.
     """
     path = home.dagster / "dagster.yaml"
@@ -208,15 +208,15 @@ def configuration_of(home: Home, *, wants_postgres: bool) -> str | None:
     if (STORAGE_VARIABLE in str(found)) != wants_postgres:
         said = "PostgreSQL" if wants_postgres else "files in the home"
         raise HomeError(
-            f"{home.relative(path)} was changed by somebody and keeps Dagster's runs elsewhere "
-            f"than [storage] database_url, which says {said}. Change one of them; moved away, it "
-            "is written anew."
+            f"{home.relative(path)} was changed by somebody and stores Dagster's runs elsewhere: "
+            f"[storage] database_url says {said}. Change one of them, or move the file away: it is "
+            "written again."
         )
     return found
 
 
 def _opened(lean: Path | None = None) -> dg.DagsterInstance:
-    """Open the instance of DAGSTER_HOME, or that of the folder `lean`, whose tables are known.
+    """Return the instance of DAGSTER_HOME, or of the folder `lean`, whose tables exist.
 
     Raises:
         HomeError: its database cannot be reached, or dagster-postgres is not installed.
@@ -224,11 +224,11 @@ def _opened(lean: Path | None = None) -> dg.DagsterInstance:
     try:
         return dg.DagsterInstance.get() if lean is None else _lean(lean)
     except opening_errors() as error:
-        raise _not_opened(error) from None  # what caused it may name the password
+        raise _not_opened(error) from None  # its cause may name the password
 
 
 def _read_once(instance: dg.DagsterInstance) -> None:
-    """Read what every run reads first; HomeError where the tables are another program's."""
+    """Read what every run reads first. Raises HomeError where the tables are another program's."""
     try:
         instance.get_runs(limit=1)
     except opening_errors() as error:
@@ -246,14 +246,14 @@ def _not_opened(error: Exception) -> HomeError:
     if "permission denied" in reason:
         grant = grant_for(reason, os.environ.get(STORAGE_VARIABLE, ""))
         return HomeError(
-            f"Dagster's storage cannot be used: {reason}. Nothing was started. Let the owner of "
-            f"the database issue {grant}"
+            f"Dagster's storage cannot be used: {reason}. Nothing was started. Ask the owner of "
+            f"the database to issue {grant}"
         )
     return HomeError(
         f"Dagster's storage cannot be opened: {reason}. Nothing was started. If the "
         "disk is full (No space left on device), free some; if [storage] database_url is set, "
-        "see whether the server runs and takes this user, and whether another program keeps its "
-        "own tables there. `doctor` looks at it."
+        "check that the server is running and accepts this user, and that no other program keeps "
+        "its tables there. `doctor` checks the storage."
     )
 
 
@@ -267,7 +267,7 @@ def open_instance(home: Home, settings: Settings | None = None) -> dg.DagsterIns
 
 
 def _lean_folder(home: Home) -> Path | None:
-    """Return DAGSTER_HOME where it is ours, as we wrote it, with all of this Dagster's tables."""
+    """Return DAGSTER_HOME if it is ours, unchanged, and has all tables of this Dagster."""
     folder = home.dagster
     if os.environ.get(VARIABLE) != str(folder) or not _is_ready(home):
         return None
@@ -280,10 +280,10 @@ def _lean_folder(home: Home) -> Path | None:
 
 
 def _lean(folder: Path) -> dg.DagsterInstance:
-    """Return what `DagsterInstance.get` does, without looking for migrations.
+    """Return the instance that `DagsterInstance.get` returns, without looking for migrations.
 
-    The storages keep their engines. Without a storage for the state of components, which we have
-    none of and which brings fsspec.
+    The storages keep their engines. It has no storage for the state of components, which we do not
+    use and which imports fsspec.
     """
     ref = InstanceRef.from_dir(str(folder))
     runs, schedules = (_address(folder / FILES[kind]) for kind in ("run", "schedule"))
@@ -308,7 +308,7 @@ def _address(file: Path) -> str:
 
 
 def place_of(instance: dg.DagsterInstance) -> Place:
-    """Return where the storage lies whose changes show that something happened in it."""
+    """Return the place of the storage, which `storage_mark` watches for changes."""
     runs, events = instance.run_storage, instance.event_log_storage
     if isinstance(runs, SqliteRunStorage) and isinstance(events, ConsolidatedSqliteEventLogStorage):
         # Neither has a public name for its file.
@@ -319,10 +319,10 @@ def place_of(instance: dg.DagsterInstance) -> Place:
 
 
 def reconcile_at_start() -> bool:
-    """Close and report the runs that died, when a code location is loaded; tell whether that went.
+    """Close and report the runs that died before a code location loads; return whether that worked.
 
-    Dagster is asked only where a DAGSTER_HOME is set: without one there is no history to mend.
-    A fault here must not keep the code location from loading; the next run meets it again.
+    Dagster is asked only where a DAGSTER_HOME is set: without one there is no history to correct.
+    A fault here must not keep the code location from loading; the next run reports it.
     """
     home = find_home()
     if not home.root.is_dir():
@@ -334,10 +334,10 @@ def reconcile_at_start() -> bool:
         else:
             recover(home)
     except (OSError, TwsMaintenanceError) as error:
-        logging.getLogger(__name__).warning("former runs could not be closed: %s", error)
+        logging.getLogger(__name__).warning("could not close earlier runs: %s", error)
     except opening_errors() as error:
-        told = reason_of(error)
-        logging.getLogger(__name__).warning("former runs could not be closed: %s", told)
+        reason = reason_of(error)
+        logging.getLogger(__name__).warning("could not close earlier runs: %s", reason)
     else:
         return True
     return False

@@ -1,8 +1,8 @@
-"""The signals that end a run: those that get lost, and when none may disturb.
+"""The signals that end a run: noticing those that get lost, and keeping them out of the end.
 
-Dagster lets SIGINT (and SIGTERM) raise in the middle of a step, once. Where that falls into a
-callback of the garbage collector, Python prints it and forgets it: a run that was terminated, and
-is called cancelled, went on to publish.
+Dagster lets SIGINT (and SIGTERM) raise in the middle of a step, once. If that happens in a
+callback of the garbage collector, Python prints the exception and drops it: a terminated run, which
+Dagster showed as cancelled, went on to publish.
 """
 
 import contextlib
@@ -17,10 +17,10 @@ READ_BYTES = 4096
 
 @contextlib.contextmanager
 def noted() -> Iterator[Callable[[], None]]:
-    """Yield what raises DagsterExecutionInterruptedError once a signal has come to end the run.
+    """Yield a function that raises DagsterExecutionInterruptedError after a signal to end the run.
 
-    To be called where work begins, at which no signal has come unless it got lost: the system's
-    own handler notes it, whatever becomes of what Python's handler raises.
+    Each step calls it before it begins. It finds also the signals that got lost: the wakeup file
+    descriptor notes them, whatever happens to the exception of Python's handler.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None  # signals are the main thread's
@@ -36,7 +36,7 @@ def noted() -> Iterator[Callable[[], None]]:
             with contextlib.suppress(BlockingIOError):
                 came.update(reader.recv(READ_BYTES))
             if came.intersection(ENDING):
-                # Here, because a run is kept from signals also before Dagster is imported.
+                # Imported here: `kept_out` is used before Dagster is imported.
                 from dagster import DagsterExecutionInterruptedError
 
                 raise DagsterExecutionInterruptedError("The run was interrupted.")
@@ -49,7 +49,7 @@ def noted() -> Iterator[Callable[[], None]]:
 
 @contextlib.contextmanager
 def kept_out() -> Iterator[None]:
-    """Let no signal end what is done inside: neither handlers nor what they raise."""
+    """Ignore the signals that end a run inside this context."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

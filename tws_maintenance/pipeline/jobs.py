@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 IMPLICIT_ASSET_JOB = "__ASSET_JOB"
 PROMOTE = "promote_proposals"
 RESTORE = "restore_backup"
-# Built in `cleaning`; works on no task and leaves no report.
+# Built in `cleaning`; it works on no task and writes no report.
 CLEAN_UP = "clean_up"
 # Every job that works on tasks, whatever the home maintains.
 JOB_NAMES = frozenset(
@@ -45,28 +45,32 @@ def build_jobs(maintained: Maintained) -> "list[UnresolvedAssetJobDefinition]":
     staged_events = dg.AssetSelection.assets(asset_keys.STAGED_EVENTS)
     events = dg.AssetSelection.assets(asset_keys.STAGED_EVENTS, asset_keys.EVENTS)
     return [
-        _job("dry_run_all", f"{look} Lists and market events.", _staged(every) | staged_events),
+        _job(
+            "dry_run_all",
+            f"{look} Works on lists and market events.",
+            _staged(every) | staged_events,
+        ),
         _job("dry_run_constituents", look, _staged(every)),
-        _job("apply_all", f"{apply} Store events.", _staged(every) | _live(every) | events),
+        _job("apply_all", f"{apply} Also stores events.", _staged(every) | _live(every) | events),
         _job("apply_constituents", apply, _staged(every) | _live(every)),
         _job(
             APPLY_JOB,
-            "Fetch earnings, dividends, FOMC meetings, holidays and early closes; audit, store.",
+            "Fetch earnings, dividends, FOMC meetings, holidays and early closes; audit and store.",
             events,
         ),
         _job(
             PROMOTE,
-            "Publish exactly what the dry run `report_id` staged; nothing is fetched.",
+            "Publish exactly what the dry run `report_id` staged. Nothing is fetched.",
             _live(every),
         ),
         _job(
             RESTORE,
-            "Stage, audit and promote a backup: `tasks` says of which lists, `backup` which one.",
+            "Stage, audit and promote a backup: `tasks` names the lists, `backup` the backup.",
             _staged(every) | _live(every),
         ),
         _job(
             "validate_metadata",
-            "Audit the live files as they lie. Nothing is fetched or written.",
+            "Audit the live files as they are now. Nothing is fetched or written.",
             _validated(every),
         ),
     ]
@@ -75,7 +79,7 @@ def build_jobs(maintained: Maintained) -> "list[UnresolvedAssetJobDefinition]":
 def job_name(
     tasks: Iterable[str], *, dry_run: bool, promotes: bool = False, restores: bool = False
 ) -> str:
-    """Return the job that does `tasks`; the implicit one where no button does both."""
+    """Return the job that does `tasks`; the implicit one where no single button does them."""
     if promotes or restores:
         return PROMOTE if promotes else RESTORE
     wanted = set(tasks)
@@ -93,9 +97,9 @@ def job_name(
 def selection_of(
     tasks: Iterable[str], *, dry_run: bool, promotes: bool = False
 ) -> tuple[set[dg.AssetKey], set[dg.AssetCheckKey]]:
-    """Return the assets and checks that do `tasks`; of a validation those of every declared index.
+    """Return the assets and checks that do `tasks`; a validation has those of every declared index.
 
-    Whoever subsets a job by them leaves out the checks that it does not have.
+    The caller leaves out the checks that its job does not have.
     """
     assets: set[dg.AssetKey] = set()
     checks: set[dg.AssetCheckKey] = set()
@@ -127,7 +131,7 @@ def _staged(indices: Iterable[Index]) -> dg.AssetSelection:
 
 
 def _live(indices: Iterable[Index]) -> dg.AssetSelection:
-    """The live assets alone: their checks belong to validate_metadata."""
+    """Return the live assets without their checks, which belong to validate_metadata."""
     return dg.AssetSelection.assets(
         *(asset_keys.live_key(index) for index in indices)
     ).without_checks()

@@ -1,8 +1,8 @@
-"""Executing a run in this process, with what can begin early begun before Dagster is imported.
+"""Executing a run in this process; the fetches begin before Dagster is imported.
 
-The report is reserved first; then fetches, the auditor and the process that asks the providers
-work on the second core. A run that never begins gets its report here. Used by the command line and
-by the processes that the console starts; Dagster itself is imported inside `launch`.
+The report is reserved first; then the fetches, the auditor and the process that asks the providers
+work on the second core. A run that never begins gets its report here. The command line and the
+processes that the console starts use this module; `launch` imports Dagster itself.
 """
 
 import contextlib
@@ -39,11 +39,11 @@ def launch(
     on_step: "Progress | None" = None,
     log_level: str = "CRITICAL",
 ) -> Executed:
-    """Execute the run of `spec` here: a new one, or `run_id`, which was created before.
+    """Execute the run of `spec` in this process: a new run, or `run_id`, which already exists.
 
     Raises:
         HomeError: no report can be written, so nothing was started; or Dagster's storage fails.
-        UsageError: a symbol is none, or there are too many; nothing was started.
+        UsageError: a symbol is not valid, or there are too many; nothing was started.
     """
     indices = [index for index in settings.maintained if index.task in spec.tasks]
     fetches = [] if spec.report_id or spec.backup else indices
@@ -58,7 +58,7 @@ def launch(
         scope = _scope(home, settings, spec)
         record = _record(home, spec, run_id or str(uuid.uuid4()))
         try:
-            # Before the first request leaves: killed from here on, the run is reported.
+            # Before the first request is sent: a run that is killed after this is reported.
             record.reserve()
             begun = head_start(home, settings, auditor, worker, record, scope)
             begun.gathering.start(fetches)
@@ -86,18 +86,18 @@ def _execute(
 
 @contextlib.contextmanager
 def _without_gc() -> Iterator[None]:
-    """Make half a million objects by importing, none of them garbage, without looking at them."""
+    """Switch the garbage collector off: imports make half a million objects that stay alive."""
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()  # nor need any be looked at on the way out
+        gc.freeze()  # the end of the process need not scan them either
         gc.enable()
 
 
 @contextlib.contextmanager
 def _auditing(*, wanted: bool) -> Iterator[Auditor]:
-    """Let the auditor's imports run on the second core, from the very first moment."""
+    """Yield the auditor; if it is `wanted`, its imports already run on the second core."""
     auditor = Auditor()
     if wanted:
         auditor.start()
@@ -109,7 +109,7 @@ def _auditing(*, wanted: bool) -> Iterator[Auditor]:
 
 @contextlib.contextmanager
 def _asking(*, wanted: bool) -> Iterator[EventsWorker]:
-    """Let the process that asks the providers load, too; it ends with the run, or without one."""
+    """Yield the process that asks the providers; it ends with this context."""
     worker = EventsWorker()
     if wanted:
         worker.prepare()
@@ -120,9 +120,9 @@ def _asking(*, wanted: bool) -> Iterator[EventsWorker]:
 
 
 def _scope(home: Home, settings: "Settings", spec: RunSpec) -> "Scope | None":
-    """Return whose events are wanted; what is wrong with the symbols is told at once.
+    """Return the symbols whose events are fetched; UsageError for invalid symbols.
 
-    None where no events are, or where the robot has a say: its answer is waited for later.
+    None for a run without events, or where the robot adds symbols: the run waits for its answer.
     """
     if MARKET_EVENTS not in spec.tasks:
         return None
@@ -136,7 +136,7 @@ def _scope(home: Home, settings: "Settings", spec: RunSpec) -> "Scope | None":
 
 
 def _record(home: Home, spec: RunSpec, run_id: str) -> "RunRecorder":
-    """Return the record of the run as it is wanted; that of its steps takes its place."""
+    """Return the record of the requested run; that of its steps takes it over."""
     from tws_maintenance.runs.recorder import RunRecorder
     from tws_maintenance.runs.request import PlannedRun
 
@@ -146,9 +146,9 @@ def _record(home: Home, spec: RunSpec, run_id: str) -> "RunRecorder":
 
 
 def _account_for(record: "RunRecorder", error: BaseException) -> Executed | None:
-    """Write the report of a run that was reserved and never began; return it if interrupted.
+    """Write the report of a reserved run that never began; return the run if it was interrupted.
 
-    Where it cannot be written, the next command finds a reservation whose run is dead.
+    If it cannot be written, the next command finds the reservation of a dead run.
     """
     if not record.owes_report:
         return None
@@ -168,13 +168,15 @@ def _account_for(record: "RunRecorder", error: BaseException) -> Executed | None
 
 
 def _accounted(record: "RunRecorder", executed: Executed) -> Executed:
-    """Return what came of a run, with its report also where Dagster ended it before it began."""
+    """Return the ended run; one that Dagster ended before it began gets its report here."""
     if not record.owes_report:
         return executed
-    if executed.report_id is not None:  # it had ended before, and was reported
+    if executed.report_id is not None:  # it had already ended and been reported
         record.give_up()
         return executed
-    record.interrupt(f"the run ended before it could begin: {executed.problem or 'no reason'}")
+    record.interrupt(
+        f"the run ended before it could begin: {executed.problem or 'no reason given'}"
+    )
     report_id = record.report_id
     try:
         record.close({})

@@ -1,4 +1,4 @@
-"""What the Dagster UI shows of a materialization or a check: plain records as metadata."""
+"""The metadata that the Dagster UI shows for a materialization or a check."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from tws_maintenance.audit.results import RuleResult
 from tws_maintenance.config.home import Home
 from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.constituents.proposal import STAGED, Proposal
+from tws_maintenance.core.text import counted
 from tws_maintenance.reports.schema import EventsResult, ListResult, TaskResult
 from tws_maintenance.reports.view import changes_of
 
@@ -21,7 +22,7 @@ _DIFF_COLUMNS = ("change", "symbol", "security", "field", "before", "after")
 def proposal_metadata(
     home: Home, proposal: Proposal, result: TaskResult
 ) -> dict[str, dg.MetadataValue]:
-    """Return the metadata of a staged or promoted proposal, the task result among it."""
+    """Return the metadata of a staged or promoted proposal, including the task result."""
     assert isinstance(result, ListResult)
     folder, changes = home.proposal(proposal.proposal_id), result.changes
     return {
@@ -61,7 +62,7 @@ def diff_table(changes: Changes) -> dg.MetadataValue:
 
 
 def events_metadata(home: Home, result: TaskResult) -> dict[str, dg.MetadataValue]:
-    """Return the metadata of staged or stored market events, the task result among it."""
+    """Return the metadata of staged or stored market events, including the task result."""
     assert isinstance(result, EventsResult)
     rows = [
         {"change": kind, **{key: value or "" for key, value in event.to_dict().items()}}
@@ -110,5 +111,8 @@ def _preview(path: Path) -> str:
     """Return the first rows of the staged file as a code block, which shows any text as it is."""
     lines = path.read_text(encoding="utf-8").splitlines()
     more = len(lines) - PREVIEW_ROWS - 1
-    shown = [*lines[: PREVIEW_ROWS + 1], *([f"... and {more} more rows"] if more > 0 else [])]
+    shown = [
+        *lines[: PREVIEW_ROWS + 1],
+        *([f"... and {counted(more, 'more row')}"] if more > 0 else []),
+    ]
     return "```\n" + "\n".join(shown).replace("```", "'''") + "\n```"

@@ -1,7 +1,8 @@
-"""What the notice sensors do: find what is wrong or waits, send it once, and remember that.
+"""What the notice sensors do: find incidents, send each once, and remember that.
 
-Both sensors go by the same memory, in Dagster's own storage under one lock, so that whoever comes
-first sends and the other one does not.
+Both sensors share one memory, in Dagster's own storage under one lock, so that only the first of
+them sends a notice. What does not belong here: finding incidents in the reports, and the channels,
+which are in `operations`.
 """
 
 import contextlib
@@ -28,16 +29,16 @@ LOCK_SECONDS = 20.0
 MEMORY = "tws_maintenance/notices"
 
 
-def look_and_tell(home: Home, instance: dg.DagsterInstance, at: datetime) -> DeliveryResult:
-    """Tell on every channel what was not told there yet, and remember it.
+def send_notices(home: Home, instance: dg.DagsterInstance, at: datetime) -> DeliveryResult:
+    """Send on every channel the notices that it has not had yet, and remember them.
 
     Raises:
         SettingsError: the settings of the home hold a mistake.
-        LockHeld: another look does not come to an end.
+        LockHeld: another sensor has been sending for too long.
     """
     settings = load_settings(home)
-    with _one_look(home):
-        # First, so that a run that died is told by its report, not twice.
+    with _one_sender(home):
+        # First, so that a run that died is reported by its report, and only once.
         with contextlib.suppress(OSError, TwsMaintenanceError):
             reconcile(home, instance)
         incidents = [
@@ -52,10 +53,10 @@ def look_and_tell(home: Home, instance: dg.DagsterInstance, at: datetime) -> Del
 
 
 @contextlib.contextmanager
-def _one_look(home: Home) -> Iterator[None]:
-    """Hold the lock of those who tell; go on without where it cannot be written.
+def _one_sender(home: Home) -> Iterator[None]:
+    """Hold the lock of the senders; continue without it where it cannot be written.
 
-    A disk that is full or read-only is what has to be told, if need be twice.
+    A full or read-only disk must be reported, even if that happens twice.
     """
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
@@ -65,10 +66,10 @@ def _one_look(home: Home) -> Iterator[None]:
 
 
 def _without_report(home: Home, instance: dg.DagsterInstance, at: datetime) -> Iterator[Incident]:
-    """Yield the runs of late that failed and have no report to be told by.
+    """Yield the recent runs that failed and have no report.
 
-    Those that could not write one, as the home cannot be written, and a clean-up, which leaves
-    none: the newest alone, since the next one makes up for it.
+    These are runs that could not write one, because the home cannot be written, and the newest
+    clean-up, which never writes one. An older clean-up does not count: the next one repeats it.
     """
     cleaning = dg.RunsFilter(job_name=CLEAN_UP, tags={HOME_TAG: str(home.root)})
     newest = [one.run_id for one in instance.get_runs(cleaning, limit=1)]
@@ -82,7 +83,7 @@ def _without_report(home: Home, instance: dg.DagsterInstance, at: datetime) -> I
 
 
 def _memory(home: Home) -> str:
-    """Return the name of the memory: one Dagster may serve several homes."""
+    """Return the name of the memory of a home: one Dagster may serve several homes."""
     return f"{MEMORY}/{sha256(str(home.root).encode())[:16]}"
 
 
@@ -92,4 +93,4 @@ def _remembered(home: Home, instance: dg.DagsterInstance) -> dict[str, list[str]
     try:
         return dict(json.loads(text)) if text else {}
     except (ValueError, TypeError):
-        return {}  # told again is better than not at all
+        return {}  # sending again is better than not at all

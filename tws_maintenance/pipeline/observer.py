@@ -1,8 +1,8 @@
-"""Dagster in a process of its own, for one that lives long and must stay small.
+"""Dagster in a process of its own, for a web server that runs long and must stay small.
 
-Dagster is 90 MB and two seconds of imports that a web server needs only now and then. The process
-is started by the first question, answers one after the other, and ends after minutes without one,
-or with whoever asks. What it answered is kept until the storage changes (`storage_mark`).
+Dagster is 90 MB and two seconds of imports, which a web server needs only now and then. The first
+question starts the process. It answers one question after the other, and ends after two minutes
+without one, or with its parent. Answers are kept until the storage changes (`storage_mark`).
 
     python -m tws_maintenance.pipeline.observer     answer questions on standard input
 """
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from tws_maintenance.pipeline.definitions import Definitions
     from tws_maintenance.pipeline.instance import Instance
 
-# After so long without a question the process ends, and the memory is free.
+# After this time without a question the process ends and frees its memory.
 IDLE_SECONDS = 120.0
-# Longer than it takes to begin on a busy machine, and than a database waits for a lock.
+# Longer than the process takes to start on a busy machine, and than a database waits for a lock.
 PATIENCE_SECONDS = 60.0
 POSTGRES_SETTING = "[storage] database_url"
 T = TypeVar("T")
@@ -53,14 +53,14 @@ logger = logging.getLogger(__name__)
 
 
 class Question(TypedDict, total=False):
-    """What is asked: the name of a function of `Answering`, and its arguments."""
+    """A question: the name of a function of `Answering`, and its arguments."""
 
     ask: str
     with_: dict[str, Any]
 
 
 class Reply(TypedDict, total=False):
-    """The answer as JSON, or the problem: its kind and what it is made of."""
+    """The answer as JSON, or the problem: its kind and its arguments."""
 
     answer: str
     kind: str
@@ -69,29 +69,29 @@ class Reply(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class YearOfVenue:
-    """The irregular weekdays of a year, None where nobody knows them."""
+    """The irregular weekdays of a year, None where they are not known."""
 
     days: dict[date, Day] | None
 
 
 class NotYetKnown(TwsMaintenanceError):
-    """The process that knows Dagster is only just beginning."""
+    """The process that imports Dagster is still starting."""
 
 
 class Observer:
     """What Dagster knows of one home, for any number of threads.
 
     Every question raises HomeError where the storage cannot be opened, StorageFault where it
-    cannot be read or written, WorkerDied where the process ended, and NotYetKnown where there is
-    none to ask within the wait.
+    cannot be read or written, WorkerDied where the process ended, and NotYetKnown where it is not
+    ready within the wait.
     """
 
     def __init__(self, home: Home, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self._home = home
         self._idle_seconds = idle_seconds
-        # Around a question, and around the end of the process.
+        # Held during a question, and during the end of the process.
         self._asking = threading.Lock()
-        # Around the fields below; never held while anybody waits.
+        # Protects the fields below; never held while anybody waits.
         self._lock = threading.Lock()
         self._opening: Future[_Worker] | None = None
         self._asked_at = 0.0
@@ -115,7 +115,7 @@ class Observer:
             self._is_closed = True
             opening, self._opening = self._opening, None
         if opening is not None:
-            with contextlib.suppress(Exception):  # it never came to be
+            with contextlib.suppress(Exception):  # it never started
                 opening.result(PATIENCE_SECONDS).stop()
         with self._looking:
             if self._storage is not None:
@@ -123,7 +123,7 @@ class Observer:
 
     @property
     def process_id(self) -> int | None:
-        """The process that is there to be asked, None without one."""
+        """The id of the process that answers, None without one."""
         with self._lock:
             opening = self._opening
         is_there = opening is not None and opening.done() and opening.exception() is None
@@ -132,19 +132,19 @@ class Observer:
     def known(self, wait: float = PATIENCE_SECONDS) -> Known:
         """Return what a status needs of Dagster, asked again only where it may have changed.
 
-        Waits at most `wait` seconds for a process that is only just beginning.
+        Waits at most `wait` seconds for a process that is still starting.
         """
         mark = self._mark()
         kept = self._kept
         if mark is not None and kept is not None and kept[0] == mark:
             return kept[1]
         found: Known = self._ask(Known, "known", wait=wait)
-        # A run that is at work may die, which is written nowhere.
+        # A running run may die, which changes nothing in the storage.
         self._kept = (None if found.is_at_work else mark), found
         return found
 
     def known_last(self) -> Known:
-        """Return what was answered last, for who cannot wait: no run is promised to be ended."""
+        """Return the last answer, for callers that cannot wait; its runs may have ended since."""
         return self._kept[1] if self._kept else Known()
 
     def look_at_run(self, run_id: str) -> Looked:
@@ -175,16 +175,16 @@ class Observer:
                 raise
             except TwsMaintenanceError as error:
                 raise SourceError(
-                    f"the holidays of {venue.name} cannot be told: {error}"
+                    f"could not look up the holidays of {venue.name}: {error}"
                 ) from error
             self._years[venue, year] = found.days
         return self._years[venue, year]
 
     def _mark(self) -> Hashable:
-        """Return what changes with what is known; None where only asking helps."""
+        """Return a mark that changes with the answer; None where only a question can show that."""
         with self._looking:
             found = self._storage.now() if self._storage else None
-        # Whose a run is depends on the reports as well.
+        # Which home a run belongs to depends on the reports as well.
         return None if found is None else (found, mark_of(self._home.reports))
 
     def _ask(
@@ -202,7 +202,7 @@ class Observer:
             worker = self._opened_within(opening, wait)
             with self._asking:
                 if self._opening is not opening:
-                    continue  # it ended while we waited for our turn
+                    continue  # the process ended while this thread waited for its turn
                 try:
                     reply = worker.ask(asked)
                 except WorkerDied as error:
@@ -230,7 +230,7 @@ class Observer:
             return opening.result(seconds)
         except TimeoutError:
             raise NotYetKnown(
-                "Dagster's history is only just being opened. Ask again in a moment."
+                "Dagster's history is still being opened. Try again in a moment."
             ) from None
         except BaseException:
             self._forget(opening)
@@ -258,7 +258,7 @@ class Observer:
         return worker
 
     def _end_when_idle(self, worker: "_Worker") -> None:
-        """End a process that nobody has asked for long."""
+        """End the process after a long time without a question."""
         while worker.is_started:
             left = self._asked_at + self._idle_seconds - time.monotonic()
             if left > 0:
@@ -279,7 +279,7 @@ _ADAPTERS: dict[type, TypeAdapter[Any]] = {}
 
 
 def _adapter(kind: type[T]) -> TypeAdapter[T]:
-    """Return what reads and writes answers of a kind, made when the first one is."""
+    """Return the adapter of a kind of answer, made with the first answer of that kind."""
     if kind not in _ADAPTERS:
         _ADAPTERS[kind] = TypeAdapter(kind)
     return _ADAPTERS[kind]
@@ -290,7 +290,7 @@ def _environment(home: Home) -> dict[str, str]:
 
 
 def _database_of(home: Home, place: Place) -> Any:
-    """Return the database of the settings, where Dagster's storage is in it."""
+    """Return the database of the settings, None where Dagster's storage is not in it."""
     if not place.is_postgres:
         return None
     from tws_maintenance.market_events.store.database import open_database
@@ -302,7 +302,7 @@ def _database_of(home: Home, place: Place) -> Any:
 
 
 def _answer_in(reply: Reply) -> str:
-    """Return the answer of a reply. Raises what the process met instead."""
+    """Return the answer of a reply. Raises the error that the process met instead."""
     if "kind" not in reply:
         return reply["answer"]
     kind, made_of = reply["kind"], reply["made_of"]
@@ -315,7 +315,7 @@ def _answer_in(reply: Reply) -> str:
 
 
 class Answering:
-    """The other side: Dagster's instance of a home, opened once, and what is asked of it."""
+    """The answering process: Dagster's instance of a home, opened once, and the questions to it."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
@@ -323,7 +323,7 @@ class Answering:
         self._made: tuple[Maintained, Definitions] | None = None
 
     def reply(self, question: Question) -> Reply:
-        """Answer a question, or say what was met instead."""
+        """Return the answer to a question, or the error that was met instead."""
         from tws_maintenance.pipeline.database_faults import (
             database_errors,
             reason_for_others,
@@ -341,14 +341,14 @@ class Answering:
         except database_errors() as error:
             made_of = [reason_of(error), reason_for_others(error)]
             return {"kind": StorageFault.__name__, "made_of": made_of}
-        except Exception as error:  # the process's edge: told to who asked
+        except Exception as error:  # the edge of the process: raised where it was asked
             logger.exception("a question to Dagster failed")
             return {"kind": type(error).__name__, "made_of": [str(error)]}
         return {"answer": _adapter(type(value)).dump_json(value).decode()}
 
     @property
     def instance(self) -> "Instance":
-        """The instance, opened by the first question that gets so far. Raises HomeError."""
+        """The instance, opened by the first question that needs it. Raises HomeError."""
         if self._instance is None:
             from tws_maintenance.pipeline.instance import open_instance
 
@@ -356,7 +356,7 @@ class Answering:
         return self._instance
 
     def place(self) -> Place:
-        """Return where the storage lies."""
+        """Return the place of the storage."""
         from tws_maintenance.pipeline.instance import place_of
 
         return place_of(self.instance)
@@ -401,7 +401,7 @@ class Answering:
         return YearOfVenue(None if days is None else dict(days))
 
     def _definitions(self) -> "Definitions":
-        """Return the definitions of what the home maintains now, made when that changes."""
+        """Return the definitions of what the home maintains now, made again when that changes."""
         from tws_maintenance.pipeline.definitions import definitions_of
         from tws_maintenance.pipeline.resources import Loaded
 
@@ -412,11 +412,11 @@ class Answering:
 
 
 def serve() -> None:
-    """Answer whoever started this process, until that ends."""
+    """Answer the parent of this process until it ends."""
     answering = Answering(Home(Path(os.environ[HOME_VARIABLE])))
 
     def answer(question: Question) -> Reply:
-        if not gc.isenabled():  # what was imported is no garbage; what minutes bring may be
+        if not gc.isenabled():  # the imports are no garbage, but later objects may be
             gc.freeze()
             gc.enable()
         return answering.reply(question)

@@ -1,8 +1,8 @@
 """Reconciling Dagster with what really happened: runs that died are closed and reported.
 
-A run that reserved its report is judged by its lock (`tws_maintenance.runs.recovery`). One that
-died before that is judged by the process its last event names, with that process's start time, so
-that a reused process id does not fool it. What may be alive is left alone.
+For a run that reserved its report the lock decides (`tws_maintenance.runs.recovery`). For one that
+died before that, the process that its last event names decides, with that process's start time, so
+that a reused process id is not mistaken for it. A run that may be alive is not touched.
 """
 
 import os
@@ -49,14 +49,14 @@ UNFINISHED = [
     dg.DagsterRunStatus.CANCELING,
 ]
 ENDED_BADLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-# A run that no process has touched for so long will not be touched any more.
+# No process works on a run that has not changed for this long.
 UNTOUCHED_LIMIT = timedelta(minutes=15)
 LOOK_BACK = timedelta(days=7)
 CLOCK_TICKS = 2.0
 
 
 def reconcile(home: Home, instance: dg.DagsterInstance) -> list[Recovered]:
-    """Close and report every run of ours that died, and report those that ended without one."""
+    """Close and report every run of `home` that died or ended without a report; return those."""
     recovered = recover(home)
     for one in recovered:
         run = instance.get_run_by_id(one.run_id)
@@ -64,19 +64,19 @@ def reconcile(home: Home, instance: dg.DagsterInstance) -> list[Recovered]:
             _close(instance, run, one.text)
     if _dead(home, instance):
         with alone(home) as is_alone:
-            # Asked again: whoever was at it before has closed some of them.
+            # Asked again: another process may have closed some of them meanwhile.
             for record, text in _dead(home, instance) if is_alone else []:
-                recovered += _told(home, instance, record, text)
+                recovered += _reported(home, instance, record, text)
                 _close(instance, record.dagster_run, text)
-                # Only here is it certain that nobody holds it or waits for it.
+                # Only here is it certain that nobody holds or waits for the lock.
                 run_lock(home, record.dagster_run.run_id).unlink(missing_ok=True)
     return recovered
 
 
 def _dead(home: Home, instance: dg.DagsterInstance) -> list[tuple[dg.RunRecord, str]]:
-    """Return the runs of ours that died unclosed, or ended badly without a report, and why."""
+    """Return the runs of `home` that died unclosed, or failed without a report, and why."""
     found = [
-        (record, "the run's process is gone, and it had not begun")
+        (record, "the run's process ended before the run began")
         for record in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED))
         if is_ours(home, record.dagster_run)
         and not _has_reserved(home, record.dagster_run)
@@ -92,14 +92,14 @@ def _dead(home: Home, instance: dg.DagsterInstance) -> list[tuple[dg.RunRecord, 
     return found
 
 
-def _told(
+def _reported(
     home: Home, instance: dg.DagsterInstance, record: dg.RunRecord, text: str
 ) -> list[Recovered]:
-    """Write the report of a run unless it has one, which then is tagged where it was not."""
+    """Write the report of a run; if it has one, tag the run with it instead."""
     run = record.dagster_run
     if run.job_name == CLEAN_UP or _has_report(home, run):
         return []
-    # Killed between reserving the report and tagging the run, it is told without Dagster.
+    # Killed between reserving the report and tagging the run: `recover` wrote its report.
     report_id = report_of_run(home, run.run_id)
     if report_id is not None:
         instance.add_run_tags(run.run_id, {REPORT_ID_TAG: report_id})
@@ -108,7 +108,7 @@ def _told(
 
 
 def _report(home: Home, instance: dg.DagsterInstance, record: dg.RunRecord, text: str) -> Recovered:
-    """Write the report of a run that never came to its own, and tag the run with it."""
+    """Write the report of a run that died before it reserved one, and tag the run with it."""
     run = record.dagster_run
     plan, config = plan_of(run, instance), report_config(run)
     journal = Journal(
@@ -136,10 +136,10 @@ def _close(instance: dg.DagsterInstance, run: dg.DagsterRun, text: str) -> None:
 
 
 def is_ours(home: Home, run: dg.DagsterRun) -> bool:
-    """Tell whether a run works on this home: one Dagster may serve several homes and projects."""
+    """Return whether a run works on this home: one Dagster may serve several homes and projects."""
     report_id = own_tag(run, REPORT_ID_TAG)
     if report_id is not None:
-        # In this order: the reservation goes when the report is there.
+        # In this order: the reservation is removed once the report is written.
         return is_reserved(home, report_id) or is_written(home, report_id)
     if HOME_TAG in run.tags:
         return run.tags[HOME_TAG] == str(home.root)
@@ -154,7 +154,7 @@ def is_ours(home: Home, run: dg.DagsterRun) -> bool:
 
 
 def _has_reserved(home: Home, run: dg.DagsterRun) -> bool:
-    """Tell whether `recover` is the one to judge it, now or at the next start."""
+    """Return whether `recover` finishes the run, now or at the next start."""
     report_id = own_tag(run, REPORT_ID_TAG)
     if report_id is None:  # killed, or still at work, between reserving and tagging
         return is_reserved_by(home, run.run_id)
@@ -167,7 +167,7 @@ def _has_report(home: Home, run: dg.DagsterRun) -> bool:
 
 
 def may_be_alive(home: Home, instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
-    """Tell whether an unfinished run may still have a process that works on it."""
+    """Return whether an unfinished run may still have a process that works on it."""
     run = record.dagster_run
     if is_locked(home, run.run_id):
         return True
@@ -185,7 +185,7 @@ def may_be_alive(home: Home, instance: dg.DagsterInstance, record: dg.RunRecord)
     import psutil
 
     try:
-        # A process that began after the event was written is another one with the same number.
+        # A process that began after the event was written is another one with the same id.
         return psutil.Process(pid).create_time() <= seen_at + CLOCK_TICKS
     except psutil.NoSuchProcess:
         return False

@@ -1,6 +1,6 @@
 """The one resource, `report`: its start reserves the report, its end writes it.
 
-Required by every asset and check, so that no run, from whatever entry point, goes without.
+Every asset and check requires it, so that every run has a report, whatever its entry point.
 """
 
 import contextlib
@@ -34,10 +34,10 @@ from tws_maintenance.runs.request import PlannedRun
 
 @dataclass
 class Loaded:
-    """What the runs of a code location go by, read once when it is loaded.
+    """What the runs of a code location use, read once when it is loaded.
 
-    `problem` is the mistake in the settings, which then are the defaults. `is_reconciled` tells
-    that the first run need not finish what killed runs left: it has just been done.
+    `problem` is the mistake in the settings, which then are the defaults. `is_reconciled` is
+    whether the work of killed runs has just been finished, so that the first run need not do it.
     """
 
     home: Home
@@ -51,7 +51,7 @@ def build_report_resource(loaded: Loaded, begun: HeadStart | None = None) -> dg.
 
     @dg.resource(
         config_schema=CONFIG,
-        description="Reserves this run's report, and writes it however the run ends.",
+        description="Reserves the report of this run, and writes it however the run ends.",
     )
     def report(context: dg.InitResourceContext) -> Iterator[MaintenanceRun]:
         request, misuse = _request(context, loaded)
@@ -76,18 +76,18 @@ def build_report_resource(loaded: Loaded, begun: HeadStart | None = None) -> dg.
 def _interruption() -> BaseException | None:
     """Return the interrupt that Dagster is handling, None for a run that ends by itself.
 
-    It ends a resource in the same way for both. One that comes between two steps is in no step's
-    result either, and the report called the run failed.
+    Dagster ends a resource in the same way for both. An interrupt between two steps is in no
+    step's result, and without this the report called the run failed.
     """
     error = sys.exception()
     return None if isinstance(error, Exception) else error
 
 
 def _has_ended(context: dg.InitResourceContext) -> bool:
-    """Tell whether the run is over.
+    """Return whether the run is over.
 
-    `dagster job execute` makes the resources again after the run, around its exit code. The
-    report of that second life came last and said that every task was skipped.
+    `dagster job execute` makes the resources again after the run, around its exit code. Without
+    this check a second report was written, with every task skipped.
     """
     assert context.run is not None, "the report resource needs a run"
     assert context.instance is not None, "the report resource needs an instance"
@@ -99,9 +99,9 @@ def _reconcile(loaded: Loaded, context: dg.InitResourceContext) -> None:
     """Finish what killed runs left behind, before this one begins, unless that was just done."""
     assert context.instance is not None
     if loaded.is_reconciled:
-        loaded.is_reconciled = False  # of a later run in this process nobody knows
+        loaded.is_reconciled = False  # true only for the first run of this process
         return
-    # A home that cannot be written is told by `open`, with advice.
+    # `open` reports a home that cannot be written, with advice.
     with contextlib.suppress(OSError):
         reconcile(loaded.home, context.instance)
 
@@ -109,7 +109,7 @@ def _reconcile(loaded: Loaded, context: dg.InitResourceContext) -> None:
 def _request(
     context: dg.InitResourceContext, loaded: Loaded
 ) -> tuple[PlannedRun, TwsMaintenanceError | None]:
-    """Return what this run is to do, and what is wrong with its config."""
+    """Return the request of this run, and the fault of its config, None where there is none."""
     run, instance = context.run, context.instance
     assert run is not None, "the report resource needs a run"
     assert instance is not None, "the report resource needs an instance"
@@ -156,18 +156,18 @@ def _tag(run: MaintenanceRun, context: dg.InitResourceContext) -> None:
 def _close(
     run: MaintenanceRun, context: dg.InitResourceContext, error: BaseException | None = None
 ) -> None:
-    """Write the report. A failure here cannot turn the run red, so it is shouted instead."""
+    """Write the report. A failure here cannot fail the run, so it goes to stderr and the log."""
     assert context.instance is not None
     try:
         failures = step_failures(context.instance, run.request.run_id)
     except Exception as fault:  # noqa: BLE001 - a report without them is better than none
         failures = {"dagster": f"Dagster's events of this run could not be read: {fault}"}
     try:
-        with interrupts.kept_out():  # all that they could stop is over
+        with interrupts.kept_out():  # the work that they could stop is over
             run.close(failures, error)
     except Exception as fault:
-        told = f"The report of run {run.request.run_id} could not be written: {fault}"
-        sys.stderr.write(f"{told}\n")
+        text = f"The report of run {run.request.run_id} could not be written: {fault}"
+        sys.stderr.write(f"{text}\n")
         if context.log:
-            context.log.exception(told)
+            context.log.exception(text)
         raise

@@ -1,7 +1,7 @@
-"""What Dagster's history says of our runs, as the plain records of `run_records`.
+"""Dagster's history of our runs, as the plain records of `run_records`.
 
 Reads straight from the instance, which takes milliseconds however many runs there are. Nothing is
-written here; runs that died are closed by `tws_maintenance.pipeline.reconcile`.
+written here; `tws_maintenance.pipeline.reconcile` closes runs that died.
 """
 
 import json
@@ -48,14 +48,14 @@ _STEP_EVENTS: dict[dg.DagsterEventType, StepState] = {
     dg.DagsterEventType.STEP_FAILURE: "failed",
     dg.DagsterEventType.STEP_SKIPPED: "skipped",
 }
-# What an operator is told needs no module of Dagster's.
+# A message for an operator needs no module name of Dagster's.
 _DAGSTER_ERROR = re.compile(r"^dagster\.[\w.]+: ")
-# Restores are looked past when the last refresh is wanted.
+# Enough to find the last refresh behind several restores.
 MATERIALIZATIONS_READ = 20
 
 
 def what_is_known(home: Home, instance: dg.DagsterInstance) -> Known:
-    """Return what a status needs of Dagster."""
+    """Return what a status needs from Dagster."""
     records = _in_progress(home, instance)
     return Known(
         running=tuple(_views(instance, records)),
@@ -80,8 +80,8 @@ def look_at_run(home: Home, instance: dg.DagsterInstance, run_id: str) -> Looked
 def runs_in_progress(home: Home, instance: dg.DagsterInstance) -> tuple[list[RunView], bool]:
     """Return the runs of `home` that have not ended, oldest first, from whatever entry point.
 
-    A clean-up, which works on no task, is left out. The second value is whether one of them
-    all has no process any more: it is to be reconciled.
+    A clean-up, which works on no task, is left out. The second value is whether one of them all has
+    lost its process and needs `reconcile`.
     """
     records = _in_progress(home, instance)
     return _views(instance, records), _has_dead(home, instance, records)
@@ -119,7 +119,7 @@ def _own_record(home: Home, instance: dg.DagsterInstance, run_id: str) -> dg.Run
 def progress_of(
     instance: dg.DagsterInstance, run_id: str
 ) -> tuple[list[StepView], list[CheckView]]:
-    """Return the steps of a run in the order of the plan, and its checks as they came out."""
+    """Return the steps of a run in the order of the plan, and the results of its checks."""
     run = instance.get_run_by_id(run_id)
     if run is None:
         return [], []
@@ -140,7 +140,7 @@ def progress_of(
 def refreshes(instance: dg.DagsterInstance) -> dict[str, Materialized]:
     """Return the newest materialization of each live list, by task, that is a refresh.
 
-    Not of events: whether a sync was complete is settled when its report is written.
+    Market events are left out: only the report shows whether a sync was complete.
     """
     keys = {asset_keys.live_key(index): index.task for index in DECLARED.values()}
     newest = instance.get_latest_materialization_events(keys)
@@ -167,17 +167,17 @@ def audits(instance: dg.DagsterInstance) -> dict[str, Audited]:
     for key, record in records.items():
         event = record.event.dagster_event if record.event else None
         if record.event is None or event is None:
-            continue  # planned only: its run has not come so far, or never did
+            continue  # only planned: its run has not reached the check, or never will
         if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             view = _check(event.asset_check_evaluation_data)
-            told = (record.run_id, record.event.timestamp, view)
-            found.setdefault(keys[key].task, []).append(told)
-    return {task: _audited(told) for task, told in found.items()}
+            row = (record.run_id, record.event.timestamp, view)
+            found.setdefault(keys[key].task, []).append(row)
+    return {task: _audited(rows) for task, rows in found.items()}
 
 
-def _audited(told: list[tuple[str, float, CheckView]]) -> Audited:
-    run_id, last, _ = max(told, key=lambda one: one[1])
-    checks = tuple(view for of, _, view in told if of == run_id)
+def _audited(rows: list[tuple[str, float, CheckView]]) -> Audited:
+    run_id, last, _ = max(rows, key=lambda one: one[1])
+    checks = tuple(view for of, _, view in rows if of == run_id)
     return Audited(run_id, _text_of(last), checks)
 
 
@@ -249,9 +249,9 @@ def _follow(step: StepView, event: dg.DagsterEvent, at: str) -> None:
     if event.event_type == dg.DagsterEventType.STEP_FAILURE:
         error = event.step_failure_data.error
         described = event.step_failure_data.user_failure_data
-        told = described.description if described else None
+        own = described.description if described else None
         message = _DAGSTER_ERROR.sub("", error.message) if error else ""
-        step.message = (told or message).strip()
+        step.message = (own or message).strip()
 
 
 def _check(evaluation: dg.AssetCheckEvaluation) -> CheckView:

@@ -1,9 +1,9 @@
-"""A run in a process of its own, which outlives whoever started it.
+"""A run in a process of its own, which outlives its parent.
 
-The process is started first and waits on its standard input for what is wanted. So the run can be
-created in Dagster with the process that will work on it: whoever dies in between, the run is never
-taken for one that is alive. What the process has to say beside its report lies in
-`.dagster/run_logs`, and goes when there is nothing.
+The process is started first and waits on its standard input for its request. So the run can be
+created in Dagster with the id of the process that will work on it, and a run whose process died is
+never taken for one that is alive. The output of the process is in `.dagster/run_logs`; an empty log
+is removed.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ def start_process(home: Home, run_id: str) -> subprocess.Popen[bytes]:
 
 
 def hand_over(process: subprocess.Popen[bytes], spec: RunSpec) -> None:
-    """Let the process begin with what is wanted.
+    """Give the process its request, so that it begins.
 
     Raises:
         OSError: it has ended.
@@ -49,24 +49,24 @@ def hand_over(process: subprocess.Popen[bytes], spec: RunSpec) -> None:
 
 
 def give_up(process: subprocess.Popen[bytes]) -> None:
-    """End a process whose run did not come to be."""
+    """End a process whose run could not be created."""
     process.kill()
     process.wait()
     assert process.stdin is not None
-    with contextlib.suppress(OSError):  # what it did not read any more
+    with contextlib.suppress(OSError):  # input that it no longer read
         process.stdin.close()
 
 
 def log_file(home: Home, run_id: str) -> Path:
-    """Return where the process of a run writes what is in no report."""
+    """Return the file to which the process of a run writes its output."""
     return home.logs / f"run_{run_id}.log"
 
 
 def main() -> int:
-    """Execute the named run as standard input wants it; 0 where it left a report."""
+    """Execute the named run with the request from standard input; return 0 if it left a report."""
     home, run_id = Home(Path(os.environ[HOME_VARIABLE])), sys.argv[1]
     wanted = sys.stdin.buffer.read()
-    if not wanted:  # whoever started us died before the run could begin
+    if not wanted:  # the parent died before the run could begin
         return 1
     spec = RunSpec.from_json(wanted)
     from tws_maintenance.config.settings import load_settings

@@ -1,7 +1,7 @@
-"""Plain records of what Dagster's history says of our runs; no Dagster in here.
+"""Plain records of our runs in Dagster's history; no Dagster is imported here.
 
-What belongs here: what a page, the API and a helper process hand to each other. What does not:
-asking Dagster, which is `run_history`'s.
+What belongs here: the values that a page, the API and a helper process exchange. What does not:
+asking Dagster, which is in `run_history`.
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ CheckOutcome = Literal["passed", "warned", "failed"]
 class RunView:
     """A run as Dagster has it.
 
-    `report_id` is known from the run's start on; times are UTC texts.
+    `report_id` is None before the run starts; times are UTC texts.
     """
 
     run_id: str
@@ -53,7 +53,7 @@ class StepView:
 
 @dataclass(frozen=True)
 class CheckView:
-    """How one asset check came out."""
+    """The result of one asset check."""
 
     task: str
     name: str
@@ -72,7 +72,7 @@ class Materialized:
 
 @dataclass(frozen=True)
 class Audited:
-    """The newest audit of what was staged of an index, all of it by one run."""
+    """The newest audit of a proposal of an index, all of it from one run."""
 
     run_id: str
     finished_at: str
@@ -81,10 +81,10 @@ class Audited:
 
 @dataclass(frozen=True)
 class Known:
-    """What a status needs of Dagster: the runs in progress, and what is newest of each list.
+    """What a status needs from Dagster: the runs in progress, and the newest results of each list.
 
-    `has_dead` is whether a run in progress has no process any more; `is_at_work` whether any has
-    not ended, a clean-up too: its process may die, which changes nothing in the storage.
+    `has_dead` is whether a run in progress has lost its process; `is_at_work` is whether any run,
+    also a clean-up, has not ended: its process may die, which changes nothing in the storage.
     """
 
     running: tuple[RunView, ...] = ()
@@ -98,7 +98,7 @@ class Known:
 class Looked:
     """One run: its view, None where Dagster has none of that id, its steps and its checks.
 
-    `is_dead` is whether it is in progress and has no process any more.
+    `is_dead` is whether it is in progress and has lost its process.
     """
 
     view: RunView | None
@@ -109,7 +109,7 @@ class Looked:
 
 @dataclass(frozen=True)
 class Place:
-    """Where Dagster's storage lies: in these SQLite files, or in PostgreSQL, or elsewhere."""
+    """The place of Dagster's storage: these SQLite files, or PostgreSQL, or elsewhere."""
 
     files: tuple[str, ...] = ()
     is_postgres: bool = False

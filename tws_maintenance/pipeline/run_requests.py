@@ -1,4 +1,4 @@
-"""Dagster's run requests for what starts by itself: the tasks, their assets and checks, the reason.
+"""Dagster's run requests of schedules and sensors: tasks, their assets and checks, the reason.
 
 https://docs.dagster.io/guides/automate
 """
@@ -14,7 +14,7 @@ from tws_maintenance.pipeline.tags import HOME_TAG
 if TYPE_CHECKING:
     pass
 
-RELOAD = "Reload the code location in the Dagster UI (Deployment), or start Dagster again."
+RELOAD = "Reload the code location in the Dagster UI (Deployment), or restart Dagster."
 
 
 def run_request(
@@ -35,11 +35,11 @@ def run_request(
         job_name=job_name(tasks, dry_run=dry_run, promotes=promotes),
         run_config={
             "resources": {"report": {"config": config}},
-            # Of itself Dagster writes each event into the daemon's own log: sixty lines a run.
+            # By default Dagster writes each event into the daemon's log: sixty lines a run.
             "loggers": {"console": {"config": {"log_level": "WARNING"}}},
         },
         asset_selection=sorted(assets),
         asset_check_keys=sorted(checks),
-        # Until its report tells, by which a run that waits to begin is known as this home's.
+        # Shows that a waiting run belongs to this home; later its report shows that.
         tags={HOME_TAG: str(home.root)},
     )

@@ -1,4 +1,4 @@
-"""Schedules: a daily dry run a venue after its close, and a daily refresh of the events.
+"""Schedules: a daily dry run for each venue after its close, and a daily refresh of the events.
 
 They ship stopped. https://docs.dagster.io/guides/automate/schedules
 """
@@ -38,7 +38,7 @@ AFTER_CLOSE = timedelta(hours=2)
 
 
 def build_schedules(loaded: Maintained, jobs: "Iterable[AnyJob]") -> list[dg.ScheduleDefinition]:
-    """Return a daily dry run a venue, after its close, and a daily refresh of the events."""
+    """Return a daily dry run for each venue, after its close, and a daily refresh of the events."""
     by_name = {job.name: job for job in jobs}
     return [
         *(
@@ -114,7 +114,7 @@ def scheduled_tick(
 ) -> dg.RunRequest | dg.SkipReason:
     """Return the run that was due at `due_at`, or why it is not started at `at`.
 
-    A daemon that was down makes up for the last time that it missed, at whatever hour that is.
+    A daemon that was down makes up for the last run that it missed, at any hour.
     """
     home_maintains, closures = _maintained_and_closures(home)
     indices = [index_of_task(task) for task in tasks if task != MARKET_EVENTS]
@@ -137,7 +137,7 @@ def scheduled_tick(
 def _maintained_and_closures(home: Home) -> tuple[Maintained, Closures]:
     """Return what the home maintains, and the operator's closures.
 
-    By settings with a mistake, which the run reports, what every home does, and no closure.
+    With a mistake in the settings, which the run reports: the defaults, and no closures.
     """
     try:
         settings = load_settings(home)

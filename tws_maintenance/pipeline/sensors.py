@@ -1,7 +1,7 @@
-"""Sensors: what starts by itself off-peak, what closes runs that died, what sends notices.
+"""Sensors: one starts runs off-peak, one closes runs that died, two send notices.
 
-All of them ship stopped. `tws_maintenance.operations.policy` decides what may be started; here it
-becomes a run request or a reason to skip that the UI shows.
+All of them ship stopped. `tws_maintenance.operations.policy` decides what may start; here that
+becomes a run request, or a reason to skip that the UI shows.
 https://docs.dagster.io/guides/automate/sensors
 """
 
@@ -18,7 +18,7 @@ from tws_maintenance.core.errors import LockHeld, SettingsError
 from tws_maintenance.operations.notices.channels import NoticeFailed
 from tws_maintenance.operations.policy import Decision, decide, decide_promotions
 from tws_maintenance.pipeline.jobs import PROMOTE
-from tws_maintenance.pipeline.notices import look_and_tell
+from tws_maintenance.pipeline.notices import send_notices
 from tws_maintenance.pipeline.reconcile import is_ours, reconcile
 from tws_maintenance.pipeline.run_requests import RELOAD, run_request
 from tws_maintenance.pipeline.tick_context import situation_of
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 OFFPEAK_SECONDS = 900
 LOOK_SECONDS = 300
-# Twice as rare as Dagster would: it keeps every tick for a week.
+# Half as often as Dagster's default, because it keeps every tick for a week.
 FOLLOW_SECONDS = 60
 RECONCILE_SECONDS = 120
 
@@ -38,7 +38,7 @@ RECONCILE_SECONDS = 120
 def build_sensors(loaded: Maintained, jobs: "Iterable[AnyJob]") -> list[dg.SensorDefinition]:
     """Return the sensors that start runs, close those that died, and send notices.
 
-    `loaded` is what the code location has assets of.
+    `loaded` is what the code location has assets for.
     """
     wanted = ("dry_run_all", "dry_run_constituents", PROMOTE)
     return [
@@ -69,20 +69,20 @@ def _offpeak_sensor(loaded: Maintained, jobs: "list[AnyJob]") -> dg.SensorDefini
 def offpeak_tick(
     home: Home, instance: dg.DagsterInstance, at: datetime, loaded: Maintained
 ) -> dg.SensorResult:
-    """Return what to start at this instant, or why nothing is.
+    """Return what to start at this instant, or why nothing starts.
 
     Raises:
-        SettingsError: the settings of the home hold a mistake, or maintain something else than the
-            code location was `loaded` with; the tick fails with it.
+        SettingsError: the settings of the home hold a mistake, or they maintain other indices than
+            the code location was `loaded` with; the tick fails.
     """
     now = situation_of(home, instance, at)
     _refuse_another(loaded, now.settings.maintained)
     decisions, promotions = decide(now), decide_promotions(now)
     requests = [*_dry_runs(home, decisions), *_promotions(home, promotions)]
-    told = [f"{task_name(one.task)}: {one.why}" for one in (*decisions, *promotions)]
+    reasons = [f"{task_name(one.task)}: {one.why}" for one in (*decisions, *promotions)]
     if requests:
         return dg.SensorResult(run_requests=requests)
-    return dg.SensorResult(skip_reason=". ".join(told) + ".")
+    return dg.SensorResult(skip_reason=". ".join(reasons) + ".")
 
 
 def _refuse_another(loaded: Maintained, wanted: Maintained) -> None:
@@ -121,30 +121,30 @@ def _reconcile_sensor() -> dg.SensorDefinition:
     @dg.sensor(
         name="reconcile_sensor",
         minimum_interval_seconds=RECONCILE_SECONDS,
-        description="Closes and reports the runs whose process died, without anyone looking.",
+        description="Closes and reports runs whose process died, before the next command does.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         closed = reconcile(find_home(), context.instance)
-        told = [f"{one.report_id}: {one.text}" for one in closed]
-        return dg.SkipReason(f"Closed {'; '.join(told)}." if told else "No run has died.")
+        texts = [f"{one.report_id}: {one.text}" for one in closed]
+        return dg.SkipReason(f"Closed {'; '.join(texts)}." if texts else "No run has died.")
 
     return sensor
 
 
 def _look(instance: dg.DagsterInstance) -> dg.SkipReason:
-    """Look and tell; what could not be delivered makes the tick fail, which the UI shows in red.
+    """Send notices and return how many; a failed delivery makes the tick fail, red in the UI.
 
     Raises:
         NoticeFailed: a channel did not deliver; the others have.
     """
     try:
-        done = look_and_tell(find_home(), instance, utc_now())
+        done = send_notices(find_home(), instance, utc_now())
     except LockHeld:
-        return dg.SkipReason("The other sensor is telling just now.")
+        return dg.SkipReason("The other sensor is sending notices now.")
     if done.failures:
         raise NoticeFailed(". ".join([*done.failures, *done.remarks]))
-    told = [f"{name}: {count} told" for name, count in done.sent.items()]
-    return dg.SkipReason(f"{'. '.join([*told, *done.remarks]) or 'Nothing new to tell'}.")
+    sent = [f"{name}: {count} sent" for name, count in done.sent.items()]
+    return dg.SkipReason(f"{'. '.join([*sent, *done.remarks]) or 'Nothing new to send'}.")
 
 
 def _notice_sensor() -> dg.SensorDefinition:
@@ -152,8 +152,8 @@ def _notice_sensor() -> dg.SensorDefinition:
         name="notice_sensor",
         minimum_interval_seconds=LOOK_SECONDS,
         description=(
-            "Tells by mail, webhook or file ([notices]) what failed, is stale, broken, drifted or "
-            "waits for approval: once an incident."
+            "Sends a notice by mail, webhook or file ([notices]) of what failed, is stale, broken, "
+            "drifted or waits for approval: once for each incident."
         ),
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
@@ -166,7 +166,7 @@ def _run_failure_sensor() -> dg.SensorDefinition:
     @dg.run_failure_sensor(
         name="run_failure_notice_sensor",
         minimum_interval_seconds=FOLLOW_SECONDS,
-        description="Tells of a run that failed within a minute, the same way as notice_sensor.",
+        description="Sends the notice of a failed run within a minute, as notice_sensor does.",
     )
     def sensor(context: dg.RunFailureSensorContext) -> dg.SkipReason:
         if not is_ours(find_home(), context.dagster_run):

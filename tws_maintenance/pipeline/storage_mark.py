@@ -1,7 +1,8 @@
-"""What changes with Dagster's storage, read without Dagster: whether it has to be asked again.
+"""A mark that changes with Dagster's storage, read without Dagster.
 
-A SQLite file counts the commits of others for each connection that stays open (`PRAGMA
-data_version`). PostgreSQL has the highest event and the last change of a run.
+It shows whether Dagster must be asked again. A SQLite file counts the commits of others for each
+connection that stays open (`PRAGMA data_version`). For PostgreSQL the mark is the highest event and
+the last change of a run.
 """
 
 import contextlib
@@ -34,7 +35,7 @@ class SqliteMark:
         self._opened = 0
 
     def now(self) -> Hashable:
-        """Return what changes with every commit; None where it cannot be said."""
+        """Return a mark that changes with every commit, None where it cannot be read."""
         try:
             found = self._path.stat()
         except FileNotFoundError:
@@ -47,7 +48,7 @@ class SqliteMark:
         except sqlite3.Error:
             self.close()
             return None
-        # The file's time as well: of one that was put in its place SQLite may know nothing.
+        # The file's time as well: SQLite may not notice that the file was replaced.
         return self._opened, version, found.st_mtime_ns, found.st_size
 
     def _connected(self, found: os.stat_result) -> sqlite3.Connection:
@@ -56,7 +57,7 @@ class SqliteMark:
             self.close()
         if self._connection is None:
             self._file = file
-            # A version says something to the connection that read it only.
+            # A version is comparable only within the connection that read it.
             self._opened += 1
             self._connection = sqlite3.connect(
                 f"{self._path.as_uri()}?mode=ro",
@@ -67,7 +68,7 @@ class SqliteMark:
         return self._connection
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -80,7 +81,7 @@ class PostgresMark:
         self._database = database
 
     def now(self) -> Hashable:
-        """Return what changes with every event and every change of a run; None if unknown."""
+        """Return a mark that changes with every event and change of a run; None if unknown."""
         from sqlalchemy.exc import SQLAlchemyError
 
         with contextlib.suppress(SQLAlchemyError, StoreError):
@@ -90,7 +91,7 @@ class PostgresMark:
         return None
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self._database.close()
 
 
@@ -98,17 +99,17 @@ class StorageMark:
     """The mark of a whole storage; for one thread at a time."""
 
     def __init__(self, place: Place, database: "Database | None") -> None:
-        """Take where it lies; `database` is the one of the settings, for PostgreSQL."""
+        """Take the place of the storage; `database` is that of the settings, for PostgreSQL."""
         self._parts: list[SqliteMark | PostgresMark] = [SqliteMark(one) for one in place.files]
         if place.is_postgres and database is not None:
             self._parts.append(PostgresMark(database))
 
     def now(self) -> Hashable:
-        """Return what changes with the storage; None where only asking it helps."""
+        """Return a mark that changes with the storage, None where only asking Dagster helps."""
         marks = tuple(one.now() for one in self._parts)
         return None if not marks or None in marks else marks
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Close all files and databases."""
         for one in self._parts:
             one.close()

@@ -1,4 +1,4 @@
-"""Dagster's tables, and whose a database is that holds other ones."""
+"""Dagster's tables, and a check that a database does not belong to another program."""
 
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
@@ -14,14 +14,14 @@ TABLES = {
     "event": SqlEventLogStorageMetadata.tables.values(),
     "schedule": ScheduleStorageSqlMetadata.tables.values(),
 }
-# One of them, secondary_indexes, is in each; in a server they share it.
+# Each storage has the table secondary_indexes; in a server they share it.
 ALL_TABLES = {one.name: one for tables in TABLES.values() for one in tables}.values()
 
 
 def demand_own_history(connection: Connection, place: str) -> None:
-    """Refuse a server's database whose Alembic revision is another program's.
+    """Raise HomeError for a server's database whose Alembic revision is another program's.
 
-    Dagster would make its tables there one after the other, fail each time, and go on with half
+    Dagster would make its tables there one after the other, fail each time, and continue with half
     of them.
 
     Raises:

@@ -1,7 +1,7 @@
-"""Whether Dagster's storage would take a run: tried for `doctor`, which leaves nothing behind.
+"""Whether Dagster's storage accepts a run: tried for `doctor`, and undone.
 
-What belongs here: where Dagster keeps what, and its tables. What does not: trying a table, which
-is `market_events.trial`'s, and opening the storage for a run, which is `instance`'s.
+What belongs here: the places and tables of Dagster's storage. What does not: trying a table, which
+is in `market_events.store.trial`, and opening the storage for a run, which is in `instance`.
 """
 
 import os
@@ -48,22 +48,22 @@ class _Place:
 
 
 def look_at_storage(home: Home) -> list[Finding]:
-    """Return what would become of a run that wants to write to Dagster's storage."""
+    """Return whether a run could write to Dagster's storage, as findings of `doctor`."""
     named = os.environ.get(VARIABLE)
     if named and not Path(named).is_dir() and Path(named) != home.dagster:
-        return []  # `diagnosis` says so
+        return []  # `diagnosis` reports it
     try:
         places = list(_places(home))
         for place in places:
             _try(place)
     except SettingsError:
-        return []  # `diagnosis` says so, too
+        return []  # `diagnosis` reports it as well
     except _faults() as error:
         is_plain = isinstance(error, TwsMaintenanceError)
-        told = str(error) if is_plain else f"Dagster's: {reason_of(error)}"
-        return [Finding("failed", SUBJECT, told)]
+        text = str(error) if is_plain else f"Dagster's: {reason_of(error)}"
+        return [Finding("failed", SUBJECT, text)]
     if not places:
-        return [Finding("note", SUBJECT, "Dagster's, of a kind that is not tried here")]
+        return [Finding("note", SUBJECT, "Dagster's: `doctor` cannot try storage of this kind")]
     where = ", ".join(dict.fromkeys(one.database.place for one in places))
     return [Finding("ok", SUBJECT, f"Dagster's: {where}: can be written")]
 
@@ -73,7 +73,7 @@ def _faults() -> tuple[type[Exception], ...]:
 
 
 def _places(home: Home) -> Iterator[_Place]:
-    """Yield where runs, events and schedules lie; HomeError, SettingsError as `prepare`."""
+    """Yield the databases of runs, events and schedules; HomeError, SettingsError as `prepare`."""
     named = Path(os.environ.get(VARIABLE) or home.dagster)
     if named != home.dagster:
         yield from _configured(home, named)
@@ -90,7 +90,7 @@ def _places(home: Home) -> Iterator[_Place]:
 
 
 def _configured(home: Home, folder: Path) -> Iterator[_Place]:
-    """Yield what the dagster.yaml of somebody else says, without opening it."""
+    """Yield the databases that an operator's dagster.yaml names, without opening them."""
     found = InstanceRef.from_dir(str(folder))
     for kind, tables in TABLES.items():
         data = getattr(found, f"{kind}_storage_data")
@@ -109,7 +109,7 @@ def _configured(home: Home, folder: Path) -> Iterator[_Place]:
 
 
 def _resolved(value: Any) -> Any:
-    """Return a configuration with the variables of the environment that it names."""
+    """Return a configuration with its environment variables replaced by their values."""
     if not isinstance(value, dict):
         return value
     if set(value) == {"env"}:
@@ -126,7 +126,7 @@ def _file(home: Home, path: Path) -> SqliteFile:
 
 
 def _try(place: _Place) -> None:
-    """Do what a run does to its storage, and undo it; StoreError says what is missing."""
+    """Do what a run does to its storage, and undo it. Raises StoreError with what is missing."""
     database = place.database
     try:
         if not database.exists():

@@ -1,4 +1,4 @@
-"""What a Dagster run tells of itself: our tags, its entry point, its plan."""
+"""Reading a Dagster run: our tags, its entry point, its plan."""
 
 import contextlib
 import platform
@@ -26,7 +26,7 @@ UNKNOWN_UI_USER = "unknown (Dagster UI)"
 
 
 def report_config(run: dg.DagsterRun) -> dict[str, Any]:
-    """Return the config that a run was given for the report resource, {} for none."""
+    """Return the config of a run for the report resource, {} where it has none."""
     value: Any = run.run_config
     for key in ("resources", "report", "config"):
         value = value.get(key) if isinstance(value, Mapping) else None
@@ -34,16 +34,16 @@ def report_config(run: dg.DagsterRun) -> dict[str, Any]:
 
 
 def host_id() -> str:
-    """Return what tells this machine, since its start, and this container from others."""
+    """Return an id of this machine, since its last start, and of this container."""
     parts = [platform.node()]
-    with contextlib.suppress(OSError):  # only Linux tells more
+    with contextlib.suppress(OSError):  # these files exist only on Linux
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
         parts.append(Path("/proc/self/ns/pid").readlink().name)
     return " ".join(parts)
 
 
 def planned_steps(run: dg.DagsterRun, instance: dg.DagsterInstance) -> frozenset[str]:
-    """Return the steps of the run as planned: right for jobs, subsets and a plain Materialize."""
+    """Return the planned steps of the run; correct for jobs, subsets and a plain Materialize."""
     if run.execution_plan_snapshot_id is None:
         return frozenset()
     plan = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
@@ -52,10 +52,10 @@ def planned_steps(run: dg.DagsterRun, instance: dg.DagsterInstance) -> frozenset
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What a run is to do and who wants it, the same for its report, a page and a look back.
+    """What a run does and who asked for it, the same for its report, a page and its history.
 
-    `planned` are the tasks that its `steps` are for, `tasks` those of them that it is to work on.
-    `actor` is None where nobody said.
+    `planned` are the tasks of its `steps`, `tasks` those of them that it works on. `actor` is None
+    where it is not known.
     """
 
     steps: frozenset[str]
@@ -67,12 +67,12 @@ class RunPlan:
 
 
 def plan_of(run: dg.DagsterRun, instance: dg.DagsterInstance) -> RunPlan:
-    """Return what `run` is to do, by its plan, its config and its tags."""
+    """Return the plan of `run`, from its steps, its config and its tags."""
     steps = planned_steps(run, instance)
     asked = tuple(report_config(run).get("tasks") or ())
     planned = frozenset(task for task in map(asset_keys.task_of_step, steps) if task)
     if len(planned) > 1 and METADATA_VALIDATION not in asked:
-        # A Materialize of live assets brings their checks along; they belong to validate_metadata.
+        # A Materialize of live assets selects their checks too, which belong to validate_metadata.
         planned -= {METADATA_VALIDATION}
     entry_point = entry_point_of(run)
     unknown = UNKNOWN_UI_USER if entry_point == EntryPoint.DAGSTER_UI else None
@@ -87,17 +87,17 @@ def plan_of(run: dg.DagsterRun, instance: dg.DagsterInstance) -> RunPlan:
 
 
 def lineage_of(run: dg.DagsterRun) -> tuple[str, ...]:
-    """Return the runs that `run` executes again, none for an ordinary one."""
+    """Return the runs that `run` repeats, () for an ordinary one."""
     return tuple(one for one in (run.parent_run_id, run.root_run_id) if one)
 
 
 def own_tag(run: dg.DagsterRun, name: str) -> str | None:
-    """Return a tag of ours, None where Dagster copied it from the run that is executed again."""
+    """Return a tag of ours, None where Dagster copied it from the repeated run."""
     return None if lineage_of(run) else run.tags.get(name)
 
 
 def entry_point_of(run: dg.DagsterRun) -> EntryPoint:
-    """Return where a run was started from: by our tag, else by the marks Dagster leaves."""
+    """Return where a run was started from: from our tag, else from Dagster's own tags."""
     tagged = own_tag(run, ENTRY_POINT_TAG)
     if tagged in set(EntryPoint):
         return EntryPoint(tagged)

@@ -1,6 +1,6 @@
-"""What automation goes by: the runs at work and those that began, as Dagster tells, and reports.
+"""What automation decides from: the runs in Dagster, at work and recently begun, and the reports.
 
-What follows from it is decided by `tws_maintenance.operations.policy`, which knows no Dagster.
+`tws_maintenance.operations.policy` makes the decisions; it does not import Dagster.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ from tws_maintenance.reports.catalog import ReportCatalog
 
 
 def situation_of(home: Home, instance: dg.DagsterInstance, at: datetime) -> Situation:
-    """Return what is to be decided from at this instant.
+    """Return what the policy decides from at this instant.
 
     Raises:
         SettingsError: the settings of the home hold a mistake.
@@ -39,7 +39,7 @@ def situation_of(home: Home, instance: dg.DagsterInstance, at: datetime) -> Situ
 
 
 def busy_tasks(home: Home, instance: dg.DagsterInstance) -> frozenset[str]:
-    """Return the tasks at work; a run that died is closed first, so that it holds nothing up."""
+    """Return the tasks at work; a run that died is closed first, so that it blocks nothing."""
     views, has_dead = runs_in_progress(home, instance)
     if has_dead:
         reconcile(home, instance)
@@ -49,16 +49,16 @@ def busy_tasks(home: Home, instance: dg.DagsterInstance) -> frozenset[str]:
 
 @cache
 def shared_shelf(home: Home) -> ReportCatalog:
-    """Return the shelf that the ticks of this process share, so that each report is read once."""
+    """Return the catalog that the ticks of this process share, so that each report is read once."""
     return ReportCatalog(home)
 
 
 def _last_begun(
     home: Home, instance: dg.DagsterInstance, since: datetime, until: datetime
 ) -> dict[str, datetime]:
-    """Return when a run last set out to fetch each task, of the runs created between the two.
+    """Return when a run last began to fetch each task, of the runs created between the two times.
 
-    It counts however it ended: one that could write no report is known from here alone.
+    It counts however it ended: only Dagster knows a run that could write no report.
     """
     found: dict[str, datetime] = {}
     filters = dg.RunsFilter(created_after=since, created_before=until)

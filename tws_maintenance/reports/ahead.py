@@ -1,6 +1,7 @@
-"""What is announced of a list and still to come, by the newest run that could read it.
+"""The announced changes of a list that are still to come, from the newest run that read them.
 
-What belongs here: finding it in the reports. The words are `announced_words`'.
+What belongs here: finding them in the reports. What does not: their words, which are in
+`announced_words`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +15,7 @@ from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.schema import Announced, ListResult
 from tws_maintenance.reports.store import FindReport
 
-# How far back a run is looked for that could read what is announced.
+# How far back to look for a run that could read the announcements.
 REPORTS_READ, ANNOUNCED_FOR = 20, timedelta(days=31)
 
 
@@ -22,9 +23,9 @@ REPORTS_READ, ANNOUNCED_FOR = 20, timedelta(days=31)
 class Ahead:
     """The announced changes of a list that are still to come, the next one first.
 
-    They are from the report `report_id`. `impact` says whom they concern, by symbol, where they
-    concern anybody: as that run knew it, and what the robot could not be asked then as an earlier
-    run of the last month did.
+    They are from the report `report_id`. `impact` holds, by symbol, whom they concern, for the
+    symbols that concern anybody. Where that run could not ask the robot, an earlier run of the
+    last month fills in.
     """
 
     report_id: str
@@ -33,9 +34,10 @@ class Ahead:
 
 
 def ahead_of(find: FindReport, index: Index, shelf: ReportCatalog, at: datetime) -> Ahead | None:
-    """Return what is still to come of `index` at `at` (aware), by the reports that `find` gives.
+    """Return the changes of `index` still to come at `at` (aware), from the reports of `find`.
 
-    None where nobody knows: no run of the last month could read it, or nobody publishes any.
+    None where they are not known: no run of the last month could read them, or the index has no
+    announcements.
     """
     if not index.announcements:
         return None
@@ -77,10 +79,10 @@ def _impact(newest: ListResult, earlier: Iterable[ListResult]) -> dict[str, dict
             found[symbol] |= {
                 key: known.get(key, []) for key, names in found[symbol].items() if names is None
             }
-    told = {
+    known_only = {
         symbol: {key: names for key, names in of.items() if names} for symbol, of in found.items()
     }
-    return {symbol: whom for symbol, whom in told.items() if whom}
+    return {symbol: whom for symbol, whom in known_only.items() if whom}
 
 
 def _while_unknown(

@@ -1,4 +1,4 @@
-"""What a report says of announced changes: why a list changes, and what is still to come.
+"""The words for announced changes: why a list changes, and what is still to come.
 
 Every renderer of a report takes its words from here.
 """
@@ -21,8 +21,7 @@ _INSTEAD = {"add": "in place of", "remove": "replaced by"}
 def why_lines(result: ListResult, titles: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield ("why", text) for each change: what announced it, or that nothing did.
 
-    `titles` are those of the sources, by name. No line where no announcements were read: then
-    nothing is known of any change.
+    `titles` are those of the sources, by name. Yields nothing where no announcements were read.
     """
     known = [one for one in result.announced if one.status != "upcoming"]
     explained = [f"{one.symbol}: {_why(one, titles)}" for one in known if one.effective_date]
@@ -35,7 +34,7 @@ def why_lines(result: ListResult, titles: Mapping[str, str]) -> Iterator[tuple[s
 
 
 def why_of(result: ListResult, symbol: str, titles: Mapping[str, str]) -> str | None:
-    """Return what announced that a symbol came or went, None where nothing is known of it."""
+    """Return what announced that a symbol joined or left, None where nothing is known."""
     for one in result.announced:
         of_rename = (one.counterpart,) if one.status == "unexplained" else ()
         if one.status != "upcoming" and symbol in (one.symbol, *of_rename):
@@ -51,15 +50,15 @@ def upcoming_lines(announced: Iterable[Announced], impact: Impact) -> Iterator[t
 
 
 def upcoming_text(one: Announced, impact: Impact = MappingProxyType({})) -> str:
-    """Return what is to come, whom it concerns as `impact` says by symbol, and why."""
+    """Return an announced change in a sentence: whom it concerns (from `impact`) and why."""
     name = f"{one.symbol} ({one.security})" if one.security else one.symbol
     why = "; ".join(filter(None, (*whom(one, impact), _instead(one), one.reason)))
-    told = f"{name} {_VERBS[one.action]} on {one.effective_date}"
-    return f"{told}: {why}" if why else told
+    change = f"{name} {_VERBS[one.action]} on {one.effective_date}"
+    return f"{change}: {why}" if why else change
 
 
 def in_short(one: Announced, index: str = "") -> str:
-    """Return what is to come in a few words, with the name of the index where it is given."""
+    """Return an announced change in a few words, with the name of the index if one is given."""
     verb = f"{_VERBS[one.action]} {index}".strip()
     return f"{one.symbol} {verb} on {one.effective_date}"
 

@@ -1,7 +1,7 @@
-"""Building a report from what lies in the run's folders: the one way, however the run ended.
+"""Building a report from the files of a run: the only way, however the run ended.
 
-What went well says so itself: a proposal, its receipt. The journal has the rest. So what a run
-reports at its end is what is reported of it where it was killed just before.
+What went well is on disk: a proposal, its receipt. The journal has the rest. So a run that is
+killed just before its end gets the same report as one that ends by itself.
 """
 
 import contextlib
@@ -45,9 +45,9 @@ STAGED = (
 class Ending:
     """How a run ended.
 
-    `interrupted` says what ended it before it was done, "" where nothing did; `is_killed` that it
-    could not say so itself. `errors` are the run's own. `failures` are what Dagster says of steps,
-    by task or, where a step is of no task, by step.
+    `interrupted` is what ended it before it was done, "" where nothing did. `is_killed` is whether
+    the run could not report that itself. `errors` are the run's own. `failures` are Dagster's
+    messages of failed steps, by task; a step that belongs to no task is under its own name.
     """
 
     interrupted: str = ""
@@ -92,12 +92,12 @@ def build_report(
 
 
 def _ended(home: Home, report_id: str, known: TaskResult, ending: Ending) -> TaskResult:
-    """Return the result of a task; one that cannot be read keeps no other from being reported."""
+    """Return the result of a task, with an error in it where what was done cannot be read."""
     try:
         result = build_result(home, report_id, known)
     except Exception as error:  # noqa: BLE001 - or the whole run would go without a report
         result = known
-        result.errors.append(f"what was done cannot be told. {told(error)}")
+        result.errors.append(f"could not determine what was done. {message_of(error)}")
     if result.task in ending.failures and not result.every_error:
         result.errors.append(ending.failures[result.task])
     conclude(result, ending)
@@ -105,9 +105,9 @@ def _ended(home: Home, report_id: str, known: TaskResult, ending: Ending) -> Tas
 
 
 def build_result(home: Home, report_id: str, known: TaskResult) -> TaskResult:
-    """Return what a task came to so far, its status not settled yet.
+    """Return the result of a task so far; its status is not settled yet.
 
-    `known` is what the journal has of it, and stays as it is.
+    `known` is the result in the journal, which is not changed.
     """
     own = {"warnings": [*known.warnings], "errors": [*known.errors]}
     result = known.model_copy(update={**own, "validation": known.validation.model_copy(deep=True)})
@@ -117,7 +117,7 @@ def build_result(home: Home, report_id: str, known: TaskResult) -> TaskResult:
 
 
 def _fill_in(home: Home, staged_id: str, result: ListResult) -> None:
-    """Fill in what the proposal says that a list is about: `staged_id`, or what is promoted."""
+    """Fill in what the proposal says: that of `staged_id`, or the one that is promoted."""
     if result.proposal_id is None:  # killed before it was noted
         result.proposal_id = staged_id if is_staged(home, staged_id) else None
     if result.proposal_id is None:
@@ -130,7 +130,7 @@ def _fill_in(home: Home, staged_id: str, result: ListResult) -> None:
         with contextlib.suppress(ProposalUnaudited):
             describe_audit(result, read_receipt(home, staged_id))
     if result.status == TaskStatus.SUCCESS and not result.changed:
-        # The live file was this already, whatever it had been compared with.
+        # The live file already was this list, whatever it had been compared with.
         describe_changes(result, Changes(), result.after_count)
 
 
@@ -150,7 +150,7 @@ def conclude(result: TaskResult, ending: Ending = WELL) -> None:
 
 
 def _settle_status(result: Result, ending: Ending) -> None:
-    """Settle the status: success is what remains when nothing failed and everything was done."""
+    """Settle the status: success only where nothing failed and everything was done."""
     has_passed = result.validation.status == ValidationStatus.PASSED
     if result.status == TaskStatus.PARTIAL_FAILURE and not result.validation.errors:
         return  # the step knows: the robot's refresh stored something and was not seen to its end
@@ -188,8 +188,8 @@ def _gather_files(result: ValidationResult) -> None:
         result.validation.warnings += [f"{name}: {text}" for text in one.validation.warnings]
 
 
-def told(error: Exception) -> str:
-    """Return an error as the operator should read it; a class name only where nothing is known."""
+def message_of(error: Exception) -> str:
+    """Return an error as the operator should read it; an unknown one with the name of its class."""
     if isinstance(error, TwsMaintenanceError):
         return str(error)
     if isinstance(error, OSError):

@@ -1,7 +1,7 @@
-"""Every report of a home, read once: by the index beside the reports, where that knows it.
+"""Every report of a home, read once: from the index beside the reports where it knows them.
 
-What belongs here: remembering in few bytes what reports say, and noticing that one changed. What
-does not: what of a report is remembered, which is `summary`'s, and how it is named, `names`'.
+What belongs here: remembering what reports say in few bytes, and noticing that one changed. What
+does not: which parts of a report are remembered (`summary`), and how its file is named (`names`).
 """
 
 import os
@@ -32,7 +32,7 @@ PAUSE_SECONDS = 0.0005
 
 
 class Listing(Generic[T]):
-    """What the names in a folder come to, listed again only where the folder may have changed."""
+    """A value made of the names in a folder, made again only where the folder may have changed."""
 
     def __init__(self, folder: Path, ordered: Callable[[list[str]], T]) -> None:
         """Take the folder, which need not exist, and what makes a value of its names."""
@@ -59,12 +59,12 @@ class Listing(Generic[T]):
 
 
 def mark_of(path: Path | str) -> Mark | None:
-    """Return what changes with a file or folder (its time of change first), None without one."""
+    """Return a mark that changes with a file or folder (its time first), None if missing."""
     try:
         found = os.stat(path)  # noqa: PTH116 - of a text as well
     except OSError:
         return None
-    # st_ctime_ns: one that could not be read and now can has only another mode.
+    # st_ctime_ns: a file that becomes readable changes only its mode.
     return found.st_mtime_ns, found.st_size, found.st_ino, found.st_ctime_ns
 
 
@@ -102,9 +102,9 @@ class ReportCatalog:
         self._of_run: dict[str, str] = {}
 
     def warm(self) -> None:
-        """Read every report, so that nobody waits for it later; whoever asks meanwhile goes first.
+        """Read every report, so that nobody waits for it later; requests meanwhile go first.
 
-        Without the pauses this thread kept the interpreter to itself: a request took a second.
+        Without the pauses this thread kept the interpreter busy: a request took a second.
         """
         for _ in self._entries():
             time.sleep(PAUSE_SECONDS)
@@ -113,7 +113,7 @@ class ReportCatalog:
         """Return what a report says, as its file is now.
 
         Raises:
-            UsageError: there is none of that id.
+            UsageError: there is no report of that id.
         """
         if mark_of(report_path(self._home, report_id)) is None:
             raise UsageError(f"There is no report {report_id}. `reports list` shows them.")
@@ -129,7 +129,7 @@ class ReportCatalog:
     ) -> tuple[list[ReportSummary], int]:
         """Return some reports, newest first, and how many there are in all.
 
-        `status` is a run's, or `damaged`; `task` leaves those whose results name it.
+        `status` is that of a run, or `damaged`; with `task` only reports that have a result of it.
         """
         if status is None and task is None:
             ids = self._ids()
@@ -161,7 +161,7 @@ class ReportCatalog:
     ) -> dict[str, list[Renewal]]:
         """Return the refreshes and restores of each of `tasks`, newest first, none after `until`.
 
-        Of those before `first` only the last one, which is what counted then.
+        Of those before `first` only the last one: it still counted at `first`.
         """
         found: dict[str, list[Renewal]] = {task: [] for task in tasks}
         wanted = {*tasks}
@@ -192,9 +192,9 @@ class ReportCatalog:
         return found
 
     def last_result(self, task: str) -> tuple[ReportSummary, ResultLine] | None:
-        """Return the newest result that says something of the list or the events themselves.
+        """Return the newest result about the list or the events themselves.
 
-        A refusal says something of the proposal only.
+        A refusal is only about the proposal.
         """
         return self.last_results((task,)).get(task)
 
@@ -205,7 +205,8 @@ class ReportCatalog:
     def last_staged(self, task: str, until: datetime) -> ReportSummary | None:
         """Return the newest dry run that staged `task` from its sources, none from after `until`.
 
-        One of a clock that was wrong comes first by its name. A restore stages a backup.
+        A report dated in the future by a wrong clock sorts first by its name. A restore stages a
+        backup, so it does not count.
         """
 
         def is_wanted(line: ResultLine) -> bool:
@@ -231,7 +232,7 @@ class ReportCatalog:
             yield entry
 
     def newest(self, is_wanted: Callable[[ReportSummary], bool]) -> ReportSummary | None:
-        """Return the newest report that is wanted."""
+        """Return the newest report for which `is_wanted` is true."""
         return next((entry for entry in self._entries() if is_wanted(entry)), None)
 
     def of_run(self, run_id: str) -> str | None:
@@ -263,10 +264,10 @@ class ReportCatalog:
         return ids
 
     def _entries(self) -> Iterator[ReportSummary]:
-        """Yield all entries, newest first, believing what was read before."""
+        """Yield all entries, newest first; those read before are not read again."""
         for report_id in self._ids():
             kept = self._kept.get(report_id)
-            # Whatever is damaged may have been repaired since.
+            # A damaged report may have been repaired since.
             yield kept[1] if kept and not kept[1].damaged else self._shown(report_id)
 
     def _shown(self, report_id: str) -> ReportSummary:
@@ -284,21 +285,21 @@ class ReportCatalog:
         return entry
 
     def _found(self, report_id: str) -> tuple[str | None, Mark | None]:
-        """Return what a report may be indexed by: its stem where the file is ours, and its mark.
+        """Return the stem of a report, None where the file is not ours, and its mark.
 
-        Before reading: replaced while it is read, the file has another mark next time.
+        Called before reading: a file replaced meanwhile has another mark next time.
         """
         stem = report_id.removeprefix(PREFIX)
-        # A text: making thousands of paths takes longer than asking the disk for them.
+        # A string: making thousands of paths takes longer than asking the disk for them.
         if is_ours(stem) and (mark := mark_of(f"{self._folder}{stem}.json")):
             return stem, mark
         return None, mark_of(report_path(self._home, report_id))
 
     def _read(self, report_id: str, stem: str | None, mark: Mark | None) -> ReportSummary:
-        """Return what a file with `mark` says, by the index, else by the file itself."""
+        """Return the summary of a file with `mark`, from the index, else from the file itself."""
         if stem and mark and (noted := self._index.find(stem, mark)):
             return noted
-        # Brings pydantic, which what is noted already has no use for.
+        # Imports pydantic, which reports in the index do not need.
         from tws_maintenance.reports.summarise import read_summary
 
         entry = read_summary(report_path(self._home, report_id), report_id)

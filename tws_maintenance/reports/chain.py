@@ -1,7 +1,7 @@
 """The chain of reports: each holds the sha256 of the one written before it.
 
-The head is noted beside the locks, so that adding a report does not read all the others; without
-the note it is found again from the reports themselves.
+The head is noted beside the locks, so that adding a report does not read all the others. If the
+note is missing, the head is found from the reports themselves.
 """
 
 import contextlib
@@ -33,8 +33,8 @@ def append(home: Home, path: Path, report: Report) -> Report:
         # Noted before and after: killed in between, the next one sees whether it was written.
         write_json(_note(home), {"sha256": head, "writing": link})
         write_whole(path, content)
-        # The report is there and the note before it tells so; a disk that is full by now loses
-        # nothing.
+        # The report is written and the first note names it, so a disk that is full by now
+        # loses nothing.
         with contextlib.suppress(OSError):
             write_json(_note(home), link)
     return linked
@@ -46,9 +46,9 @@ def locked(home: Home, holder: str) -> contextlib.AbstractContextManager[None]:
 
 
 def noted_head(home: Home) -> str | None:
-    """Return the sha256 of the newest report, None where it is not noted.
+    """Return the noted sha256 of the newest report, None where it is not noted.
 
-    As noted, not as it is now: a report altered since must break the chain.
+    The note counts, not the file: a report altered since must break the chain.
     """
     try:
         note = json.loads(_note(home).read_text(encoding="utf-8"))

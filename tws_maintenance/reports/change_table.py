@@ -1,7 +1,7 @@
 """The changes of a list as rows: what a reader filters and sorts, whom it concerns first.
 
-What belongs here: one row a change, with who lists it, what announced it, and whom it concerns.
-What does not: the sentences that Markdown and the command line print, which are `view`'s.
+What belongs here: a row for each change, with who lists it, what announced it, and whom it
+concerns. What does not: the sentences of Markdown and the command line, which are in `view`.
 """
 
 from collections import Counter
@@ -39,8 +39,8 @@ class ChangeRow:
 class ChangeTable:
     """Every change of one list; `sources` are (short name, title) of those that voted.
 
-    `beside_the_rows` say whom the changes concern where that is known of no single row, or not at
-    all.
+    `beside_the_rows` hold whom the changes concern where no single row can show it, or where it is
+    not known.
     """
 
     sources: tuple[tuple[str, str], ...]
@@ -108,7 +108,7 @@ def _changes(result: ListResult) -> Iterator[tuple[str, str, str, str]]:
 class _RowMaker:
     """Makes the rows of one result; `names` are the sources that voted, where they are shown.
 
-    Who votes for each of hundreds of members of a new list is in the JSON.
+    A new list shows no votes: those for hundreds of members are in the JSON.
     """
 
     def __init__(self, result: ListResult) -> None:

@@ -1,4 +1,4 @@
-"""Filling in the result of market events from what a sync found or did, whoever keeps them."""
+"""Filling in the result of market events from what a sync found or did, in either service."""
 
 from collections.abc import Iterable
 
@@ -46,9 +46,9 @@ def describe_sync(
     result.before_count, result.after_count = synced.before_count, synced.after_count
     result.added = _symbols(event.symbol for event in synced.diff.new)
     result.removed = _symbols(old.event.symbol for old in synced.diff.stale)
-    for symbol, told in synced.symbols.items():
+    for symbol, answer in synced.symbols.items():
         if asked := result.symbols.get(symbol):
-            asked.outcome, asked.text = told["outcome"], told.get("text")
+            asked.outcome, asked.text = answer["outcome"], answer.get("text")
     result.providers = [ProviderResult.model_validate(one) for one in synced.providers]
     result.window = WindowShown.model_validate(synced.window.to_dict())
     result.diff = _diff(synced.diff)
@@ -61,7 +61,7 @@ def describe_sync(
 
 
 def settle_half_done(result: EventsResult) -> None:
-    """Call an apply that may end before its last provider partial once it has stored something."""
+    """Set an apply that has stored something to partial failure, in case it does not finish."""
     if any(one.new or one.changed or one.stale for one in result.providers):
         result.status = TaskStatus.PARTIAL_FAILURE
 
@@ -69,7 +69,7 @@ def settle_half_done(result: EventsResult) -> None:
 def settle_providers(result: EventsResult) -> None:
     """Name the providers that failed; a success is partial beside them.
 
-    One that is asked only for types that the robot keeps for itself is no failure of ours.
+    A provider that is asked only for types that the robot keeps for itself does not count.
     """
     providers = [one for one in result.providers if not one.is_robots_own]
     failed = [one for one in providers if one.status in _FAILED]

@@ -1,13 +1,13 @@
-"""The index beside the reports: what each says in short, so that a look reads the new ones only.
+"""The index beside the reports: a summary of each, so that only new reports are read.
 
-A line holds a checksum, the name of a report's file, the mark of that file and what it says. It is
-believed for the very file that it was made of and by the very program that made it; whatever else
-stands there (a line cut off, of another build, of a file that was edited) is no line. So the index
-may be missing, damaged or out of reach: the reports are read then, and whoever read one appends
-its line. Nobody need lock it: a line is appended in one write.
+A line holds a checksum, the name of a report's file, the mark of that file and its summary. It
+counts only for the same file and the same build of the program. Any other line is ignored: one
+that is cut off, of another build, or of a file that was edited. So the index may be missing,
+damaged or unreadable: then the reports are read, and each reader appends the lines that it made.
+It needs no lock: a line is appended in one write.
 
-Whoever may write it may write the reports as well, so it is trusted as they are; the chain, which
-shows that a report was altered, is followed without it.
+Whoever can write the index can write the reports as well, so it is trusted as they are. The chain,
+which shows that a report was altered, does not use it.
 """
 
 import contextlib
@@ -26,9 +26,9 @@ from tws_maintenance.core.program import program_mark
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
 
 Mark = tuple[int, int, int, int]
-# The coarsest times of a file system in use (FAT's): two changes within it look like one.
+# The coarsest clock of a file system in use (FAT): two changes within it look like one.
 TICK_NS = 2_000_000_000
-# Lines that were replaced by later ones, beyond which they are taken out.
+# Above this many lines that later ones replaced, the file is rewritten without them.
 SPARE = 1000
 _DIGITS = 16
 _SUMMARY = tuple(name for name in ReportSummary.__slots__ if name not in {"damaged", "results"})
@@ -38,15 +38,15 @@ class ReportIndex:
     """The index of one home, for any number of threads and processes."""
 
     def __init__(self, home: Home) -> None:
-        """Take the home, whose folder of reports need not exist and is never made."""
+        """Take the home; its folder of reports need not exist and is never created."""
         self._path = home.report_index
         self._lock = threading.Lock()
         self._lines: dict[bytes, bytes] | None = None
 
     def find(self, stem: str, mark: Mark) -> ReportSummary | None:
-        """Return what the file `stem` says as long as it has `mark`, None where nobody noted it.
+        """Return the noted summary of the file `stem` with `mark`, None where it is not noted.
 
-        It is returned once: whoever asks keeps it.
+        Each is returned only once: the caller keeps it.
         """
         with self._lock:
             if self._lines is None:
@@ -55,9 +55,9 @@ class ReportIndex:
         return None if line is None else _summary_in(line, mark)
 
     def keep(self, stem: str, mark: Mark, summary: ReportSummary) -> None:
-        """Note what the file `stem` said when it had `mark`, where that can be noted.
+        """Note the summary of the file `stem` with `mark`; a failed write is ignored.
 
-        A file that changed just now may change again without a new mark.
+        A file that changed just now is not noted: it may change again without a new mark.
         """
         if time.time_ns() - max(mark[0], mark[3]) <= TICK_NS:
             return
@@ -65,12 +65,12 @@ class ReportIndex:
         with contextlib.suppress(OSError):
             try:
                 self._append(line)
-            except PermissionError:  # begun by another user, such as root
+            except PermissionError:  # created by another user, such as root
                 self._path.unlink()
                 self._append(line)
 
     def _append(self, line: bytes) -> None:
-        # The line break comes first too: what stands before may have been cut off.
+        # A line break before it as well: the line before may have been cut off.
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             os.write(descriptor, b"\n" + line + b"\n")
@@ -88,7 +88,7 @@ class ReportIndex:
         found = {line[_DIGITS + 1 : line.find(b" ", _DIGITS + 1)]: line for line in lines}
         if len(lines) > 2 * len(found) + SPARE:
             with contextlib.suppress(OSError):
-                # What somebody appends meanwhile is lost, and its report read once more.
+                # A line that is appended meanwhile is lost, and its report is read once more.
                 write_whole(self._path, b"\n".join(found.values()) + b"\n")
         return found
 
@@ -101,7 +101,7 @@ def _line(stem: str, mark: Mark, summary: ReportSummary) -> bytes:
 
 
 def _summary_in(line: bytes, mark: Mark) -> ReportSummary | None:
-    """Return what a line says, None where it is no line of this program or of another file."""
+    """Return the summary in a line, None where another build wrote it or its file changed."""
     body = line[_DIGITS + 1 :]
     if line[:_DIGITS] != _checksum(body):
         return None

@@ -1,8 +1,8 @@
-"""The journal of a run: what its report needs to know and no other record says.
+"""The journal of a run: what its report needs and no other record holds.
 
-Belongs here: who asked for what, and of each task its times, its errors and whom it concerns. Does
-not: what a proposal says; `reports.building` reads it beside the journal. The journal is the
-reservation of the run's report, and goes when the report is written.
+What belongs here: who asked for what, and the times, errors and impact of each task. What does not:
+the contents of a proposal; `reports.building` reads that beside the journal. The journal is the
+reservation of the run's report, and is removed when the report is written.
 """
 
 from typing import Any
@@ -20,10 +20,10 @@ from tws_maintenance.reports.schema import (
 
 
 class Journal(Part):
-    """Who asked for a run, what it is to do, and the results of its tasks as far as they go.
+    """Who asked for a run, what it does, and the results of its tasks so far.
 
-    The result of a list lacks what its proposal says. `report` is the whole report of a run that
-    ended and could not write it.
+    The result of a list lacks what its proposal holds. `report` is the whole report of a run that
+    ended but could not write it.
     """
 
     run_id: str

@@ -1,12 +1,12 @@
-"""The audit of each live file as it lies: judged once, then remembered until something changes.
+"""The audit of each live file as it is now: done once, then remembered until something changes.
 
-`status` and the page ask all the time, and judging loads pandas and pandera. What is remembered
-holds for the very bytes of the file, its stamp and its newest backup, for these settings and for
-this program; age and drift are no part of it. `validate` and the job of that name always judge.
+`status` and the page ask all the time, and an audit loads pandas and pandera. A remembered audit
+counts only for the same bytes of the file, its stamp and its newest backup, the same settings and
+the same program; it leaves out age and drift. `validate` and the job of that name always audit.
 
-The memory lies in the home, beside the locks of its runs. Whoever can write there can write the
-lists and the reports as well, so it is trusted as they are. Missing, damaged or out of reach:
-judged again. In a home without a run nothing is written.
+The memory is in the home, beside the locks of its runs. Whoever can write there can write the
+lists and the reports as well, so it is trusted as they are. Where it is missing, damaged or
+unreadable, the file is audited again. In a home without a run nothing is written.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ SHOWN_APART = frozenset({FRESH.name, NOT_EDITED.name})
 
 
 class _Remembered(Part):
-    """What an audit came to; `of` is the sha256 of everything that it depends on."""
+    """The outcome of an audit; `of` is the sha256 of everything that it depends on."""
 
     of: str
     audit: Validation
@@ -45,9 +45,9 @@ class _Memory(Part):
 def live_audits(
     home: Home, settings: Settings, refreshed: Mapping[str, str | None], at: datetime
 ) -> dict[str, Validation]:
-    """Return the audit of each maintained list's file, by task, and remember those judged anew.
+    """Return the audit of each maintained list's file, by task, and remember the new ones.
 
-    `refreshed` says when each was refreshed last.
+    `refreshed` holds when each was last refreshed.
     """
     before, known = _keys(home, settings), _recall(home)
     found = {
@@ -58,14 +58,14 @@ def live_audits(
     }
     if any(of not in known for of in before.values() if of):
         after = _keys(home, settings)
-        # A file that changed while it was judged is judged again.
+        # A file that changed during its audit is audited again next time.
         same = (task for task, of in before.items() if of == after[task])
         _remember(home, {task: (before[task], found[task]) for task in same})
     return found
 
 
 def remembered_audits(home: Home, settings: Settings) -> dict[str, Validation] | None:
-    """Return what `live_audits` would without judging; None where a file needs to be judged."""
+    """Return what `live_audits` would, without an audit; None where a file needs one."""
     keys, known = _keys(home, settings), _recall(home)
     if not known.keys() >= set(keys.values()):
         return None
@@ -84,7 +84,7 @@ def _judged(
 
 
 def _keys(home: Home, settings: Settings) -> dict[str, str | None]:
-    """Return by task what its audit depends on, None for a file that cannot be read."""
+    """Return by task the key of its audit, None for a file that cannot be read."""
     backups = newest_backups(home)
     return {
         index.task: _key(home, settings, index, backups.get(home.live_file(index.key).name))
@@ -103,7 +103,7 @@ def _key(home: Home, settings: Settings, index: Index, backup: Path | None) -> s
         live,
         _sha256_of(home.generation_file(index.key)),
         backup and (home.relative(backup), _sha256_of(backup)),
-        # By the receipt of what was promoted, which retention removes.
+        # From the receipt of the promoted proposal, which retention removes.
         large_change_was_accepted(home, index, live),
     )
     return sha256(json.dumps(parts).encode())

@@ -1,6 +1,6 @@
 """A report as Markdown: the verdict first, then what changed, by name.
 
-What belongs here: the layout. The words are `view`'s.
+What belongs here: the layout. What does not: the words, which are in `view`.
 """
 
 import re
@@ -29,7 +29,7 @@ def render(report: Report) -> str:
 
 
 def escape(text: str) -> str:
-    """Keep a source's text from being markup, in Markdown and in the HTML made from it."""
+    """Return a source's text escaped, so that neither Markdown nor its HTML reads it as markup."""
     for pattern, entity in _ENTITIES:
         text = pattern.sub(entity, text)
     text = _SPECIAL.sub(r"\\\g<0>", text.replace(">", "&gt;"))

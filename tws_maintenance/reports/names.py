@@ -1,7 +1,7 @@
-"""How the files of reports are named, and in which order they come.
+"""The names of the files of reports, and their order.
 
 What belongs here: names and paths, without reading a report. What does not: anything that needs
-to know what a report holds; a look at a list of reports imports this and not that.
+the contents of a report; a list of reports imports only this module.
 """
 
 import os
@@ -13,14 +13,14 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.core.errors import UsageError
 
 PREFIX = "maintenance_"
-# A result whose source begins so comes from a restore.
+# The source of a result from a restore begins with this.
 BACKUP_SOURCE = "data/backups/"
 _STAMP = re.compile(r"\d{8}_\d{6}(_\d+)?")
 _OLDER_FORM = re.compile(r"maintenance_.+")
 
 
 def is_ours(stem: str) -> bool:
-    """Tell a report of ours from one of an older form, by its file's name."""
+    """Return whether a file's name is that of a report of this form, not of an older one."""
     return _STAMP.fullmatch(stem) is not None
 
 
@@ -50,7 +50,7 @@ def report_ids(home: Home) -> list[str]:
 
 
 def names_in(folder: Path) -> list[str]:
-    """Return the names in a folder in no order; none where it cannot be listed."""
+    """Return the names in a folder, unsorted; an empty list where it cannot be listed."""
     try:
         with os.scandir(folder) as found:
             return [one.name for one in found]

@@ -1,6 +1,6 @@
-"""Where a member came from: its stays, the reports that made them, and what those went by.
+"""Where a member came from: its stays, the reports that made them, and their sources.
 
-Nothing is believed that is not on record: what was removed or altered since is named as such.
+Only what is on record is reported: whatever was removed or altered since is named as such.
 """
 
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ KEPT, REMOVED, ALTERED = "kept", "removed", "altered"
 
 @dataclass(frozen=True)
 class Basis:
-    """Bytes of a source that a report went by; `raw` is kept, removed or altered."""
+    """Bytes of a source that a report used; `raw` is kept, removed or altered."""
 
     url: str
     sha256: str | None
@@ -34,11 +34,11 @@ class Basis:
 
 @dataclass(frozen=True)
 class Origin:
-    """What made a member come or go: the report, who ran it, and the sources it went by.
+    """What made a member join or leave: the report, who ran it, and the sources it used.
 
-    `staged_by` is the report of the dry run that it promoted, None where it staged for itself.
+    `staged_by` is the report of the dry run that it promoted, None where it staged the list itself.
     `backup` is the one that a restore brought back. `announced` is what announced the change.
-    `missing` says what is not on record any more.
+    `missing` are sentences about records that are gone.
     """
 
     report_id: str
@@ -61,7 +61,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Reasons:
-    """Why a member was announced to come and to go, "" where nothing says it."""
+    """Why a member was announced to join and to leave, "" where that is not known."""
 
     came: str
     went: str
@@ -71,7 +71,7 @@ class Reasons:
 class ExplainedStay:
     """A stay with what made it begin and end, None where no report is on record for it.
 
-    One of before the first promotion has the `source` backfill; no report made it.
+    A stay before the first promotion has the `source` backfill and no report.
     """
 
     from_date: str | None
@@ -87,7 +87,7 @@ class ExplainedStay:
 class Explanation:
     """The stays of one symbol in a list, oldest first, each with what made it begin and end.
 
-    `upcoming` are sentences about announced changes of it that are still to come.
+    `upcoming` are sentences about its announced changes that are still to come.
     """
 
     task: str
@@ -112,15 +112,15 @@ def explain(home: Home, index: Index, text: str, at: datetime) -> Explanation:
     announced = [one for one in found.changes if one.symbol == symbol] if found else []
     if not stays and live is None and not announced:
         raise UsageError(
-            f"{symbol} is no member of {index.name} and never was one that is on record. "
+            f"{symbol} is not a member of {index.name}, and no record shows that it ever was. "
             f"`history {index.task}` shows who came and went."
         )
-    told = tuple(_stay(home, index, stay) for stay in stays)
+    explained = tuple(_stay(home, index, stay) for stay in stays)
     names = [stay.security for stay in stays[-1:]] or [live or ""]
     security = next(filter(None, (*names, *(one.security for one in announced))), "")
     impact = found.impact if found else {}
     upcoming = tuple(upcoming_text(one, impact) for one in announced)
-    return Explanation(index.task, symbol, security, live is not None, told, upcoming)
+    return Explanation(index.task, symbol, security, live is not None, explained, upcoming)
 
 
 def _symbol(index: Index, text: str) -> str:
@@ -130,17 +130,17 @@ def _symbol(index: Index, text: str) -> str:
 
 
 def _live_row(home: Home, index: Index, symbol: str) -> str | None:
-    """Return the company of a symbol in the live file, None where it is not in it.
+    """Return the company of a symbol in the live file, None where it is not a member.
 
     Raises:
-        LiveFileError: the file is missing or cannot be read, so that nobody knows.
+        LiveFileError: the file is missing or cannot be read, so the answer is not known.
     """
     live = read_live(home, index)
     if live is None:
         raise LiveFileError(
-            f"{home.relative(home.live_file(index.key))} is missing, so who is a member of "
-            f"{index.name} is not known. `status` says how to bring it back, "
-            f"`history {index.task}` who came and went."
+            f"{home.relative(home.live_file(index.key))} is missing, so the members of "
+            f"{index.name} are not known. `status` says how to bring it back; "
+            f"`history {index.task}` shows who came and went."
         )
     row = live.by_symbol().get(symbol)
     return row.get("security", "") if row else None
@@ -176,11 +176,11 @@ def _origin(home: Home, index: Index, report_id: str, symbol: str) -> Origin:
         backup_path=result.backup_path if result else None,
     )
     if result is None or result.proposal_id is None:
-        return replace(head, missing=("the report names nothing that was staged",))
+        return replace(head, missing=("the report names no proposal of this list",))
     try:
         proposal = read_proposal(home, result.proposal_id)
     except ProposalMissing:
-        text = f"what it staged ({result.proposal_id}) was removed; its report names:"
+        text = f"its proposal {result.proposal_id} was removed; the report names these sources:"
         sources = tuple(
             Basis(one.url, one.sha256, one.fetched_at, REMOVED)
             for one in result.sources

@@ -1,7 +1,7 @@
-"""Before a page offers to apply: what became of each list that a dry run staged, and why.
+"""What a page may offer to apply: the state of each list that a dry run staged, and why.
 
-What belongs here: words for the operator, and what may be offered. What does not: the answer
-itself, which is `constituents.eligibility`'s, and may differ at the moment of promoting.
+What belongs here: words for the operator, and what may be offered. What does not: the verdict
+itself, which is in `constituents.eligibility` and may differ at the moment of promoting.
 """
 
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ AGAIN = "Run a dry run again."
 
 @dataclass(frozen=True)
 class ListReadiness:
-    """One list of a dry run: whether it can be applied, and in `why` what to know before."""
+    """One list of a dry run: whether it can be applied, and in `why` the reason or the deadline."""
 
     task: str
     proposal_id: str
@@ -39,7 +39,7 @@ class ListReadiness:
 
     @property
     def state(self) -> State:
-        """What became of it."""
+        """The state of its proposal."""
         return STATES[self.found.verdict]
 
     @property
@@ -50,7 +50,7 @@ class ListReadiness:
 
     @property
     def is_live(self) -> bool:
-        """Whether the live file is this list already, byte for byte."""
+        """Whether the live file already is this list, byte for byte."""
         return self.found.is_live
 
     @property
@@ -104,7 +104,7 @@ class Readiness:
 
 
 def readiness(home: Home, settings: Settings, report: Report, at: datetime) -> Readiness:
-    """Return what may be offered for `report`, going by what lies on disk `at` this instant."""
+    """Return what may be offered for `report`, from the files on disk `at` this instant."""
     named = {result.task: result for result in reversed(report.lists) if result.proposal_id}
     lists = (
         _list_readiness(home, settings, index, named[index.task], at)
@@ -119,7 +119,7 @@ def is_refreshed_since(
 ) -> bool:
     """Return whether a list was refreshed after it was staged at the UTC text `staged_at`.
 
-    A proposal without a change is never used up: applied, it is what lies there already.
+    A proposal without a change can be applied again and again: the live file already is that list.
     """
     refreshed = shelf.last_refreshed((task,), at + CLOCK_TOLERANCE).get(task)
     if refreshed is None or staged_at is None:
@@ -135,9 +135,9 @@ class ProposalShelf:
         self._listing = Listing(home.staging, _ids_by_index)
 
     def newest_state(self, index: Index, settings: Settings, at: datetime) -> ProposalState | None:
-        """Return the newest proposal of `index` with what became of it, None without one."""
+        """Return the state of the newest proposal of `index`, None without one."""
         ids = self._listing.value()[index.key]
-        # Not part of the listing: the record comes after its folder.
+        # Not part of the listing: a folder appears before its record.
         newest = next((one for one in ids if is_staged(self._home, one)), None)
         return None if newest is None else state_of(self._home, index, newest, settings, at)
 
@@ -155,26 +155,26 @@ def _list_readiness(
 
 
 def _why(found: Eligibility) -> str:  # noqa: PLR0911 - one line a verdict
-    """Return in a sentence or two what an operator needs to know before, or why it is too late."""
-    told = why(found)
+    """Return in a sentence or two until when a list can be applied, or why it cannot."""
+    reason = why(found)
     if found.may_be_applied and found.proposal and found.proposal.keeps_the_list:
         return f"Not confirmed, so nothing can be applied: {found.proposal.membership['reason']}"
     match found.verdict:
         case Verdict.ELIGIBLE:
             return f"Can be applied until {found.expires_at}."
         case Verdict.UNCHANGED:
-            return "Nothing to change: the live file is this list already."
+            return "Nothing to change: the live file already is this list."
         case Verdict.PROMOTED:
-            return f"Applied already, {told}. Run a dry run for a new one."
+            return f"Applied already, {reason}. Run a dry run for a new one."
         case Verdict.OUTDATED:
             return f"The live file was changed since this dry run. {AGAIN}"
         case Verdict.NOT_REPORTED:
-            return f"What is staged is not what the report shows: one was changed since. {AGAIN}"
+            return f"The staged list is not the one in the report: one was changed since. {AGAIN}"
         case Verdict.TOO_OLD if found.proposal is not None:
             if found.age is not None and found.age < timedelta(0):
                 created_at = found.proposal.created_at
-                return f"Dated in the future, {created_at}: check the clock. {AGAIN}"
-            return f"Expired at {found.expires_at}: it is {told}. {AGAIN}"
+                return f"Dated in the future ({created_at}): check the clock. {AGAIN}"
+            return f"Expired at {found.expires_at}: it is {reason}. {AGAIN}"
         case Verdict.REJECTED:
-            return f"Its audit failed: {told}"
-    return told[:1].upper() + told[1:].removesuffix(".") + "."
+            return f"Its audit failed: {reason}"
+    return reason[:1].upper() + reason[1:].removesuffix(".") + "."

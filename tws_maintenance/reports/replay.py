@@ -1,7 +1,7 @@
-"""Replay: parse and audit again what was fetched then, with today's code.
+"""Replay: parse and audit the bytes of an earlier report again, with today's code.
 
-It happens in a throw-away home that holds the live file of then, so that the very same steps run;
-nothing of the real home is written.
+It runs the same steps in a temporary home that holds the live file of that time. The real home is
+only read.
 """
 
 import re
@@ -34,13 +34,14 @@ from tws_maintenance.core.errors import (
     TwsMaintenanceError,
     UsageError,
 )
+from tws_maintenance.core.text import counted
 from tws_maintenance.reports.schema import ListResult, Report
 from tws_maintenance.reports.store import newest_reports, read_report
 from tws_maintenance.sources.fetching import CHANGE_READERS, read, spec_of
 from tws_maintenance.sources.model import Attempt, Gathered, RawCopy
 
 ACCEPTED, REJECTED, REFUSED, UNKNOWN = "accepted", "rejected", "refused", "not replayed"
-# It compares with the promotion before, which is not a matter of the bytes.
+# It compares with the promotion before, so the fetched bytes do not decide it.
 NOT_REPEATED = frozenset({rules.NOT_OLDER.name})
 NAMED = 8
 _FILE = re.compile(r"\d+_(\w+)\.\w+")
@@ -50,7 +51,8 @@ _FILE = re.compile(r"\d+_(\w+)\.\w+")
 class Replayed:
     """What became of one list of one report: `then` and `now` are accepted, rejected or refused.
 
-    `same` is None where it could not be replayed; `differences` say why, or what is another now.
+    `same` is None where it could not be replayed; `differences` are the reasons for that, or what
+    differs now.
     """
 
     report_id: str
@@ -63,7 +65,7 @@ class Replayed:
 
 @dataclass(frozen=True)
 class _Kept:
-    """A raw copy on disk, with what is on record of it."""
+    """A raw copy on disk, with its record."""
 
     path: Path
     url: str
@@ -76,7 +78,7 @@ class _Kept:
 
 @dataclass(frozen=True)
 class _Then:
-    """What is on record of a list: its raw copies, what it was held against, what came of it."""
+    """The record of a list: its raw copies, what it was compared with, and its outcome."""
 
     gathered: Gathered
     at: datetime
@@ -88,13 +90,13 @@ class _Then:
 
 
 class _Unknown(Exception):
-    """It cannot be replayed, and why."""
+    """A list cannot be replayed; the message says why."""
 
 
 def replay_reports(
     home: Home, settings: Settings, report_id: str | None, tasks: tuple[str, ...] = ()
 ) -> Iterator[Replayed]:
-    """Yield what became of each list that a report fetched; of every report where none is named.
+    """Yield the replay of each list that a report fetched; of every report if none is named.
 
     Raises:
         UsageError: there is no such report, it is damaged, or it fetched no list.
@@ -116,8 +118,8 @@ def replay_reports(
                 yield replay(home, index, settings.of(index), report, result)
     if report_id is not None and not count:
         raise UsageError(
-            f"The report {report_id} fetched no list{' of these tasks' if tasks else ''}: a "
-            "promotion is replayed by the dry run that it promoted, a restore fetches nothing."
+            f"The report {report_id} fetched no list{' of these tasks' if tasks else ''}. To "
+            "replay a promotion, name the dry run that it promoted; a restore fetches nothing."
         )
 
 
@@ -126,7 +128,7 @@ def replay(
 ) -> Replayed:
     """Parse and audit again what `report` fetched of `index`, and compare it with its `result`.
 
-    `limits` are those of now, for what was fetched under limits that are not on record.
+    `limits` are today's; they apply where those of the report are not on record.
     """
     report_id = report.report_id
     then = _verdict(result)
@@ -137,12 +139,12 @@ def replay(
         return Replayed(report_id, index.task, then, UNKNOWN, None, (str(error),))
     with tempfile.TemporaryDirectory() as folder:
         now, differences = _again(Home(Path(folder)), home, index, found)
-    differences = [*([f"it was {then} and is {now}"] if then != now else []), *differences]
+    differences = [*([f"it was {then} then and is {now} now"] if then != now else []), *differences]
     return Replayed(report_id, index.task, then, now, not differences, tuple(differences))
 
 
 def is_replayable(report_id: str, result: ListResult) -> bool:
-    """Tell whether a result is of a list that its own report fetched."""
+    """Return whether a result is of a list that its own report fetched."""
     has_bytes = any(one.sha256 for one in result.sources)
     is_own = result.proposal_id is None or result.proposal_id.startswith(f"{report_id}_")
     return has_bytes and is_own
@@ -165,9 +167,9 @@ def _then(
         proposal = read_proposal(home, proposal_id)
     except ProposalMissing:
         if result.proposal_id:
-            raise _Unknown("what it staged was removed or is damaged") from None
+            raise _Unknown("its proposal was removed or is damaged") from None
         gathered = _gathered(index, _kept_of_report(home, proposal_id, result))
-        # Its limits are not on record: those of now, which are those of then unless changed.
+        # Its limits are not on record: today's are the same unless somebody changed them.
         return _Then(gathered, started_at, _now(home, index), limits, Override())
     try:
         receipt = read_receipt(home, proposal_id)
@@ -202,7 +204,7 @@ def _kept_of_report(home: Home, proposal_id: str, result: ListResult) -> Iterato
 
 
 def _gathered(index: Index, copies: Iterable[_Kept]) -> Gathered:
-    """Return what the sources said then, from their kept bytes, read by today's code."""
+    """Return what the sources answered then, from their kept bytes, read by today's code."""
     attempts: list[Attempt] = []
     for copy in copies:
         if not copy.path.is_file() or sha256(copy.path.read_bytes()) != copy.sha256:
@@ -211,7 +213,7 @@ def _gathered(index: Index, copies: Iterable[_Kept]) -> Gathered:
     announcements = tuple(one for one in attempts if one.spec.kind in CHANGE_READERS)
     lists = tuple(one for one in attempts if one.spec.kind not in CHANGE_READERS)
     if not lists:
-        raise _Unknown("no source had answered, so there are no bytes to read")
+        raise _Unknown("no source answered, so there are no bytes to read")
     return Gathered(index, lists, announcements)
 
 
@@ -219,7 +221,7 @@ def _attempt(index: Index, copy: _Kept) -> Attempt:
     kind = _FILE.fullmatch(copy.path.name)
     spec = spec_of(index, kind[1]) if kind else None
     if spec is None:
-        raise _Unknown(f"{copy.path.name} is of no source that {index.name} has today")
+        raise _Unknown(f"{copy.path.name} comes from a source that {index.name} no longer has")
     raw = RawCopy(
         url=copy.url,
         status=copy.status,
@@ -233,7 +235,7 @@ def _attempt(index: Index, copy: _Kept) -> Attempt:
 
 
 def _limits(index: Index, then: Receipt) -> IndexSettings:
-    """Return the limits of then, those of today where none were noted."""
+    """Return the limits that the receipt notes, today's where it notes none."""
     fields = IndexSettings.model_fields
     known = {key: value for key, value in then.limits.items() if key in fields}
     return with_what_is_declared(index, IndexSettings.model_validate(known))
@@ -252,11 +254,11 @@ def _live_of_then(home: Home, index: Index, digest: str | None) -> bytes | None:
     for path in (home.live_file(index.key), *home.backups.glob(f"*/{name}")):
         if path.exists() and sha256(content := path.read_bytes()) == digest:
             return content
-    raise _Unknown("the live file that it was compared with is in no backup any more")
+    raise _Unknown("no backup holds the live file that it was compared with")
 
 
 def _again(scratch: Home, home: Home, index: Index, then: _Then) -> tuple[str, list[str]]:
-    """Return today's verdict, and what is another than then."""
+    """Return today's verdict, and what differs from then."""
     if then.live is not None:
         write_whole(_made(scratch.live_file(index.key)), then.live)
     mark = RunContext("maintenance_20000101_000000", "replay", then.at)
@@ -270,7 +272,7 @@ def _again(scratch: Home, home: Home, index: Index, then: _Then) -> tuple[str, l
         return REFUSED, [f"the audit could not run: {error}"]
     now = ACCEPTED if receipt.has_passed else REJECTED
     if then.proposal is None or then.receipt is None:
-        return now, [f"{proposal.after_count} members are read from it now"]
+        return now, [f"today's code reads {counted(proposal.after_count, 'member')} from it"]
     return now, [
         *_other_rows(home, scratch, then.proposal, proposal),
         *_other_checks(then.receipt, receipt),
@@ -290,16 +292,16 @@ def _other_rows(home: Home, scratch: Home, then: Proposal, now: Proposal) -> Ite
         for where, one in ((home, then), (scratch, now))
     )
     changes = compare(before, after)
-    told = [
-        *(f"also {one.symbol} ({one.security})" for one in changes.added),
+    differing = [
+        *(f"now also {one.symbol} ({one.security})" for one in changes.added),
         *(f"no longer {one.symbol} ({one.security})" for one in changes.removed),
-        *(f"{o.symbol} {o.field}: {o.before!r} is {o.after!r}" for o in changes.updated),
+        *(f"{o.symbol} {o.field}: {o.before!r} then, {o.after!r} now" for o in changes.updated),
     ]
-    yield from told[:NAMED]
-    if len(told) > NAMED:
-        yield f"and {len(told) - NAMED} more differences of rows"
-    if not told:
-        yield "the staged bytes are others, though members and fields are the same"
+    yield from differing[:NAMED]
+    if len(differing) > NAMED:
+        yield f"and {counted(len(differing) - NAMED, 'more difference')} in rows"
+    if not differing:
+        yield "members and fields are the same, but the staged bytes differ"
 
 
 def _other_checks(then: Receipt, now: Receipt) -> Iterator[str]:

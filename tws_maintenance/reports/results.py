@@ -1,4 +1,4 @@
-"""Filling in task results and reports from what the steps, or the files on disk, say."""
+"""Filling in task results and reports from the steps of a run, or from its files on disk."""
 
 import re
 
@@ -23,7 +23,11 @@ from tws_maintenance.reports.schema import (
 )
 from tws_maintenance.reports.store import read_report
 
-_TRADED = re.compile(r"(?P<symbol>\S+), which .* is (held .* and )?traded \((?P<by>[^)]+)\)")
+# "AAPL leaves the list; it is traded (strategy momentum)"; ", which leaves the list, is" in reports
+# of older versions.
+_TRADED = re.compile(
+    r"(?P<symbol>[^\s,]+)(, which .*,| .*; it) is (held .* and )?traded \((?P<by>[^)]+)\)"
+)
 
 
 def describe(result: ListResult, proposal: Proposal) -> None:
@@ -44,7 +48,7 @@ def describe(result: ListResult, proposal: Proposal) -> None:
 
 
 def describe_changes(result: ListResult, changes: Changes, before_count: int | None) -> None:
-    """Fill in what changes, of a list that had `before_count` rows, None for no list."""
+    """Fill in the changes of a list that had `before_count` rows, None where there was no file."""
     result.before_count = before_count
     result.added = [one.symbol for one in changes.added]
     result.removed = [one.symbol for one in changes.removed]
@@ -52,11 +56,11 @@ def describe_changes(result: ListResult, changes: Changes, before_count: int | N
 
 
 def impact_of(changes: Changes, scope: Scope) -> tuple[dict[str, list[str] | None], list[str]]:
-    """Return whom members concern that leave, change ticker or description, and what to warn of.
+    """Return whom the changes of members concern, and the warnings.
 
-    One that leaves or is renamed while it is held or traded is a warning. So is a robot that could
-    not be asked, and what else could not be read of the portfolio where anything changes: an empty
-    impact would pass for "holds nothing".
+    There is a warning for each member that leaves or is renamed while it is held or traded. There
+    is one as well where the robot could not be asked, or where members change and a part of the
+    portfolio could not be read: an empty impact would read as "holds nothing".
     """
     renamed = {one.from_symbol: one.to_symbol for one in changes.renamed}
     left = [one.symbol for one in changes.removed]
@@ -64,9 +68,9 @@ def impact_of(changes: Changes, scope: Scope) -> tuple[dict[str, list[str] | Non
     concerned = {*left, *renamed.values(), *updated}
     warnings = []
     for symbol in left:
-        if told := scope.held_or_traded(symbol):
+        if use := scope.held_or_traded(symbol):
             how = f"becomes {renamed[symbol]}" if symbol in renamed else "leaves the list"
-            warnings.append(f"{symbol}, which {how}, is {told}")
+            warnings.append(f"{symbol} {how}; it is {use}")
     unread = [*scope.ignored, *scope.problems]
     if concerned and unread:
         warnings.append(
@@ -78,19 +82,19 @@ def impact_of(changes: Changes, scope: Scope) -> tuple[dict[str, list[str] | Non
 
 
 def traded_of(result: ListResult) -> dict[str, str]:
-    """Return {symbol: "traded by momentum"} of what leaves or is renamed, as `impact_of` warned."""
+    """Return {symbol: "traded by momentum"} from the warnings that `impact_of` wrote."""
     found = {}
     for text in result.warnings:
-        if told := _TRADED.fullmatch(text):
-            names = told["by"].replace("strategy ", "")
-            found[told["symbol"]] = f"traded by {names}" if names != "strategies" else "traded"
+        if match := _TRADED.fullmatch(text):
+            names = match["by"].replace("strategy ", "")
+            found[match["symbol"]] = f"traded by {names}" if names != "strategies" else "traded"
     return found
 
 
 def upcoming_impact(proposal: Proposal, scope: Scope) -> dict[str, dict[str, list[str] | None]]:
-    """Return whom what is announced and still to come concerns, by symbol, of those it does.
+    """Return whom the announced changes still to come concern, by symbol; others are left out.
 
-    What is held and traded is None where the robot could not be asked.
+    Positions and strategies are None where the robot could not be asked.
     """
     found = {}
     for symbol in (one["symbol"] for one in proposal.announced if one["status"] == "upcoming"):
@@ -102,7 +106,7 @@ def upcoming_impact(proposal: Proposal, scope: Scope) -> dict[str, dict[str, lis
 
 
 def describe_audit(result: Result, receipt: Receipt) -> None:
-    """Fill in what the audit said."""
+    """Fill in the outcome of the audit."""
     result.validation = Validation(
         status=ValidationStatus(receipt.status),
         warnings=receipt.messages(Outcome.WARNED),
@@ -111,7 +115,7 @@ def describe_audit(result: Result, receipt: Receipt) -> None:
 
 
 def describe_settled(result: ListResult, settled: Settled) -> None:
-    """Fill in what a promotion that was cut off turned out to have done."""
+    """Fill in what an interrupted promotion had done."""
     result.changed, result.output_path = settled.changed, settled.output_path
     result.backup_path = settled.backup_path
     if settled.changed:
@@ -124,8 +128,7 @@ def promotable_tasks(
     """Return the tasks of a report that staged something, or those `chosen` of them.
 
     Raises:
-        UsageError: there is no such report, it is damaged, or it staged nothing of what was
-            chosen.
+        UsageError: there is no such report, it is damaged, or it did not stage what was chosen.
     """
     try:
         report = read_report(home, report_id)
@@ -137,13 +140,13 @@ def promotable_tasks(
     missing = [task for task in chosen if task not in tasks]
     if not tasks and staged == [MARKET_EVENTS]:
         raise UsageError(
-            f"The report {report_id} staged market events alone, which are not promoted: an apply "
+            f"The report {report_id} staged only market events. They are not promoted: an apply "
             f"stores what it fetches itself. Use: python -m tws_maintenance run --task "
             f"{MARKET_EVENTS} --apply"
         )
     if missing or not tasks:
         raise UsageError(
-            f"The report {report_id} staged nothing of {', '.join(missing) or 'any list'}; it "
+            f"The report {report_id} did not stage {', '.join(missing) or 'any list'}; it "
             f"staged {', '.join(staged) or 'nothing'}. Run a dry run: python -m tws_maintenance run"
         )
     return tasks
@@ -153,17 +156,18 @@ def reported_proposal(home: Home, report_id: str, index: Index) -> tuple[str, st
     """Return the id and the sha256 of what a report says it staged for `index`.
 
     Raises:
-        ProposalUnaudited: the report is not readable or does not say.
+        ProposalUnaudited: the report cannot be read, or does not name it.
     """
     try:
         report = read_report(home, report_id)
     except (OSError, ValueError, UsageError) as error:
         raise ProposalUnaudited(
-            f"The report {report_id} cannot vouch for what it staged: {error}. Run a dry run again."
+            f"The report {report_id} cannot be read: {str(error).removesuffix('.')}. "
+            "Run a dry run again."
         ) from error
     for one in report.lists:
         if one.task == index.task and one.proposal_id and one.proposal_sha256:
             return one.proposal_id, one.proposal_sha256
     raise ProposalUnaudited(
-        f"The report {report_id} staged nothing of {index.name}. Run a dry run again."
+        f"The report {report_id} staged no {index.name} list. Run a dry run again."
     )

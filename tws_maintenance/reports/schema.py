@@ -1,7 +1,7 @@
 """A report and its results: the one shape that is written, read, checked, shown and published.
 
-A file that is JSON may still hold anything: a report that was edited, or one of another program.
-`parse_report` accepts ours, whole, and nothing else. Keys stand in their documented order.
+A JSON file may still hold anything: a report that was edited, or one of another program.
+`parse_report` accepts only a complete report of ours. Keys are in their documented order.
 """
 
 import operator
@@ -78,7 +78,7 @@ def _named(text: str) -> str:
 
 
 def is_none(value: object) -> bool:
-    """Return whether there is no value, for a key that is left out then."""
+    """Return whether there is no value; such a key is left out."""
     return value is None
 
 
@@ -104,7 +104,7 @@ class Part(BaseModel):
     )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON holds it."""
+        """Return it in the plain values of JSON."""
         return self.model_dump(mode="json", by_alias=True)
 
 
@@ -164,9 +164,9 @@ class Result(Part):
 
 
 class SourceAnswer(Part):
-    """What one address answered; without a sha256 it gave nothing to read.
+    """The answer of one address; without a sha256 there was nothing to read.
 
-    `usable` where its list voted, else `reason` says why not.
+    `usable` is whether its list voted; if not, `reason` says why.
     """
 
     name: str
@@ -182,7 +182,7 @@ class SourceAnswer(Part):
 
 
 class Dropped(Part):
-    """A row of a source that is no member, and why."""
+    """A row of a source that is not a member, and why."""
 
     source: str = ""
     row: str
@@ -199,9 +199,9 @@ class Vote(Part):
 
 
 class Undecided(Vote):
-    """A symbol that stays as it is: in the list where it is `kept`, else out of it.
+    """A symbol without a decision: it stays in the list if `kept`, else out of it.
 
-    `reason` is "" where too few sources agree, which the votes show.
+    `reason` is "" where too few sources agree; the votes show that.
     """
 
     kept: bool
@@ -258,10 +258,10 @@ class ListResult(Result):
     """The result of one list.
 
     `refusal` is the code of a refused promotion (`stale`, `too_old`, `used`, `unaudited`,
-    `lock_held`, `missing`): exit codes tell a refusal from a failure by it.
-    `announcements_known` where all announcements could be read; the key is there only then.
-    `announced_impact` says whom what is upcoming concerns, by symbol, where it concerns anybody;
-    None for what is held and traded where the robot could not be asked.
+    `lock_held`, `missing`); exit codes distinguish a refusal from a failure by it.
+    `announcements_known` is whether all announcements could be read; the key is left out if not.
+    `announced_impact` holds, by symbol, whom the upcoming changes concern; symbols that concern
+    nobody are left out. Positions and strategies are None where the robot could not be asked.
     """
 
     task: Annotated[str, WithJsonSchema({"type": "string", "pattern": "_constituents$"})]
@@ -301,7 +301,7 @@ class NamedEvent(Part):
 
 
 class EventsDiff(Part):
-    """The events of a run by what became of each."""
+    """The events of a run by what happens to each."""
 
     new: list[NamedEvent] = []
     changed: list[NamedEvent] = []
@@ -322,7 +322,7 @@ class SymbolAnswer(Part):
 
 
 class Asked(Part):
-    """A symbol whose events were looked for: where it came from, and what came of it."""
+    """A symbol whose events were asked for: where it came from, and the outcome."""
 
     origins: Texts = Field(validation_alias="from", serialization_alias="from")
     is_portfolio_relevant: bool = False
@@ -331,7 +331,7 @@ class Asked(Part):
 
 
 class ProviderResult(Part):
-    """What one provider answered. `symbols` is Yahoo's; the last two are of the robot's log."""
+    """The answer of one provider. Only Yahoo has `symbols`; the last two are of the robot's log."""
 
     provider: Annotated[str, AfterValidator(_named)]
     event_type: str = ""
@@ -351,7 +351,7 @@ class ProviderResult(Part):
 
 
 class WindowShown(Part):
-    """The days that were looked at; empty before any were."""
+    """The days for which events were fetched; empty before the fetch."""
 
     start_at_utc: Instant | None = Field(default=None, exclude_if=is_none)
     end_at_utc: Instant | None = Field(default=None, exclude_if=is_none)
@@ -369,7 +369,7 @@ class ChangedField(Part):
 
 
 class OwnEvent(NamedEvent):
-    """An event of a type that only the robot keeps; `change` is what became of it."""
+    """An event of a type that only the robot keeps; `change` is what happened to it."""
 
     change: str
 
@@ -394,7 +394,7 @@ class Moved(Part):
 
 
 class EventsResult(Result):
-    """The result of market events; `service` is who keeps them, `refusal` as in `ListResult`."""
+    """The result of market events; `service` names who keeps them, `refusal` as in `ListResult`."""
 
     task: Annotated[str, WithJsonSchema({"const": MARKET_EVENTS})]
     providers: list[ProviderResult] = []
@@ -412,12 +412,12 @@ class EventsResult(Result):
     @model_validator(mode="after")
     def _what_came_has_a_window(self) -> Self:
         if not self.diff.is_empty and self.window.days is None:
-            raise ValueError("there are events, and no window that they were looked for in")
+            raise ValueError("there are events, but no window of days for which they were fetched")
         return self
 
 
 class FileAudit(Part):
-    """What a validation says of one live file."""
+    """The validation of one live file."""
 
     row_count: Count | None
     sha256: str | None = None
@@ -498,7 +498,7 @@ def parse_report(content: bytes | str) -> Report:
     """Return the report that a file holds.
 
     Raises:
-        ValueError: it is no report of ours; the first thing that is wrong, with its place.
+        ValueError: it is not a report of ours; the message names the first fault and its place.
     """
     try:
         return Report.model_validate_json(content)

@@ -1,4 +1,8 @@
-"""Is everything fresh? The state of each list, from its file, its stamp and the reports."""
+"""Whether everything is fresh: the state of each list, from its file, its stamp and the reports.
+
+What belongs here: the answer of `status` for people and programs. What does not: the audit of a
+live file, which is in `live_audits`, and how a page or the command line shows the answer.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +20,7 @@ from tws_maintenance.constituents.drift import find_drift
 from tws_maintenance.constituents.generation import Generation, read_generation
 from tws_maintenance.core.clock import CLOCK_TOLERANCE, is_older
 from tws_maintenance.core.errors import LiveFileError, StoreError
+from tws_maintenance.core.text import counted
 from tws_maintenance.market_events.last_sync import LOGS_READ, doubts, moved_lately
 from tws_maintenance.market_events.model import SyncLog
 from tws_maintenance.market_events.store.plain_logs import plain_logs
@@ -55,9 +60,9 @@ class LastRun(Part):
 class ListStatus(Part):
     """One index list: its file, its last refresh and its last run.
 
-    `validation` is the audit of the last run, `file_audit` that of the file as it lies, None where
-    there was no time for it. `unconfirmed`, `drift` and `file_problem` are sentences.
-    `announced` are the changes still to come, None where nobody knows of any.
+    `validation` is the audit of the last run, `file_audit` that of the file as it is now, None
+    where there was no time for it. `unconfirmed`, `drift` and `file_problem` are sentences.
+    `announced` are the changes still to come, None where they are not known.
     """
 
     task: TaskName
@@ -130,9 +135,9 @@ class HomeStatus(Part):
 
 
 def status(home: Home, settings: Settings, at: datetime) -> HomeStatus:
-    """Return `overview` with an audit of each live file as it lies.
+    """Return `overview` with an audit of each live file as it is now.
 
-    Only a file that changed since its last audit is judged, which takes pandera a while.
+    Only a file that changed since its last audit is audited again, because pandera is slow.
     """
     found = overview(home, settings, at, ReportCatalog(home))
     refreshed = {one.task: one.last_refreshed_at for one in found.constituents}
@@ -144,7 +149,7 @@ def status(home: Home, settings: Settings, at: datetime) -> HomeStatus:
 
 def overview(home: Home, settings: Settings, at: datetime, shelf: ReportCatalog) -> HomeStatus:
     """Return how fresh everything is, from the files and the reports."""
-    # What a wrong clock dated in the future would be fresh until then.
+    # A run dated in the future by a wrong clock would make a list fresh until then.
     tasks = settings.maintained.groups["all"]
     refreshed = shelf.last_refreshed(tasks, at + CLOCK_TOLERANCE)
     last = shelf.last_results(tasks)
@@ -161,7 +166,7 @@ def overview(home: Home, settings: Settings, at: datetime, shelf: ReportCatalog)
 
 @dataclass(frozen=True)
 class _Look:
-    """What one answer is made from; `find` reads each report once."""
+    """What one status is made from; `find` reads each report once."""
 
     home: Home
     settings: Settings
@@ -212,7 +217,7 @@ def _index_status(
         row_count=row_count,
         source=restored.source if restored else source,
         validation=_validation(result),
-        # What was brought back is an older list, however lately its source was asked.
+        # A restored backup is an older list, however recently its source was fetched.
         stale=restored is not None or is_older(refreshed_at, max_age, at),
         unconfirmed=_unconfirmed(result),
         announced=None if ahead is None else [*ahead.changes],
@@ -251,7 +256,7 @@ def _last_run(entry: ReportSummary, line: ResultLine) -> LastRun:
 def _file(
     home: Home, index: Index, settings: Settings
 ) -> tuple[int | None, str | None, str | None]:
-    """Return rows, drift and what is plainly wrong with the live file, None for none of each."""
+    """Return the rows, drift and problem of the live file, each None where there is none."""
     try:
         live = read_live(home, index)
     except LiveFileError as error:
@@ -260,14 +265,16 @@ def _file(
         return None, None, f"{home.relative(home.live_file(index.key))} is missing."
     drift = find_drift(home, index, live.content)
     rows, minimum = len(live.rows), settings.of(index).min_rows or 0
-    problem = f"It has {rows} rows, at least {minimum} are expected." if rows < minimum else None
+    problem = (
+        f"It has {counted(rows, 'row')}; expected at least {minimum}." if rows < minimum else None
+    )
     return rows, drift.text if drift else None, problem
 
 
 def _events_status(look: _Look, refreshed: Refreshed | None) -> EventsStatus:
-    """Return what the last sync came to, and whether the last complete one is too old.
+    """Return the outcome of the last sync, and whether the last complete one is too old.
 
-    A sync that failed in part has not refreshed the events.
+    A sync that partly failed has not refreshed the events.
     """
     settings, at = look.settings, look.at
     refreshed_at = refreshed.finished_at if refreshed else None
@@ -314,20 +321,20 @@ def _logs(home: Home, settings: Settings) -> tuple[list[SyncLog], str]:
 def _doubts(
     settings: Settings, result: EventsResult | None, logs: list[SyncLog], problem: str, at: datetime
 ) -> list[str]:
-    """Return why what is stored may not be all that comes, a sentence each."""
+    """Return why events may be missing from the store, a sentence for each reason."""
     status, errors = (result.status, result.errors) if result else (None, [])
-    told = [f"The last sync failed: {text}" for text in errors if status == "failed"]
+    failed = [f"The last sync failed: {text}" for text in errors if status == "failed"]
     if settings.events_service == EventsService.ROBOT:
         # As our last refresh found it.
-        partly = [f"The last sync failed in part: {e}" for e in errors if status != "failed"]
-        return [*told, *partly, *(result.warnings if result else [])]
+        partly = [f"The last sync partly failed: {e}" for e in errors if status != "failed"]
+        return [*failed, *partly, *(result.warnings if result else [])]
     if problem:
-        return [*told, problem]
-    return told + doubts(logs, at, days=0, max_age_days=settings.events.max_age_days)
+        return [*failed, problem]
+    return failed + doubts(logs, at, days=0, max_age_days=settings.events.max_age_days)
 
 
 def _validation(result: TaskResult | None) -> Validation:
-    """Return what a result says of its audit; a failed task has not passed."""
+    """Return the audit of a result; a failed task has not passed."""
     if result is None:
         return Validation()
     if result.status == TaskStatus.FAILED:

@@ -1,4 +1,8 @@
-"""Reports on disk: reserving an id, writing both forms, listing and reading them."""
+"""Reports on disk: reserving an id, writing both forms, listing and reading them.
+
+What belongs here: whole reports, one file each. What does not: remembering many of them
+(`catalog`), and their names (`names`).
+"""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -36,7 +40,7 @@ class Reservation:
 
 
 def reserve(home: Home, at: datetime, journal: dict[str, Any]) -> Reservation:
-    """Reserve the report id of a run that starts `at`; `journal` is what is known of it so far.
+    """Reserve the report id of a run that starts `at`; `journal` is its journal so far.
 
     Raises:
         OSError: the folder of reports cannot be written.
@@ -48,7 +52,7 @@ def reserve(home: Home, at: datetime, journal: dict[str, Any]) -> Reservation:
         marker = home.reports / f".{name}.reserved"
         if not write_exclusively(marker, to_json({**journal, "reserved_at": utc_text(at)})):
             continue
-        # Only now: whoever had this id wrote its report before giving up the marker.
+        # Only now: the run that had this id wrote its report before it removed the marker.
         if (home.reports / f"{name}.json").exists():
             marker.unlink()
             continue
@@ -62,7 +66,7 @@ def reservations(home: Home) -> list[Path]:
 
 
 def journal_of(marker: Path) -> "Journal | None":
-    """Return the journal that a reservation is; None where it is gone or cannot be read."""
+    """Return the journal in a reservation, None where it is gone or cannot be read."""
     from tws_maintenance.reports.journal import Journal
 
     try:
@@ -72,7 +76,7 @@ def journal_of(marker: Path) -> "Journal | None":
 
 
 def is_reserved_by(home: Home, run_id: str) -> bool:
-    """Tell whether a run holds the id of a report that it has not written yet."""
+    """Return whether a run holds the id of a report that it has not written yet."""
     journals = (journal_of(marker) for marker in reservations(home))
     return any(journal is not None and journal.run_id == run_id for journal in journals)
 
@@ -83,7 +87,7 @@ def report_id_of(marker: Path) -> str:
 
 
 def is_written(home: Home, report_id: str) -> bool:
-    """Tell whether the report of that id lies in this home."""
+    """Return whether this home holds the report of that id."""
     try:
         return report_path(home, report_id).exists()
     except UsageError:
@@ -91,7 +95,7 @@ def is_written(home: Home, report_id: str) -> bool:
 
 
 def is_reserved(home: Home, report_id: str) -> bool:
-    """Tell whether a run of this home holds that id and has not written its report yet."""
+    """Return whether a run of this home holds that id and has not written its report yet."""
     stamp = report_id.removeprefix(PREFIX)
     return is_ours(stamp) and (home.reports / f".{stamp}.reserved").exists()
 
@@ -99,9 +103,9 @@ def is_reserved(home: Home, report_id: str) -> bool:
 def write_report(home: Home, reservation: Reservation, report: Report) -> Report:
     """Write the report as Markdown and JSON, and give up the reservation.
 
-    The JSON comes last: it is what says that the report is complete.
+    The JSON comes last: once it exists, the report is complete.
     """
-    # What only looks at reports has no use for these.
+    # Code that only reads reports does not need these.
     from tws_maintenance.reports import chain
     from tws_maintenance.reports.markdown import render
 
@@ -119,22 +123,22 @@ def write_report(home: Home, reservation: Reservation, report: Report) -> Report
 
 
 def write_journal(reservation: Reservation, journal: "Journal") -> None:
-    """Keep in the reservation what the run came to so far."""
+    """Write what the run has done so far into its reservation."""
     write_whole(reservation.marker, journal.to_json())
 
 
 def read_report(home: Home, report_id: str) -> Report:
-    """Read a report.
+    """Return a report.
 
     Raises:
-        UsageError: there is none of that id.
+        UsageError: there is no report of that id.
         ValueError: it is damaged, or of an older form.
     """
     return parse_report(read_bytes(home, report_id))
 
 
 def read_bytes(home: Home, report_id: str) -> bytes:
-    """Return the JSON of a report as it lies there. Raises UsageError where there is none."""
+    """Return the JSON of a report as it is on disk. Raises UsageError where there is none."""
     path = report_path(home, report_id)
     try:
         return path.read_bytes()
@@ -146,7 +150,7 @@ def read_bytes(home: Home, report_id: str) -> bytes:
 
 
 def find_report(home: Home, report_id: str) -> Report | None:
-    """Return a report, None where there is no whole one of that id."""
+    """Return a report, None where it is missing or damaged."""
     try:
         return read_report(home, report_id)
     except (OSError, ValueError, UsageError):
@@ -154,12 +158,12 @@ def find_report(home: Home, report_id: str) -> Report | None:
 
 
 def reports_once(home: Home) -> FindReport:
-    """Return what finds a report as `find_report` does, reading each once: for one answer."""
+    """Return a function that finds reports as `find_report` does, but reads each only once."""
     return cache(partial(find_report, home))
 
 
 def newest_reports(home: Home) -> Iterator[Report]:
-    """Yield the whole reports, newest first, reading each only when it is asked for."""
+    """Yield the undamaged reports, newest first, reading each only when it is asked for."""
     found = (find_report(home, report_id) for report_id in report_ids(home))
     yield from (one for one in found if one is not None)
 
@@ -170,15 +174,15 @@ def report_of_run(home: Home, run_id: str) -> str | None:
 
 
 def is_refresh(result: Result) -> bool:
-    """Tell whether a task result is a successful apply of what the sources say now.
+    """Return whether a task result is a successful apply of what the sources answered.
 
-    One whose membership was not confirmed is none, also where an override published it.
+    An apply with unconfirmed membership is no refresh, even where an override published it.
     """
     return (
         not result.dry_run
         and not (isinstance(result, ListResult) and result.is_unconfirmed)
         and result.status == TaskStatus.SUCCESS
-        # A restore brings an older list back: it is no refresh.
+        # A restore brings an older list back.
         and not (result.source or "").startswith(BACKUP_SOURCE)
         and result.finished_at is not None
     )

@@ -1,4 +1,4 @@
-"""Reading in short what a report says, from a file that may hold anything."""
+"""Reading the summary of a report from a file that may hold anything."""
 
 import stat
 from dataclasses import replace
@@ -30,7 +30,7 @@ from tws_maintenance.reports.summary import ReportSummary, ResultLine
 
 
 def summary_of(report: Report) -> ReportSummary:
-    """Return what is remembered of a report."""
+    """Return the summary of a report."""
     return ReportSummary(
         report_id=report.report_id,
         run_id=report.run_id,
@@ -62,9 +62,9 @@ def _line(result: TaskResult) -> ResultLine:
 
 
 def read_summary(path: Path, report_id: str) -> ReportSummary:
-    """Read a report; whatever is wrong with the file gives a summary that is damaged."""
+    """Return the summary of a report file; any fault of the file gives one that is `damaged`."""
     try:
-        # Opening a pipe would wait for whoever writes to it.
+        # Opening a pipe would wait for its writer.
         if not stat.S_ISREG(path.stat().st_mode):
             return ReportSummary(report_id, damaged=True)
         content = path.read_bytes()
@@ -121,7 +121,7 @@ At = Annotated[Instant | None, WrapValidator(_or_none)]
 
 
 class _OlderResult(BaseModel):
-    """What a result of an older form may say; a value of a wrong type is no value."""
+    """What a result of an older form may hold; a value of a wrong type counts as missing."""
 
     model_config = ConfigDict(strict=True)
 
@@ -154,7 +154,7 @@ class _OlderResult(BaseModel):
 
 
 class _Older(BaseModel):
-    """What a report of an older form may say."""
+    """What a report of an older form may hold."""
 
     model_config = ConfigDict(strict=True)
 

@@ -1,7 +1,7 @@
-"""What is remembered of a report: little enough that thousands of them fit into a process.
+"""The summary of a report: small enough that thousands of them fit into a process.
 
-What belongs here: the values, and what is said of them. What does not: making one of a file, which
-is `summarise`'s and brings pydantic; when a file is read again, which is `catalog`'s.
+What belongs here: the values, and questions about them. What does not: reading one from a file
+(`summarise`, which imports pydantic), and when a file is read again (`catalog`).
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tws_maintenance.reports.schema import Report
 
 DAMAGED = "damaged"
-# Of `TaskStatus`, whose module brings pydantic.
+# As in `TaskStatus`, whose module imports pydantic.
 SKIPPED, SUCCESS = "skipped", "success"
 _LISTED = (
     *("report_id", "run_id", "status", "dry_run", "finished_at"),
@@ -24,7 +24,7 @@ _LISTED = (
 
 @dataclass(frozen=True, slots=True)
 class ResultLine:
-    """One task's result in a report; `is_refresh` as `store.is_refresh` has it."""
+    """One task's result in a report; `is_refresh` is the answer of `store.is_refresh`."""
 
     task: str
     status: str
@@ -44,7 +44,7 @@ class ResultLine:
 
     @property
     def says_something(self) -> bool:
-        """Whether it says something of the list or the events; a refusal does not."""
+        """Whether it is about the list or the events; a refusal is only about the proposal."""
         return self.was_tried and not self.refusal
 
     @property
@@ -60,9 +60,9 @@ class ResultLine:
 
 @dataclass(frozen=True, slots=True)
 class ReportSummary:
-    """What a report says in short; of a damaged one only what could be told.
+    """A report in short; of a damaged one only what could be read.
 
-    `warnings` and `errors` are how many; `results` are in the order of the report.
+    `warnings` and `errors` are counts; `results` are in the order of the report.
     """
 
     report_id: str
@@ -79,11 +79,11 @@ class ReportSummary:
     results: tuple[ResultLine, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as a line of the list of reports, for programs."""
+        """Return its entry in the list of reports, for programs."""
         return {name: getattr(self, name) for name in _LISTED}
 
     def matches(self, status: str | None, task: str | None) -> bool:
-        """Tell whether it has that status (or is `damaged`) and a result of that task."""
+        """Return whether it has that status (or is `damaged`) and a result of that task."""
         found = DAMAGED if self.damaged else self.status
         return (status is None or status == found) and (
             task is None or any(line.task == task for line in self.results)

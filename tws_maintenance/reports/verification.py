@@ -1,7 +1,7 @@
 """Verifying the chain of reports: which one was altered or removed first.
 
 Each report names the sha256 of the one written before it. Reports of an older form name none and
-stand outside; damaged files are told apart from removed ones.
+are not part of the chain; damaged files are distinguished from removed ones.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from tws_maintenance.reports.names import PREFIX, is_ours, stamp_key
 
 @dataclass(frozen=True)
 class Verification:
-    """The verdict: `problem` is "" where the chain is whole."""
+    """The verdict: `problem` is "" where the chain is intact."""
 
     reports: int
     problem: str
@@ -34,9 +34,9 @@ class _Link:
 
 
 def verify_chain(home: Home) -> Verification:
-    """Return whether every report is as it was written and none is missing."""
-    # Under the chain's own lock: a report added meanwhile is no alteration. A home that may not
-    # be written has no writer either.
+    """Return the first report that was altered or removed since it was written, if any."""
+    # Under the chain's own lock, so that a report added meanwhile does not count as an alteration.
+    # A home that cannot be written has no other writer either.
     with contextlib.suppress(OSError, LockHeld), chain.locked(home, "verification"):
         return _verify(home)
     return _verify(home)
@@ -48,8 +48,8 @@ def _verify(home: Home) -> Verification:
     for path in sorted(paths, key=lambda path: stamp_key(path.stem)):
         link = _read(path)
         if link is None:
-            told = f"{path.name} is damaged: it can no longer be read as a report"
-            return Verification(len(paths), told, f"{PREFIX}{path.stem}")
+            problem = f"{path.name} is damaged: it can no longer be read as a report"
+            return Verification(len(paths), problem, f"{PREFIX}{path.stem}")
         links.append(link)
     return _follow(links, noted_head(home))
 
@@ -63,13 +63,15 @@ def _read(path: Path) -> _Link | None:
 
 
 def _follow(links: list[_Link], head: str | None) -> Verification:
-    """Walk from the first report to the last; where a step is missing, say which."""
+    """Return the verdict of a walk from the first report to the last."""
     after: dict[str | None, _Link] = {}
     for link in links:
         if link.previous in after:
             other = after[link.previous].report_id
-            told = f"{link.report_id} and {other} both say that they follow the same report"
-            return Verification(len(links), told, link.report_id)
+            problem = (
+                f"{link.report_id} and {other} both name the same report as the one before them"
+            )
+            return Verification(len(links), problem, link.report_id)
         after[link.previous] = link
     walked: list[_Link] = []
     while (following := after.get(walked[-1].digest if walked else None)) is not None:
@@ -77,24 +79,25 @@ def _follow(links: list[_Link], head: str | None) -> Verification:
     if len(walked) == len(links):
         if head is not None and (not walked or walked[-1].digest != head):
             last = walked[-1].report_id if walked else None
-            told = f"the newest report was altered or removed (the last one found is {last})"
-            return Verification(len(links), told, last)
+            found = f"the last one found is {last}" if last else "no report was found"
+            problem = f"the newest report was altered or removed ({found})"
+            return Verification(len(links), problem, last)
         return Verification(len(links), "")
     return Verification(len(links), *_break(links, walked))
 
 
 def _break(links: list[_Link], walked: list[_Link]) -> tuple[str, str]:
-    """Name the first report that is not what its successor says."""
+    """Return the problem and the first report that differs from what its successor names."""
     seen = {link.report_id for link in walked}
     orphan = next(link for link in links if link.report_id not in seen)
     if not walked:
-        told = (
+        problem = (
             f"the first report was altered or removed: {orphan.report_id} does not begin the chain"
         )
-        return told, orphan.report_id
+        return problem, orphan.report_id
     last = walked[-1]
-    told = (
-        f"{last.report_id} was altered, or what followed it was altered or removed: no report "
-        f"names its sha256 {last.digest[:12]}, the next one on disk is {orphan.report_id}"
+    problem = (
+        f"{last.report_id} was altered, or the report after it was altered or removed: no report "
+        f"names its sha256 {last.digest[:12]}, and the next report on disk is {orphan.report_id}"
     )
-    return told, last.report_id
+    return problem, last.report_id

@@ -1,7 +1,7 @@
-"""What a report says to people: every sentence, count and table, decided once.
+"""What people read in a report: every sentence, count and table, decided once.
 
-What belongs here: a pure function of a report. What does not: how it is laid out, which is up to
-the Markdown writer, the command line and the console's templates.
+What belongs here: pure functions of a report. What does not: the layout, which belongs to the
+Markdown writer, the command line and the console's templates.
 """
 
 import shlex
@@ -44,9 +44,9 @@ UNKNOWN = "-"
 _ABBREVIATIONS = ("FOMC", "CPI", "PPI", "GDP", "SEC", "8K", "10Q", "10K", "S3")
 _PROPER = {**{word: word for word in _ABBREVIATIONS}, "FED": "Fed", "FORM4": "form 4"}
 
-# What a piece of a text is: each output writes it in its own way.
+# The kind of a piece of text: each output writes it in its own way.
 Style = Literal["text", "address", "code", "time", "status"]
-# What a fact is about: what the run left behind, where it came from, or the proof of that.
+# What a fact is about: the outcome of the run, where it came from, or the proof of that.
 Part = Literal["outcome", "origin", "evidence"]
 
 
@@ -58,7 +58,7 @@ class Span(NamedTuple):
 
 
 class Fact(NamedTuple):
-    """Something to know under a label of its own."""
+    """A fact with its label."""
 
     label: str
     spans: tuple[Span, ...]
@@ -71,9 +71,9 @@ class Fact(NamedTuple):
 
 
 class Group(NamedTuple):
-    """What is said of one kind: a line each, or one line where `joint` stands between them.
+    """The texts of one kind: a line each, or one line where `joint` joins them.
 
-    `folded` are so many more that only a page, which can fold them, shows them.
+    `folded` are many more texts, which only a page shows, because it can fold them.
     """
 
     kind: str
@@ -92,7 +92,7 @@ class Table(NamedTuple):
 
 @dataclass(frozen=True)
 class ResultView:
-    """What is said of one task: its `status` as a code, and as words in `state`.
+    """What people read about one task: its `status` as a code, and as words in `state`.
 
     `changes` are what differs, `reasons` why, and `concerns` whom it concerns; `summary` is the
     row of the table of lists in words.
@@ -120,7 +120,7 @@ class ResultView:
 
 @dataclass(frozen=True)
 class ReportView:
-    """What `report` says; `own` are the errors and warnings of the run, not of its results.
+    """What people read in `report`; `own` are the errors and warnings of the run itself.
 
     `next_steps` are (what for, command); where a dry run has none, `remark` may say why.
     """
@@ -138,7 +138,7 @@ class ReportView:
 
 
 def view_of(report: Report) -> ReportView:
-    """Return what a report says."""
+    """Return what people read in a report."""
     results, next_steps = report.results, tuple(_next_steps(report))
     warned = {f"{one.task}: {text}" for one in results for text in one.every_warning}
     failed = {f"{one.task}: {text}" for one in results for text in one.every_error}
@@ -162,7 +162,7 @@ def view_of(report: Report) -> ReportView:
 
 
 def view_of_result(result: TaskResult) -> ResultView:
-    """Return what a report says of one task."""
+    """Return what people read about one task of a report."""
     plain = ResultView(
         name=task_name(result.task),
         status=result.status,
@@ -181,7 +181,7 @@ def view_of_result(result: TaskResult) -> ResultView:
 
 
 def verdict(report: Report) -> str:
-    """Return in one sentence what a run came to and what it did to the files."""
+    """Return the outcome of a run and what it did to the files, in short sentences."""
     results, kind = report.results, kind_of(report)
     ended = "partly failed" if report.status == "partial_failure" else report.status
     unconfirmed = [
@@ -200,7 +200,7 @@ def verdict(report: Report) -> str:
 
 
 def _stored(report: Report, kind: str) -> Iterator[str]:
-    """Yield what became of the files and of the stored events."""
+    """Yield what happened to the files and to the stored events."""
     replaced = [task_name(one.task) for one in report.lists if one.changed]
     stored = [text for one in report.results if (text := _stored_events(one))]
     skipped = any(one.status == "skipped" for one in report.results)
@@ -255,20 +255,20 @@ def _of_list(plain: ResultView, result: ListResult) -> ResultView:
         return replace(plain, summary="Refused, so nothing was changed.")
     if result.after_count is None:
         is_known = result.status == "skipped"
-        told = "" if is_known else "Nothing was staged, so the changes are not known."
-        return replace(plain, summary=told)
+        summary = "" if is_known else "Nothing was staged, so the changes are not known."
+        return replace(plain, summary=summary)
     reasons = tuple(grouped(source_lines(result)))
     if result.before_count is None:
-        # Who votes for each of hundreds of new members is in the JSON.
+        # The votes for hundreds of new members are in the JSON.
         why = tuple(one for one in reasons if one.kind != VOTE)
         return replace(plain, changes=(_new_list(result),), reasons=why)
     names = ("added", "removed", "renamed", "changed fields")
     counts = zip(_counts(result.changes), names, strict=True)
-    told = ", ".join(f"{count} {name}" for count, name in counts if count)
+    changed = ", ".join(f"{count} {name}" for count, name in counts if count)
     rows = f"{result.before_count} rows before, {result.after_count} after"
     return replace(
         plain,
-        summary=f"{rows}: {told or 'no member and no field differs'}",
+        summary=f"{rows}: {changed or 'no member and no field differs'}",
         changes=tuple(change_groups(result.changes)),
         reasons=reasons,
         concerns=tuple(_concerns(result)),
@@ -283,9 +283,13 @@ def _concerns(result: ListResult) -> Iterator[Group]:
 
 
 def _new_list(result: ListResult) -> Group:
-    why = "the file before is unreadable" if _is_unreadable(result) else "there was no file before"
-    told = f"{result.after_count} members; {why}, so no limit on changes applies"
-    return Group("new list", (told,), folded=tuple(_named(one) for one in result.changes.added))
+    why = (
+        "the previous file is unreadable"
+        if _is_unreadable(result)
+        else "there was no previous file"
+    )
+    text = f"{result.after_count} members; {why}, so no limit on changes applies"
+    return Group("new list", (text,), folded=tuple(_named(one) for one in result.changes.added))
 
 
 def _of_events(plain: ResultView, result: EventsResult) -> ResultView:
@@ -324,7 +328,7 @@ def _list_table(lists: list[ListResult]) -> Table | None:
 
 
 def _before(result: ListResult) -> str:
-    """Return the rows of the file before; where nothing was staged, it was not read."""
+    """Return the rows of the previous file; where nothing was staged, it was not read."""
     if result.before_count is not None:
         return str(result.before_count)
     if _is_unreadable(result):
@@ -333,15 +337,15 @@ def _before(result: ListResult) -> str:
 
 
 def _is_unreadable(result: ListResult) -> bool:
-    """Return whether a message is about the live file that could not be read."""
+    """Return whether a message says that the live file could not be read."""
     texts = (*result.warnings, *result.errors)
     return any(one.startswith(f"data/{result.task}.csv ") and UNREADABLE in one for one in texts)
 
 
 def _audit(result: TaskResult) -> str:
     """Return an audit's verdict with how many warnings there are to read."""
-    count, told = len(result.every_warning), words(result.validation.status)
-    return f"{told}, {counted(count, 'warning')}" if count else told
+    count, outcome = len(result.every_warning), words(result.validation.status)
+    return f"{outcome}, {counted(count, 'warning')}" if count else outcome
 
 
 def _counts(changes: Changes) -> tuple[int, int, int, int]:
@@ -372,7 +376,7 @@ def _notes(report: Report) -> Iterator[Fact]:
 
 def _files(result: ValidationResult) -> Iterator[Fact]:
     for key, one in result.files.items():
-        rows = "no rows" if one.row_count is None else f"{one.row_count} rows"
+        rows = "no rows" if one.row_count is None else counted(one.row_count, "row")
         at = Span(one.last_refreshed_at, "time") if one.last_refreshed_at else Span("never")
         status = Span(one.validation.status, "status")
         stale = Span(" (stale)" if one.stale else "")
@@ -381,7 +385,7 @@ def _files(result: ValidationResult) -> Iterator[Fact]:
 
 
 def _facts(result: TaskResult) -> Iterator[Fact]:
-    """Yield where a result came from, how that is known, and what it left; some are blank."""
+    """Yield where a result came from, the proof of that, and its outcome; some are blank."""
     source, seconds = result.source or "", result.duration_seconds
     is_address = "://" in source or source.startswith("data/")
     part: Part = "outcome" if source.startswith(BACKUP_SOURCE) else "origin"
@@ -392,7 +396,7 @@ def _facts(result: TaskResult) -> Iterator[Fact]:
         yield _fact("proposal", result.proposal_id, "code")
     if isinstance(result, ListResult):
         yield _fact("written", result.output_path, "code")
-        yield _fact("the former file is kept as", result.backup_path, "code", "outcome")
+        yield _fact("previous file kept as", result.backup_path, "code", "outcome")
         # Any other outcome is a warning.
         for one in (one for one in result.caches if one.outcome == "invalidated"):
             yield _fact("cache", f"{one.name}: {one.detail}", part="outcome")
@@ -402,7 +406,7 @@ def _facts(result: TaskResult) -> Iterator[Fact]:
 def _evidence(result: ListResult) -> Iterator[Fact]:
     titles = titles_of(result)
     for one in (one for one in result.sources if one.sha256):
-        at = f", {one.fetched_at}{f', of {one.as_of}' if one.as_of else ''}"
+        at = f", {one.fetched_at}{f', as of {one.as_of}' if one.as_of else ''}"
         answer = Span(f", HTTP {one.status}, {one.bytes} bytes, sha256 ")
         digest = Span(f"{(one.sha256 or '')[:16]}…", "code")
         yield Fact("fetched", (Span(one.url, "address"), answer, digest, Span(at)), "evidence")
@@ -410,8 +414,8 @@ def _evidence(result: ListResult) -> Iterator[Fact]:
         of = f" of {titles[row.source]}" if row.source in titles else ""
         yield _fact(f"dropped{of}", f"{row.row.strip()}: {row.reason}", part="evidence")
     if result.carried_forward:
-        told = f"{result.carried_forward} values that the source left blank"
-        yield _fact("carried forward", told, part="evidence")
+        values = f"{counted(result.carried_forward, 'value')} that the source left blank"
+        yield _fact("carried forward", values, part="evidence")
 
 
 def _fact(label: str, text: str | None, style: Style = "text", part: Part = "origin") -> Fact:
@@ -419,7 +423,7 @@ def _fact(label: str, text: str | None, style: Style = "text", part: Part = "ori
 
 
 def _next_steps(report: Report) -> Iterator[tuple[str, str]]:
-    """Yield (what for, command); lists that failed are left out, or their refusal would end it."""
+    """Yield (purpose, command); failed lists are left out, because a refusal ends the command."""
     ready = [one for one in report.lists if one.status == "success" and one.proposal_id]
     if report.dry_run and any(one.added or one.removed or one.changes.updated for one in ready):
         is_all = len(ready) == len(report.lists)
@@ -435,12 +439,12 @@ def _stored_events(result: Result) -> str:
     is_done = result.status in {"success", "partial_failure"}
     if not isinstance(result, EventsResult) or result.dry_run or not is_done:
         return ""
-    told = ", ".join(f"{len(found)} {kind}" for kind, found in changes_of(result.diff) if found)
-    return f"Events stored: {told}." if told else "Events: nothing to change."
+    counts = ", ".join(f"{len(found)} {kind}" for kind, found in changes_of(result.diff) if found)
+    return f"Events stored: {counts}." if counts else "Events: nothing to change."
 
 
 def failed_providers(result: Result | None) -> list[str]:
-    """Return the providers of events that failed, wholly or in part, the robot's own left out."""
+    """Return the providers of events that failed or partly failed, without the robot's own."""
     if not isinstance(result, EventsResult):
         return []
     return [
@@ -457,7 +461,7 @@ def type_words(event_type: str | None) -> str:
 
 
 def _apply_events_command(report: Report) -> str:
-    """Return the command that fetches and stores what a dry run showed, "" where it would not."""
+    """Return the command that fetches and stores what a dry run showed, "" where none does."""
     result = report.events
     if not report.dry_run or result is None or result.validation.status != "passed":
         return ""
@@ -479,7 +483,7 @@ def _apply_events_command(report: Report) -> str:
 
 
 def changes_of(diff: EventsDiff) -> list[tuple[str, list[NamedEvent]]]:
-    """Return the events that would change, by what becomes of them."""
+    """Return the events that would change, by kind of change."""
     return [("new", diff.new), ("changed", diff.changed), ("stale", diff.stale)]
 
 
@@ -497,15 +501,15 @@ def _robots_own(result: EventsResult) -> Iterator[str]:
     own = result.robots_own
     if not own or not own.types:
         return
-    told = ", ".join(f"{type_words(name)} {count}" for name, count in own.types.items())
-    yield f"{own.count} of types that only the robot keeps ({told})"
+    types = ", ".join(f"{type_words(name)} {count}" for name, count in own.types.items())
+    yield f"{counted(own.count, 'event')} of types that only the robot keeps ({types})"
     for one in own.events:
         what = "" if one.change == "unchanged" else f", {one.change}"
         yield f"{one.date} {one.title} ({type_words(one.event_type)}{what})"
 
 
 def _symbols(symbols: dict[str, Asked]) -> Iterator[str]:
-    """Yield each symbol with where it came from and how its question ended."""
+    """Yield each symbol with where it came from and the outcome of its fetch."""
     for symbol, one in symbols.items():
         outcome = f": {words(one.outcome)}" if one.outcome else ""
         yield f"{symbol} ({', '.join(one.origins)}){outcome}"

@@ -1,4 +1,4 @@
-"""What a report says of the sources: who decided, who lists each change, and who was set aside."""
+"""The words for the sources: which decided, which list each change, and which were set aside."""
 
 from collections.abc import Iterator
 
@@ -11,11 +11,10 @@ VOTE = "vote"
 
 
 def source_lines(result: ListResult) -> Iterator[tuple[str, str]]:
-    """Yield (kind, text): why, what is announced, what decided, who lists each change, who did not.
+    """Yield (kind, text) of the announcements and the sources of a list.
 
-    Kinds are `why`, `upcoming`, `decided`, `vote`, `set aside`. The last three are not said of a
-    list with one source. What is undecided or not confirmed is a warning of the audit, and not said
-    again.
+    Kinds are `why`, `upcoming`, `decided`, `vote`, `set aside`. A list with one source has only the
+    first two. Undecided and unconfirmed symbols are warnings of the audit and not repeated here.
     """
     membership, aside = result.membership, set_aside(result)
     titles = titles_of(result)
@@ -32,12 +31,12 @@ def source_lines(result: ListResult) -> Iterator[tuple[str, str]]:
 
 
 def vote_lines(result: ListResult) -> dict[str, str]:
-    """Return {symbol: who lists it and who does not} for each symbol that came or went."""
-    titles, told = titles_of(result), {}
+    """Return {symbol: who lists it and who does not} for each symbol that joined or left."""
+    titles, found = titles_of(result), {}
     for one in result.membership.changed if result.membership else ():
         text = vote_text(one.to_dict(), titles)
-        told.update(dict.fromkeys(filter(None, (one.symbol, one.from_symbol)), text))
-    return told
+        found.update(dict.fromkeys(filter(None, (one.symbol, one.from_symbol)), text))
+    return found
 
 
 def titles_of(result: ListResult) -> dict[str, str]:

@@ -1,4 +1,7 @@
-"""What a killed run had stored of market events: its journal knows, but for the last provider."""
+"""Finding out which market events a killed run stored: from its journal and the log of syncs.
+
+What belongs here: the events of a dead run. What does not: its lists, which are in `recovery`.
+"""
 
 import contextlib
 
@@ -16,21 +19,21 @@ from tws_maintenance.reports.results import describe_audit
 from tws_maintenance.reports.schema import EventsDiff, EventsResult, ProviderResult, TaskStatus
 
 OF_ROBOT = (
-    "the run was killed. The robot keeps the events and stores by itself: a refresh that had begun "
-    "goes on in it. Look at its sync log, and run this again"
+    "the run was killed. The robot stores the events itself, and a refresh that had begun goes on "
+    "there. Check its sync log, then run this again"
 )
 SKIPPED = "skipped"
 NOT_LISTED = (
-    "stored when the run was killed; its counts are known, and which events they were is not"
+    "stored before the run was killed; the counts are known, but not which events they were"
 )
-NOT_LOOKED = "the run was killed before its look was complete; run it again"
+NOT_LOOKED = "the run was killed before the dry run was complete; run it again"
 
 
 def settle_events(home: Home, report_id: str, result: EventsResult) -> None:
-    """Fill in what became of a killed run's events, unless it could; a provider is stored whole.
+    """Fill in what a killed run stored, unless its result already says so.
 
     Raises:
-        StoreError, SettingsError: the store cannot be read, so it cannot be told.
+        StoreError, SettingsError: the store cannot be read, so the answer is not known.
     """
     if result.errors or result.status == TaskStatus.SUCCESS:
         return
@@ -46,13 +49,11 @@ def settle_events(home: Home, report_id: str, result: EventsResult) -> None:
     elif result.service == EventsService.ROBOT:
         result.errors.append(OF_ROBOT)
     else:
-        _tell_by_the_store(home, settings, report_id, result)
+        _settle_from_log(home, settings, report_id, result)
 
 
-def _tell_by_the_store(
-    home: Home, settings: Settings, report_id: str, result: EventsResult
-) -> None:
-    """Say which providers the log says were stored; once all were, it is as at a normal end."""
+def _settle_from_log(home: Home, settings: Settings, report_id: str, result: EventsResult) -> None:
+    """Fill in the providers that the log of syncs names; with all of them the run succeeded."""
     from tws_maintenance.market_events.store.event_store import EventStore
 
     with EventStore(home, settings) as store:
@@ -70,10 +71,10 @@ def _tell_by_the_store(
     missing = [one.title for name, one in PROVIDERS.items() if name not in logs]
     if missing:
         stored = [PROVIDERS[name].title for name in PROVIDERS if name in logs]
-        done = f"{', '.join(stored)} had been stored" if stored else "nothing had been stored"
+        done = f"stored before: {', '.join(stored)}" if stored else "nothing was stored"
         result.errors.append(
-            f"the run was killed before it had stored what {', '.join(missing)} answered; {done}. "
-            "Each is stored whole or not at all. Run it again."
+            f"the run was killed before it stored the events of {', '.join(missing)}; {done}. "
+            "Each provider is stored whole or not at all. Run it again."
         )
         settle_half_done(result)
     else:
@@ -82,7 +83,7 @@ def _tell_by_the_store(
 
 
 def _forget_what_was_planned(result: EventsResult) -> None:
-    """Leave out what the audited proposal would have changed: nothing of it was stored."""
+    """Remove the changes of the audited proposal from the result: none of them was stored."""
     result.diff, result.changed_fields, result.moved = EventsDiff(), [], []
     result.added, result.removed, result.after_count = [], [], result.before_count
     nothing = {"status": SKIPPED, "new": 0, "changed": 0, "unchanged": 0, "stale": 0}

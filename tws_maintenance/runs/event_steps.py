@@ -1,7 +1,8 @@
 """The steps of a run that concern market events: stage, audit, apply.
 
-They are those of a list of members with one difference: what is applied is compared again with the
-store, since a database has other writers than this run. Who keeps the events is `keeper`'s to know.
+They are those of a list with one difference: an apply compares the proposal with the store again,
+since a database has other writers than this run. Which service keeps the events is known only in
+`keeper`.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ APPLY_JOB = "refresh_market_events"
 
 
 def stage(run: MaintenanceRun) -> None:
-    """Compare what there is to know with what is stored, and write the proposal of it.
+    """Compare what the providers answer with what is stored, and write the proposal.
 
     Raises:
         StepFailed: the task's result says why.
@@ -36,7 +37,7 @@ def stage(run: MaintenanceRun) -> None:
 
 
 def audit(run: MaintenanceRun) -> Receipt:
-    """Judge what was staged as it lies on disk and write its receipt.
+    """Audit what was staged, as it is on disk, and write its receipt.
 
     Raises:
         StepFailed: the audit could not run. (A failed audit is a receipt, not an exception.)
@@ -57,25 +58,25 @@ def apply(run: MaintenanceRun) -> None:
     with run.step(MARKET_EVENTS, EventsResult) as result:
         sync, staged = _staged(run)
 
-        def tell(done: SyncResult) -> None:
-            # Ended half-way, the report says what is stored and not what was planned.
+        def note_progress(done: SyncResult) -> None:
+            # If the apply ends here, the report shows what is stored and not what was planned.
             describe_sync(result, done, before=staged)
             settle_half_done(result)
             run.keep_journal()
 
-        describe_audit(result, sync.apply(run.mark(), tell))
-        # An end that was not seen is said among the errors.
+        describe_audit(result, sync.apply(run.mark(), note_progress))
+        # Where the end of the refresh was not seen, an error says so.
         result.status = TaskStatus.PARTIAL_FAILURE if result.errors else TaskStatus.SUCCESS
 
 
 def _judge_closures(run: MaintenanceRun, result: EventsResult, known: Sequence[Event]) -> None:
-    """Say what the packages know by now of the operator's closures."""
+    """Add what the calendar packages now know about the operator's closures to the warnings."""
     from tws_maintenance.market_events.providers import closures
 
     try:
         own = closures.to_come(run.home, run.settings, utc_now())
     except StoreError as error:
-        result.warnings.append(f"Closures that operators added were not looked at: {error}")
+        result.warnings.append(f"Could not check the closures that operators added: {error}")
         return
     result.warnings += closures.judge(own, known, utc_now())
 
@@ -83,7 +84,7 @@ def _judge_closures(run: MaintenanceRun, result: EventsResult, known: Sequence[E
 def _staged(run: MaintenanceRun) -> tuple[EventsSync, SyncResult]:
     if run.sync is None or run.found is None:
         raise ProposalMissing(
-            f"This run staged no market events, and an apply stores what it fetched itself. "
+            f"This run staged no market events, and an apply stores only what its own run staged. "
             f"Launch the job {APPLY_JOB}: it fetches, audits and applies."
         )
     return run.sync, run.found

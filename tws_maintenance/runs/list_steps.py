@@ -1,7 +1,7 @@
 """The steps of a run that concern one list: stage, audit, promote, validate.
 
-Each leaves in its task's result what no other record says; who drives the run calls them in
-their order.
+Each writes into its task's result what no other record holds; the driver of the run calls them in
+their order. What does not belong here: market events, which are in `event_steps`.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ from tws_maintenance.runs.maintenance import MaintenanceRun
 from tws_maintenance.runs.request import NEWEST
 
 if TYPE_CHECKING:
-    # Brings pandas and pandera: imported where a list is really judged.
+    # Imports pandas and pandera, so only where a list is really audited.
     from tws_maintenance.constituents.audit_live import LiveAudit
 
 
@@ -69,7 +69,7 @@ def stage(run: MaintenanceRun, index: Index) -> Proposal:
 
 
 def audit(run: MaintenanceRun, index: Index) -> Receipt:
-    """Judge the staged file of `index` as it lies on disk and write its receipt.
+    """Audit the staged file of `index`, as it is on disk, and write its receipt.
 
     Raises:
         StepFailed: the audit could not run. (A failed audit is a receipt, not an exception.)
@@ -87,7 +87,7 @@ def audit(run: MaintenanceRun, index: Index) -> Receipt:
 
 
 def promote(run: MaintenanceRun, index: Index) -> Promotion:
-    """Publish what this run staged, else what the named dry run did, else the newest.
+    """Publish the proposal of this run, else that of the named dry run, else the newest.
 
     Raises:
         StepFailed: refused or failed; the task's result says which and why.
@@ -96,7 +96,7 @@ def promote(run: MaintenanceRun, index: Index) -> Promotion:
         result.proposal_id, expected = _chosen(run, index)
         if index.key not in run.staged:
             _describe(run, result, read_proposal(run.home, result.proposal_id))
-        with _telling_what_was_published(run, index, result):
+        with _noting_what_was_published(run, index, result):
             done = publish(run.home, index, result.proposal_id, run.settings, run.mark(), expected)
         describe_audit(result, done.receipt)
         result.status, result.changed = TaskStatus.SUCCESS, done.changed
@@ -104,15 +104,15 @@ def promote(run: MaintenanceRun, index: Index) -> Promotion:
         result.backup_path = _shown(run.home, done.backup_path)
         if done.changed and _may_be_open(run, index):
             result.warnings.append(
-                f"{index.venue.name} ({index.venue.code}) may be open now: a robot that is "
-                "trading sees the list change under it. Off-peak is better."
+                f"{index.venue.name} ({index.venue.code}) may be open now: a trading robot sees "
+                "its list change. Off-peak is better."
             )
         _confirm_caches(run, index, done, result)
     return done
 
 
 def validate(run: MaintenanceRun, index: Index) -> "LiveAudit":
-    """Judge the live file of `index`; all indices share one result.
+    """Audit the live file of `index`; all indices share one result.
 
     Raises:
         StepFailed: the audit could not run.
@@ -139,7 +139,7 @@ def validate(run: MaintenanceRun, index: Index) -> "LiveAudit":
 
 
 def _describe(run: MaintenanceRun, result: ListResult, proposal: Proposal) -> None:
-    """Say which proposal the task is about and whom it concerns."""
+    """Fill in which proposal the task is about and whom it concerns."""
     result.proposal_id = proposal.proposal_id
     result.impact, warnings = impact_of(proposal.changes, run.scope())
     result.warnings += warnings
@@ -147,7 +147,7 @@ def _describe(run: MaintenanceRun, result: ListResult, proposal: Proposal) -> No
 
 
 def _audited(run: MaintenanceRun, index: Index, proposal: Proposal) -> Receipt:
-    """Return the receipt of `proposal`, writing it; a receipt of an earlier run stays."""
+    """Return the receipt of `proposal`; it is written unless an earlier run wrote it."""
     if index.key not in run.staged:
         with contextlib.suppress(ProposalUnaudited):
             return read_receipt(run.home, proposal.proposal_id)
@@ -156,10 +156,10 @@ def _audited(run: MaintenanceRun, index: Index, proposal: Proposal) -> Receipt:
 
 
 @contextlib.contextmanager
-def _telling_what_was_published(
+def _noting_what_was_published(
     run: MaintenanceRun, index: Index, result: ListResult
 ) -> Iterator[None]:
-    """Go by the bytes on disk where a cancel falls into a promotion."""
+    """Fill in from the bytes on disk what was published if a cancel interrupts the promotion."""
     try:
         yield
     except Exception:
@@ -177,7 +177,7 @@ def _shown(home: Home, path: Path | None) -> str | None:
 
 
 def _may_be_open(run: MaintenanceRun, index: Index) -> bool:
-    # Brings SQLAlchemy, which a dry run need not wait for.
+    # Imports SQLAlchemy, for which a dry run need not wait.
     from tws_maintenance.market_events.providers.closures import read_closures
 
     closures = read_closures(run.home, run.settings)
@@ -191,13 +191,13 @@ def _confirm_caches(run: MaintenanceRun, index: Index, done: Promotion, result: 
         return
     from tws_maintenance.robot.caches import confirm, warnings_of
 
-    told = confirm(run.settings.robot, index.key, stamp.generation)
-    result.caches = [Cache(**told)]
-    result.warnings += warnings_of([told])
+    answer = confirm(run.settings.robot, index.key, stamp.generation)
+    result.caches = [Cache(**answer)]
+    result.warnings += warnings_of([answer])
 
 
 def _chosen(run: MaintenanceRun, index: Index) -> tuple[str, str | None]:
-    """Return the proposal to promote, with the sha256 that its report vouches for."""
+    """Return the proposal to promote, with the sha256 that its report names."""
     staged = run.staged.get(index.key)
     if staged is not None:
         return staged.proposal_id, staged.sha256
@@ -208,7 +208,7 @@ def _chosen(run: MaintenanceRun, index: Index) -> tuple[str, str | None]:
 
 
 def _inherited(run: MaintenanceRun, index: Index) -> Proposal | None:
-    """Return what the run that this one executes again had staged."""
+    """Return the proposal of the run that this one repeats, None where it repeats no run."""
     if not run.request.lineage:
         return None
     proposals = (read_proposal(run.home, one) for one in proposal_ids(run.home, index))
@@ -216,17 +216,17 @@ def _inherited(run: MaintenanceRun, index: Index) -> Proposal | None:
     inherited = next(found, None)
     if inherited is None:
         raise ProposalMissing(
-            f"The run that this one repeats had staged nothing of {index.name}. Run a new one."
+            f"The run that this one repeats staged no {index.name} list. Start a new run."
         )
     return inherited
 
 
 def _newest(home: Home, index: Index) -> Proposal:
-    """Return the newest proposal of `index`: what materialising the live asset alone means."""
+    """Return the newest proposal of `index`: what a run of only the live asset promotes."""
     newest = next(proposal_ids(home, index), None)
     if newest is None:
         raise ProposalMissing(
-            f"There is no proposal of {index.name} to promote. Materialize "
-            f"staged/{index.task} first, look at it, then this."
+            f"There is no {index.name} proposal to promote. Materialize "
+            f"staged/{index.task} first, check the result, then materialize this asset."
         )
     return read_proposal(home, newest)

@@ -1,8 +1,8 @@
-"""What the steps of one run share: its record, its settings, and what was begun before it.
+"""What the steps of one run share: its record, its settings, and the work begun before it.
 
-Nothing here knows Dagster; the assets and checks of `tws_maintenance.pipeline` call it, and so may
-any other driver: `recovery.recover` first, then `open`, the steps (`list_steps`, `event_steps`),
-`close`.
+Nothing here imports Dagster. The assets and checks of `tws_maintenance.pipeline` call it, and so
+may any other driver: `recovery.recover` first, then `open`, the steps (`list_steps`,
+`event_steps`), `close`.
 """
 
 from dataclasses import dataclass
@@ -24,17 +24,17 @@ from tws_maintenance.runs.recorder import RunRecorder
 from tws_maintenance.runs.request import PlannedRun
 
 if TYPE_CHECKING:
-    # Brings lxml and requests, which a console that only creates runs has no use for.
+    # Imports lxml and requests, which a console that only creates runs does not need.
     from tws_maintenance.sources.fetching import Gathering
 
 
 @dataclass(frozen=True)
 class HeadStart:
-    """What a caller began before the run, for which home: the fetches, a process that audits.
+    """The home of a run, and the work begun before it: the fetches, a process that audits.
 
-    `settings` are those that the whole run goes by. `record` holds the id of the report that was
-    reserved before the first request left; None where nothing was begun. `scope` is whose events
-    are wanted, None where that is not known yet.
+    `settings` are those of the whole run. `record` holds the id of the report that was reserved
+    before the first request was sent; None where no work was begun. `scope` are the symbols whose
+    events are fetched, None where they are not known yet.
     """
 
     home: Home
@@ -54,7 +54,7 @@ def head_start(
     record: RunRecorder | None = None,
     scope: Scope | None = None,
 ) -> HeadStart:
-    """Return what a run of `home` needs; nothing is begun by this."""
+    """Return what a run of `home` needs, without beginning any work."""
     from tws_maintenance.sources.fetching import Gathering
 
     gathering = Gathering(settings, lambda index, url: last_copy(home, index, url))
@@ -89,10 +89,10 @@ class MaintenanceRun(RunRecorder):
         return Override(self.request.allow_large_change, self.request.reason)
 
     def scope(self) -> Scope:
-        """Return whose events are wanted and whom changes concern, found out once a run.
+        """Return the symbols whose events are fetched and whom changes concern, once a run.
 
         Raises:
-            UsageError: a symbol was asked for that is none, or too many were.
+            UsageError: a requested symbol is not valid, or there are too many.
         """
         if self._scope is None:
             request, keeper = self.request, keeper_of(self.home, self.settings)
@@ -107,10 +107,10 @@ class MaintenanceRun(RunRecorder):
         return self._scope
 
     def open(self, problem: TwsMaintenanceError | None = None) -> None:
-        """Open the record and begin to fetch what is wanted.
+        """Open the record and begin the fetches of the run.
 
         Raises:
-            UsageError: a task was asked for that is none of the home's, or as `scope`.
+            UsageError: the home does not have a requested task, or as `scope`.
             HomeError: as `RunRecorder.open`.
         """
         if self._reserved is not None:
@@ -129,6 +129,6 @@ class MaintenanceRun(RunRecorder):
             self.sync = keeper_of(self.home, self.settings).sync(order, self.worker)
 
     def close(self, step_failures: dict[str, str], error: BaseException | None = None) -> None:
-        """Write the report, as `RunRecorder.close` does, once nothing is at work any more."""
+        """Stop the worker, then write the report as `RunRecorder.close` does."""
         self.worker.stop()
         super().close(step_failures, error)

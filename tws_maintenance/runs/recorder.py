@@ -1,8 +1,8 @@
 """The record of one run: from reserving its report to writing it, however the run ends.
 
-What belongs here: the report's id, the lock that says the run is alive, the journal, the one edge
-at which a step's error becomes part of it. What does not: the steps themselves
-(`runs.list_steps`, `runs.event_steps`), nor how the report is built of it (`reports.building`).
+What belongs here: the report's id, the lock that shows that the run is alive, the journal, the one
+place at which a step's error enters it. What does not: the steps themselves (`runs.list_steps`,
+`runs.event_steps`), and building the report from the journal (`reports.building`).
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from tws_maintenance.core.atomic import prove_writable
 from tws_maintenance.core.clock import parse_utc, utc_now, utc_text
 from tws_maintenance.core.errors import HomeError, PromotionFailed, Refusal, TwsMaintenanceError
 from tws_maintenance.reports import store
-from tws_maintenance.reports.building import Ending, build_report, build_result, told
+from tws_maintenance.reports.building import Ending, build_report, build_result, message_of
 from tws_maintenance.reports.journal import Journal
 from tws_maintenance.reports.schema import (
     EventsResult,
@@ -40,12 +40,12 @@ Kind = TypeVar("Kind", ListResult, EventsResult, ValidationResult)
 
 
 class StepFailed(TwsMaintenanceError):
-    """A step failed and its result already says why; the message repeats it for Dagster."""
+    """A step failed and its result holds the reason; the message repeats it for Dagster."""
 
 
 @dataclass(frozen=True)
 class _Claim:
-    """The report id that a run holds, and the lock that says that it is alive."""
+    """The report id that a run holds, and the lock that shows that it is alive."""
 
     reservation: store.Reservation
     alive: FileLock
@@ -70,7 +70,7 @@ class RunRecorder:
         )
         self._claim: _Claim | None = None
         self._interrupted = ""
-        # Set by who drives the run: raises, not an Exception, where it was interrupted meanwhile.
+        # Set by the driver of the run: raises a BaseException if the run was interrupted meanwhile.
         self.heed_interrupts: Callable[[], None] = lambda: None
 
     @property
@@ -80,7 +80,7 @@ class RunRecorder:
 
     @property
     def owes_report(self) -> bool:
-        """Whether it holds the id of a report that it has not written."""
+        """Whether the run holds the id of a report that it has not written."""
         return self._claim is not None and self.report is None
 
     @property
@@ -89,10 +89,10 @@ class RunRecorder:
         return self._claim.reservation
 
     def reserve(self) -> None:
-        """Reserve the report id: what a run does before anything that others could notice.
+        """Reserve the report id, before the run does anything that others could notice.
 
         Raises:
-            HomeError: no report could be written.
+            HomeError: no report can be written.
         """
         try:
             prove_writable(self.home.locks)
@@ -113,7 +113,7 @@ class RunRecorder:
         self._claim = _Claim(reservation, alive)
 
     def take_over(self, begun: "RunRecorder") -> None:
-        """Go on with what `begun` reserved for this same run, and leave it nothing to write."""
+        """Take over the reservation that `begun` made for this same run."""
         if begun.request.run_id != self.request.run_id or not begun.owes_report:
             return
         self._claim = begun.hand_over()
@@ -121,13 +121,13 @@ class RunRecorder:
         self.keep_journal()
 
     def hand_over(self) -> _Claim:
-        """Return what it had reserved, for another that will write the report."""
+        """Return the reservation, for another recorder that will write the report."""
         assert self._claim is not None, "nothing was reserved"
         claim, self._claim = self._claim, None
         return claim
 
     def give_up(self) -> None:
-        """Let go of the reserved id without a report: for a run that has one already."""
+        """Release the reserved id without a report, for a run that already has one."""
         claim = self.hand_over()
         claim.reservation.marker.unlink(missing_ok=True)
         _release(claim.alive)
@@ -137,10 +137,10 @@ class RunRecorder:
         self._interrupted = text
 
     def open(self, problem: TwsMaintenanceError | None = None) -> None:
-        """Reserve the report id, prove that all can be written.
+        """Reserve the report id, and check that every folder can be written.
 
-        A `problem` that was met before is raised as soon as there is a report to tell it in. What
-        killed runs left, whoever drives the run has finished before (`runs.recovery`).
+        An earlier `problem` is raised once there is a report that can hold it. The driver of the
+        run has already finished what killed runs left (`runs.recovery`).
 
         Raises:
             HomeError: a folder cannot be written; nothing will be replaced.
@@ -156,15 +156,15 @@ class RunRecorder:
                 raise HomeError(_unwritable(self.home, folder, error)) from error
 
     def wants(self, task: str) -> bool:
-        """Tell whether `task` was asked for."""
+        """Return whether `task` was asked for."""
         return task in self.journal.results
 
     def result(self, task: str) -> TaskResult:
-        """Return the result of `task` as it stands now, its status not settled yet."""
+        """Return the result of `task` so far; its status is not settled yet."""
         return build_result(self.home, self.report_id, self.journal.results[task])
 
     def close(self, step_failures: dict[str, str], error: BaseException | None = None) -> None:
-        """Write the report. `step_failures` are Dagster's own, text by task or by step.
+        """Write the report. `step_failures` are Dagster's messages, by task or by step.
 
         Raises:
             OSError, LockHeld: the report could not be written.
@@ -176,14 +176,14 @@ class RunRecorder:
         how = f"{self._interrupted}. What was not finished was left as it was."
         ending = Ending(
             interrupted=how if self._interrupted else "",
-            errors=(told(error),) if isinstance(error, Exception) else (),
-            # Of an interrupted run Dagster only knows that its steps were interrupted.
+            errors=(message_of(error),) if isinstance(error, Exception) else (),
+            # For an interrupted run Dagster only knows that its steps were interrupted.
             failures={} if self._interrupted else step_failures,
         )
         reservation = self._claim.reservation
         try:
             report = build_report(self.home, self.report_id, self.journal, ending, utc_now())
-            # Should it fail, the next start writes it, once there is space or the chain is free.
+            # If writing fails, the next start writes it, once there is space or the chain is free.
             self.journal.report = report
             self.report = store.write_report(self.home, reservation, report)
         except BaseException:
@@ -194,12 +194,12 @@ class RunRecorder:
 
     @contextlib.contextmanager
     def step(self, task: str, kind: type[Kind]) -> Iterator[Kind]:
-        """Yield the result of a task for one step of it: the one edge at which errors enter it.
+        """Yield the result of a task for one step of it; the only place at which errors enter it.
 
-        And at which a run that was interrupted stops, whatever became of the signal.
+        An interrupted run stops here as well, even if the signal got lost.
 
         Raises:
-            StepFailed: the step raised; the result says what.
+            StepFailed: the step raised an error, which is in the result.
         """
         self.heed_interrupts()
         result = self.journal.results[task]
@@ -209,33 +209,33 @@ class RunRecorder:
             yield result
         except Exception as error:
             result.status = TaskStatus.FAILED
-            result.errors.append(told(error))
+            result.errors.append(message_of(error))
             if isinstance(error, Refusal):
                 result.refusal = error.code
             if isinstance(error, PromotionFailed) and isinstance(result, ListResult):
                 result.changed, result.backup_path = error.changed, error.backup_path
             raise StepFailed(result.errors[-1]) from error
         except BaseException:
-            self._interrupted = f"{task} was cancelled while at work"
+            self._interrupted = f"{task} was cancelled while it ran"
             if not (isinstance(result, ListResult) and result.changed):
-                result.errors.append("cancelled while at work")
+                result.errors.append("cancelled while it ran")
             raise  # what is published stays published
         finally:
             result.end(utc_now())
             self.keep_journal()
 
     def keep_journal(self) -> None:
-        """Leave on disk what the run came to so far; else the run itself still knows all of it."""
+        """Write what the run has done so far to disk; if that fails, memory still has it."""
         with contextlib.suppress(OSError):
             store.write_journal(self._reservation, self.journal)
 
     def mark(self) -> RunContext:
-        """Return what proposals and receipts note of this run."""
+        """Return what proposals and receipts record about this run."""
         return RunContext(self.report_id, self.request.run_id, utc_now())
 
 
 def _release(alive: FileLock) -> None:
-    """Let go of the lock that says that a run is alive."""
+    """Release the lock that shows that a run is alive."""
     if alive.is_locked:
         alive.release()
         with contextlib.suppress(OSError):

@@ -1,8 +1,8 @@
-"""Finishing what a killed run left behind, from the bytes on disk alone.
+"""Finishing what a killed run left behind, only from the bytes on disk.
 
 A run holds a file lock from before it reserves its report until the report is written; the
 system frees the lock with the process, so a reservation whose lock is free belongs to a run that
-died. No process id is trusted. Nothing here knows Dagster.
+died. No process id is trusted. Nothing here imports Dagster.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ from tws_maintenance.reports.results import describe_audit, describe_settled
 from tws_maintenance.reports.schema import EventsResult, ListResult, TaskResult, TaskStatus
 from tws_maintenance.runs.event_recovery import settle_events
 
-# A run ends within 120 s; a temporary file of this age belongs to nobody.
+# A run ends within 120 s, so no run uses a temporary file of this age.
 ABANDONED_SECONDS = 3600.0
 WAIT_SECONDS = 20.0
 
@@ -54,7 +54,7 @@ def run_lock(home: Home, run_id: str) -> Path:
 
 
 def is_locked(home: Home, run_id: str) -> bool:
-    """Tell whether somebody holds the lock of a run; a look at it removes nothing."""
+    """Return whether somebody holds the lock of a run; the check removes nothing."""
     path = run_lock(home, run_id)
     if not path.exists():
         return False
@@ -68,10 +68,10 @@ def is_locked(home: Home, run_id: str) -> bool:
 
 
 def recover(home: Home) -> list[Recovered]:
-    """Finish every run of `home` that died; those that are alive are left alone.
+    """Finish every run of `home` that died, and return them; runs that are alive are not touched.
 
-    Cheap when there is nothing to do: one look into the folder of reports, and at the locks of
-    the runs that are at work.
+    Cheap when there is nothing to do: it lists the folder of reports and checks the locks of the
+    runs that are at work.
     """
     markers = [marker for marker in store.reservations(home) if _may_be_dead(home, marker)]
     if not markers:
@@ -81,7 +81,7 @@ def recover(home: Home) -> list[Recovered]:
         if not is_alone:
             return []
         for marker in markers:
-            # Held: its index is being promoted just now, and the next start finishes it.
+            # LockHeld: its index is being promoted now, so the next start finishes the run.
             with contextlib.suppress(LockHeld), _owned_by_nobody(home, marker) as journal:
                 if journal is not None:
                     recovered.append(_finish(home, marker, journal))
@@ -91,9 +91,9 @@ def recover(home: Home) -> list[Recovered]:
 
 @contextlib.contextmanager
 def alone(home: Home) -> Iterator[bool]:
-    """Hold the lock of everybody who recovers; False where somebody else is at it for long.
+    """Hold the lock of all recoveries; yield False where another one holds it for too long.
 
-    Two that found the same dead run at once both wrote a report of it.
+    Two processes that found the same dead run at once both wrote a report of it.
     """
     lock = home.locks / "recovery.lock"
     with contextlib.ExitStack() as stack:
@@ -110,7 +110,7 @@ def alone(home: Home) -> Iterator[bool]:
 def report_unstarted(home: Home, journal: Journal, text: str) -> Recovered:
     """Write the report of a run that died, or was ended, before it reserved one.
 
-    Called while `alone`.
+    Called inside `alone`.
     """
     reservation = store.reserve(home, utc_now(), journal.to_dict())
     ending = Ending(interrupted=f"{text}. Nothing was replaced.")
@@ -122,7 +122,7 @@ def report_unstarted(home: Home, journal: Journal, text: str) -> Recovered:
 
 
 def clear_temporary_files(home: Home) -> None:
-    """Remove temporary files whose process is gone, unless a promotion is yet to be settled."""
+    """Remove temporary files whose process is gone, unless an unsettled promotion needs them."""
     folders = (home.data, home.history, home.reports, home.locks, home.dagster)
     deep = (home.staging, home.backups)
     found = [path for folder in folders for path in folder.glob(f".*{TEMPORARY_SUFFIX}")]
@@ -136,7 +136,7 @@ def clear_temporary_files(home: Home) -> None:
 
 @contextlib.contextmanager
 def _owned_by_nobody(home: Home, marker: Path) -> Iterator[Journal | None]:
-    """Yield the journal of a run that is dead, None where it is alive or gone."""
+    """Yield the journal of a dead run, None where the run is alive or has ended."""
     found = store.journal_of(marker)
     if found is None:
         yield None
@@ -148,7 +148,7 @@ def _owned_by_nobody(home: Home, marker: Path) -> Iterator[Journal | None]:
         yield None
         return
     try:
-        # Read again: between the look and the lock it may have gone on, or ended well.
+        # Read again: before the lock was taken the run may have continued, or ended well.
         yield store.journal_of(marker)
     finally:
         lock.release()
@@ -164,11 +164,11 @@ def _finish(home: Home, marker: Path, journal: Journal) -> Recovered:
     """Write the report of a dead run, once its promotions are settled."""
     reservation = store.Reservation(store.report_id_of(marker), marker)
     report_id, report = reservation.report_id, journal.report
-    if store.is_written(home, report_id):  # killed before it gave up the reservation
+    if store.is_written(home, report_id):  # killed before it removed the reservation
         marker.unlink(missing_ok=True)
         return Recovered(journal.run_id, report_id, "its report was complete")
     text = "its report is written now"
-    if report is None:  # else it ended well, but its report could not be written then
+    if report is None:  # otherwise the run ended well but could not write its report
         for result in journal.results.values():
             _settle(home, report_id, result)
             result.begin(parse_utc(journal.reserved_at))
@@ -185,7 +185,7 @@ def _finish(home: Home, marker: Path, journal: Journal) -> Recovered:
 
 
 def _settle(home: Home, report_id: str, result: TaskResult) -> None:
-    """Complete a result by what the run did and could not note any more."""
+    """Add to a result what the run did and could no longer record."""
     try:
         if isinstance(result, EventsResult):
             settle_events(home, report_id, result)
@@ -195,15 +195,15 @@ def _settle(home: Home, report_id: str, result: TaskResult) -> None:
             result.errors.append("the run was killed before the validation ended")
     except LockHeld:
         raise
-    except Exception as error:  # noqa: BLE001 - told in the report, or no command would start again
+    except Exception as error:  # noqa: BLE001 - in the report, or no command would start again
         result.errors.append(
-            f"what the killed run did could not be told ({error}). Compare the live file with the "
-            "newest backup; `validate` tells whether it is sound."
+            f"could not determine what the killed run did ({error}). Compare the live file with "
+            "the newest backup; `validate` checks whether it is sound."
         )
 
 
 def _settle_promotion(home: Home, report_id: str, result: ListResult) -> None:
-    """Finish the promotion that was under way, if one was, and fill in what it did."""
+    """Finish the interrupted promotion, if there is one, and fill in what it did."""
     if result.status == TaskStatus.SUCCESS:
         return
     index = index_of_task(result.task)
@@ -214,7 +214,7 @@ def _settle_promotion(home: Home, report_id: str, result: ListResult) -> None:
         with contextlib.suppress(ProposalUnaudited):
             describe_audit(result, read_receipt(home, proposal_id))
         if settled.changed:
-            # When it was published, not when that was found out: freshness counts from here.
+            # The time of publishing, not of this recovery: freshness counts from here.
             result.finished_at = settled.at
             result.warnings += [settled.text] if settled.text else []
         else:

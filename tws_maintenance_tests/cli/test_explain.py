@@ -141,7 +141,7 @@ def test_whoever_is_nowhere_is_refused(told: Told, symbol: str) -> None:
     told.publish([*MEMBERS, NEW])
     done = told.command("explain", TASK, symbol)
     assert done.exit_code == 2
-    assert "never was one that is on record" in done.stderr
+    assert "no record shows that it ever was" in done.stderr
 
 
 def test_before_the_first_promotion_nothing_is_on_record(told: Told) -> None:

@@ -179,7 +179,7 @@ def test_switched_off_again_what_they_left_is_still_read(
     assert NASDAQ not in {one["task"] for one in status}
     promoted = both("promote", reports_of(home)[0]["report_id"])
     assert promoted.exit_code == 2
-    assert "staged nothing of any list" in promoted.stderr
+    assert "did not stage any list" in promoted.stderr
 
 
 def test_off_by_default_nothing_of_them_is_anywhere(command: Command) -> None:

@@ -232,7 +232,7 @@ def test_one_task_of_a_dry_run_can_be_promoted_and_the_others_later(
 ) -> None:
     report = looked(command, STI.task, HSI.task)
     missing = command("promote", report["report_id"], "--task", "sp500_constituents")
-    assert (missing.exit_code, "staged nothing of sp500" in missing.output) == (2, True)
+    assert (missing.exit_code, "did not stage sp500" in missing.output) == (2, True)
     assert command("promote", report["report_id"], "--task", HSI.task).exit_code == 0
     live = live_bytes(home)
     assert (live["sti"], live["hsi"]) == (None, staged_bytes(home, report, "hsi"))

@@ -129,7 +129,7 @@ def test_a_page_that_was_refused_and_is_read_now_is_a_difference(
     monkeypatch.setitem(gather.READERS, "wikipedia_page", reader)
     code, (one,) = replayed(command, kept[3])
     assert (code, one["then"], one["now"], one["same"]) == (1, "refused", "accepted", False)
-    assert any("30 members are read from it now" in text for text in one["differences"])
+    assert any("today's code reads 30 members from it" in text for text in one["differences"])
 
 
 def test_a_refusal_is_replayed_by_the_limits_of_the_home(
@@ -215,4 +215,4 @@ def test_what_fetched_nothing_is_refused(command: Command, home: Home, kept: lis
     promoted = reports_of(home)[-1]["report_id"]
     done = command("replay", promoted)
     assert done.exit_code == 2
-    assert "replayed by the dry run that it promoted" in done.stderr
+    assert "name the dry run that it promoted" in done.stderr

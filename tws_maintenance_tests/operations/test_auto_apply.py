@@ -219,7 +219,7 @@ def test_staged_bytes_that_are_not_those_of_the_report_are_not_promoted(home: Ho
     value = json.loads(path.read_text())
     value["results"][0]["proposal_sha256"] = "0" * 64
     path.write_text(json.dumps(value))
-    assert refusal(home).startswith("What is staged is not what the report shows")
+    assert refusal(home).startswith("The staged list is not the one in the report")
 
 
 def test_a_receipt_that_is_gone_stops_it(home: Home) -> None:

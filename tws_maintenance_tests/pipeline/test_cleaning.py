@@ -250,7 +250,7 @@ def test_a_clean_up_that_waits_too_long_for_another_one_says_so(
 ) -> None:
     monkeypatch.setattr(cleaning, "WAIT_SECONDS", 0.1)
     with FileLock(entered.locks / "clean_up.lock"):
-        assert failure(clean_up(instance)).startswith("Another clean-up does not come to an end")
+        assert failure(clean_up(instance)).startswith("Another clean-up still runs after")
 
 
 def test_a_clean_up_that_was_killed_is_closed_without_a_report(

@@ -164,7 +164,7 @@ def test_a_stale_list_gets_its_dry_run_and_no_second_one_follows(looks: Looks) -
 
 
 def test_what_is_wrong_is_told_once_however_often_the_sensor_looks(looks: Looks) -> None:
-    assert looks.ticks[1].skip_reason == "Nothing new to tell."
+    assert looks.ticks[1].skip_reason == "Nothing new to send."
     first, second = looks.notices
     assert first == second
     assert Counter(one["subject"] for one in first if one["kind"] == "stale") == {

@@ -91,8 +91,11 @@ def test_a_calendar_that_lacks_this_year_is_told_by_its_check_and_the_others_are
         ({"days": 0}, "`days` is 0"),
         ({"days": 366}, "`days` is 366"),
         ({"symbols": ["no symbol!"]}, "is not a symbol of a known market"),
-        ({"tasks": ["sti_constituents"], "days": 5}, "`days` is for market_events"),
-        ({"tasks": ["sti_constituents"], "symbols": ["AAPL"]}, "`symbols` is for market_events"),
+        ({"tasks": ["sti_constituents"], "days": 5}, "`days` is only for market_events"),
+        (
+            {"tasks": ["sti_constituents"], "symbols": ["AAPL"]},
+            "`symbols` is only for market_events",
+        ),
     ],
 )
 @pytest.mark.usefixtures("yahoo")

@@ -20,7 +20,7 @@ from tws_maintenance.pipeline import notices
 from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.execution import create_run
 from tws_maintenance.pipeline.instance import open_instance
-from tws_maintenance.pipeline.notices import look_and_tell
+from tws_maintenance.pipeline.notices import send_notices
 from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.disks import mounted
 from tws_maintenance_tests.operations.notices.servers import MailServer, Webhook
@@ -84,11 +84,11 @@ def failing(home: Home, server: PageServer) -> dg.DagsterRun:
 def test_whoever_comes_first_tells_and_the_other_keeps_quiet(
     told: Home, instance: dg.DagsterInstance, server: PageServer
 ) -> None:
-    assert looked(instance) == "Nothing new to tell."
+    assert looked(instance) == "Nothing new to send."
     run = failing(told, server)
-    assert followed(instance, run).skip_message == "file: 1 told."
-    assert looked(instance) == "Nothing new to tell."
-    assert followed(instance, run).skip_message == "Nothing new to tell."
+    assert followed(instance, run).skip_message == "file: 1 sent."
+    assert looked(instance) == "Nothing new to send."
+    assert followed(instance, run).skip_message == "Nothing new to send."
     assert subjects(told) == ["Dry run failed. No file was replaced. Failed: STI."]
 
 
@@ -96,11 +96,11 @@ def test_the_memory_outlives_the_process_and_a_damaged_one_tells_again(
     told: Home, instance: dg.DagsterInstance
 ) -> None:
     later = utc_now() + 4 * DAY
-    assert look_and_tell(told, instance, later).sent == {"file": 4}
+    assert send_notices(told, instance, later).sent == {"file": 4}
     with open_instance(told) as another:
-        assert look_and_tell(told, another, later).sent == {}
+        assert send_notices(told, another, later).sent == {}
     instance.daemon_cursor_storage.set_cursor_values({notices._memory(told): "[1, 2"})
-    assert look_and_tell(told, instance, later).sent == {"file": 4}
+    assert send_notices(told, instance, later).sent == {"file": 4}
 
 
 def test_two_homes_in_one_dagster_do_not_forget_for_each_other(
@@ -111,11 +111,11 @@ def test_two_homes_in_one_dagster_do_not_forget_for_each_other(
 ) -> None:
     other = Home(tmp_path_factory.mktemp("other"))
     at = utc_now()
-    assert look_and_tell(told, instance, at + 4 * DAY).sent == {"file": 4}
+    assert send_notices(told, instance, at + 4 * DAY).sent == {"file": 4}
     monkeypatch.setenv(HOME_VARIABLE, str(other.root))
-    assert look_and_tell(other, instance, at).sent == {"file": 7}
-    assert look_and_tell(told, instance, at + 4 * DAY).sent == {}
-    assert look_and_tell(other, instance, at).sent == {}
+    assert send_notices(other, instance, at).sent == {"file": 7}
+    assert send_notices(told, instance, at + 4 * DAY).sent == {}
+    assert send_notices(other, instance, at).sent == {}
 
 
 def test_a_channel_that_fails_makes_the_tick_fail_and_is_tried_at_the_next_one(
@@ -129,8 +129,8 @@ def test_a_channel_that_fails_makes_the_tick_fail_and_is_tried_at_the_next_one(
         with pytest.raises(NoticeFailed, match="The webhook answered 500"):
             looked(instance)
         hook.status = 200
-        assert looked(instance) == "webhook: 1 told."
-        assert looked(instance) == "Nothing new to tell."
+        assert looked(instance) == "webhook: 1 sent."
+        assert looked(instance) == "Nothing new to send."
     assert len(subjects(told)) == 1
 
 
@@ -143,7 +143,7 @@ def test_a_mail_reaches_a_server_by_the_settings_of_the_home(
             'sender = "robot@example.org"\nrecipients = ["ops@example.org"]\nkinds = ["waiting"]\n'
         )
         dry_run(told, {"sti": [*companies("sti")[:-1]]}, utc_now())
-        assert looked(instance) == "mail: 1 told. file: 1 told."
+        assert looked(instance) == "mail: 1 sent. file: 1 sent."
         (arrived,) = mail.mails
     assert arrived.message["Subject"] == "[tws_maintenance] Waiting to be applied: STI"
 
@@ -153,9 +153,9 @@ def test_a_look_while_another_is_at_it_does_not_wait_for_ever(
 ) -> None:
     monkeypatch.setattr(notices, "LOCK_SECONDS", 0.1)
     with hold(told.locks / "notices.lock", wait_seconds=0, holder="another look"):
-        assert looked(instance) == "The other sensor is telling just now."
+        assert looked(instance) == "The other sensor is sending notices now."
         with pytest.raises(LockHeld):
-            look_and_tell(told, instance, utc_now())
+            send_notices(told, instance, utc_now())
 
 
 def test_a_run_of_another_home_or_project_is_not_told(
@@ -180,7 +180,7 @@ def test_a_run_of_another_home_or_project_is_not_told(
 
     theirs = somebody_s.execute_in_process(instance=instance, raise_on_error=False)
     assert followed(instance, theirs.dagster_run).skip_message == "Not a run of this home."
-    look_and_tell(told, instance, utc_now())
+    send_notices(told, instance, utc_now())
     assert not any("somebody" in one for one in subjects(told))
 
 
@@ -189,9 +189,9 @@ def test_a_run_that_died_is_told_by_its_report_alone(
 ) -> None:
     run = create_run(told, instance, build_definitions(), RunSpec((STI.task,), dry_run=True))
     instance.report_run_failed(run, "its process could not be started")
-    assert looked(instance) == "file: 1 told."
+    assert looked(instance) == "file: 1 sent."
     assert subjects(told) == ["Dry run interrupted. No file was replaced."]
-    assert looked(instance) == "Nothing new to tell."
+    assert looked(instance) == "Nothing new to send."
 
 
 def test_a_run_that_can_leave_no_report_is_told_all_the_same_once(
@@ -218,8 +218,8 @@ def test_a_run_that_can_leave_no_report_is_told_all_the_same_once(
                 ("FILE", "false"),
             ):
                 monkeypatch.setenv(f"TWS_MAINTENANCE_NOTICES__{name}", value)
-            assert looked(instance) == "mail: 1 told."
-            assert looked(instance) == "Nothing new to tell."
+            assert looked(instance) == "mail: 1 sent."
+            assert looked(instance) == "Nothing new to send."
             (arrived,) = mail.mails
     text = arrived.message.get_content()
     assert "dry_run_constituents failed" in text
@@ -233,10 +233,10 @@ def test_a_clean_up_that_failed_is_told_until_the_next_one_makes_up_for_it(
     job = build_definitions().resolve_job_def("clean_up")
     run = instance.create_run_for_job(job, tags=job.tags)
     instance.report_run_failed(run, "data/staging/x could not be removed")
-    assert looked(instance) == "file: 1 told."
+    assert looked(instance) == "file: 1 sent."
     assert subjects(told) == ["clean_up failed"]
     assert job.execute_in_process(instance=instance).success
-    assert looked(instance) == "Nothing new to tell."
+    assert looked(instance) == "Nothing new to send."
     again = instance.create_run_for_job(job, tags=job.tags)
     instance.report_run_failed(again, "data/staging/x could not be removed")
-    assert looked(instance) == "file: 1 told."
+    assert looked(instance) == "file: 1 sent."

@@ -165,7 +165,7 @@ def test_a_first_list_is_not_told_member_by_member() -> None:
     added = [{"symbol": one.ticker, "security": one.name} for one in companies("sti")]
     changes = {"added": added, "removed": [], "renamed": [], "updated": []}
     text = render(whole(report(result(before_count=None, changes=changes))))
-    assert "- **new list:** 30 members; there was no file before" in text
+    assert "- **new list:** 30 members; there was no previous file" in text
     assert "| STI | nothing to change | not run | none | 30 | 30 | 0 | 0 | 0 |" in text
     assert "Amber Lane" not in text
 
@@ -252,7 +252,7 @@ def test_where_it_came_from_and_went_to_is_told() -> None:
         "- carried forward: 3 values that the source left blank",
         "- proposal: `maintenance_20261122_183000_sti`",
         "- written: `data/sti_constituents.csv`",
-        f"- the former file is kept as: `{KEPT}`",
+        f"- previous file kept as: `{KEPT}`",
         "Reason: quarterly review",
         "Override: a large change was accepted (`--allow-large-change`).",
         "by operator (cli)",

@@ -105,7 +105,7 @@ def test_lists_are_in_the_order_of_the_tasks_and_events_are_none_of_them(home: H
     found = asked(home, told)
     assert [one.task for one in found.lists] == ["sti_constituents", "hsi_constituents"]
     assert [one.is_live for one in found.lists] == [False, True]
-    assert found.lists[1].why == "Nothing to change: the live file is this list already."
+    assert found.lists[1].why == "Nothing to change: the live file already is this list."
     assert found.tasks_to_apply == ("sti_constituents", "hsi_constituents")
 
 
@@ -127,7 +127,7 @@ def test_what_is_too_old_says_since_when(home: Home, waiting: Proposal) -> None:
     )
     ahead = only(home, reported(waiting), hours=-1)
     assert ahead.why == (
-        "Dated in the future, 2026-11-22T18:30:00.000Z: check the clock. Run a dry run again."
+        "Dated in the future (2026-11-22T18:30:00.000Z): check the clock. Run a dry run again."
     )
 
 
@@ -196,7 +196,7 @@ def test_what_is_not_what_the_report_shows_is_not_offered(home: Home, waiting: P
     found = asked(home, told)
     (one,) = found.lists
     assert (one.state, found.can_apply) == (State.REJECTED, False)
-    assert one.why.startswith("What is staged is not what the report shows")
+    assert one.why.startswith("The staged list is not the one in the report")
 
 
 @pytest.mark.parametrize(

@@ -220,7 +220,7 @@ def test_each_kind_is_said_in_the_same_words() -> None:
         (
             "also stored",
             (
-                "1 of types that only the robot keeps (CPI release 1)",
+                "1 event of types that only the robot keeps (CPI release 1)",
                 "2026-12-05 Prices (CPI release, new)",
             ),
         ),
@@ -241,7 +241,7 @@ def test_the_facts_of_a_list_say_where_it_came_from_and_what_it_left() -> None:
         ("evidence", "carried forward", "3 values that the source left blank"),
         ("origin", "proposal", "maintenance_20261122_183000_sti"),
         ("origin", "written", "data/sti.csv"),
-        ("outcome", "the former file is kept as", "data/backups/sti.csv"),
+        ("outcome", "previous file kept as", "data/backups/sti.csv"),
         ("outcome", "cache", "sti: it was emptied"),
         ("origin", "duration", "0.0 s"),
     ]
@@ -268,8 +268,8 @@ def test_no_file_before_is_not_said_of_one_that_was_not_read_or_not_readable(hom
     assert before(result(status="failed", errors=["the source is gone"], **nothing)) == "-"
     assert before(result(before_count=None)) == "none"
     text = render(whole(report(restored)))
-    assert "- **new list:** 30 members; the file before is unreadable" in text
-    assert "there was no file before" not in text
+    assert "- **new list:** 30 members; the previous file is unreadable" in text
+    assert "there was no previous file" not in text
 
 
 def test_the_members_of_a_first_list_are_named_on_the_page_only(

@@ -97,7 +97,7 @@ def test_preview_apply_and_the_robot_serves_the_new_list_at_once(scene: Scene) -
 
     look = result_of(scene.report("run", "--task", TASK), TASK)
     assert look["impact"] == {"positions": [GONE], "strategies": [], "watchlist": []}
-    assert f"{GONE}, which leaves the list, is held (positions)" in look["warnings"]
+    assert f"{GONE} leaves the list; it is held (positions)" in look["warnings"]
     assert look["caches"] == []
     assert GONE in scene.screened(), "a dry run changes nothing for the robot"
 
@@ -105,7 +105,7 @@ def test_preview_apply_and_the_robot_serves_the_new_list_at_once(scene: Scene) -
     done = result_of(scene.report("promote", dry["report_id"]), TASK)
     (cache,) = done["caches"]
     assert (cache["name"], cache["outcome"]) == ("sp500", "invalidated")
-    assert f"{GONE}, which leaves the list, is held (positions)" in done["warnings"]
+    assert f"{GONE} leaves the list; it is held (positions)" in done["warnings"]
     served = scene.screened()
     assert "NEWW" in served
     assert GONE not in served
@@ -151,7 +151,7 @@ def test_its_events_are_looked_at_then_refreshed_by_its_own_service(scene: Scene
     report = scene.report("run", "--apply", "--task", "market_events")
     part = result_of(report, "market_events")
     assert (report["status"], part["status"]) == ("partial_failure", "partial_failure")
-    assert "The last sync failed in part: " in scene.command("status").stdout
+    assert "The last sync partly failed: " in scene.command("status").stdout
     assert part["errors"] == [f"{FED}: the Federal Reserve answered HTTP 500"]
 
 

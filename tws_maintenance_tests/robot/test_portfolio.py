@@ -76,7 +76,7 @@ def test_a_member_that_leaves_and_is_held_is_a_warning(home: Home) -> None:
         "watchlist": [],
     }
     assert result.warnings == [
-        "AAPL, which leaves the list, is held (positions) and traded (strategies)"
+        "AAPL leaves the list; it is held (positions) and traded (strategies)"
     ]
 
 

@@ -100,7 +100,7 @@ def test_each_provider_is_told_once_and_its_own_types_are_listed_and_no_error(
     (also,) = [one for one in view_of_result(found).reasons if one.kind == "also stored"]
     assert len(also.texts) == 4
     assert also.texts[0] == (
-        "3 of types that only the robot keeps (CPI release 1, Fed minutes 1, jobs report 1)"
+        "3 events of types that only the robot keeps (CPI release 1, Fed minutes 1, jobs report 1)"
     )
 
 

@@ -45,5 +45,5 @@ def test_a_cancel_during_a_promotion_is_told_from_the_bytes(
         assert (home.root / result["backup_path"]).read_bytes() == old
         assert result["errors"] == []
     else:
-        assert result["errors"] == ["cancelled while at work"]
+        assert result["errors"] == ["cancelled while it ran"]
     assert temporary_files(home) == []

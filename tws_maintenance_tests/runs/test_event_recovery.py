@@ -98,7 +98,7 @@ def test_killed_before_anything_was_stored(home: Home) -> None:
     (report,) = reports_of(home)
     (result,) = report["results"]
     assert (report["status"], result["status"]) == ("interrupted", "failed")
-    assert "nothing had been stored" in result["errors"][0]
+    assert "nothing was stored" in result["errors"][0]
     assert not home.market_events.exists()
 
 
@@ -106,7 +106,7 @@ def test_killed_between_two_providers(home: Home) -> None:
     log(home, "maintenance_1", "yahoo")
     result = settled_events(home, "maintenance_1", NOTE)
     assert result.status == "failed"
-    assert "Yahoo Finance had been stored" in result.errors[0]
+    assert "stored before: Yahoo Finance" in result.errors[0]
     assert "Federal Reserve, Exchange calendars" in result.errors[0]
 
 
@@ -125,7 +125,7 @@ def test_a_killed_look_had_nothing_to_store(home: Home) -> None:
     unfinished = settled_events(home, "maintenance_1", note)
     assert (unfinished.status, unfinished.errors) == (
         "failed",
-        ["the run was killed before its look was complete; run it again"],
+        ["the run was killed before the dry run was complete; run it again"],
     )
 
 
@@ -137,7 +137,7 @@ def test_a_store_that_cannot_be_read_is_told_and_other_commands_go_on(home: Home
     reserve(home, AT, NOTE)
     recover(home)
     (report,) = reports_of(home)
-    assert "what the killed run did could not be told" in report["results"][0]["errors"][0]
+    assert "could not determine what the killed run did" in report["results"][0]["errors"][0]
 
 
 def staged_by(home: Home, report_id: str, store: EventStore) -> sync.Synced:
@@ -229,7 +229,7 @@ def test_killed_before_the_last_provider_was_noted_the_log_has_its_counts(
     assert [(one.status, one.new) for one in found.providers] == [("success", 1)] * 3
     assert [one.event_type for one in found.diff.new] == ["EARNINGS", "FOMC"]
     (warning,) = found.warnings
-    assert warning.startswith("Exchange calendars: stored when the run was killed")
+    assert warning.startswith("Exchange calendars: stored before the run was killed")
     assert (found.status, found.errors) == ("success", [])
 
 
@@ -254,7 +254,7 @@ def test_killed_between_two_providers_the_rest_is_skipped(home: Home, store: Eve
     }
     assert [one.symbol for one in found.diff.new] == ["AAPL"]
     assert found.status == "partial_failure", "its first line says what was stored"
-    assert "Yahoo Finance had been stored" in found.errors[0]
+    assert "stored before: Yahoo Finance" in found.errors[0]
 
 
 @dataclass
@@ -292,7 +292,7 @@ def test_cancelled_between_two_providers_it_begins_with_what_was_stored(
     (report,) = reports_of(home)
     (result,) = report["results"]
     assert (report["status"], result["status"]) == ("interrupted", "partial_failure")
-    assert result["errors"] == ["cancelled while at work"]
+    assert result["errors"] == ["cancelled while it ran"]
     (text,) = (path.read_text() for path in home.reports.glob("*.md"))
     assert text.startswith("# Apply interrupted. Events stored: 1 new.")
 
@@ -308,7 +308,7 @@ def test_killed_before_it_stored_anything_nothing_that_was_planned_is_told_as_do
         ("skipped", 1, 0)
     ] * 3
     assert (found.added, found.after_count) == ([], found.before_count)
-    assert "nothing had been stored" in found.errors[0]
+    assert "nothing was stored" in found.errors[0]
 
 
 def test_where_the_robot_keeps_the_events_it_goes_on_by_itself(home: Home) -> None:
@@ -317,4 +317,4 @@ def test_where_the_robot_keeps_the_events_it_goes_on_by_itself(home: Home) -> No
     assert (found.status, found.service) == ("failed", "robot")
     assert found.errors == [OF_ROBOT]
     look = settled_events(home, "maintenance_1", NOTE | {"dry_run": True})
-    assert look.errors == ["the run was killed before its look was complete; run it again"]
+    assert look.errors == ["the run was killed before the dry run was complete; run it again"]

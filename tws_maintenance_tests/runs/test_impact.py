@@ -72,7 +72,7 @@ def looked(home: Home, toml: str, *, dry_run: bool = True, report_id: str = "") 
 
 def of_impact(told: dict[str, Any]) -> list[str]:
     """Return the warnings that are about the portfolio."""
-    return [one for one in told["warnings"] if ", which " in one or one.startswith(UNKNOWN)]
+    return [one for one in told["warnings"] if "; it is " in one or one.startswith(UNKNOWN)]
 
 
 def test_members_that_leave_or_change_are_looked_up_in_the_portfolio(home: Home) -> None:
@@ -91,11 +91,11 @@ def test_members_that_leave_or_change_are_looked_up_in_the_portfolio(home: Home)
 def test_one_that_leaves_or_is_renamed_while_held_or_traded_is_a_warning(home: Home) -> None:
     changing_list(home)
     assert of_impact(looked(home, PORTFOLIO)) == [
-        "OLD.SI, which becomes A00.SI, is held (positions)",
-        "Z3Z.SI, which leaves the list, is held (positions) and traded (strategy momentum)",
+        "OLD.SI becomes A00.SI; it is held (positions)",
+        "Z3Z.SI leaves the list; it is held (positions) and traded (strategy momentum)",
     ]
     unnamed = looked(home, '[events]\nstrategies = ["Z3Z.SI"]')
-    assert of_impact(unnamed) == ["Z3Z.SI, which leaves the list, is traded (strategies)"]
+    assert of_impact(unnamed) == ["Z3Z.SI leaves the list; it is traded (strategies)"]
 
 
 def test_one_that_is_only_watched_is_told_without_a_warning(home: Home) -> None:

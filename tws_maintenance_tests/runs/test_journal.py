@@ -159,7 +159,7 @@ def test_a_proposal_that_cannot_be_read_costs_no_other_task_its_result(
     path.write_text(path.read_text().replace('"usable": true', '"usable": "yes"'))
     report = same(run)
     assert [one.status for one in report.results] == ["failed", "success"]
-    assert report.lists[0].errors[0].startswith("what was done cannot be told")
+    assert report.lists[0].errors[0].startswith("could not determine what was done")
 
 
 def test_the_journal_keeps_which_tasks_are_only_looked_at(home: Home) -> None:

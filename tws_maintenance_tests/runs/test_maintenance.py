@@ -241,9 +241,9 @@ def test_an_interrupted_run_tells_what_was_done_what_was_not_and_what_never_bega
     assert report["status"] == "interrupted"
     assert statuses(report) == ["success", "failed", "skipped"]
     assert live_bytes(home) == before | {"sp500": new_lists(tmp_path)["sp500"]}
-    assert result_of(report, "sti_constituents")["errors"] == ["cancelled while at work"]
+    assert result_of(report, "sti_constituents")["errors"] == ["cancelled while it ran"]
     assert report["errors"][0] == (
-        "Interrupted: sti_constituents was cancelled while at work. What was not finished was "
+        "Interrupted: sti_constituents was cancelled while it ran. What was not finished was "
         "left as it was."
     )
     assert reports_of(home) == [report]

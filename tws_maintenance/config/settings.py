@@ -12,9 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
-import pydantic_settings
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from tws_maintenance.config.environment import PREFIX, SECRETS
 from tws_maintenance.config.events_service import EventsService
@@ -34,6 +32,7 @@ from tws_maintenance.config.sections import (
     RobotSettings,
     StorageSettings,
 )
+from tws_maintenance.config.variables import merged, values_of
 from tws_maintenance.core.errors import SettingsError
 
 # The coarsest times of a file system in use (FAT's).
@@ -59,12 +58,10 @@ __all__ = [
 ]
 
 
-class Settings(BaseSettings):
-    """All settings of a home, from the environment first, then maintenance.toml."""
+class Settings(BaseModel):
+    """All settings of a home; `load_settings` reads them."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     indices: dict[str, IndexSettings] = Field(default_factory=dict)
     proposals: ProposalSettings = ProposalSettings()
@@ -94,18 +91,6 @@ class Settings(BaseSettings):
         if self.events.service == EventsService.ROBOT and not self.robot.url:
             raise ValueError('[events] service = "robot" needs [robot] url, the robot\'s address')
         return self
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings' own signature
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment win over what `load_settings` read from the file."""
-        return (env_settings, init_settings)
 
     @property
     def events_url(self) -> str:
@@ -192,7 +177,7 @@ def _refuse_unknown_sources(index: Index, value: IndexSettings) -> None:
 
 
 def load_settings(home: Home) -> Settings:
-    """Read the settings of `home`.
+    """Read the settings of `home`: from the environment first, then maintenance.toml.
 
     Raises:
         SettingsError: for an unreadable file, an unknown key or a bad value, naming each.
@@ -211,15 +196,11 @@ def _read(path: Path, text: str, environment: tuple[tuple[str, str], ...]) -> Se
     values = _read_toml(path, text)
     _refuse_written_secrets(values, path)
     _refuse_unknown_variables(name for name, _ in environment)
+    variables = values_of((one for one in environment if one[0] != HOME_VARIABLE), Settings)
     try:
-        return Settings(**values)
+        return Settings(**merged(values, variables))
     except ValidationError as error:
         raise SettingsError(_explain(error, path)) from None
-    except pydantic_settings.SettingsError as error:  # a whole section as a variable, not JSON
-        raise SettingsError(
-            f"The environment holds a section that is not JSON: {error}. Set its keys one by one, "
-            f"as in {PREFIX}HTTP__CONTACT, or write the section as a JSON object."
-        ) from error
 
 
 def _text_of(path: Path) -> str:
@@ -258,7 +239,7 @@ def _unreadable(path: Path, error: Exception) -> SettingsError:
 def _refuse_unknown_variables(variables: Iterable[str]) -> None:
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     for variable in variables:
-        name = variable.upper()  # pydantic reads them in any case
+        name = variable.upper()  # they are read in any case
         if variable != HOME_VARIABLE and name.split("__")[0] not in known:
             raise SettingsError(
                 f"The environment variable {variable} is not a setting of tws_maintenance. "

@@ -49,15 +49,17 @@ def create_run(
     *,
     run_id: str | None = None,
     process: int | None = None,
+    job: dg.JobDefinition | None = None,
 ) -> dg.DagsterRun:
     """Create and return the run of `spec` without executing it.
 
     `process` is the id of the process that will execute it, by default this one: if it dies before
     that, the run counts as dead.
+    `job` is the run's own, if the caller needs it too.
     """
     with writing_together(instance):  # the event of each step and check that is planned
         return instance.create_run_for_job(
-            job_def=_job(definitions, spec),
+            job_def=job or _job(definitions, spec),
             run_id=run_id,
             run_config=_run_config(spec, log_level),
             tags={
@@ -94,11 +96,12 @@ def execute(
         created = instance.get_run_by_id(run_id) if run_id else None
         if created is not None and created.is_finished:
             return Executed(run_id, created.tags.get(REPORT_ID_TAG), "the run has already ended")
+        job = _job(definitions, spec)
         run = created or create_run(
-            home, instance, definitions, spec, log_level, run_id=run_id or None
+            home, instance, definitions, spec, log_level, run_id=run_id or None, job=job
         )
         problem = ""
-        for event in execute_run_iterator(InMemoryJob(_job(definitions, spec)), run, instance):
+        for event in execute_run_iterator(InMemoryJob(job), run, instance):
             problem = _failure(event) or problem
             if on_step:
                 _show_progress(event, on_step)

@@ -5,6 +5,7 @@ A fault that may pass is tried again with back-off (`SourceUnreachable`), a fina
 """
 
 import email.utils
+import functools
 import time
 from http import HTTPStatus
 from importlib.metadata import version
@@ -36,6 +37,11 @@ PLAIN_FAULTS = {
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
+@functools.cache
+def _version() -> str:
+    return version("tws_maintenance")
+
+
 class UnredirectedSession(requests.Session):
     """A session that follows no redirect, because requests reads the body of one without limit.
 
@@ -60,7 +66,7 @@ class WebClient:
         self._session = UnredirectedSession()
         self._session.headers.update(
             {
-                "User-Agent": f"tws-maintenance/{version('tws_maintenance')} ({settings.contact})",
+                "User-Agent": f"tws-maintenance/{_version()} ({settings.contact})",
                 "Accept-Encoding": "gzip, deflate",
             }
         )

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.cold
 # By what it is that they bring: tables and audits, a database, the web, settings and reports.
 LIBRARIES = (
     *("dagster", "pandas", "pandera", "sqlalchemy", "alembic", "requests", "lxml", "flask"),
-    *("pydantic", "pydantic_settings", "rich"),
+    *("pydantic", "rich"),
 )
 LOADED = """
 import sys
@@ -43,7 +43,7 @@ HEAVY = {
     *("dagster", "pandas", "pandera", "requests", "lxml", "alembic", "psycopg2", "psutil"),
     "holidays",
 }
-PYDANTIC = {"pydantic", "pydantic_settings"}
+PYDANTIC = {"pydantic"}
 
 
 def loaded(program: Program, script: str, *arguments: str) -> set[str]:

@@ -104,6 +104,33 @@ def test_a_section_may_be_json_in_the_environment(
     assert load_settings(home).of(STI).min_rows == 28
 
 
+def test_a_variable_of_one_key_goes_over_one_of_its_section_and_both_over_the_file(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(home, "[indices.sti]\nmin_rows = 26\nmax_rows = 40\nfail_change = 0.3\n")
+    monkeypatch.setenv("TWS_MAINTENANCE_INDICES__STI__MIN_ROWS", "28")
+    monkeypatch.setenv("TWS_MAINTENANCE_INDICES__STI", '{"min_rows": 27, "max_rows": 41}')
+
+    sti = load_settings(home).indices["sti"]
+
+    assert (sti.min_rows, sti.max_rows, sti.fail_change) == (28, 41, 0.3)
+
+
+def test_values_of_several_parts_are_json_in_the_environment_in_any_case_of_letters(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("tws_maintenance_indices__hsi__sources", '["wikipedia", "tracker2800"]')
+    monkeypatch.setenv("TWS_MAINTENANCE_EVENTS__STRATEGIES__SWING", '["AAPL"]')
+    monkeypatch.setenv("Tws_Maintenance_Console__Password", "12345678")
+
+    settings = load_settings(home)
+
+    assert settings.of(HSI).sources == ("wikipedia", "tracker2800")
+    assert settings.events.strategies == {"swing": ("AAPL",)}
+    assert settings.console.password is not None
+    assert settings.console.password.get_secret_value() == "12345678"
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
@@ -187,6 +214,12 @@ def test_a_folder_in_the_place_of_the_file_is_refused(home: Home) -> None:
         ("TWS_MAINTENANCE_INDICES__SP500", "9", "indices.sp500: "),
         ("TWS_MAINTENANCE_INDICES", "not json", '"indices"'),
         ("TWS_MAINTENANCE_HTTP", "{", '"http"'),
+        ("TWS_MAINTENANCE_HTTP", "9", "http: Input should be a valid dictionary"),
+        ("TWS_MAINTENANCE_INDICES__SP500", "words", "indices.sp500: Input should be a valid"),
+        ("TWS_MAINTENANCE_INDICES__SP500__SOURCES", "spy", "is not JSON: error parsing value for"),
+        ("TWS_MAINTENANCE_INDICES__SP500__SOURCES", "", "indices.sp500.sources: Input should be"),
+        ("TWS_MAINTENANCE_HTTP__BACKOFF__X", "1", "http.backoff: "),
+        ("TWS_MAINTENANCE_HTTP__", "1", "http.: there is no such setting"),
     ],
 )
 def test_a_mistake_in_the_environment_is_named(

@@ -184,3 +184,8 @@ def test_a_live_asset_depends_on_its_proposal_and_every_asset_tells_what_it_is()
         assert (live.parent_keys, staged.parent_keys) == ({staged.key}, set())
         assert live.description
         assert staged.description
+
+
+def test_values_that_no_step_returns_have_a_keeper_that_loads_nothing() -> None:
+    """Dagster's own brings two libraries of file systems into every run."""
+    assert (defs.resources or {})["io_manager"] is dg.mem_io_manager

@@ -323,7 +323,8 @@ class Backend:
             self.observer.warm()
             self.shelf.warm()
         except Exception:  # a thread of its own: the first request meets the same error
-            logger.warning("the console could not be warmed up", exc_info=True)
+            if not self.observer.is_closed:
+                logger.warning("the console could not be warmed up", exc_info=True)
 
 
 def _proposal_line(state: ProposalState, proposal: Proposal) -> answers.Proposal:

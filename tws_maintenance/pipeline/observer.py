@@ -122,6 +122,11 @@ class Observer:
                 self._storage.close()
 
     @property
+    def is_closed(self) -> bool:
+        """Whether it was closed: nothing is asked any more."""
+        return self._is_closed
+
+    @property
     def process_id(self) -> int | None:
         """The id of the process that answers, None without one."""
         with self._lock:
@@ -208,7 +213,7 @@ class Observer:
                 except WorkerDied as error:
                     self._forget(opening)
                     worker.stop()
-                    if not is_repeated:
+                    if self._is_closed or not is_repeated:
                         raise
                     logger.warning("%s; it is started again", error)
                     is_repeated = False

@@ -124,6 +124,27 @@ def _dies(*_: object) -> None:
 
 
 @pytest.mark.process
+def test_a_question_that_is_open_at_the_end_starts_nothing_again(
+    observer: Observer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observer.known()
+    process_id = observer.process_id
+    assert process_id is not None
+    ask = WorkerProcess.ask
+
+    def meanwhile_closed(self: Any, question: Any) -> Any:
+        # The console ends while this is being asked.
+        os.kill(process_id, signal.SIGKILL)
+        observer.close()
+        return ask(self, question)
+
+    monkeypatch.setattr(WorkerProcess, "ask", meanwhile_closed)
+    with pytest.raises(WorkerDied):
+        observer.look_at_run(RUN_ID)
+    assert caplog.text == ""
+
+
+@pytest.mark.process
 def test_what_must_not_be_done_twice_is_not_asked_twice(
     observer: Observer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,8 +1,8 @@
 """What a dry run costs beside another checkout: processor time, seconds, megabytes of the log.
 
-    python benchmarks/pairs.py --other CHECKOUT               three lists, sources 150 ms away
-    python benchmarks/pairs.py --other CHECKOUT --lists 50    as many lists, declared for both
-    python benchmarks/pairs.py --other CHECKOUT --promote     publishing what a dry run staged
+    python benchmarks/runs.py --other CHECKOUT               three lists, sources 150 ms away
+    python benchmarks/runs.py --other CHECKOUT --lists 50    as many lists, declared for both
+    python benchmarks/runs.py --other CHECKOUT --promote     publishing what a dry run staged
 
 Both builds read from one page server, each in a home and an environment (`.venv`) of its own. Their
 runs alternate; the ratios are medians over the pairs. More lists than three are declared by a

@@ -57,7 +57,7 @@ def definitions_of(loaded: Loaded, begun: HeadStart | None = None) -> dg.Definit
         sensors=build_sensors(maintained, jobs),
         resources={
             "report": build_report_resource(loaded, begun),
-            # No step returns a value; Dagster's own keeper of values brings fsspec, 50 ms.
+            # No step returns a value; Dagster's own keeper of values brings fsspec, 20 ms.
             "io_manager": dg.mem_io_manager,
         },
         # The steps take milliseconds: a process each would cost four times the whole run.

@@ -38,6 +38,11 @@ from tws_maintenance.runs.maintenance import HeadStart, head_start
 from tws_maintenance.runs.request import Executed, RunSpec
 
 Progress = Callable[[str, str], None]
+_BECAME = {
+    dg.DagsterEventType.STEP_START.value: "started",
+    dg.DagsterEventType.STEP_SUCCESS.value: "done",
+    dg.DagsterEventType.STEP_FAILURE.value: "failed",
+}
 
 
 def create_run(
@@ -143,15 +148,11 @@ def _run_config(spec: RunSpec, log_level: str) -> dict[str, Any]:
 
 
 def _show_progress(event: dg.DagsterEvent, on_step: Progress) -> None:
-    task = task_of_step(event.step_key) if event.step_key else None
-    if task is None:
-        return
-    if event.is_step_start:
-        on_step(task, f"{event.step_key} started")
-    elif event.is_step_success:
-        on_step(task, f"{event.step_key} done")
-    elif event.is_step_failure:
-        on_step(task, f"{event.step_key} failed")
+    became = _BECAME.get(event.event_type_value)
+    # Nine events of ten are of another kind, and whose step it is takes a look at every list.
+    task = task_of_step(event.step_key) if became and event.step_key else None
+    if task is not None:
+        on_step(task, f"{event.step_key} {became}")
 
 
 def _failure(event: dg.DagsterEvent) -> str:

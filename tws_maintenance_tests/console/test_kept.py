@@ -144,12 +144,20 @@ def audited(console: Console) -> Console:
     return console
 
 
+def polled_twice(console: Console, path: str) -> tuple[Any, Any]:
+    # Dagster's process may only just be beginning, which the page says.
+    console.backend.observer.known()
+    first = console.get(path)
+    return first, console.client.get(path, headers={"If-None-Match": first.headers["ETag"]})
+
+
 def test_a_poll_of_what_did_not_change_is_answered_304(audited: Console) -> None:
     console = audited
     for path in (LIVE, f"{API}/status"):
-        first = console.get(path)
+        first, again = polled_twice(console, path)
+        if again.status_code != 304:  # the clock came to another minute in between
+            first, again = polled_twice(console, path)
         assert first.headers["Cache-Control"] == "private, no-cache"
-        again = console.client.get(path, headers={"If-None-Match": first.headers["ETag"]})
         assert (again.status_code, again.data) == (304, b""), path
         assert again.headers["ETag"] == first.headers["ETag"]
         console.home.data.mkdir(exist_ok=True)

@@ -5,7 +5,6 @@ such a home; nothing that is measured reads it.
 """
 
 import json
-import os
 import re
 import shutil
 import sqlite3
@@ -15,31 +14,14 @@ import uuid
 from datetime import datetime
 from pathlib import Path
 
-from tws_maintenance.config.home import HOME_VARIABLE, Home
-from tws_maintenance.config.indices import INDICES
-from tws_maintenance.demo.server import SOURCE_URLS, PageServer
+from tws_maintenance.config.home import Home
 
 PROGRAM = [sys.executable, "-m", "tws_maintenance"]
-OLDER_ORIGINS = ("WIKIPEDIA_URL", "FEDERAL_RESERVE_URL", "YAHOO_URL")
 STAMP = "%Y%m%d_%H%M%S"
 # What holds a run's id, in the tables of Dagster that are repeated.
 _TEXTS = {"run_id", "run_body", "event", "evaluation_event"}
 _RUNS = ("runs", "run_tags")
 _EVENTS = ("event_logs", "asset_check_executions", "asset_event_tags")
-
-
-def environment_of(home: Home, server: PageServer, *, is_older: bool = False) -> dict[str, str]:
-    """Return the environment in which the program works on `home` and reads from `server`.
-
-    Each list's page decides alone. A build that `is_older` knows nothing else.
-    """
-    origins = OLDER_ORIGINS if is_older else SOURCE_URLS
-    settings = {f"TWS_MAINTENANCE_HTTP__{name}": server.origin for name in origins}
-    for key in () if is_older else INDICES:
-        settings[f"TWS_MAINTENANCE_INDICES__{key.upper()}__SOURCES"] = '["wikipedia"]'
-        settings[f"TWS_MAINTENANCE_INDICES__{key.upper()}__QUORUM"] = "1"
-    inherited = {key: value for key, value in os.environ.items() if key != "DAGSTER_HOME"}
-    return {**inherited, **settings, HOME_VARIABLE: str(home.root)}
 
 
 def carry_out(environment: dict[str, str], *words: str, python: str = sys.executable) -> None:

@@ -10,7 +10,6 @@ import contextlib
 import json
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pairs
 import psutil
 import requests
 from busy_home import (
@@ -25,7 +25,6 @@ from busy_home import (
     STAMP,
     BusyHome,
     carry_out,
-    environment_of,
     newest_stamp,
     repeat_files,
 )
@@ -64,21 +63,18 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=40)
     parser.add_argument("--idle", type=float, default=3.0, help="seconds before memory is read")
     parser.add_argument("--other", type=Path, help="another checkout with its .venv, beside it")
-    parser.add_argument("--older", action="store_true", help="the other knows one source a list")
     options = parser.parse_args()
-    pythons = [sys.executable]
-    if options.other:
-        pythons.insert(0, f"{options.other.resolve()}/.venv/bin/python")
+    checkouts = [*([options.other.resolve()] if options.other else []), pairs.HERE]
     for runs, reports in zip(options.runs, options.reports, strict=True):
         with (
             contextlib.ExitStack() as folders,
             PageServer({key: page(key, companies(key)) for key in INDICES}) as server,
         ):
             builds = []
-            for number, python in enumerate(pythons):
+            for number, checkout in enumerate(checkouts):
+                python = f"{checkout}/.venv/bin/python"
                 home = Home(Path(folders.enter_context(tempfile.TemporaryDirectory())))
-                is_older = options.older and python != sys.executable
-                environment = environment_of(home, server, is_older=is_older)
+                environment = pairs.environment_of(checkout, home.root, server)
                 carry_out(environment, "run", "--apply", python=python)
                 carry_out(environment, "run", python=python)
                 _multiply(home, runs, reports)

@@ -29,6 +29,10 @@ def declare(number: int) -> None:
     except ModuleNotFoundError:  # f745bde
         indices = importlib.import_module("tws_maintenance.indices")
     model = indices.DECLARED[MODEL]
+    # Each list's page decides by itself, as `pairs.settings_of` has it of the others.
+    sources = tuple(one for one in model.sources if one.name == "wikipedia")
+    alone = {"quorum": 1} if hasattr(model, "quorum") else {"membership": ("wikipedia",)}
+    model = replace(model, sources=sources, **alone)
     added = {key: replace(model, key=key, name=f"List {key[4:]}") for key in keys_of(number)}
     indices.DECLARED.update(added)
     indices.INDICES.update(added)

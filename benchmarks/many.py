@@ -1,4 +1,4 @@
-"""What a status costs in a home that has much of something: lists, or reports.
+"""What a status costs in a home with many lists or reports, and a dry run of many lists.
 
     python benchmarks/many.py --other CHECKOUT
 
@@ -27,10 +27,15 @@ def main() -> None:
     """Print a line a kind of home."""
     parser = pairs.arguments(__doc__)
     parser.add_argument("--lists", type=int, default=200)
+    parser.add_argument("--run-lists", type=int, default=50, help="lists of a dry run")
     parser.add_argument("--reports", type=int, default=5000)
     parser.add_argument("--changed", action="store_true", help="edit a list before each look")
     options = parser.parse_args()
     pages = {key: page(key, companies(key)) for key in INDICES}
+    more = options.run_lists - len(INDICES)
+    with PageServer(pages, latency=0.15) as server, pairs.opened(options, server) as sides:
+        name = f"dry run of {options.run_lists} lists"
+        pairs.compare(name, sides, lambda side: many_lists(side, more, *LISTS), options.rounds)
     with PageServer(pages) as server, pairs.opened(options, server) as opened:
         for side in opened:
             side.run(*LISTS, "--apply", "--reason", "the first lists")
@@ -48,7 +53,7 @@ def main() -> None:
         for side in sides:
             repeat_lists(Home(side.home), options.lists)
         name = f"status, {options.lists} lists more"
-        pairs.compare(name, sides, lambda side: many_lists(side, options.lists), rounds)
+        pairs.compare(name, sides, lambda side: many_lists(side, options.lists, "status"), rounds)
         for side in sides:
             repeat_dry_runs(Home(side.home), options.reports)
         name = f"{options.reports} reports, none an apply"
@@ -57,12 +62,12 @@ def main() -> None:
         pairs.compare(f"reports list, {name}", sides, lambda side: look(side, *words), rounds)
 
 
-def many_lists(side: pairs.Side, number: int) -> pairs.Cost:
-    """Return what a status costs with `number` lists more than are declared."""
+def many_lists(side: pairs.Side, number: int, *words: str) -> pairs.Cost:
+    """Return what a command costs with `number` lists more than are declared."""
     script = pairs.HERE / "benchmarks" / "declared.py"
     python = side.command()[0]
-    environment = {**side.environment, "PYTHONPATH": str(side.checkout)}
-    command = [python, str(script), str(number), "status"]
+    environment = {**side.environment, **side.settings, "PYTHONPATH": str(side.checkout)}
+    command = [python, str(script), str(number), *words]
     return pairs.cost_of(command, environment, side.home)
 
 

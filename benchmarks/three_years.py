@@ -11,7 +11,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from busy_home import BusyHome, carry_out, environment_of, newest_stamp, size_of
+import pairs
+from busy_home import BusyHome, carry_out, newest_stamp, size_of
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
@@ -40,7 +41,7 @@ def main() -> None:
         PageServer(pages) as server,
     ):
         home = Home(Path(folder))
-        environment = environment_of(home, server)
+        environment = pairs.environment_of(pairs.HERE, home.root, server)
         carry_out(environment, "run", "--apply", "--reason", "the first")
         server.pages["sti"] = page("sti", companies("sti")[:-1])
         carry_out(environment, "run", "--apply")

@@ -44,7 +44,7 @@ class Auditor:
 
     def __init__(self) -> None:
         self._helper: WorkerProcess[AuditRequest, AuditAnswer] = WorkerProcess(
-            __name__, "auditing", child_environment
+            __name__, "auditing", child_environment, may_fork=True
         )
 
     def start(self) -> None:
@@ -114,5 +114,18 @@ def answer(asked: AuditRequest) -> AuditAnswer:
     return {"problem": ""}
 
 
+def _warm_up() -> None:
+    """Judge an empty list once, because the first audit of a process takes ten times as long."""
+    from tws_maintenance.constituents.audit import judge, read_frame
+
+    index = next(iter(DECLARED.values()))
+    judge(read_frame(",".join(index.columns).encode()), index, (), ())
+
+
+def serve() -> None:
+    """Answer the process that started this one."""
+    serve_standard_streams(answer, prepare=_warm_up)
+
+
 if __name__ == "__main__":
-    serve_standard_streams(answer, needs="tws_maintenance.constituents.audit")
+    serve()

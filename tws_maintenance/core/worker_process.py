@@ -1,7 +1,7 @@
 """A second process of ours for work that is heavy to import: it loads while this one does.
 
 Both speak in lines of JSON, one request and one answer at a time. The process ends with
-this one, because its input is closed then.
+this one, because its input is closed then. It may be a fork, which has what this one imported.
 """
 
 import contextlib
@@ -10,15 +10,19 @@ import importlib
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Mapping
-from typing import Generic, TypedDict, TypeVar
+from dataclasses import dataclass, field
+from typing import Generic, NoReturn, TextIO, TypedDict, TypeVar
 
 from tws_maintenance.core.errors import TwsMaintenanceError
 
 FAULT = "fault"
+_STANDARD_ERROR = 2
 Request = TypeVar("Request", bound=Mapping[str, object])
 Answer = TypeVar("Answer", bound=Mapping[str, object])
 
@@ -34,19 +38,28 @@ class WorkerDied(TwsMaintenanceError):
 
 
 class WorkerProcess(Generic[Request, Answer]):
-    """A process that runs `module`, which must call `serve_standard_streams`.
+    """A process that runs `serve` of a module, which must call `serve_standard_streams`.
 
     Args:
-        module: the module's full name.
+        module: the module's full name; it runs `serve` as `__main__` too.
         task: what it does, for messages: "auditing".
         environment: returns the environment that the process gets.
+        may_fork: whether it may begin with what this process has imported, and its memory.
     """
 
-    def __init__(self, module: str, task: str, environment: Callable[[], dict[str, str]]) -> None:
+    def __init__(
+        self,
+        module: str,
+        task: str,
+        environment: Callable[[], dict[str, str]],
+        *,
+        may_fork: bool = False,
+    ) -> None:
         self._module = module
         self._task = task
         self._environment = environment
-        self._process: subprocess.Popen[str] | None = None
+        self._may_fork = may_fork
+        self._process: subprocess.Popen[str] | _Fork | None = None
 
     @property
     def is_started(self) -> bool:
@@ -60,6 +73,9 @@ class WorkerProcess(Generic[Request, Answer]):
 
     def start(self) -> None:
         """Start the process."""
+        if self._may_fork and _can_fork():
+            self._process = _fork(self._module, self._environment())
+            return
         self._process = subprocess.Popen(
             [sys.executable, "-m", self._module],
             stdin=subprocess.PIPE,
@@ -108,10 +124,84 @@ class WorkerProcess(Generic[Request, Answer]):
         return answer
 
 
-def serve_standard_streams(answer: Callable[[Request], Answer], *, needs: str) -> None:
+@dataclass
+class _Fork:
+    """A forked process, with the methods of `subprocess.Popen` that are used here."""
+
+    pid: int
+    stdin: TextIO
+    stdout: TextIO
+    code: int | None = None
+    _waiting: threading.Lock = field(default_factory=threading.Lock)
+
+    def kill(self) -> None:
+        if self.code is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self) -> int:
+        with self._waiting:
+            if self.code is None:
+                self.code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+            return self.code
+
+
+def _can_fork() -> bool:
+    """Tell whether a fork is safe: Linux, and no other thread, which might hold a lock."""
+    try:
+        return len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208 - names are enough
+    except OSError:
+        return False
+
+
+def _fork(module: str, environment: Mapping[str, str]) -> _Fork:
+    """Fork this process; the new one serves `module` on a pipe and ends with this one."""
+    its_input, requests = os.pipe()
+    answers, its_output = os.pipe()
+    pid = os.fork()
+    if not pid:
+        _become(module, environment, its_input, its_output)
+    os.close(its_input)
+    os.close(its_output)
+    return _Fork(
+        pid, os.fdopen(requests, "w", encoding="utf-8"), os.fdopen(answers, encoding="utf-8")
+    )
+
+
+def _become(
+    module: str, environment: Mapping[str, str], its_input: int, its_output: int
+) -> NoReturn:
+    """Serve `module`, within the fork. Nothing of what called it ever runs on."""
+    kept = sys.stdin, sys.stdout  # what they have not written yet belongs to the other process
+    try:
+        # Ctrl-C goes to the whole group; the run itself decides what it means.
+        os.setsid()
+        for handled in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(handled, signal.SIG_DFL)
+        os.dup2(its_input, 0)
+        os.dup2(its_output, 1)
+        # Locks and pipes of the other process: whoever holds one open keeps it.
+        for number in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208 - names are enough
+            if number > _STANDARD_ERROR:
+                with contextlib.suppress(OSError):  # the one that listed them
+                    os.close(number)
+        sys.stdin, sys.stdout = os.fdopen(0, encoding="utf-8"), os.fdopen(1, "w", encoding="utf-8")
+        os.environ.clear()
+        os.environ.update(environment)
+        importlib.import_module(module).serve()
+    except BaseException:  # noqa: BLE001 - the process's edge
+        traceback.print_exc()
+    finally:
+        del kept
+        os._exit(1)
+
+
+def serve_standard_streams(
+    answer: Callable[[Request], Answer], *, prepare: Callable[[], object]
+) -> None:
     """Answer the process that started this one, and end with it, whatever is at work then.
 
-    The module that it `needs` is imported first, while the run that will ask is still loading.
+    `prepare` imports what the first answer needs, while the run that will ask is still loading.
     """
     # What a library prints must not be taken for an answer.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
@@ -120,7 +210,7 @@ def serve_standard_streams(answer: Callable[[Request], Answer], *, needs: str) -
     gc.disable()
     requests: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(requests,), daemon=True).start()
-    importlib.import_module(needs)
+    prepare()
     while True:
         line = json.dumps(_answered(answer, requests.get()))
         try:

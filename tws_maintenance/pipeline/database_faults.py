@@ -4,7 +4,6 @@ import sys
 
 import dagster as dg
 import yaml
-from alembic.util import CommandError
 from dagster_shared.check import CheckError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,8 +20,9 @@ def opening_errors() -> tuple[type[Exception], ...]:
     Dagster raises CheckError for a package of the storage that cannot be imported. Alembic raises
     CommandError where another program keeps its revision in the same database.
     """
-    kinds = (dg.DagsterError, CheckError, CommandError, yaml.YAMLError, ImportError)
-    return (*database_errors(), *kinds)
+    alembic = sys.modules.get("alembic.util")
+    kinds = (dg.DagsterError, CheckError, yaml.YAMLError, ImportError)
+    return (*database_errors(), *kinds, *((alembic.CommandError,) if alembic else ()))
 
 
 def reason_of(error: Exception) -> str:

@@ -40,8 +40,8 @@ from sqlalchemy import bindparam, event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-# The version whose way of storing an event is known here; others store their events themselves.
-KNOWN_DAGSTER = "1.13.27"
+from tws_maintenance.pipeline.later import KNOWN_DAGSTER
+
 PAGE_BYTES = 8192
 _INSERTED = SqlEventLogStorageTable.insert().returning(
     SqlEventLogStorageTable.c.id, sort_by_parameter_order=True
@@ -134,6 +134,7 @@ class SqliteEventLog(KeptEngine, ConsolidatedSqliteEventLogStorage):
             kept_back.append(event)
 
     def _store_at_once(self, events: Sequence[dg.EventLogEntry]) -> None:
+        # Another version stores its events itself.
         if version.__version__ == KNOWN_DAGSTER:
             # Events that are not as expected here are stored in Dagster's own way.
             with contextlib.suppress(SQLAlchemyError, _NotAsExpected), self.connect() as connection:

@@ -20,11 +20,12 @@ from tws_maintenance.core.errors import HomeError
 from tws_maintenance.pipeline.asset_keys import task_of_step
 from tws_maintenance.pipeline.config import config_of
 from tws_maintenance.pipeline.database_faults import database_errors, reason_of
-from tws_maintenance.pipeline.definitions import build_definitions
+from tws_maintenance.pipeline.definitions import definitions_of_runs
 from tws_maintenance.pipeline.event_log import writing_together
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.jobs import IMPLICIT_ASSET_JOB, job_name, selection_of
 from tws_maintenance.pipeline.reconcile import reconcile
+from tws_maintenance.pipeline.resources import Loaded
 from tws_maintenance.pipeline.tags import (
     ACTOR_TAG,
     ENTRY_POINT_TAG,
@@ -95,7 +96,8 @@ def execute(
         HomeError: Dagster's storage fails; the next command finishes a reserved report.
     """
     begun = begun or head_start(home, load_settings(home))
-    definitions = build_definitions(begun)
+    loaded = Loaded(begun.home, begun.settings, is_reconciled=True)
+    definitions = definitions_of_runs(loaded, begun)
     with _storage_faults_explained(), open_instance(home, begun.settings) as instance:
         reconcile(home, instance)
         created = instance.get_run_by_id(run_id) if run_id else None

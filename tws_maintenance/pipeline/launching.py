@@ -75,7 +75,10 @@ def launch(
 def _execute(
     begun: "HeadStart", spec: RunSpec, on_step: "Progress | None", log_level: str
 ) -> Executed:
-    from tws_maintenance.pipeline.execution import execute
+    from tws_maintenance.pipeline.later import unused_parts_later
+
+    with unused_parts_later():
+        from tws_maintenance.pipeline.execution import execute
 
     assert begun.record is not None
     run_id = begun.record.request.run_id

@@ -9,6 +9,7 @@ without one, or with its parent. Answers are kept until the storage changes (`st
 
 import contextlib
 import gc
+import importlib
 import logging
 import os
 import threading
@@ -407,12 +408,12 @@ class Answering:
 
     def _definitions(self) -> "Definitions":
         """Return the definitions of what the home maintains now, made again when that changes."""
-        from tws_maintenance.pipeline.definitions import definitions_of
+        from tws_maintenance.pipeline.definitions import definitions_of_runs
         from tws_maintenance.pipeline.resources import Loaded
 
         settings = load_settings(self._home)
         if self._made is None or self._made[0] != settings.maintained:
-            self._made = settings.maintained, definitions_of(Loaded(self._home, settings))
+            self._made = settings.maintained, definitions_of_runs(Loaded(self._home, settings))
         return self._made[1]
 
 
@@ -426,7 +427,9 @@ def serve() -> None:
             gc.enable()
         return answering.reply(question)
 
-    serve_standard_streams(answer, needs="tws_maintenance.pipeline.definitions")
+    serve_standard_streams(
+        answer, prepare=partial(importlib.import_module, "tws_maintenance.pipeline.definitions")
+    )
 
 
 if __name__ == "__main__":

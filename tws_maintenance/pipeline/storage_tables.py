@@ -1,7 +1,5 @@
 """Dagster's tables, and a check that a database does not belong to another program."""
 
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
 from dagster._core.storage.runs.schema import RunStorageSqlMetadata
 from dagster._core.storage.schedules.schema import ScheduleStorageSqlMetadata
@@ -32,6 +30,8 @@ def demand_own_history(connection: Connection, place: str) -> None:
         return
     if {one.name for one in ALL_TABLES} <= names:
         return
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
     from dagster_postgres.run_storage import run_storage
     from dagster_postgres.utils import pg_alembic_config
 

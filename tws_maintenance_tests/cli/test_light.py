@@ -115,3 +115,27 @@ def test_a_console_that_serves_has_loaded_no_dagster_and_no_pandas(program: Prog
     done = program.execute(sys.executable, "-c", script)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "LOADED"
+
+
+RAN = """
+import sys
+from tws_maintenance.cli.main import cli
+try:
+    cli(sys.argv[1:])
+except SystemExit as end:
+    assert end.code == 0, end.code
+print("LOADED", *sorted({one.partition(".")[0] for one in sys.modules} & {heavy}), file=sys.stderr)
+"""
+
+
+def test_only_the_first_run_of_a_home_loads_what_dagster_needs_for_migrations(
+    program: Program,
+) -> None:
+    """In a new home Dagster makes its tables with alembic, through the names that came later."""
+    script = RAN.replace("{heavy}", repr({"alembic", "structlog", "sqlalchemy", "pandas"}))
+    first, second = (
+        program.execute(sys.executable, "-c", script, "run", "--task", "sti_constituents")
+        for _ in range(2)
+    )
+    assert first.stderr.splitlines()[-1] == "LOADED alembic sqlalchemy"
+    assert second.stderr.splitlines()[-1] == "LOADED sqlalchemy"

@@ -1,9 +1,12 @@
 """The second process: it answers, says why it cannot, and never outlives whoever asks."""
 
+import ast
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TypedDict
 
@@ -28,16 +31,51 @@ def answer(request):
         threading.Event().wait()
     return {"pid": os.getpid(), "said": request["do"]}
 
-serve_standard_streams(answer, needs="json")
+def serve():
+    serve_standard_streams(answer, prepare=dict)
+
+if __name__ == "__main__":
+    serve()
 """
 PARENT = """
 import os, sys, threading
 from tws_maintenance.core.worker_process import WorkerProcess
-helper = WorkerProcess("odd_helper", "odd", lambda: dict(os.environ))
+forks = sys.argv[1:] == ["fork"]
+helper = WorkerProcess("odd_helper", "odd", lambda: dict(os.environ), may_fork=forks)
 helper.start()
 print(helper.ask({"do": "talk"})["pid"], flush=True)
 threading.Thread(target=helper.ask, args=({"do": "hang"},), daemon=True).start()
 sys.stdin.readline()
+"""
+
+
+FORKING = """
+import os, sys
+from tws_maintenance.core.worker_process import WorkerProcess
+
+kept_open = open(sys.argv[1])
+sys.imported_by_the_parent = True
+print("not written yet", end=" ")
+helper = WorkerProcess("looking_helper", "odd", lambda: {"ONLY": "this"}, may_fork=True)
+helper.start()
+print(helper.process_id, helper.ask({"file": kept_open.name}), flush=True)
+helper.stop()
+"""
+LOOKING = """
+import glob, os, signal, sys
+from tws_maintenance.core.worker_process import serve_standard_streams
+
+def answer(request):
+    assert os.getsid(0) == os.getpid()
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+    return {
+        "shares": hasattr(sys, "imported_by_the_parent"),
+        "open": request["file"] in map(os.path.realpath, glob.glob("/proc/self/fd/*")),
+        "environment": dict(os.environ),
+    }
+
+def serve():
+    serve_standard_streams(answer, prepare=dict)
 """
 
 
@@ -118,10 +156,50 @@ def test_its_death_is_told(helper: Worker) -> None:
 
 
 @pytest.mark.process
-def test_it_ends_with_whoever_asked_although_it_is_at_work(module: str) -> None:
+@pytest.mark.cold
+def test_a_fork_has_what_is_imported_but_no_open_file_and_no_variable_of_its_parent(
+    tmp_path: Path,
+) -> None:
+    code = tmp_path / "looking_helper.py"
+    code.write_text(LOOKING)
+    parent = subprocess.run(
+        [sys.executable, "-c", FORKING, str(code)],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert parent.stderr == ""
+    said = re.fullmatch(r"not written yet (\d+) (\{.*\})\n", parent.stdout)
+    assert said is not None
+    found = {"shares": True, "open": False, "environment": {"ONLY": "this"}}
+    assert ast.literal_eval(said[2]) == found
+    assert not psutil.pid_exists(int(said[1]))
+
+
+@pytest.mark.process
+def test_a_process_with_another_thread_is_not_forked(module: str) -> None:
+    """A fork would have a copy of every lock that the other thread holds, and nobody to free it."""
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    helper: Worker = WorkerProcess(module, "odd", child_environment, may_fork=True)
+    helper.start()
+    try:
+        assert isinstance(helper._process, subprocess.Popen)
+        assert helper.ask({"do": "talk"})["said"] == "talk"
+    finally:
+        helper.stop()
+        stop.set()
+        thread.join()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("way", ["new process", "fork"])
+def test_it_ends_with_whoever_asked_although_it_is_at_work(module: str, way: str) -> None:
     assert module == "odd_helper"
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT],
+        [sys.executable, "-c", PARENT, way],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

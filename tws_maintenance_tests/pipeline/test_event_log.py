@@ -13,9 +13,10 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES, METADATA_VALIDATION
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.pipeline.event_log import KNOWN_DAGSTER, PAGE_BYTES, SqliteEventLog
+from tws_maintenance.pipeline.event_log import PAGE_BYTES, SqliteEventLog
 from tws_maintenance.pipeline.execution import execute
 from tws_maintenance.pipeline.instance import open_instance
+from tws_maintenance.pipeline.later import KNOWN_DAGSTER
 from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.defaults import CONSTITUENT_TASKS
 from tws_maintenance_tests.support import spoiled

@@ -8,6 +8,7 @@ Belongs here: starting and asking the process. Does not: the questions themselve
 import importlib
 import threading
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
@@ -56,7 +57,7 @@ class EventsWorker:
 
     def __init__(self) -> None:
         self._helper: WorkerProcess[EventsRequest, EventsAnswer] = WorkerProcess(
-            __name__, "events", child_environment
+            __name__, "events", child_environment, may_fork=True
         )
         self._answers: Future[tuple[Answer, ...]] | None = None
         self._question: Question | None = None
@@ -164,6 +165,13 @@ def _warm_up() -> None:
 
 
 AUDIT = "tws_maintenance.market_events.audit"
+FETCHING = "tws_maintenance.market_events.providers.fetching"
+
+
+def serve() -> None:
+    """Answer the process that started this one."""
+    serve_standard_streams(answer, prepare=partial(importlib.import_module, FETCHING))
+
 
 if __name__ == "__main__":
-    serve_standard_streams(answer, needs="tws_maintenance.market_events.providers.fetching")
+    serve()

@@ -151,7 +151,9 @@ def test_a_signal_while_dev_begins_leaves_nothing_behind(
     program: Program, number: signal.Signals
 ) -> None:
     arguments = ("--port", str(free_port()), "--dagster-port", str(free_port()))
+    handled = signal.signal(number, signal.SIG_DFL)  # also where the tests run under nohup
     with started(program, "dev", *arguments) as process:
+        signal.signal(number, handled)
         assert process.stdout is not None
         assert process.stdout.readline().startswith("Dagster UI: ")
         process.send_signal(number)

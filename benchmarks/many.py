@@ -7,13 +7,15 @@ No file changes between the looks, and no report is new: `--changed` edits a lis
 """
 
 import json
+import os
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pairs
 from busy_home import STAMP, repeat_files
-from declared import MODEL, keys_of
+from declared.sitecustomize import MODEL, keys_of
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
@@ -64,11 +66,10 @@ def main() -> None:
 
 def many_lists(side: pairs.Side, number: int, *words: str) -> pairs.Cost:
     """Return what a command costs with `number` lists more than are declared."""
-    script = pairs.HERE / "benchmarks" / "declared.py"
-    python = side.command()[0]
-    environment = {**side.environment, **side.settings, "PYTHONPATH": str(side.checkout)}
-    command = [python, str(script), str(number), *words]
-    return pairs.cost_of(command, environment, side.home)
+    folder = Path(__file__).resolve().parent / "declared"
+    paths = [str(folder), *filter(None, [side.environment.get("PYTHONPATH")])]
+    more = {"PYTHONPATH": os.pathsep.join(paths), "DECLARED_LISTS": str(number)}
+    return replace(side, environment={**side.environment, **more}).run(*words)
 
 
 def repeat_lists(home: Home, number: int) -> None:

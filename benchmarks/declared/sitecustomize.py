@@ -1,24 +1,18 @@
-"""The command line of a program in which more lists are declared: declared.py NUMBER WORDS...
+"""Declare more lists in every process of a program, this checkout's or an older one's.
 
-Run by the Python of the checkout that is measured, this one or an older one.
+Python imports this module at its start where its folder is on PYTHONPATH; `DECLARED_LISTS` is the
+number of lists. An auditing process that is started anew has to know them, too.
 """
 
 import importlib
-import sys
+import os
 from dataclasses import replace
 
 MODEL = "sti"
 
 
-def main() -> None:
-    """Declare copies of one list, then run the command."""
-    declare(int(sys.argv[1]))
-    sys.argv[1:] = sys.argv[2:]
-    importlib.import_module("tws_maintenance.cli.main").cli(prog_name="tws_maintenance")
-
-
 def keys_of(number: int) -> list[str]:
-    """Return the keys of the lists that `declare` adds."""
+    """Return the keys of the lists that are declared."""
     return [f"list{count:03}" for count in range(number)]
 
 
@@ -45,5 +39,5 @@ def declare(number: int) -> None:
     vars(indices)["TASK_GROUPS"] = groups
 
 
-if __name__ == "__main__":
-    main()
+if "DECLARED_LISTS" in os.environ:
+    declare(int(os.environ["DECLARED_LISTS"]))

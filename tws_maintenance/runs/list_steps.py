@@ -23,7 +23,6 @@ from tws_maintenance.constituents.stage import stage_backup
 from tws_maintenance.core.clock import CLOCK_TOLERANCE, is_older, utc_now
 from tws_maintenance.core.errors import ProposalMissing, ProposalUnaudited
 from tws_maintenance.market_events.providers.calendars import may_be_open
-from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.results import (
     describe_audit,
     describe_settled,
@@ -121,7 +120,7 @@ def validate(run: MaintenanceRun, index: Index) -> "LiveAudit":
 
     with run.step(METADATA_VALIDATION, ValidationResult) as result:
         limits, at = run.settings.of(index), utc_now()
-        known = ReportCatalog(run.home).last_refreshed((index.task,), at + CLOCK_TOLERANCE)
+        known = run.catalog.last_refreshed((index.task,), at + CLOCK_TOLERANCE)
         refreshed_at = known[index.task].finished_at if index.task in known else None
         audit = validate_live(run.home, index, limits, refreshed_at, at)
         result.files[index.key] = FileAudit(

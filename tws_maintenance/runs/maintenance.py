@@ -19,6 +19,7 @@ from tws_maintenance.market_events.keeper import EventsSync, SyncOrder, keeper_o
 from tws_maintenance.market_events.providers.worker import EventsWorker
 from tws_maintenance.market_events.scope import Scope, resolve
 from tws_maintenance.market_events.sync_result import SyncResult
+from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.robot.portfolio import PortfolioReading
 from tws_maintenance.runs.recorder import RunRecorder
 from tws_maintenance.runs.request import PlannedRun
@@ -66,8 +67,8 @@ def head_start(
 class MaintenanceRun(RunRecorder):
     """One run at work: its record, and what its steps share.
 
-    `staged` are the proposals of its lists by index, `sync` is its sync of events once begun and
-    `found` what that has staged.
+    `catalog` are the reports of its home, `staged` the proposals of its lists by index, `sync` is
+    its sync of events once begun and `found` what that has staged.
     """
 
     def __init__(self, request: PlannedRun, begun: HeadStart) -> None:
@@ -79,6 +80,7 @@ class MaintenanceRun(RunRecorder):
         self.staged: dict[str, Proposal] = {}
         self.sync: EventsSync | None = None
         self.found: SyncResult | None = None
+        self.catalog = ReportCatalog(begun.home)
         self._reserved = begun.record
         self._reading = PortfolioReading(begun.settings.robot)
         self._scope = begun.scope

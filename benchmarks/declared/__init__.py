@@ -1,0 +1,1 @@
+"""What makes other programs declare more lists."""

@@ -13,8 +13,9 @@ git -C "$here" cat-file -e "$base^{commit}" 2>/dev/null ||
 git clone --quiet --no-checkout "$here" "$1"
 git -C "$1" checkout --quiet --detach "$base"
 
-# The same Python and the same libraries: what differs is our code.
+# The same Python and the same libraries, also those of the tests, of which pandera imports one
+# (hypothesis, 50 ms of an audit): what differs is our code.
 "$python" -m venv "$1/.venv"
-"$python" -m pip freeze --exclude-editable > "$1/.venv/constraints.txt"
-"$1/.venv/bin/pip" install --quiet --constraint "$1/.venv/constraints.txt" --editable "$1"
+"$python" -m pip freeze --exclude-editable > "$1/.venv/requirements.txt"
+"$1/.venv/bin/pip" install --quiet --requirement "$1/.venv/requirements.txt" --editable "$1"
 echo "installed $(git -C "$1" log -1 --format='%h %s'); now: $python benchmarks/commands.py --other $1"

@@ -15,14 +15,14 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, NoReturn, TextIO, TypedDict, TypeVar
 
 from tws_maintenance.core.errors import TwsMaintenanceError
 
 FAULT = "fault"
-_STANDARD_ERROR = 2
 Request = TypeVar("Request", bound=Mapping[str, object])
 Answer = TypeVar("Answer", bound=Mapping[str, object])
 
@@ -75,6 +75,7 @@ class WorkerProcess(Generic[Request, Answer]):
         """Start the process."""
         if self._may_fork and _can_fork():
             self._process = _fork(self._module, self._environment())
+            _forks.add(self._process)
             return
         self._process = subprocess.Popen(
             [sys.executable, "-m", self._module],
@@ -124,7 +125,7 @@ class WorkerProcess(Generic[Request, Answer]):
         return answer
 
 
-@dataclass
+@dataclass(eq=False)
 class _Fork:
     """A forked process, with the methods of `subprocess.Popen` that are used here."""
 
@@ -146,6 +147,9 @@ class _Fork:
             return self.code
 
 
+_forks: "weakref.WeakSet[_Fork]" = weakref.WeakSet()
+
+
 def _can_fork() -> bool:
     """Tell whether a fork is safe: Linux, and no other thread, which might hold a lock."""
     try:
@@ -158,9 +162,11 @@ def _fork(module: str, environment: Mapping[str, str]) -> _Fork:
     """Fork this process; the new one serves `module` on a pipe and ends with this one."""
     its_input, requests = os.pipe()
     answers, its_output = os.pipe()
+    pipes = [pipe for one in _forks for pipe in (one.stdin, one.stdout) if not pipe.closed]
+    ends = [requests, answers, *(pipe.fileno() for pipe in pipes)]
     pid = os.fork()
     if not pid:
-        _become(module, environment, its_input, its_output)
+        _become(module, environment, its_input, its_output, ends)
     os.close(its_input)
     os.close(its_output)
     return _Fork(
@@ -169,22 +175,26 @@ def _fork(module: str, environment: Mapping[str, str]) -> _Fork:
 
 
 def _become(
-    module: str, environment: Mapping[str, str], its_input: int, its_output: int
+    module: str,
+    environment: Mapping[str, str],
+    its_input: int,
+    its_output: int,
+    ends: Sequence[int],
 ) -> NoReturn:
-    """Serve `module`, within the fork. Nothing of what called it ever runs on."""
+    """Serve `module`, within the fork. Nothing of what called it ever runs on.
+
+    `ends` are those of pipes to forks, this one too: whoever holds one open keeps a fork alive.
+    """
     kept = sys.stdin, sys.stdout  # what they have not written yet belongs to the other process
     try:
         # Ctrl-C goes to the whole group; the run itself decides what it means.
         os.setsid()
         for handled in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(handled, signal.SIG_DFL)
+        for end in ends:
+            os.close(end)
         os.dup2(its_input, 0)
         os.dup2(its_output, 1)
-        # Locks and pipes of the other process: whoever holds one open keeps it.
-        for number in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208 - names are enough
-            if number > _STANDARD_ERROR:
-                with contextlib.suppress(OSError):  # the one that listed them
-                    os.close(number)
         sys.stdin, sys.stdout = os.fdopen(0, encoding="utf-8"), os.fdopen(1, "w", encoding="utf-8")
         os.environ.clear()
         os.environ.update(environment)

@@ -61,7 +61,8 @@ def launch(
             # Before the first request is sent: a run that is killed after this is reported.
             record.reserve()
             begun = head_start(home, settings, auditor, worker, record, scope)
-            begun.gathering.start(fetches)
+            if fetches:
+                begun.gathering.start(fetches)
             if scope is not None:
                 worker.start(question_of(scope, settings, spec.days))
             return _accounted(record, _execute(begun, spec, on_step, log_level))

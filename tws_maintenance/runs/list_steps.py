@@ -14,12 +14,9 @@ from tws_maintenance.audit.results import Outcome
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import METADATA_VALIDATION, Index
 from tws_maintenance.constituents.generation import read_generation
-from tws_maintenance.constituents.membership import source_records
 from tws_maintenance.constituents.promotion import Promotion, finish_promotion, promotions_of
 from tws_maintenance.constituents.promotion import promote as publish
 from tws_maintenance.constituents.proposal import Proposal, proposal_ids, read_proposal
-from tws_maintenance.constituents.stage import stage as stage_fetched
-from tws_maintenance.constituents.stage import stage_backup
 from tws_maintenance.core.clock import CLOCK_TOLERANCE, is_older, utc_now
 from tws_maintenance.core.errors import ProposalMissing, ProposalUnaudited
 from tws_maintenance.market_events.providers.calendars import may_be_open
@@ -53,15 +50,19 @@ def stage(run: MaintenanceRun, index: Index) -> Proposal:
     Raises:
         StepFailed: the task's result says why.
     """
+    # Imports lxml and requests, so only where a list is staged.
+    from tws_maintenance.constituents import stage as staging
+    from tws_maintenance.constituents.membership import source_records
+
     with run.step(index.task, ListResult) as result:
         if run.request.backup:
             named = None if run.request.backup == NEWEST else run.request.backup
-            proposal = stage_backup(run.home, index, named, run.mark())
+            proposal = staging.stage_backup(run.home, index, named, run.mark())
         else:
             gathered = run.gathering.answer(index)
             result.sources = [SourceAnswer(**one) for one in source_records(gathered)]
             limits = run.settings.of(index)
-            proposal = stage_fetched(run.home, index, gathered, limits, run.mark())
+            proposal = staging.stage(run.home, index, gathered, limits, run.mark())
         run.staged[index.key] = proposal
         _describe(run, result, proposal)
     return proposal

@@ -6,6 +6,7 @@ may any other driver: `recovery.recover` first, then `open`, the steps (`list_st
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tws_maintenance.audit.receipt import Override
@@ -40,11 +41,17 @@ class HeadStart:
 
     home: Home
     settings: Settings
-    gathering: "Gathering"
     auditor: Auditor
     worker: EventsWorker
     record: RunRecorder | None = None
     scope: Scope | None = None
+
+    @cached_property
+    def gathering(self) -> "Gathering":
+        """What fetches the lists; imported only where something is fetched."""
+        from tws_maintenance.sources.fetching import Gathering
+
+        return Gathering(self.settings, lambda index, url: last_copy(self.home, index, url))
 
 
 def head_start(
@@ -56,12 +63,7 @@ def head_start(
     scope: Scope | None = None,
 ) -> HeadStart:
     """Return what a run of `home` needs, without beginning any work."""
-    from tws_maintenance.sources.fetching import Gathering
-
-    gathering = Gathering(settings, lambda index, url: last_copy(home, index, url))
-    return HeadStart(
-        home, settings, gathering, auditor or Auditor(), worker or EventsWorker(), record, scope
-    )
+    return HeadStart(home, settings, auditor or Auditor(), worker or EventsWorker(), record, scope)
 
 
 class MaintenanceRun(RunRecorder):
@@ -74,7 +76,7 @@ class MaintenanceRun(RunRecorder):
     def __init__(self, request: PlannedRun, begun: HeadStart) -> None:
         super().__init__(begun.home, request)
         self.settings = begun.settings
-        self.gathering = begun.gathering
+        self._begun = begun
         self.auditor = begun.auditor
         self.worker = begun.worker
         self.staged: dict[str, Proposal] = {}
@@ -84,6 +86,11 @@ class MaintenanceRun(RunRecorder):
         self._reserved = begun.record
         self._reading = PortfolioReading(begun.settings.robot)
         self._scope = begun.scope
+
+    @property
+    def gathering(self) -> "Gathering":
+        """What fetches its lists."""
+        return self._begun.gathering
 
     @property
     def override(self) -> Override:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -230,13 +231,19 @@ class CtrlC(Gathering):
         return super().answer(index)
 
 
+class Interrupted(HeadStart):
+    """A start whose fetches are interrupted."""
+
+    @cached_property
+    def gathering(self) -> Gathering:
+        return CtrlC(self.settings, lambda _index, _url: None)
+
+
 def test_an_interrupted_run_tells_what_was_done_what_was_not_and_what_never_began(
     home: Home, settings: Settings, tmp_path: Path
 ) -> None:
     before = older_lists(home)
-    begun = HeadStart(
-        home, settings, CtrlC(settings, lambda _index, _url: None), Auditor(), EventsWorker()
-    )
+    begun = Interrupted(home, settings, Auditor(), EventsWorker())
     report = carried_out(new_run(home, settings, dry_run=APPLY, begun=begun))
     assert report["status"] == "interrupted"
     assert statuses(report) == ["success", "failed", "skipped"]

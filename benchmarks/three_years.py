@@ -20,7 +20,7 @@ from tws_maintenance.config.settings import load_settings
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.operations.retention import clean
-from tws_maintenance.pipeline.cleaning import clean_runs
+from tws_maintenance.pipeline.clean_up import clean_runs
 from tws_maintenance.pipeline.instance import open_instance
 
 YEAR = 365

@@ -20,7 +20,7 @@ from tws_maintenance.constituents.proposal import read_proposal
 from tws_maintenance.constituents.stage import stage
 from tws_maintenance.core.clock import utc_text
 from tws_maintenance.demo.pages import Company, companies
-from tws_maintenance.reports.results import describe, describe_audit
+from tws_maintenance.reports.list_results import describe, describe_audit
 from tws_maintenance.reports.schema import EventsResult, ListResult, TaskResult, TaskStatus
 from tws_maintenance.reports.store import Reservation, read_report, reserve, write_report
 from tws_maintenance.sources.model import Attempt, Gathered, SourceTable

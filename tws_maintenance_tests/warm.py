@@ -77,7 +77,7 @@ MODULES = (
     "tws_maintenance.market_events.providers.fetching",
     "tws_maintenance.market_events.providers.worker",
     "tws_maintenance.pipeline.launching",
-    "tws_maintenance.pipeline.observer",
+    "tws_maintenance.pipeline.dagster_process",
     "tws_maintenance.pipeline.run_process",
     "tws_maintenance.pipeline.execution",
     "dagster._cli",

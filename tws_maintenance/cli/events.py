@@ -258,10 +258,10 @@ def _index_changes(
     Each is {task, date, action, symbol, security, title}. The second value holds the lists whose
     announcements no run of the last month could read.
     """
-    from tws_maintenance.reports.ahead import ahead_of
     from tws_maintenance.reports.announced_words import upcoming_text
     from tws_maintenance.reports.catalog import ReportCatalog
     from tws_maintenance.reports.store import reports_once
+    from tws_maintenance.reports.upcoming_changes import ahead_of
 
     find = reports_once(home)
     catalog, until = ReportCatalog(home), (at + timedelta(days=days)).date().isoformat()
@@ -379,7 +379,7 @@ def _nothing(days: int, event_type: EventType | None, symbol: str | None) -> str
 
 
 def _print_sync(finished_at: str | None, warnings: list[str], *, fetches: bool) -> None:
-    from tws_maintenance.market_events.last_sync import SYNC_COMMAND
+    from tws_maintenance.market_events.sync_log import SYNC_COMMAND
 
     if finished_at:
         click.echo(f"Last sync: {finished_at}")

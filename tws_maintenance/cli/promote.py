@@ -50,7 +50,7 @@ def promote(
             f"Use: python -m tws_maintenance run --task {MARKET_EVENTS} --apply"
         )
     from tws_maintenance.cli.launch import launch
-    from tws_maintenance.reports.results import promotable_tasks
+    from tws_maintenance.reports.list_results import promotable_tasks
     from tws_maintenance.runs.request import RunSpec
 
     settings = settings_of(home)

@@ -10,7 +10,7 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import DECLARED
 
 if TYPE_CHECKING:
-    from tws_maintenance.constituents.proposal_state import ProposalState
+    from tws_maintenance.constituents.eligibility import ProposalState
 
 COUNTS = ("before", "after", "added", "removed", "renamed")
 
@@ -27,7 +27,7 @@ def proposals() -> None:
 @pass_home
 def list_proposals(home: Home, limit: int, waiting: bool, as_json: bool) -> None:
     """List the newest proposals with their state."""
-    from tws_maintenance.constituents.proposal_state import newest_states
+    from tws_maintenance.constituents.eligibility import newest_states
     from tws_maintenance.core.clock import utc_now
 
     found = newest_states(home, settings_of(home), utc_now())
@@ -67,7 +67,7 @@ def _row(one: "ProposalState") -> list[str]:
 @pass_home
 def show_proposal(home: Home, proposal_id: str, as_json: bool) -> None:
     """Show one proposal: its state, its source and its changes by name."""
-    from tws_maintenance.constituents.proposal_state import find_state
+    from tws_maintenance.constituents.eligibility import find_state
     from tws_maintenance.core.clock import utc_now
     from tws_maintenance.reports.view import change_groups
 

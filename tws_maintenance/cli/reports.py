@@ -63,8 +63,8 @@ def list_reports(home: Home, limit: int, as_json: bool) -> None:
 def show_report(home: Home, ctx: click.Context, report_id: str, as_json: bool) -> None:
     """Show a report as Markdown; the latest one unless another is named."""
     from tws_maintenance.core.errors import UsageError
+    from tws_maintenance.reports.file_names import is_ours, report_ids, report_path
     from tws_maintenance.reports.markdown import render
-    from tws_maintenance.reports.names import is_ours, report_ids, report_path
     from tws_maintenance.reports.store import read_report
 
     if report_id == "latest":

@@ -13,8 +13,8 @@ from tws_maintenance.console.api.events import build_events_blueprint
 from tws_maintenance.console.api.openapi import describe
 from tws_maintenance.console.blueprint import build_blueprint
 from tws_maintenance.console.error_handlers import add_errors
-from tws_maintenance.console.front import keep_below_its_path
 from tws_maintenance.console.health import build_health_blueprint
+from tws_maintenance.console.reverse_proxy import keep_below_its_path
 from tws_maintenance.console.service import Backend
 from tws_maintenance.core.errors import SettingsError
 

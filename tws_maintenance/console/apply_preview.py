@@ -17,14 +17,13 @@ from tws_maintenance.config.indices import (
     task_name,
 )
 from tws_maintenance.console.service import Backend
-from tws_maintenance.constituents.eligibility import Verdict
-from tws_maintenance.constituents.generation import read_generation
-from tws_maintenance.constituents.proposal_state import ProposalState
+from tws_maintenance.constituents.eligibility import ProposalState, Verdict
+from tws_maintenance.constituents.promotion_stamp import read_generation
 from tws_maintenance.constituents.rules import CONFIRMED
 from tws_maintenance.market_events.providers.calendars import NO_CLOSURES, may_be_open
 from tws_maintenance.market_events.providers.closures import read_closures
-from tws_maintenance.reports.names import BACKUP_SOURCE
-from tws_maintenance.reports.readiness import ListReadiness, Readiness, is_refreshed_since
+from tws_maintenance.reports.apply_offer import ListReadiness, Readiness, is_refreshed_since
+from tws_maintenance.reports.file_names import BACKUP_SOURCE
 from tws_maintenance.reports.schema import ListResult, Report
 from tws_maintenance.reports.summary import ReportSummary
 from tws_maintenance.reports.view import ResultView, failed_providers, view_of_result

@@ -15,8 +15,8 @@ from flask_wtf.csrf import CSRFError
 from tws_maintenance.console import security
 from tws_maintenance.console.actor import LOGIN
 from tws_maintenance.console.api.routes import add_api
+from tws_maintenance.console.api_error import ApiError
 from tws_maintenance.console.error_handlers import add_errors
-from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.pages.filters import add_filters
 from tws_maintenance.console.pages.views import add_pages
 from tws_maintenance.console.service import Backend

@@ -4,7 +4,7 @@ from datetime import time
 
 from tws_maintenance.console.actor import actor
 from tws_maintenance.console.api import bodies
-from tws_maintenance.console.errors import ApiError
+from tws_maintenance.console.api_error import ApiError
 from tws_maintenance.console.service import Backend
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import SettingsError, UsageError

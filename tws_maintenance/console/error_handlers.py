@@ -7,7 +7,7 @@ from flask import Blueprint, Flask, Response, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from tws_maintenance.console.errors import ApiError, problem_of, storage_problem
+from tws_maintenance.console.api_error import ApiError, problem_of, storage_problem
 from tws_maintenance.core.errors import StorageFault, TwsMaintenanceError
 
 logger = logging.getLogger(__name__)

@@ -12,11 +12,11 @@ import uuid
 from dataclasses import replace
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.console.api.answers import RunFacts
-from tws_maintenance.console.errors import Busy
+from tws_maintenance.console.api.responses import RunFacts
+from tws_maintenance.console.api_error import Busy
 from tws_maintenance.core.errors import TwsMaintenanceError
 from tws_maintenance.core.locks import hold
-from tws_maintenance.pipeline.observer import PATIENCE_SECONDS, Observer
+from tws_maintenance.pipeline.dagster_process import PATIENCE_SECONDS, Observer
 from tws_maintenance.pipeline.run_process import give_up, hand_over, start_process
 from tws_maintenance.pipeline.run_records import Known, RunView
 from tws_maintenance.reports.schema import EntryPoint

@@ -23,7 +23,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from werkzeug.wrappers import Request, Response
 
 from tws_maintenance.console.actor import LOGIN
-from tws_maintenance.console.errors import ApiError
+from tws_maintenance.console.api_error import ApiError
 
 FAILURES_ALLOWED = "10 per minute; 60 per hour"
 MAX_NAME = 60

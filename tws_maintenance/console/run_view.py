@@ -4,8 +4,8 @@ import re
 from dataclasses import asdict
 
 from tws_maintenance.console.api import bodies
-from tws_maintenance.console.api.answers import Check, Run, RunLine, Step
-from tws_maintenance.console.errors import ApiError
+from tws_maintenance.console.api.responses import Check, Run, RunLine, Step
+from tws_maintenance.console.api_error import ApiError
 from tws_maintenance.console.service import Backend
 from tws_maintenance.pipeline.run_records import RunState, RunView
 from tws_maintenance.reports.schema import Report

@@ -14,7 +14,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from tws_maintenance.config.settings import LOOPBACK_HOSTS, ConsoleSettings
-from tws_maintenance.console.errors import ApiError
+from tws_maintenance.console.api_error import ApiError
 
 MAX_REQUEST_BYTES = 64 * 1024
 # A page that stays open over a working day can still be used.

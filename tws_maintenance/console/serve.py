@@ -12,7 +12,7 @@ from waitress.server import create_server
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import ConsoleSettings
 from tws_maintenance.console.app import create_app
-from tws_maintenance.console.front import Behind, Channel
+from tws_maintenance.console.reverse_proxy import Behind, Channel
 from tws_maintenance.console.security import MAX_REQUEST_BYTES
 from tws_maintenance.core.errors import HomeError
 

@@ -18,16 +18,15 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS, index_of_task
 from tws_maintenance.config.settings import Settings, load_settings
 from tws_maintenance.config.venues import Venue
-from tws_maintenance.console.api import answers
-from tws_maintenance.console.api.words import JsonObject
-from tws_maintenance.console.errors import ApiError
+from tws_maintenance.console.answer_cache import Kept, Look, paths_of_status
+from tws_maintenance.console.api import responses
+from tws_maintenance.console.api.responses import JsonObject
+from tws_maintenance.console.api_error import ApiError
 from tws_maintenance.console.file_audits import FileAudits
-from tws_maintenance.console.kept import Kept, Look, paths_of_status
 from tws_maintenance.console.launcher import Launcher, run_facts
 from tws_maintenance.constituents.backups import read_backup
-from tws_maintenance.constituents.eligibility import Verdict
+from tws_maintenance.constituents.eligibility import ProposalState, Verdict
 from tws_maintenance.constituents.proposal import Proposal
-from tws_maintenance.constituents.proposal_state import ProposalState
 from tws_maintenance.core.clock import CLOCK_TOLERANCE, is_older, utc_now, utc_text
 from tws_maintenance.core.errors import (
     BackupDamaged,
@@ -36,14 +35,14 @@ from tws_maintenance.core.errors import (
     LockHeld,
     UsageError,
 )
-from tws_maintenance.market_events.clocks import clocks
+from tws_maintenance.market_events.market_hours import clocks
 from tws_maintenance.market_events.providers.closures import read_closures
 from tws_maintenance.market_events.scope import resolve
-from tws_maintenance.pipeline.observer import PATIENCE_SECONDS, NotYetKnown, Observer
+from tws_maintenance.pipeline.dagster_process import PATIENCE_SECONDS, NotYetKnown, Observer
 from tws_maintenance.pipeline.run_records import Audited, Materialized, RunView
+from tws_maintenance.reports.apply_offer import ListReadiness, ProposalShelf, Readiness, readiness
 from tws_maintenance.reports.catalog import ReportCatalog
-from tws_maintenance.reports.readiness import ListReadiness, ProposalShelf, Readiness, readiness
-from tws_maintenance.reports.results import promotable_tasks
+from tws_maintenance.reports.list_results import promotable_tasks
 from tws_maintenance.reports.schema import Report, TaskResult, Validation
 from tws_maintenance.reports.status import EventsStatus, LatestReport, ListStatus, overview
 from tws_maintenance.reports.store import find_report
@@ -66,12 +65,12 @@ class Backend:
         self.observer = Observer(home)
         self.observer.begin()  # it loads while the rest is made
         self.launcher = Launcher(home, self.observer)
-        self._kept_status: Kept[answers.Status] = Kept()
+        self._kept_status: Kept[responses.Status] = Kept()
         self.shelf = ReportCatalog(home)
         self.proposals = ProposalShelf(home)
         self.file_audits = FileAudits(home)
         self.portfolio = PortfolioCache()
-        self._clocks: tuple[datetime, tuple[Venue, ...], list[answers.Venue]] | None = None
+        self._clocks: tuple[datetime, tuple[Venue, ...], list[responses.Venue]] | None = None
         self.observer.wait_until_open()
         self.launcher.close_dead()
         threading.Thread(target=self._warm, daemon=True).start()
@@ -89,7 +88,7 @@ class Backend:
         """Return the address of a run's page in Dagster."""
         return f"{self.dagster_url}/runs/{run_id}" if run_id else None
 
-    def status(self, at: datetime | None = None, *, wait_seconds: float = 0.0) -> answers.Status:
+    def status(self, at: datetime | None = None, *, wait_seconds: float = 0.0) -> responses.Status:
         """Return what is fresh, what waits and what runs.
 
         It comes from the reports and files, unless Dagster has something newer from a run that is
@@ -130,16 +129,16 @@ class Backend:
             robot=self._robot(settings) if settings.robot.url else None,
         )
 
-    def status_of(self, look: Look, at: datetime | None = None) -> answers.Status:
+    def status_of(self, look: Look, at: datetime | None = None) -> responses.Status:
         """Return the status for `look`; it is made again only after a change."""
 
-        def make() -> tuple[answers.Status, Iterable[Path]]:
+        def make() -> tuple[responses.Status, Iterable[Path]]:
             made = self._status(look, at or utc_now())
             return made, paths_of_status(self.home, made)
 
         return self._kept_status.get(look, make)
 
-    def _status(self, look: Look, at: datetime) -> answers.Status:
+    def _status(self, look: Look, at: datetime) -> responses.Status:
         settings, known = look.settings, look.known
         found = overview(self.home, settings, at, self.shelf)
         lists = []
@@ -152,12 +151,12 @@ class Backend:
                 "proposal": self._proposal(one.task, settings, at),
                 "run_url": self.run_url(fresh.run_id),
             }
-            lists.append(answers.ListStatus(**dict(fresh) | more))
+            lists.append(responses.ListStatus(**dict(fresh) | more))
         events, latest = found.market_events, found.latest_report
-        return answers.Status(
+        return responses.Status(
             constituents=lists,
-            market_events=answers.EventsStatus(**self._linked(events)),
-            latest_report=answers.LatestReport(**self._linked(latest)) if latest else None,
+            market_events=responses.EventsStatus(**self._linked(events)),
+            latest_report=responses.LatestReport(**self._linked(latest)) if latest else None,
             venues=self._venues(settings, at),
             running=[self.line(view) for view in known.running],
             robot=look.robot,
@@ -166,25 +165,25 @@ class Backend:
     def _linked(self, value: EventsStatus | LatestReport) -> JsonObject:
         return dict(value) | {"run_url": self.run_url(value.run_id)}
 
-    def _robot(self, settings: Settings) -> answers.Robot:
+    def _robot(self, settings: Settings) -> responses.Robot:
         """Return the robot as it last answered, without waiting for a newer answer."""
         found = self.portfolio.newest(settings.robot)
         is_known = found is not None and not found.problem
-        return answers.Robot(
+        return responses.Robot(
             url=str(settings.robot.url),
             problem=found.problem or None if found else None,
             positions=len(found.positions) if found and is_known else None,
             strategies=len(found.strategies) if found and is_known else None,
         )
 
-    def _venues(self, settings: Settings, at: datetime) -> list[answers.Venue]:
+    def _venues(self, settings: Settings, at: datetime) -> list[responses.Venue]:
         """Return the venues' clocks, read once a minute, because they show minutes."""
         minute = at.replace(second=0, microsecond=0)
         kept, venues = self._clocks, settings.maintained.venues
         if kept is None or kept[:2] != (minute, venues):
             closures = read_closures(self.home, settings)
             found = [
-                answers.Venue.model_validate(one.to_dict())
+                responses.Venue.model_validate(one.to_dict())
                 for one in clocks(venues, at, closures, self.observer.days_of)
             ]
             kept = self._clocks = (minute, venues, found)
@@ -224,7 +223,7 @@ class Backend:
             return {}
         return {"validation": _validation_of(audited), "run_id": audited.run_id}
 
-    def _proposal(self, task: str, settings: Settings, at: datetime) -> answers.Proposal | None:
+    def _proposal(self, task: str, settings: Settings, at: datetime) -> responses.Proposal | None:
         """Return the newest proposal of a list, None if there is no readable one."""
         state = self.proposals.newest_state(index_of_task(task), settings, at)
         if state is None or state.proposal is None:
@@ -234,13 +233,13 @@ class Backend:
         except ValidationError:  # an edited proposal.json must not keep the status from answering
             return None
 
-    def running(self) -> list[answers.RunLine]:
+    def running(self) -> list[responses.RunLine]:
         """Return the runs in progress, whoever started them, oldest first."""
         return [self.line(view) for view in self.launcher.running()]
 
-    def line(self, view: RunView) -> answers.RunLine:
+    def line(self, view: RunView) -> responses.RunLine:
         """Return a run as `running[]` shows it."""
-        return answers.RunLine(**dict(run_facts(view)), run_url=self.run_url(view.run_id))
+        return responses.RunLine(**dict(run_facts(view)), run_url=self.run_url(view.run_id))
 
     def report(self, report_id: str) -> Report | None:
         """Return a report, None if there is no readable one with that id."""
@@ -297,7 +296,7 @@ class Backend:
                 _code_of(lists[0]) if lists else "nothing_staged",
                 f"Nothing of {report_id} can be promoted now. {reasons}. Nothing was started. Make "
                 "a dry run, look at it, and apply that.",
-                answers.ProposalRefusals(proposals=[_refusal(one) for one in lists]),
+                responses.ProposalRefusals(proposals=[_refusal(one) for one in lists]),
             )
         return wanted
 
@@ -327,9 +326,9 @@ class Backend:
                 logger.warning("the console could not be warmed up", exc_info=True)
 
 
-def _proposal_line(state: ProposalState, proposal: Proposal) -> answers.Proposal:
+def _proposal_line(state: ProposalState, proposal: Proposal) -> responses.Proposal:
     changes = proposal.changes
-    return answers.Proposal(
+    return responses.Proposal(
         proposal_id=state.proposal_id,
         report_id=proposal.report_id,
         state=state.state.value,
@@ -350,8 +349,8 @@ def _code_of(one: ListReadiness) -> str:
     return LockHeld.code if is_waiting else one.state.value
 
 
-def _refusal(one: ListReadiness) -> answers.ProposalRefusal:
-    return answers.ProposalRefusal(task=one.task, state=one.state.value, why=one.why)
+def _refusal(one: ListReadiness) -> responses.ProposalRefusal:
+    return responses.ProposalRefusal(task=one.task, state=one.state.value, why=one.why)
 
 
 def _validation_of(audited: Audited) -> Validation:

@@ -20,8 +20,8 @@ from tws_maintenance.config.indices import Index
 from tws_maintenance.config.settings import IndexSettings
 from tws_maintenance.constituents import rules
 from tws_maintenance.constituents.csv_file import LiveFile, read_live
-from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.measures import staged_measures
+from tws_maintenance.constituents.promotion_stamp import read_generation
 from tws_maintenance.constituents.proposal import STAGED, Proposal
 from tws_maintenance.constituents.rules import ListRule
 from tws_maintenance.core.digest import sha256

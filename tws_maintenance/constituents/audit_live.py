@@ -24,7 +24,7 @@ from tws_maintenance.constituents import rules
 from tws_maintenance.constituents.backups import newest_backup
 from tws_maintenance.constituents.csv_file import LiveFile, parse_live, read_live
 from tws_maintenance.constituents.drift import find_drift
-from tws_maintenance.constituents.generation import read_generation
+from tws_maintenance.constituents.promotion_stamp import read_generation
 from tws_maintenance.core.clock import age_days
 from tws_maintenance.core.errors import LiveFileError, ProposalUnaudited
 

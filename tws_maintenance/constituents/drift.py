@@ -6,7 +6,7 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
 from tws_maintenance.constituents.csv_file import parse_live
 from tws_maintenance.constituents.diff import Changes, compare
-from tws_maintenance.constituents.generation import Generation, read_generation
+from tws_maintenance.constituents.promotion_stamp import Generation, read_generation
 from tws_maintenance.constituents.proposal import STAGED
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import LiveFileError

@@ -23,7 +23,6 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.config.ticker_changes import TICKER_CHANGES, TickerChange, ticker_change
-from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.history import (
     BACKFILL,
     Stay,
@@ -36,6 +35,7 @@ from tws_maintenance.constituents.history import (
     to_csv,
 )
 from tws_maintenance.constituents.matching import Listing, are_same
+from tws_maintenance.constituents.promotion_stamp import read_generation
 from tws_maintenance.core.atomic import write_whole
 from tws_maintenance.core.clock import parse_utc
 from tws_maintenance.core.errors import UsageError

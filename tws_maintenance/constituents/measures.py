@@ -12,7 +12,7 @@ from tws_maintenance.config.settings import IndexSettings
 from tws_maintenance.constituents import rules
 from tws_maintenance.constituents.csv_file import LiveFile
 from tws_maintenance.constituents.diff import company_key
-from tws_maintenance.constituents.generation import Generation
+from tws_maintenance.constituents.promotion_stamp import Generation
 from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.constituents.vote_text import undecided_text
 from tws_maintenance.core.clock import parse_utc

@@ -1,7 +1,7 @@
 """Who is a member according to the sources of one index: the vote, and its records.
 
 What belongs here: turning answers into the terms of the vote, and its decision into the records of
-a proposal. The rules of the vote are in `vote` and `usable`; nothing is fetched or written here.
+a proposal. The rules of the vote are in `vote` and `voters`; nothing is fetched or written here.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,13 +15,13 @@ from tws_maintenance.config.indices import Index
 from tws_maintenance.config.settings import IndexSettings
 from tws_maintenance.constituents.announced import Announcements
 from tws_maintenance.constituents.csv_file import LiveFile
-from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.matching import Listing
-from tws_maintenance.constituents.normalise import listings
 from tws_maintenance.constituents.placeholders import known_members, recognised
+from tws_maintenance.constituents.promotion_stamp import read_generation
 from tws_maintenance.constituents.proposal import read_proposal
-from tws_maintenance.constituents.usable import Answer, Standing, VoteRule
+from tws_maintenance.constituents.staged_rows import listings
 from tws_maintenance.constituents.vote import Ballot, DecidedBy, Decision, Outcome, decide
+from tws_maintenance.constituents.voters import Answer, Standing, VoteRule
 from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.errors import ProposalMissing
 from tws_maintenance.sources.model import Action, Attempt, Gathered, SourceTable

@@ -20,7 +20,7 @@ from tws_maintenance.config.indices import Index
 from tws_maintenance.constituents import history
 from tws_maintenance.constituents.backups import back_up
 from tws_maintenance.constituents.csv_file import Row, parse_live
-from tws_maintenance.constituents.generation import Generation, read_generation
+from tws_maintenance.constituents.promotion_stamp import Generation, read_generation
 from tws_maintenance.constituents.proposal import STAGED, Proposal
 from tws_maintenance.core.atomic import (
     Replacement,

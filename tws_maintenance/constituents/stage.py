@@ -12,16 +12,16 @@ from tws_maintenance.constituents.backups import read_backup
 from tws_maintenance.constituents.csv_file import LiveFile, parse_live, read_live, to_csv
 from tws_maintenance.constituents.diff import Changes, compare
 from tws_maintenance.constituents.drift import find_drift
-from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.membership import (
     Membership,
     hold_vote,
     published_identifiers,
     source_records,
 )
-from tws_maintenance.constituents.normalise import Normalised, normalise
+from tws_maintenance.constituents.promotion_stamp import read_generation
 from tws_maintenance.constituents.proposal import RAW, Proposal, SourceCopy, write_proposal
 from tws_maintenance.constituents.reversals import reversals
+from tws_maintenance.constituents.staged_rows import Normalised, normalise
 from tws_maintenance.constituents.vote import DecidedBy
 from tws_maintenance.core.atomic import write_whole
 from tws_maintenance.core.clock import parse_utc, utc_text

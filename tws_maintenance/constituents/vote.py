@@ -1,7 +1,7 @@
 """Who is a member of an index: one pure function of the sources' lists and the live list.
 
 What belongs here: the votes for each share, their outcome, and the rows that follow from it. Which
-lists may vote is in `usable`, and which lines mean the same share is in `matching`. Nothing is
+lists may vote is in `voters`, and which lines mean the same share is in `matching`. Nothing is
 fetched or written.
 
 1. Where the authority is usable, its list is the list (`authority`).
@@ -43,7 +43,7 @@ from tws_maintenance.constituents.matching import (
     might_be,
     roll_of,
 )
-from tws_maintenance.constituents.usable import Answer, Standing, VoteRule, standings
+from tws_maintenance.constituents.voters import Answer, Standing, VoteRule, standings
 from tws_maintenance.sources.model import Action, AnnouncedChange
 
 COLUMNS = ("security", "sector", "sub_industry")

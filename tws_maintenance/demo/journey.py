@@ -17,14 +17,14 @@ import click
 from tws_maintenance.config.home import HOME_VARIABLE, Home
 from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, Index
 from tws_maintenance.constituents.csv_file import to_csv
-from tws_maintenance.constituents.normalise import listings, normalise
+from tws_maintenance.constituents.staged_rows import listings, normalise
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.announced import LEFT, LEFT_NAME
 from tws_maintenance.demo.events import calendar_events
 from tws_maintenance.demo.official import es3, hang_seng, ishares, spy, tracker
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import SOURCE_URLS, PageServer
-from tws_maintenance.reports.names import report_ids
+from tws_maintenance.reports.file_names import report_ids
 from tws_maintenance.sources.model import SourceRow, SourceTable
 
 LISTS = ("--task", "constituents")

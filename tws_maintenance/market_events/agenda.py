@@ -11,9 +11,9 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import DEFAULT_DAYS
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.market_events.keeper import Wanted, keeper_of
-from tws_maintenance.market_events.last_sync import LastSync, last_sync
 from tws_maintenance.market_events.model import OPERATOR, EventType, Json, NamedEvent, StoredEvent
 from tws_maintenance.market_events.providers import closures
+from tws_maintenance.market_events.sync_log import LastSync, last_sync
 from tws_maintenance.market_events.upcoming import Upcoming
 
 

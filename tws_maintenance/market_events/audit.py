@@ -19,7 +19,7 @@ from tws_maintenance.audit.results import Cell, Outcome, Rule, RuleResult
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.markets import venue_of
+from tws_maintenance.config.symbol_markets import venue_of
 from tws_maintenance.core.clock import parse_utc
 from tws_maintenance.market_events import rules
 from tws_maintenance.market_events.model import (

@@ -20,12 +20,6 @@ from tws_maintenance.market_events.keeper import (
     SyncOrder,
     Wanted,
 )
-from tws_maintenance.market_events.last_sync import (
-    LOGS_READ,
-    doubts,
-    moved_lately,
-    newest_logs,
-)
 from tws_maintenance.market_events.model import (
     CALENDARS,
     YAHOO,
@@ -36,6 +30,12 @@ from tws_maintenance.market_events.model import (
 from tws_maintenance.market_events.providers.fetching import Question
 from tws_maintenance.market_events.providers.worker import EventsWorker
 from tws_maintenance.market_events.scope import Scope
+from tws_maintenance.market_events.sync_log import (
+    LOGS_READ,
+    doubts,
+    moved_lately,
+    newest_logs,
+)
 from tws_maintenance.market_events.sync_result import SyncResult
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Maintained
-from tws_maintenance.config.markets import read_symbol, venue_of
+from tws_maintenance.config.symbol_markets import read_symbol, venue_of
 from tws_maintenance.config.venues import Venue
 from tws_maintenance.constituents.csv_file import read_live
 from tws_maintenance.core.atomic import write_whole

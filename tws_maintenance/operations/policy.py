@@ -15,21 +15,21 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS, Index, task_name
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.config.venues import Venue
-from tws_maintenance.constituents.generation import read_generation
+from tws_maintenance.constituents.promotion_stamp import read_generation
 from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.core.clock import CLOCK_TOLERANCE, age_days, parse_utc
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.core.text import counted
-from tws_maintenance.market_events.clocks import VenueState, clock
+from tws_maintenance.market_events.market_hours import VenueState, clock
 from tws_maintenance.market_events.providers.calendars import NO_CLOSURES, Closures
 from tws_maintenance.market_events.providers.closures import read_closures
+from tws_maintenance.reports.apply_offer import ListReadiness, is_refreshed_since, readiness
 from tws_maintenance.reports.catalog import ReportCatalog
-from tws_maintenance.reports.names import BACKUP_SOURCE
-from tws_maintenance.reports.readiness import ListReadiness, is_refreshed_since, readiness
+from tws_maintenance.reports.file_names import BACKUP_SOURCE
 from tws_maintenance.reports.schema import ListResult, TaskStatus
 from tws_maintenance.reports.store import find_report, read_report
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
-from tws_maintenance.reports.votes import set_aside, titles_of
+from tws_maintenance.reports.vote_words import set_aside, titles_of
 
 # A promotion that nobody reviews must not fall into a session that is about to begin.
 BEFORE_OPENING = timedelta(minutes=5)

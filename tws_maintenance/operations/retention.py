@@ -2,7 +2,7 @@
 
 What is still needed stays whatever its age: the newest proposal of an index, the one that its live
 file was published from (to name later edits), one that may still be promoted, and that of a run at
-work. Dagster's own runs are removed by `tws_maintenance.pipeline.cleaning`.
+work. Dagster's own runs are removed by `tws_maintenance.pipeline.clean_up`.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import DECLARED, MARKET_EVENTS
 from tws_maintenance.config.settings import RetentionSettings, Settings
 from tws_maintenance.constituents.backups import prunable, prune
-from tws_maintenance.constituents.generation import read_generation
+from tws_maintenance.constituents.promotion_stamp import read_generation
 from tws_maintenance.constituents.proposal import RAW, RECORD, proposal_ids
 from tws_maintenance.reports.store import is_reserved
 

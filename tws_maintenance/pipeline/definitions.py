@@ -72,7 +72,7 @@ def _runs(loaded: Loaded, jobs: "list[AnyJob]", begun: HeadStart | None = None) 
 
 def _automation(loaded: Loaded, jobs: "list[AnyJob]") -> dg.Definitions:
     """Return what only a code location has: the clean-up, and schedules and sensors of `jobs`."""
-    from tws_maintenance.pipeline.cleaning import build_cleaning_job, build_cleaning_schedule
+    from tws_maintenance.pipeline.clean_up import build_cleaning_job, build_cleaning_schedule
     from tws_maintenance.pipeline.schedules import build_schedules
     from tws_maintenance.pipeline.sensors import build_sensors
 

@@ -40,7 +40,7 @@ from sqlalchemy import bindparam, event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from tws_maintenance.pipeline.later import KNOWN_DAGSTER
+from tws_maintenance.pipeline.lazy_imports import KNOWN_DAGSTER
 
 PAGE_BYTES = 8192
 _INSERTED = SqlEventLogStorageTable.insert().returning(

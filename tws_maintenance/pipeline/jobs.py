@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 IMPLICIT_ASSET_JOB = "__ASSET_JOB"
 PROMOTE = "promote_proposals"
 RESTORE = "restore_backup"
-# Built in `cleaning`; it works on no task and writes no report.
+# Built in `clean_up`; it works on no task and writes no report.
 CLEAN_UP = "clean_up"
 # Every job that works on tasks, whatever the home maintains.
 JOB_NAMES = frozenset(

@@ -76,7 +76,7 @@ def launch(
 def _execute(
     begun: "HeadStart", spec: RunSpec, on_step: "Progress | None", log_level: str
 ) -> Executed:
-    from tws_maintenance.pipeline.later import unused_parts_later
+    from tws_maintenance.pipeline.lazy_imports import unused_parts_later
 
     with unused_parts_later():
         from tws_maintenance.pipeline.execution import execute

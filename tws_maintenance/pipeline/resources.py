@@ -27,7 +27,7 @@ from tws_maintenance.pipeline.tags import (
     lineage_of,
     plan_of,
 )
-from tws_maintenance.reports.results import promotable_tasks
+from tws_maintenance.reports.list_results import promotable_tasks
 from tws_maintenance.runs.maintenance import HeadStart, MaintenanceRun, head_start
 from tws_maintenance.runs.request import PlannedRun
 

@@ -17,9 +17,9 @@ from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.constituents.proposal import is_staged, read_proposal
 from tws_maintenance.core.clock import parse_utc, utc_text
 from tws_maintenance.core.errors import ProposalMissing, ProposalUnaudited, TwsMaintenanceError
-from tws_maintenance.reports.events import settle_providers
+from tws_maintenance.reports.event_results import settle_providers
 from tws_maintenance.reports.journal import Journal
-from tws_maintenance.reports.results import describe, describe_audit, describe_changes
+from tws_maintenance.reports.list_results import describe, describe_audit, describe_changes
 from tws_maintenance.reports.schema import (
     EventsResult,
     ListResult,

@@ -1,7 +1,7 @@
 """Every report of a home, read once: from the index beside the reports where it knows them.
 
 What belongs here: remembering what reports say in few bytes, and noticing that one changed. What
-does not: which parts of a report are remembered (`summary`), and how its file is named (`names`).
+does not: which parts of a report are remembered (`summary`), and how its file is named (`file_names`).
 """
 
 import os
@@ -16,8 +16,7 @@ from typing import Generic, TypeVar
 from tws_maintenance.config.home import Home
 from tws_maintenance.core.clock import parse_utc
 from tws_maintenance.core.errors import UsageError
-from tws_maintenance.reports.index import TICK_NS, Mark, ReportIndex
-from tws_maintenance.reports.names import (
+from tws_maintenance.reports.file_names import (
     BACKUP_SOURCE,
     PREFIX,
     is_ours,
@@ -25,6 +24,7 @@ from tws_maintenance.reports.names import (
     newest_first,
     report_path,
 )
+from tws_maintenance.reports.index import TICK_NS, Mark, ReportIndex
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
 
 T = TypeVar("T")
@@ -300,7 +300,7 @@ class ReportCatalog:
         if stem and mark and (noted := self._index.find(stem, mark)):
             return noted
         # Imports pydantic, which reports in the index do not need.
-        from tws_maintenance.reports.summarise import read_summary
+        from tws_maintenance.reports.summary_reader import read_summary
 
         entry = read_summary(report_path(self._home, report_id), report_id)
         if stem and mark and not entry.damaged:

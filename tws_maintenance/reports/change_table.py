@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from tws_maintenance.core.text import words
 from tws_maintenance.reports.announced_words import why_of
-from tws_maintenance.reports.results import traded_of
+from tws_maintenance.reports.list_results import traded_of
 from tws_maintenance.reports.schema import ListResult
 from tws_maintenance.reports.view import CONCERNED, NOT_KNOWN, Group
-from tws_maintenance.reports.votes import titles_of
+from tws_maintenance.reports.vote_words import titles_of
 
 ORDER = ("removed", "renamed", "added", "changed")
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.core.atomic import write_whole
-from tws_maintenance.core.program import program_mark
+from tws_maintenance.core.code_fingerprint import program_mark
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
 
 Mark = tuple[int, int, int, int]

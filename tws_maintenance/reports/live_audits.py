@@ -23,8 +23,8 @@ from tws_maintenance.constituents.audit_live import large_change_was_accepted, v
 from tws_maintenance.constituents.backups import newest_backups
 from tws_maintenance.constituents.rules import FRESH, NOT_EDITED
 from tws_maintenance.core.atomic import to_json, write_whole
+from tws_maintenance.core.code_fingerprint import program_mark
 from tws_maintenance.core.digest import sha256
-from tws_maintenance.core.program import program_mark
 from tws_maintenance.reports.schema import Part, Validation
 
 # Freshness and drift have fields of their own in a status.

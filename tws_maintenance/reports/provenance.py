@@ -13,11 +13,11 @@ from tws_maintenance.constituents.history import Stay, read_history
 from tws_maintenance.constituents.proposal import RAW, Proposal, read_proposal
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import LiveFileError, ProposalMissing, UsageError
-from tws_maintenance.reports.ahead import ahead_of
 from tws_maintenance.reports.announced_words import upcoming_text, why_of
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.store import read_report, reports_once
-from tws_maintenance.reports.votes import titles_of, vote_lines
+from tws_maintenance.reports.upcoming_changes import ahead_of
+from tws_maintenance.reports.vote_words import titles_of, vote_lines
 
 KEPT, REMOVED, ALTERED = "kept", "removed", "altered"
 

@@ -17,17 +17,16 @@ from tws_maintenance.config.indices import ALL_TASKS, MARKET_EVENTS, Index
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.constituents.csv_file import read_live
 from tws_maintenance.constituents.drift import find_drift
-from tws_maintenance.constituents.generation import Generation, read_generation
+from tws_maintenance.constituents.promotion_stamp import Generation, read_generation
 from tws_maintenance.core.clock import CLOCK_TOLERANCE, is_older
 from tws_maintenance.core.errors import LiveFileError, StoreError
 from tws_maintenance.core.text import counted
-from tws_maintenance.market_events.last_sync import LOGS_READ, doubts, moved_lately
 from tws_maintenance.market_events.model import SyncLog
 from tws_maintenance.market_events.store.plain_logs import plain_logs
-from tws_maintenance.reports.ahead import ahead_of
+from tws_maintenance.market_events.sync_log import LOGS_READ, doubts, moved_lately
 from tws_maintenance.reports.catalog import Refreshed, ReportCatalog
+from tws_maintenance.reports.file_names import BACKUP_SOURCE
 from tws_maintenance.reports.live_audits import live_audits
-from tws_maintenance.reports.names import BACKUP_SOURCE
 from tws_maintenance.reports.schema import (
     Announced,
     Count,
@@ -42,6 +41,7 @@ from tws_maintenance.reports.schema import (
 )
 from tws_maintenance.reports.store import FindReport, reports_once
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
+from tws_maintenance.reports.upcoming_changes import ahead_of
 
 # An instant of a report, which was checked when that was read.
 Instant = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]

@@ -1,7 +1,7 @@
 """Reports on disk: reserving an id, writing both forms, listing and reading them.
 
 What belongs here: whole reports, one file each. What does not: remembering many of them
-(`catalog`), and their names (`names`).
+(`catalog`), and their names (`file_names`).
 """
 
 import contextlib
@@ -16,7 +16,13 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.core.atomic import to_json, write_exclusively, write_whole
 from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.errors import UsageError
-from tws_maintenance.reports.names import BACKUP_SOURCE, PREFIX, is_ours, report_ids, report_path
+from tws_maintenance.reports.file_names import (
+    BACKUP_SOURCE,
+    PREFIX,
+    is_ours,
+    report_ids,
+    report_path,
+)
 from tws_maintenance.reports.schema import (
     ListResult,
     Report,

@@ -1,14 +1,14 @@
 """The summary of a report: small enough that thousands of them fit into a process.
 
 What belongs here: the values, and questions about them. What does not: reading one from a file
-(`summarise`, which imports pydantic), and when a file is read again (`catalog`).
+(`summary_reader`, which imports pydantic), and when a file is read again (`catalog`).
 """
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tws_maintenance.config.indices import METADATA_VALIDATION
-from tws_maintenance.reports.names import BACKUP_SOURCE
+from tws_maintenance.reports.file_names import BACKUP_SOURCE
 
 if TYPE_CHECKING:
     from tws_maintenance.reports.schema import Report

@@ -14,7 +14,7 @@ from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import LockHeld
 from tws_maintenance.reports import chain
 from tws_maintenance.reports.chain import KEY, noted_head
-from tws_maintenance.reports.names import PREFIX, is_ours, stamp_key
+from tws_maintenance.reports.file_names import PREFIX, is_ours, stamp_key
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from tws_maintenance.constituents.diff import Changes, Member
 from tws_maintenance.core.errors import ProposalOutdated
 from tws_maintenance.core.text import counted, words
 from tws_maintenance.market_events.model import provider_title
-from tws_maintenance.reports.names import BACKUP_SOURCE
+from tws_maintenance.reports.file_names import BACKUP_SOURCE
 from tws_maintenance.reports.schema import (
     Asked,
     EventsDiff,
@@ -36,7 +36,7 @@ from tws_maintenance.reports.schema import (
     ValidationResult,
 )
 from tws_maintenance.reports.summary import kind_of
-from tws_maintenance.reports.votes import VOTE, source_lines, titles_of
+from tws_maintenance.reports.vote_words import VOTE, source_lines, titles_of
 
 CONCERNED = {"positions": "you hold", "strategies": "traded by", "watchlist": "you watch"}
 NOT_KNOWN = "not known: the robot could not be asked"

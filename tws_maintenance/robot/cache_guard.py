@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 from tws_maintenance.config.home import Home, find_home
 from tws_maintenance.config.indices import DECLARED
-from tws_maintenance.constituents.generation import read_generation
+from tws_maintenance.constituents.promotion_stamp import read_generation
 from tws_maintenance.core.clock import utc_now, utc_text
 from tws_maintenance.core.errors import UsageError
 

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from tws_maintenance.config.markets import venue_of
+from tws_maintenance.config.symbol_markets import venue_of
 from tws_maintenance.config.venues import XNYS
 
 MIDNIGHT = time()

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 
-from tws_maintenance.config.markets import read_symbol, venue_of
+from tws_maintenance.config.symbol_markets import read_symbol, venue_of
 from tws_maintenance.config.venues import Venue
 from tws_maintenance.core.errors import UsageError
 

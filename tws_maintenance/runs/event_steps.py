@@ -14,8 +14,8 @@ from tws_maintenance.core.errors import ProposalMissing, StoreError
 from tws_maintenance.market_events.keeper import EventsSync
 from tws_maintenance.market_events.model import Event
 from tws_maintenance.market_events.sync_result import SyncResult
-from tws_maintenance.reports.events import describe_scope, describe_sync, settle_half_done
-from tws_maintenance.reports.results import describe_audit
+from tws_maintenance.reports.event_results import describe_scope, describe_sync, settle_half_done
+from tws_maintenance.reports.list_results import describe_audit
 from tws_maintenance.reports.schema import EventsResult, TaskStatus
 from tws_maintenance.runs.maintenance import MaintenanceRun
 

@@ -13,14 +13,14 @@ from tws_maintenance.audit.receipt import Receipt, read_receipt
 from tws_maintenance.audit.results import Outcome
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import METADATA_VALIDATION, Index
-from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.promotion import Promotion, finish_promotion, promotions_of
 from tws_maintenance.constituents.promotion import promote as publish
+from tws_maintenance.constituents.promotion_stamp import read_generation
 from tws_maintenance.constituents.proposal import Proposal, proposal_ids, read_proposal
 from tws_maintenance.core.clock import CLOCK_TOLERANCE, is_older, utc_now
 from tws_maintenance.core.errors import ProposalMissing, ProposalUnaudited
 from tws_maintenance.market_events.providers.calendars import may_be_open
-from tws_maintenance.reports.results import (
+from tws_maintenance.reports.list_results import (
     describe_audit,
     describe_settled,
     impact_of,

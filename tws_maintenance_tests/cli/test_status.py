@@ -15,7 +15,7 @@ from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.reports.catalog import ReportCatalog
-from tws_maintenance.reports.names import report_path
+from tws_maintenance.reports.file_names import report_path
 from tws_maintenance_tests.cli.conftest import Command
 from tws_maintenance_tests.pipeline.support import good_pages
 from tws_maintenance_tests.reports.shelf import AT, filed

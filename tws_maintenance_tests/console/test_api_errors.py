@@ -8,8 +8,8 @@ from sqlalchemy.exc import OperationalError
 from tws_maintenance.config.home import Home
 from tws_maintenance.console.app import create_app
 from tws_maintenance.core.worker_process import WorkerProcess
+from tws_maintenance.pipeline.dagster_process import Answering
 from tws_maintenance.pipeline.instance import VARIABLE
-from tws_maintenance.pipeline.observer import Answering
 from tws_maintenance_tests.console.support import API, STI, Console, error_of
 
 ALLOWED = {

@@ -16,7 +16,7 @@ import pytest
 from tws_maintenance.console import launcher
 from tws_maintenance.core.errors import LockHeld, StorageFault
 from tws_maintenance.pipeline import run_process
-from tws_maintenance.pipeline.observer import Observer
+from tws_maintenance.pipeline.dagster_process import Observer
 from tws_maintenance.pipeline.tags import PROCESS_TAG
 from tws_maintenance_tests.console.support import API, STI, Console, error_of, opened, until
 from tws_maintenance_tests.pipeline.support import HeldServer, good_pages
@@ -28,7 +28,7 @@ KILLED_IN_BETWEEN = """
 import os, signal, sys
 from tws_maintenance.console import launcher
 from tws_maintenance.config.home import find_home
-from tws_maintenance.pipeline.observer import Observer
+from tws_maintenance.pipeline.dagster_process import Observer
 from tws_maintenance.runs.request import RunSpec
 
 launcher.hand_over = lambda process, spec: (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tws_maintenance.constituents.generation import Generation
+from tws_maintenance.constituents.promotion_stamp import Generation
 from tws_maintenance.constituents.publishing import Intent, write_intent
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer

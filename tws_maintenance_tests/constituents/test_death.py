@@ -9,9 +9,9 @@ import pytest
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.constituents.backups import SUMS
-from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.history import changes_of, read_history
 from tws_maintenance.constituents.promotion import finish_promotion
+from tws_maintenance.constituents.promotion_stamp import read_generation
 from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.constituents.publishing import read_intent
 from tws_maintenance.core.digest import sha256

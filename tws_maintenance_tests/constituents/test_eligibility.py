@@ -16,16 +16,17 @@ from tws_maintenance.config.settings import load_settings
 from tws_maintenance.constituents.diff import Changes
 from tws_maintenance.constituents.eligibility import (
     MAY_BE_APPLIED,
+    STATES,
     Eligibility,
     Evidence,
     Verdict,
     eligibility,
     look,
     read_evidence,
+    why,
 )
-from tws_maintenance.constituents.generation import Generation
+from tws_maintenance.constituents.promotion_stamp import Generation
 from tws_maintenance.constituents.proposal import RECORD, Proposal
-from tws_maintenance.constituents.proposal_state import STATES, why
 from tws_maintenance.constituents.publishing import RECORD as PROMOTION
 from tws_maintenance.constituents.publishing import Intent
 from tws_maintenance.core.clock import utc_text

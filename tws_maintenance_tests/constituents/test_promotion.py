@@ -12,7 +12,7 @@ import pytest
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.constituents.csv_file import parse_live
-from tws_maintenance.constituents.generation import read_generation
+from tws_maintenance.constituents.promotion_stamp import read_generation
 from tws_maintenance.constituents.publishing import read_intent
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import HistoryError, PromotionFailed

@@ -7,8 +7,8 @@ import pytest
 from tws_maintenance.audit.receipt import RECORD as RECEIPT
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import load_settings
+from tws_maintenance.constituents.eligibility import State, find_state, newest_states
 from tws_maintenance.constituents.proposal import RECORD
-from tws_maintenance.constituents.proposal_state import State, find_state, newest_states
 from tws_maintenance.constituents.publishing import RECORD as PROMOTION
 from tws_maintenance.core.errors import Refusal, UsageError
 from tws_maintenance.demo.pages import companies

@@ -10,9 +10,9 @@ import pytest
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.constituents.drift import find_drift
-from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.history import changes_of, read_history
 from tws_maintenance.constituents.promotion import finish_promotion
+from tws_maintenance.constituents.promotion_stamp import read_generation
 from tws_maintenance.constituents.proposal import Proposal
 from tws_maintenance.constituents.publishing import Settled, read_intent
 from tws_maintenance.core.errors import ProposalUsed

@@ -15,8 +15,8 @@ import pytest
 
 from tws_maintenance.constituents.announced import Announcements
 from tws_maintenance.constituents.matching import Listing
-from tws_maintenance.constituents.usable import Answer, VoteRule
 from tws_maintenance.constituents.vote import DecidedBy, Decision, Outcome, decide
+from tws_maintenance.constituents.voters import Answer, VoteRule
 from tws_maintenance.sources.model import Action, AnnouncedChange
 from tws_maintenance_tests.constituents.voting import SP500, many
 

@@ -11,8 +11,8 @@ from itertools import permutations, product
 import pytest
 
 from tws_maintenance.constituents.matching import Listing
-from tws_maintenance.constituents.usable import Answer, VoteRule
 from tws_maintenance.constituents.vote import DecidedBy, Outcome
+from tws_maintenance.constituents.voters import Answer, VoteRule
 from tws_maintenance_tests.constituents.voting import (
     SP500,
     answer,

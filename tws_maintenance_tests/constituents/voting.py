@@ -5,8 +5,8 @@ from datetime import date
 
 from tws_maintenance.constituents.announced import Announcements
 from tws_maintenance.constituents.matching import Listing
-from tws_maintenance.constituents.usable import Answer, VoteRule
 from tws_maintenance.constituents.vote import Ballot, Decision, decide
+from tws_maintenance.constituents.voters import Answer, VoteRule
 from tws_maintenance.sources.model import Action, AnnouncedChange
 
 DAY = date(2026, 9, 29)

@@ -17,7 +17,7 @@ from tws_maintenance.config.settings import load_settings
 from tws_maintenance.core.errors import TwsMaintenanceError
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.reports.names import report_ids
+from tws_maintenance.reports.file_names import report_ids
 from tws_maintenance.runs import list_steps
 from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
 from tws_maintenance.runs.recorder import StepFailed

@@ -12,8 +12,8 @@ from tws_maintenance.config.settings import Settings
 from tws_maintenance.config.venues import XHKG, XNYS, XSES, Venue
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.market_events.agenda import read_agenda, read_calendar
-from tws_maintenance.market_events.clocks import VenueState, clock
 from tws_maintenance.market_events.diff import compare
+from tws_maintenance.market_events.market_hours import VenueState, clock
 from tws_maintenance.market_events.model import (
     CALENDARS,
     OPERATOR,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tws_maintenance.config.markets import venue_of
+from tws_maintenance.config.symbol_markets import venue_of
 from tws_maintenance.config.venues import XHKG, XNYS, XSES, Venue
 from tws_maintenance.core.errors import PageChanged
 from tws_maintenance.market_events.model import Confidence, Event, EventType

@@ -11,20 +11,19 @@ from tws_maintenance.audit.receipt import Override
 from tws_maintenance.audit.run_context import RunContext
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import load_settings
-from tws_maintenance.constituents.eligibility import Verdict
-from tws_maintenance.constituents.generation import Generation
+from tws_maintenance.constituents.eligibility import STATES, Verdict, state_of
 from tws_maintenance.constituents.promotion import Promotion, promote
+from tws_maintenance.constituents.promotion_stamp import Generation
 from tws_maintenance.constituents.proposal import RECORD, STAGED
-from tws_maintenance.constituents.proposal_state import STATES, state_of
 from tws_maintenance.constituents.publishing import RECORD as PROMOTION
 from tws_maintenance.constituents.publishing import Intent, write_intent
 from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.errors import PromotionFailed, Refusal
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.operations.policy import Decision, Situation, decide_promotions
+from tws_maintenance.reports.apply_offer import ListReadiness, readiness
 from tws_maintenance.reports.catalog import ReportCatalog
-from tws_maintenance.reports.readiness import ListReadiness, readiness
-from tws_maintenance.reports.results import reported_proposal
+from tws_maintenance.reports.list_results import reported_proposal
 from tws_maintenance.reports.store import read_report
 from tws_maintenance_tests.constituents.bench import STI, configure, with_strangers
 from tws_maintenance_tests.support import write_live

@@ -18,8 +18,8 @@ from tws_maintenance.constituents.stage import stage_backup
 from tws_maintenance.core.errors import SourceUnreachable
 from tws_maintenance.demo.pages import Company, companies
 from tws_maintenance.operations.policy import Decision, Situation, decide_promotions
+from tws_maintenance.reports.apply_offer import readiness
 from tws_maintenance.reports.catalog import ReportCatalog
-from tws_maintenance.reports.readiness import readiness
 from tws_maintenance.reports.store import read_report
 from tws_maintenance.sources.model import Attempt, SourceTable
 from tws_maintenance_tests.constituents.bench import configure

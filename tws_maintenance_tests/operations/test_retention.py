@@ -15,7 +15,7 @@ from tws_maintenance.config.indices import INDICES, MARKET_EVENTS
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.constituents.backups import list_backups
 from tws_maintenance.constituents.drift import find_drift
-from tws_maintenance.constituents.generation import read_generation
+from tws_maintenance.constituents.promotion_stamp import read_generation
 from tws_maintenance.constituents.proposal import RAW, RECORD, STAGED
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.operations.retention import Cleaned, clean

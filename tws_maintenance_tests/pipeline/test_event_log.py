@@ -16,7 +16,7 @@ from tws_maintenance.demo.server import PageServer
 from tws_maintenance.pipeline.event_log import PAGE_BYTES, SqliteEventLog
 from tws_maintenance.pipeline.execution import execute
 from tws_maintenance.pipeline.instance import open_instance
-from tws_maintenance.pipeline.later import KNOWN_DAGSTER
+from tws_maintenance.pipeline.lazy_imports import KNOWN_DAGSTER
 from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.defaults import CONSTITUENT_TASKS
 from tws_maintenance_tests.support import spoiled

@@ -21,7 +21,7 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.venues import XNYS, XSES
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.operations.policy import opened
-from tws_maintenance.pipeline.cleaning import clean_ticks
+from tws_maintenance.pipeline.clean_up import clean_ticks
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance_tests.pipeline.support import LOCATION, until
 from tws_maintenance_tests.support import reports_of

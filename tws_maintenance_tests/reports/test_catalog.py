@@ -16,7 +16,7 @@ from tws_maintenance.config.indices import MARKET_EVENTS
 from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.reports.catalog import Refreshed, Renewal, ReportCatalog
-from tws_maintenance.reports.names import report_path
+from tws_maintenance.reports.file_names import report_path
 from tws_maintenance.reports.store import report_of_run
 from tws_maintenance.reports.summary import ReportSummary
 from tws_maintenance_tests.reports.shelf import AT, filed, report, result

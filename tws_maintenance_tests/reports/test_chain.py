@@ -13,7 +13,7 @@ import pytest
 from tws_maintenance.config.home import Home
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.reports.chain import KEY, append
-from tws_maintenance.reports.names import report_path
+from tws_maintenance.reports.file_names import report_path
 from tws_maintenance_tests.dying import deaths
 from tws_maintenance_tests.reports.shelf import AT, filed, report, result, whole
 from tws_maintenance_tests.support import TIMEOUT_SECONDS

@@ -14,7 +14,7 @@ from tws_maintenance.config.indices import INDICES, MARKET_EVENTS
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.reports import index
 from tws_maintenance.reports.catalog import ReportCatalog
-from tws_maintenance.reports.names import report_ids, report_path
+from tws_maintenance.reports.file_names import report_ids, report_path
 from tws_maintenance.reports.status import status
 from tws_maintenance.reports.summary import ReportSummary
 from tws_maintenance_tests.reports.shelf import AT, filed, result

@@ -7,7 +7,7 @@ import pytest
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.reports.building import conclude
-from tws_maintenance.reports.names import report_path
+from tws_maintenance.reports.file_names import report_path
 from tws_maintenance.reports.schema import ListResult, TaskStatus, new_result, run_status
 from tws_maintenance_tests.reports.shelf import AT, filed
 from tws_maintenance_tests.reports.shelf import result as finished

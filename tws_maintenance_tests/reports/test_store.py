@@ -12,10 +12,10 @@ import pytest
 from tws_maintenance.config.home import Home
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.reports.catalog import ReportCatalog
-from tws_maintenance.reports.names import report_ids, report_path
+from tws_maintenance.reports.file_names import report_ids, report_path
 from tws_maintenance.reports.store import newest_reports, read_report, reserve, write_report
-from tws_maintenance.reports.summarise import read_summary
 from tws_maintenance.reports.summary import ReportSummary
+from tws_maintenance.reports.summary_reader import read_summary
 from tws_maintenance_tests.reports.shelf import AT, filed, report, result, whole
 from tws_maintenance_tests.support import TIMEOUT_SECONDS
 

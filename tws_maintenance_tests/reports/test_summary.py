@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.reports.names import report_path
-from tws_maintenance.reports.summarise import read_summary
+from tws_maintenance.reports.file_names import report_path
 from tws_maintenance.reports.summary import ReportSummary
+from tws_maintenance.reports.summary_reader import read_summary
 from tws_maintenance_tests.reports.shelf import filed, report, result
 
 STI, OURS = "sti_constituents", "maintenance_20261122_183000"

@@ -8,7 +8,7 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import RobotSettings, Settings
 from tws_maintenance.constituents.diff import Changes, Member
 from tws_maintenance.market_events.scope import resolve
-from tws_maintenance.reports.results import impact_of
+from tws_maintenance.reports.list_results import impact_of
 from tws_maintenance.reports.schema import ListResult
 from tws_maintenance.robot import portfolio
 from tws_maintenance.robot.portfolio import (

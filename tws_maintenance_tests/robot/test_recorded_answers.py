@@ -17,7 +17,6 @@ from tws_maintenance.core.clock import utc_now
 from tws_maintenance.market_events import robot_service as service
 from tws_maintenance.market_events.audit import audit
 from tws_maintenance.market_events.keeper import SyncOrder
-from tws_maintenance.market_events.last_sync import last_sync
 from tws_maintenance.market_events.model import Window
 from tws_maintenance.market_events.providers.worker import EventsWorker
 from tws_maintenance.market_events.robot_keeper import (
@@ -28,8 +27,9 @@ from tws_maintenance.market_events.robot_keeper import (
 )
 from tws_maintenance.market_events.robot_service import Look
 from tws_maintenance.market_events.scope import Scope
+from tws_maintenance.market_events.sync_log import last_sync
 from tws_maintenance.market_events.upcoming import upcoming
-from tws_maintenance.reports.events import describe_sync
+from tws_maintenance.reports.event_results import describe_sync
 from tws_maintenance.reports.schema import EventsResult
 from tws_maintenance.robot.answers import SyncLog, Upcoming
 from tws_maintenance.robot.client import RobotClient

@@ -14,7 +14,7 @@ from tws_maintenance.market_events.providers.worker import EventsWorker
 from tws_maintenance.market_events.robot_keeper import RobotSync
 from tws_maintenance.market_events.scope import Scope
 from tws_maintenance.reports.building import conclude
-from tws_maintenance.reports.events import describe_sync, settle_providers
+from tws_maintenance.reports.event_results import describe_sync, settle_providers
 from tws_maintenance.reports.schema import EventsResult, TaskStatus
 from tws_maintenance.reports.view import failed_providers, view_of_result
 from tws_maintenance.robot.client import RobotClient

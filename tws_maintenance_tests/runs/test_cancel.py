@@ -4,7 +4,7 @@ import pytest
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
-from tws_maintenance.constituents.generation import read_generation
+from tws_maintenance.constituents.promotion_stamp import read_generation
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance_tests.constituents.bench import temporary_files

@@ -29,14 +29,13 @@ from tws_maintenance.market_events.model import (
 from tws_maintenance.market_events.store.event_store import EventStore
 from tws_maintenance.market_events.sync_result import SyncResult
 from tws_maintenance.reports.building import Ending, conclude
-from tws_maintenance.reports.events import describe_sync
+from tws_maintenance.reports.event_results import describe_sync
 from tws_maintenance.reports.journal import Journal
 from tws_maintenance.reports.schema import EventsResult
 from tws_maintenance.reports.store import reserve
 from tws_maintenance.runs import event_steps
-from tws_maintenance.runs.event_recovery import OF_ROBOT, settle_events
 from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
-from tws_maintenance.runs.recovery import recover
+from tws_maintenance.runs.recovery import OF_ROBOT, recover, settle_events
 from tws_maintenance.runs.request import PlannedRun
 from tws_maintenance_tests.support import reports_of
 

@@ -34,9 +34,9 @@ from tws_maintenance.config.indices import (
     Maintained,
     maintained,
 )
-from tws_maintenance.config.markets import markets_at, read_symbol
-from tws_maintenance.console.api.answers import FieldFault, FieldFaults
-from tws_maintenance.console.errors import ApiError
+from tws_maintenance.config.symbol_markets import markets_at, read_symbol
+from tws_maintenance.console.api.responses import FieldFault, FieldFaults
+from tws_maintenance.console.api_error import ApiError
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.market_events.providers.closures import MAX_REASON, MAX_TITLE, check_time
 from tws_maintenance.runs import request

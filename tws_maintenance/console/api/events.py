@@ -6,10 +6,10 @@ Mounted in TWS Robot, they would hide the robot's own addresses.
 from flask import Blueprint, Response
 
 from tws_maintenance.console.actor import actor
-from tws_maintenance.console.api import answers, bodies
+from tws_maintenance.console.api import bodies, responses
 from tws_maintenance.console.api.routes import answer_for, body_as, query_as, reply
+from tws_maintenance.console.api_error import ApiError
 from tws_maintenance.console.closures import add_closure, remove_closure
-from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.service import Backend
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import UsageError
@@ -47,15 +47,15 @@ def _add_events(events: Blueprint, backend: Backend) -> None:
             event_type=EventType(query.type) if query.type else None,
             symbol=query.symbol,
         )
-        return reply(answers.Upcoming.model_validate(agenda.to_dict()))
+        return reply(responses.Upcoming.model_validate(agenda.to_dict()))
 
     @events.get("/market-events/sync-log")
     def sync_log() -> Response:
         query = query_as(bodies.SyncLogQuery)
         keeper = keeper_of(backend.home, backend.settings)
         found = keeper.logs(limit=query.limit, offset=query.offset)
-        logs = [answers.Sync.model_validate(one.to_dict()) for one in found]
-        return reply(answers.SyncLog(logs=logs, count=len(logs)))
+        logs = [responses.Sync.model_validate(one.to_dict()) for one in found]
+        return reply(responses.SyncLog(logs=logs, count=len(logs)))
 
     @events.get("/market-events/calendar.ics")
     def calendar() -> Response:
@@ -73,26 +73,28 @@ def _add_closures(events: Blueprint, backend: Backend) -> None:
     @events.post("/market-events/closures")
     def closure_add() -> Response:
         added = add_closure(backend, body_as(backend, bodies.ClosureBody))
-        return reply(answers.ClosuresChanged(added=_closure(added), **dict(_closures(backend))))
+        return reply(responses.ClosuresChanged(added=_closure(added), **dict(_closures(backend))))
 
     @events.delete("/market-events/closures")
     def closure_remove() -> Response:
         removed = remove_closure(backend, body_as(backend, bodies.ClosureRemovalBody))
-        return reply(answers.ClosuresChanged(removed=_closure(removed), **dict(_closures(backend))))
+        return reply(
+            responses.ClosuresChanged(removed=_closure(removed), **dict(_closures(backend)))
+        )
 
 
-def _closures(backend: Backend) -> answers.Closures:
+def _closures(backend: Backend) -> responses.Closures:
     at = utc_now()
     found = closures.to_come(backend.home, backend.settings, at)
-    return answers.Closures(
+    return responses.Closures(
         closures=[_closure(one) for one in found],
         count=len(found),
         warnings=closures.judge(found, [], at),
     )
 
 
-def _closure(stored: StoredEvent) -> answers.Closure:
-    return answers.Closure.model_validate(closures.to_dict(stored))
+def _closure(stored: StoredEvent) -> responses.Closure:
+    return responses.Closure.model_validate(closures.to_dict(stored))
 
 
 def _add_watchlist(events: Blueprint, backend: Backend) -> None:
@@ -105,7 +107,7 @@ def _add_watchlist(events: Blueprint, backend: Backend) -> None:
     def add() -> Response:
         symbol = body_as(backend, bodies.WatchlistBody).symbol
         added = watchlist.add(backend.home, backend.settings.maintained, [symbol], utc_now())
-        return reply(answers.WatchlistChanged(added=added, **dict(_watched(backend))))
+        return reply(responses.WatchlistChanged(added=added, **dict(_watched(backend))))
 
     @events.delete("/watchlist")
     def remove() -> Response:
@@ -114,14 +116,14 @@ def _add_watchlist(events: Blueprint, backend: Backend) -> None:
             removed = watchlist.remove(backend.home, backend.settings.maintained, [symbol])
         except UsageError as error:
             raise ApiError(404, "not_found", str(error)) from error
-        return reply(answers.WatchlistChanged(removed=removed, **dict(_watched(backend))))
+        return reply(responses.WatchlistChanged(removed=removed, **dict(_watched(backend))))
 
 
-def _watched(backend: Backend) -> answers.Watchlist:
+def _watched(backend: Backend) -> responses.Watchlist:
     found = watchlist.read_watchlist(backend.home, backend.settings.maintained)
-    return answers.Watchlist(
+    return responses.Watchlist(
         watchlist=[
-            answers.WatchedSymbol(symbol=one.symbol, added_at=one.added_at or None)
+            responses.WatchedSymbol(symbol=one.symbol, added_at=one.added_at or None)
             for one in found.entries
         ],
         count=len(found.entries),

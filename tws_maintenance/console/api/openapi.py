@@ -1,7 +1,7 @@
 """The description of the API, as OpenAPI 3.1, derived from the models that read and write it.
 
 Belongs here: addresses, words, and the answers of each address. Does not: the shapes, which are in
-`bodies` and `answers`. It is served at `/api/openapi.json`; a test checks it with schemathesis.
+`bodies` and `responses`. It is served at `/api/openapi.json`; a test checks it with schemathesis.
 """
 
 from functools import cache
@@ -11,27 +11,27 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from tws_maintenance.config.indices import Maintained
-from tws_maintenance.console.api import answers, bodies
-from tws_maintenance.console.api.words import JsonObject
+from tws_maintenance.console.api import bodies, responses
+from tws_maintenance.console.api.responses import JsonObject
 from tws_maintenance.reports.schema import Report
 
 REFERENCE = "#/components/schemas/{model}"
 REPORT, REPORT_OR_DAMAGED = "Report", "ReportOrDamaged"
 _ANSWERS: tuple[type[BaseModel], ...] = (
-    answers.Status,
-    answers.Run,
-    answers.DamagedReport,
-    answers.Started,
-    answers.Reports,
-    answers.Caches,
-    answers.Badge,
-    answers.Upcoming,
-    answers.SyncLog,
-    answers.Closures,
-    answers.ClosuresChanged,
-    answers.Watchlist,
-    answers.WatchlistChanged,
-    answers.Error,
+    responses.Status,
+    responses.Run,
+    responses.DamagedReport,
+    responses.Started,
+    responses.Reports,
+    responses.Caches,
+    responses.Badge,
+    responses.Upcoming,
+    responses.SyncLog,
+    responses.Closures,
+    responses.ClosuresChanged,
+    responses.Watchlist,
+    responses.WatchlistChanged,
+    responses.Error,
 )
 _BODIES: tuple[type[BaseModel], ...] = (
     bodies.RunBody,
@@ -99,7 +99,7 @@ def _schemas() -> JsonObject:
     models = [(model, "validation") for model in (*_ANSWERS, *_BODIES)]
     models.append((Report, "validation"))
     _, found = models_json_schema(models, ref_template=REFERENCE)  # type: ignore[arg-type]
-    damaged = _reference(answers.DamagedReport)
+    damaged = _reference(responses.DamagedReport)
     return {
         **found["$defs"],
         # The last one stands for a report of an older form.
@@ -123,7 +123,7 @@ def _paths() -> JsonObject:
 def _maintenance() -> JsonObject:
     run, refused = _started(), ("404",)
     return {
-        "/status": {"get": _get("What is fresh, what waits and what runs.", answers.Status)},
+        "/status": {"get": _get("What is fresh, what waits and what runs.", responses.Status)},
         "/run": {"post": _post("Start a run.", bodies.RunBody, run)},
         "/promote": {
             "post": _post("Publish what a dry run staged.", bodies.PromoteBody, run, refused)
@@ -133,9 +133,9 @@ def _maintenance() -> JsonObject:
                 "Preview or do the restore of a backup.", bodies.RestoreBody, run, refused
             )
         },
-        "/runs/{run_id}": {"get": _get("One run, step by step.", answers.Run, path=_RUN_ID)},
+        "/runs/{run_id}": {"get": _get("One run, step by step.", responses.Run, path=_RUN_ID)},
         "/reports": {
-            "get": _get("The reports, newest first.", answers.Reports, bodies.ReportsQuery)
+            "get": _get("The reports, newest first.", responses.Reports, bodies.ReportsQuery)
         },
         "/reports/{report_id}": {
             "get": _get(
@@ -147,18 +147,18 @@ def _maintenance() -> JsonObject:
             )
         },
         "/caches": {
-            "get": _get("The generation of each index, which caches watch.", answers.Caches)
+            "get": _get("The generation of each index, which caches watch.", responses.Caches)
         },
-        "/badge": {"get": _get("A badge for shields.io.", answers.Badge)},
+        "/badge": {"get": _get("A badge for shields.io.", responses.Badge)},
     }
 
 
 def _events() -> JsonObject:
     run, refused = _started(), ("404",)
-    changed = {"200": _json("The watchlist after the change.", answers.WatchlistChanged)}
+    changed = {"200": _json("The watchlist after the change.", responses.WatchlistChanged)}
     watch = bodies.WatchlistBody
     closures = {
-        "200": _json("The closures from today on, after the change.", answers.ClosuresChanged)
+        "200": _json("The closures from today on, after the change.", responses.ClosuresChanged)
     }
     removal = bodies.ClosureRemovalBody
     return {
@@ -166,21 +166,25 @@ def _events() -> JsonObject:
             "post": _post("Fetch, audit and store events.", bodies.RefreshBody, run)
         },
         "/market-events/upcoming": {
-            "get": _get("The coming events.", answers.Upcoming, bodies.UpcomingQuery)
+            "get": _get("The coming events.", responses.Upcoming, bodies.UpcomingQuery)
         },
         "/market-events/sync-log": {
-            "get": _get("The log of syncs, newest first.", answers.SyncLog, bodies.SyncLogQuery)
+            "get": _get(
+                "The log of syncs, newest first.",
+                responses.SyncLog,
+                bodies.SyncLogQuery,
+            )
         },
         "/market-events/calendar.ics": {
             "get": _get("The events as a calendar.", None, text="text/calendar")
         },
         "/market-events/closures": {
-            "get": _get("The closures that operators added.", answers.Closures),
+            "get": _get("The closures that operators added.", responses.Closures),
             "post": _post("Add a closure that was announced.", bodies.ClosureBody, closures),
             "delete": _post("Remove a closure that an operator added.", removal, closures, refused),
         },
         "/watchlist": {
-            "get": _get("The watched symbols.", answers.Watchlist),
+            "get": _get("The watched symbols.", responses.Watchlist),
             "post": _post("Watch a symbol.", watch, changed),
             "delete": _post("Stop watching a symbol.", watch, changed, refused),
         },
@@ -191,7 +195,7 @@ def _started() -> JsonObject:
     """Return the successful answers of an address that starts a run."""
     return {
         "200": _json("The run has ended; its report says how.", REPORT),
-        "202": _json("The run is still in progress; follow it at `status_url`.", answers.Started),
+        "202": _json("The run is still in progress; follow it at `status_url`.", responses.Started),
     }
 
 
@@ -239,7 +243,7 @@ def _json(description: str, answer: type[BaseModel] | str) -> JsonObject:
 
 
 def _errors(*codes: str) -> JsonObject:
-    return {code: _json(_ERRORS[code], answers.Error) for code in sorted(codes)}
+    return {code: _json(_ERRORS[code], responses.Error) for code in sorted(codes)}
 
 
 def _path_parameter(path: dict[str, str]) -> JsonObject:

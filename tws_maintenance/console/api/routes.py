@@ -1,7 +1,7 @@
 """`/api/maintenance`: what the page offers, for programs. Types are strict, errors have one shape.
 
 Belongs here: turning a body into a run, and what the backend knows into an answer. Does not: the
-shapes (`bodies`, `answers`), from which `openapi` derives the description.
+shapes (`bodies`, `responses`), from which `openapi` derives the description.
 """
 
 import re
@@ -13,17 +13,17 @@ from pydantic_core import from_json
 
 from tws_maintenance.config.indices import Index, Maintained
 from tws_maintenance.console.actor import actor
-from tws_maintenance.console.api import answers, bodies
-from tws_maintenance.console.api.words import JsonObject
-from tws_maintenance.console.errors import ApiError
+from tws_maintenance.console.api import bodies, responses
+from tws_maintenance.console.api.responses import JsonObject
+from tws_maintenance.console.api_error import ApiError
 from tws_maintenance.console.pages.filters import as_json
 from tws_maintenance.console.run_view import describe_run, report_of_run
 from tws_maintenance.console.security import revalidated
 from tws_maintenance.console.service import Backend
-from tws_maintenance.constituents.generation import read_generation
+from tws_maintenance.constituents.promotion_stamp import read_generation
 from tws_maintenance.core.errors import UsageError
+from tws_maintenance.reports.file_names import is_ours, report_path
 from tws_maintenance.reports.markdown import render
-from tws_maintenance.reports.names import is_ours, report_path
 from tws_maintenance.reports.schema import Report
 from tws_maintenance.reports.store import read_bytes, read_report
 from tws_maintenance.robot.cache_guard import EXTENSION
@@ -56,7 +56,7 @@ def query_as(model: type[Model], home: Maintained | None = None) -> Model:
     return bodies.read_query(model, request.args.to_dict(flat=False), home)
 
 
-def reply(answer: answers.Answer) -> Response:
+def reply(answer: responses.Answer) -> Response:
     """Return an answer as JSON, written like all JSON of the application."""
     return jsonify(answer.to_dict())
 
@@ -75,7 +75,7 @@ def answer_for(backend: Backend, run_id: str, wait: float) -> tuple[Response, in
     if report is not None:
         return jsonify(report.to_dict()), 200
     address = url_for("maintenance.api_run", run_id=run_id)
-    return reply(answers.Started(run_id=run_id, status_url=address)), 202
+    return reply(responses.Started(run_id=run_id, status_url=address)), 202
 
 
 def _add_reading(blueprint: Blueprint, backend: Backend) -> None:
@@ -97,7 +97,7 @@ def _add_reading(blueprint: Blueprint, backend: Backend) -> None:
         # Mounted in the robot, this also shows the robot's caches: one address serves both.
         guard = current_app.extensions.get(EXTENSION)
         state = guard.state() if guard else {}
-        return reply(answers.Caches(generations=generations, **state))
+        return reply(responses.Caches(generations=generations, **state))
 
     @blueprint.get(f"{PREFIX}/badge")
     def api_badge() -> Response:
@@ -105,9 +105,9 @@ def _add_reading(blueprint: Blueprint, backend: Backend) -> None:
         return reply(badge(backend.status(wait_seconds=AUDIT_SECONDS)))
 
 
-def _generation(backend: Backend, index: Index) -> answers.Generation:
+def _generation(backend: Backend, index: Index) -> responses.Generation:
     found = read_generation(backend.home, index)
-    return answers.Generation(
+    return responses.Generation(
         index=index.key,
         task=index.task,
         generation=found.generation if found else None,
@@ -117,7 +117,7 @@ def _generation(backend: Backend, index: Index) -> answers.Generation:
     )
 
 
-def badge(status: answers.Status) -> answers.Badge:
+def badge(status: responses.Status) -> responses.Badge:
     """Return the badge: red where something failed, orange where something is stale."""
     stale = [one.name for one in status.constituents if one.stale]
     failed = [
@@ -132,7 +132,7 @@ def badge(status: answers.Status) -> answers.Badge:
         stale.append("events")
     parts = [f"{', '.join(failed)} failed"] if failed else []
     parts += [f"{', '.join(stale)} stale"] if stale else []
-    return answers.Badge(
+    return responses.Badge(
         schemaVersion=1,
         label="maintenance",
         message="; ".join(parts) or "fresh",
@@ -148,8 +148,8 @@ def _add_reports(blueprint: Blueprint, backend: Backend) -> None:
         entries, total = backend.shelf.page(
             limit=query.limit, offset=query.offset, status=query.status, task=query.task
         )
-        lines = [answers.ReportLine(**entry.to_dict()) for entry in entries]
-        return reply(answers.Reports(reports=lines, total=total))
+        lines = [responses.ReportLine(**entry.to_dict()) for entry in entries]
+        return reply(responses.Reports(reports=lines, total=total))
 
     @blueprint.get(f"{PREFIX}/reports/<report_id>")
     def api_report(report_id: str) -> Response:
@@ -157,14 +157,14 @@ def _add_reports(blueprint: Blueprint, backend: Backend) -> None:
         report = report_or_damaged(backend, report_id)
         if query.format == "md":
             return Response(markdown_of(report, report_id), mimetype="text/markdown")
-        if isinstance(report, answers.DamagedReport):
+        if isinstance(report, responses.DamagedReport):
             return reply(report)
         return jsonify(report.to_dict() if isinstance(report, Report) else report)
 
 
 def report_or_damaged(
     backend: Backend, report_id: str
-) -> Report | JsonObject | answers.DamagedReport:
+) -> Report | JsonObject | responses.DamagedReport:
     """Return a report, or what is left of a damaged one.
 
     A report of an older form is returned as the object that its file holds.
@@ -199,8 +199,8 @@ def _object_in(backend: Backend, report_id: str) -> JsonObject | None:
     return value if isinstance(value, dict) else None
 
 
-def _damaged(backend: Backend, report_id: str, fault: str) -> answers.DamagedReport:
-    return answers.DamagedReport(
+def _damaged(backend: Backend, report_id: str, fault: str) -> responses.DamagedReport:
+    return responses.DamagedReport(
         report_id=report_id,
         damaged=True,
         problem=f"It cannot be read as a report: {fault}.",
@@ -208,9 +208,9 @@ def _damaged(backend: Backend, report_id: str, fault: str) -> answers.DamagedRep
     )
 
 
-def markdown_of(report: Report | JsonObject | answers.DamagedReport, report_id: str) -> str:
+def markdown_of(report: Report | JsonObject | responses.DamagedReport, report_id: str) -> str:
     """Return a report as Markdown; a damaged or older one as a block of its text."""
-    if isinstance(report, answers.DamagedReport):
+    if isinstance(report, responses.DamagedReport):
         head, text = f"# Damaged report {report_id}\n\n{report.problem}", report.text
     elif isinstance(report, Report):
         return render(report)

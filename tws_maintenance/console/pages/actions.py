@@ -8,8 +8,8 @@ from flask import Blueprint, redirect, request, url_for
 from tws_maintenance.config.indices import MARKET_EVENTS
 from tws_maintenance.console.actor import actor
 from tws_maintenance.console.api import bodies
+from tws_maintenance.console.api_error import ApiError
 from tws_maintenance.console.apply_preview import to_apply
-from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.service import Backend
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import UsageError

@@ -9,10 +9,10 @@ from flask import Blueprint, Response, flash, redirect, request, url_for
 
 from tws_maintenance.config.indices import MAX_DAYS, Index, index_of_task
 from tws_maintenance.console.api import bodies
-from tws_maintenance.console.api.answers import FieldFaults
+from tws_maintenance.console.api.responses import FieldFaults
 from tws_maintenance.console.api.routes import query_as
+from tws_maintenance.console.api_error import ApiError
 from tws_maintenance.console.closures import add_closure, remove_closure
-from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.pages.filters import curve, page
 from tws_maintenance.console.pages.member_picture import days_of, picture_data, years_of
 from tws_maintenance.console.pages.month import EventsPageQuery, read_month

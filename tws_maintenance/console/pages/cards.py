@@ -12,7 +12,12 @@ from typing import Literal
 
 from tws_maintenance.config.indices import MARKET_EVENTS
 from tws_maintenance.config.settings import Settings
-from tws_maintenance.console.api.answers import EventsStatus, LatestReport, ListStatus, Status
+from tws_maintenance.console.api.responses import (
+    EventsStatus,
+    LatestReport,
+    ListStatus,
+    Status,
+)
 from tws_maintenance.console.apply_preview import Elsewhere, ListToApply, Outcome, ToApply
 from tws_maintenance.console.pages.page_words import once
 from tws_maintenance.core.clock import is_older

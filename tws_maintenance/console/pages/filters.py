@@ -22,10 +22,10 @@ from tws_maintenance.config.indices import (
     task_name,
 )
 from tws_maintenance.console.actor import operator_name
-from tws_maintenance.console.api.answers import Proposal, Step
+from tws_maintenance.console.api.responses import Proposal, Step
 from tws_maintenance.console.pages import page_words
 from tws_maintenance.console.pages.cards import Word
-from tws_maintenance.constituents.proposal_state import NOTHING_TO_CHANGE, State
+from tws_maintenance.constituents.eligibility import NOTHING_TO_CHANGE, State
 from tws_maintenance.core.clock import parse_utc, utc_now, utc_text
 from tws_maintenance.core.text import counted, some_of, words
 from tws_maintenance.market_events.model import provider_title

@@ -14,7 +14,7 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.config.venues import Venue
 from tws_maintenance.console.api import bodies
-from tws_maintenance.console.errors import ApiError
+from tws_maintenance.console.api_error import ApiError
 from tws_maintenance.market_events.keeper import Wanted, keeper_of
 from tws_maintenance.market_events.model import Confidence, Event, EventType, StoredEvent
 from tws_maintenance.market_events.upcoming import SHOWN_STATUSES, is_cancelled

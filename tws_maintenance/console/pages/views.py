@@ -17,11 +17,11 @@ from markupsafe import Markup, escape
 
 from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.indices import ALL_TASKS, Index
+from tws_maintenance.console.answer_cache import Kept, Look, paths_of_proposal, paths_of_status
 from tws_maintenance.console.api import bodies
 from tws_maintenance.console.api.routes import markdown_of, query_as, report_or_damaged
+from tws_maintenance.console.api_error import ApiError
 from tws_maintenance.console.apply_preview import newest_dry_run, to_apply, waiting_elsewhere
-from tws_maintenance.console.errors import ApiError
-from tws_maintenance.console.kept import Kept, Look, paths_of_proposal, paths_of_status
 from tws_maintenance.console.pages.actions import add_actions
 from tws_maintenance.console.pages.archive import add_shelves
 from tws_maintenance.console.pages.cards import cards_of, verdict_of
@@ -31,13 +31,13 @@ from tws_maintenance.console.pages.pictures import pictures
 from tws_maintenance.console.run_view import describe_run
 from tws_maintenance.console.security import revalidated
 from tws_maintenance.console.service import Backend
-from tws_maintenance.constituents.generation import read_generation
 from tws_maintenance.constituents.history import member_counts, read_history
+from tws_maintenance.constituents.promotion_stamp import read_generation
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.errors import HistoryError, StoreError
 from tws_maintenance.market_events.agenda import read_agenda
 from tws_maintenance.market_events.watchlist import WatchlistError, read_watchlist
-from tws_maintenance.reports.names import report_path
+from tws_maintenance.reports.file_names import report_path
 from tws_maintenance.reports.schema import ListResult, Report
 
 PAGE_SIZE = 25
@@ -195,7 +195,8 @@ def _add_reports(blueprint: Blueprint, backend: Backend) -> None:
     def reports() -> str:
         given = {name: value for name, value in request.args.items() if value}
         query = bodies.read_query(
-            bodies.ReportsQuery, {"limit": [str(PAGE_SIZE)], **{k: [v] for k, v in given.items()}}
+            bodies.ReportsQuery,
+            {"limit": [str(PAGE_SIZE)], **{k: [v] for k, v in given.items()}},
         )
         entries, total = backend.shelf.page(
             limit=query.limit, offset=query.offset, status=query.status, task=query.task

@@ -20,7 +20,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from tws_maintenance.config.markets import venue_of
+from tws_maintenance.config.symbol_markets import venue_of
 from tws_maintenance.config.venues import Venue
 from tws_maintenance.core.clock import utc_text
 from tws_maintenance.core.errors import PageChanged, SourceError

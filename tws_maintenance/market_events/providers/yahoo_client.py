@@ -20,8 +20,8 @@ import tenacity
 import yfinance
 from yfinance.data import YfData
 
-from tws_maintenance.config.markets import venue_of
 from tws_maintenance.config.sections import EventSettings, HttpSettings
+from tws_maintenance.config.symbol_markets import venue_of
 from tws_maintenance.config.venues import Venue
 from tws_maintenance.core.errors import PageChanged, SourceError, SourceRefused, SourceUnreachable
 from tws_maintenance.market_events.model import (

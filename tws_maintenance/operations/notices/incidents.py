@@ -15,15 +15,15 @@ from tws_maintenance.core.clock import CLOCK_TOLERANCE
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.core.errors import UsageError
 from tws_maintenance.core.text import counted, some_of
-from tws_maintenance.market_events.last_sync import MOVED_FOR
-from tws_maintenance.reports.ahead import ahead_of
+from tws_maintenance.market_events.sync_log import MOVED_FOR
 from tws_maintenance.reports.announced_words import in_short, upcoming_text
+from tws_maintenance.reports.apply_offer import ListReadiness, readiness
 from tws_maintenance.reports.catalog import ReportCatalog
-from tws_maintenance.reports.readiness import ListReadiness, readiness
 from tws_maintenance.reports.schema import EntryPoint, Report, RunStatus, TaskStatus
 from tws_maintenance.reports.status import EventsStatus, ListStatus, overview
 from tws_maintenance.reports.store import find_report, read_report, reports_once
 from tws_maintenance.reports.summary import ReportSummary, ResultLine
+from tws_maintenance.reports.upcoming_changes import ahead_of
 from tws_maintenance.reports.view import verdict
 
 BAD = frozenset({TaskStatus.FAILED, TaskStatus.PARTIAL_FAILURE})

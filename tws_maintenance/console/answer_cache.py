@@ -17,12 +17,12 @@ from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import DECLARED
 from tws_maintenance.config.settings import Settings
-from tws_maintenance.console.api import answers
+from tws_maintenance.console.api import responses
 from tws_maintenance.constituents import proposal, publishing
 from tws_maintenance.pipeline.run_records import Known
 from tws_maintenance.reports.catalog import mark_of
+from tws_maintenance.reports.file_names import report_path
 from tws_maintenance.reports.index import TICK_NS, Mark
-from tws_maintenance.reports.names import report_path
 from tws_maintenance.reports.schema import Validation
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class Look:
     known: Known
     is_known: bool
     files: dict[str, Validation]
-    robot: answers.Robot | None
+    robot: responses.Robot | None
 
     @property
     def may_be_kept(self) -> bool:
@@ -96,7 +96,7 @@ def paths_of_proposal(home: Home, proposal_id: str) -> Iterator[Path]:
     yield from (folder / name for name in PROPOSAL_FILES)
 
 
-def paths_of_status(home: Home, status: answers.Status) -> Iterator[Path]:
+def paths_of_status(home: Home, status: responses.Status) -> Iterator[Path]:
     """Yield the paths that a status was read from, besides those that every answer reads."""
     reports = {one.last_run.report_id for one in status.constituents if one.last_run}
     if status.latest_report:

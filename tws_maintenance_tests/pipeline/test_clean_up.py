@@ -18,8 +18,9 @@ from tws_maintenance.config.settings import load_settings
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.pipeline import asset_keys, cleaning
-from tws_maintenance.pipeline.cleaning import clean_runs
+from tws_maintenance.pipeline import asset_keys
+from tws_maintenance.pipeline import clean_up as clean_up_job
+from tws_maintenance.pipeline.clean_up import clean_runs
 from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.execution import create_run, execute
 from tws_maintenance.pipeline.instance import open_instance
@@ -80,7 +81,7 @@ def failure(result: dg.ExecuteInProcessResult) -> str:
 def test_old_runs_go_with_their_events_and_the_newest_of_each_asset_stay(
     entered: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cleaning, "MATERIALIZATIONS_READ", 2)
+    monkeypatch.setattr(clean_up_job, "MATERIALIZATIONS_READ", 2)
     write_live(entered, STI, companies("sti")[:-1])
     applied = run(entered, dry=False)
     looks = [run(entered) for _ in range(3)]
@@ -148,8 +149,8 @@ def test_runs_at_work_and_of_others_stay(entered: Home, instance: dg.DagsterInst
 def test_thousands_of_old_runs_of_others_do_not_hide_ours(
     entered: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cleaning, "PAGE", 2)
-    monkeypatch.setattr(cleaning, "MATERIALIZATIONS_READ", 1)
+    monkeypatch.setattr(clean_up_job, "PAGE", 2)
+    monkeypatch.setattr(clean_up_job, "MATERIALIZATIONS_READ", 1)
     theirs = [instance.create_run_for_job(_somebody_s()).run_id for _ in range(5)]
     for run_id in theirs:
         one = instance.get_run_by_id(run_id)
@@ -176,7 +177,7 @@ def _somebody_s() -> dg.JobDefinition:
 def test_no_more_than_a_portion_goes_at_once(
     entered: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cleaning, "RUNS_AT_ONCE", 2)
+    monkeypatch.setattr(clean_up_job, "RUNS_AT_ONCE", 2)
     runs = [clean_up(instance).run_id for _ in range(3)]
     aged(entered, *runs)
     assert [clean_runs(entered, instance, OLD) for _ in range(3)] == [2, 1, 0]
@@ -248,7 +249,7 @@ def test_two_at_once_by_the_command_line_wait_for_each_other(
 def test_a_clean_up_that_waits_too_long_for_another_one_says_so(
     entered: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cleaning, "WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(clean_up_job, "WAIT_SECONDS", 0.1)
     with FileLock(entered.locks / "clean_up.lock"):
         assert failure(clean_up(instance)).startswith("Another clean-up still runs after")
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tws_maintenance.market_events.last_sync import doubts, last_sync, moved_lately, newest_logs
 from tws_maintenance.market_events.model import PROVIDERS, EventType, MoveJson, SyncLog
+from tws_maintenance.market_events.sync_log import doubts, last_sync, moved_lately, newest_logs
 
 AT = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
 ASKED = {"AAPL": "ok", "MSFT": "no_event"}

@@ -3,20 +3,23 @@
 The views build these models and the OpenAPI description derives from them. The order of the fields
 is the order of the keys. An `Omissible` field is written only if it has a value. The models of
 `reports.status` are answered unchanged, with addresses added. Reports are passed on as their files
-hold them: see `words`.
+hold them: the schema lists the words of this version, and another word, from an older or edited
+report, is passed on, because one odd file must not prevent every status.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
-from tws_maintenance.console.api.words import JsonObject, RunStatus
 from tws_maintenance.pipeline.run_records import CheckOutcome, RunState, StepState
-from tws_maintenance.reports import status
+from tws_maintenance.reports import schema, status
 from tws_maintenance.reports.schema import Count, Part, Validation, is_none
 from tws_maintenance.reports.status import Instant, TaskName
 
+# A JSON object whose keys this program does not decide, or whose values it only passes on.
+JsonObject = dict[str, Any]
+RunStatus = Annotated[str, WithJsonSchema({"type": "string", "enum": [*schema.RunStatus]})]
 # A date that was checked when it was made.
 Day = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
 

@@ -4,7 +4,7 @@ Dagster is 90 MB and two seconds of imports, which a web server needs only now a
 question starts the process. It answers one question after the other, and ends after two minutes
 without one, or with its parent. Answers are kept until the storage changes (`storage_mark`).
 
-    python -m tws_maintenance.pipeline.observer     answer questions on standard input
+    python -m tws_maintenance.pipeline.dagster_process     answer questions on standard input
 """
 
 import contextlib

@@ -2,7 +2,13 @@
 
 from pathlib import Path
 
-from tws_maintenance.console.api.answers import Detail, Error, Fault, RunFacts, RunInProgress
+from tws_maintenance.console.api.responses import (
+    Detail,
+    Error,
+    Fault,
+    RunFacts,
+    RunInProgress,
+)
 from tws_maintenance.core.errors import (
     LockHeld,
     SettingsError,

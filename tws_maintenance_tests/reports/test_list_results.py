@@ -5,7 +5,7 @@ import pytest
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.core.errors import ProposalUnaudited
-from tws_maintenance.reports.results import reported_proposal, traded_of
+from tws_maintenance.reports.list_results import reported_proposal, traded_of
 from tws_maintenance.reports.schema import ListResult
 
 

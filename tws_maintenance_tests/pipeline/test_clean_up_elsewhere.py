@@ -8,10 +8,10 @@ import pytest
 from tws_maintenance.config.home import Home
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.pipeline.cleaning import clean_runs
+from tws_maintenance.pipeline.clean_up import clean_runs
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance_tests.disks import mounted
-from tws_maintenance_tests.pipeline.test_cleaning import LONG_AGO, OLD, clean_up
+from tws_maintenance_tests.pipeline.test_clean_up import LONG_AGO, OLD, clean_up
 from tws_maintenance_tests.unattended import dry_run
 
 

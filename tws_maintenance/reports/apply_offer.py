@@ -10,15 +10,17 @@ from datetime import datetime, timedelta
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import DECLARED, Index
 from tws_maintenance.config.settings import Settings
-from tws_maintenance.constituents.eligibility import Eligibility, Verdict, look
-from tws_maintenance.constituents.proposal import is_staged, newest_first
-from tws_maintenance.constituents.proposal_state import (
+from tws_maintenance.constituents.eligibility import (
     STATES,
+    Eligibility,
     ProposalState,
     State,
+    Verdict,
+    look,
     state_of,
     why,
 )
+from tws_maintenance.constituents.proposal import is_staged, newest_first
 from tws_maintenance.constituents.rules import RULES
 from tws_maintenance.core.clock import CLOCK_TOLERANCE, parse_utc
 from tws_maintenance.reports.catalog import Listing, ReportCatalog

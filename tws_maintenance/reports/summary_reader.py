@@ -14,7 +14,7 @@ from pydantic import (
     WrapValidator,
 )
 
-from tws_maintenance.reports.names import BACKUP_SOURCE, is_ours
+from tws_maintenance.reports.file_names import BACKUP_SOURCE, is_ours
 from tws_maintenance.reports.schema import (
     Instant,
     ListResult,

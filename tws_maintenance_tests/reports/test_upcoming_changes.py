@@ -11,7 +11,7 @@ from tws_maintenance.demo.pages import companies
 from tws_maintenance.market_events.scope import resolve
 from tws_maintenance.operations.notices.incidents import Incident, find_incidents
 from tws_maintenance.reports.catalog import ReportCatalog
-from tws_maintenance.reports.results import upcoming_impact
+from tws_maintenance.reports.list_results import upcoming_impact
 from tws_maintenance.robot.portfolio import Portfolio
 from tws_maintenance_tests.constituents.bench import configure
 from tws_maintenance_tests.reports.shelf import AT, filed, result

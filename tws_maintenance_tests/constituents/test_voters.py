@@ -7,8 +7,8 @@ from itertools import permutations
 import pytest
 
 from tws_maintenance.constituents.matching import Listing
-from tws_maintenance.constituents.usable import Answer, VoteRule
 from tws_maintenance.constituents.vote import DecidedBy, Decision
+from tws_maintenance.constituents.voters import Answer, VoteRule
 from tws_maintenance_tests.constituents.voting import (
     DAY,
     HSI,

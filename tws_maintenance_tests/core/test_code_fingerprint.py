@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tws_maintenance.core import program
+from tws_maintenance.core import code_fingerprint
 
 pytestmark = pytest.mark.unit
 
@@ -15,16 +15,16 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "rooms" / "__pycache__").mkdir(parents=True)
     (tmp_path / "top.py").write_text("a = 1\n")
     (tmp_path / "rooms" / "below.py").write_text("b = 1\n")
-    monkeypatch.setattr(program, "_PACKAGE", str(tmp_path))
+    monkeypatch.setattr(code_fingerprint, "_PACKAGE", str(tmp_path))
     return tmp_path
 
 
 def mark() -> str:
-    program.program_mark.cache_clear()
+    code_fingerprint.program_mark.cache_clear()
     try:
-        return program.program_mark()
+        return code_fingerprint.program_mark()
     finally:
-        program.program_mark.cache_clear()
+        code_fingerprint.program_mark.cache_clear()
 
 
 def test_every_module_counts(package: Path) -> None:

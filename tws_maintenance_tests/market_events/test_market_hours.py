@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tws_maintenance.config.venues import XHKG, XNYS, XSES, Venue
-from tws_maintenance.market_events.clocks import VenueState, clock, clocks
+from tws_maintenance.market_events.market_hours import VenueState, clock, clocks
 from tws_maintenance_tests.defaults import VENUES
 
 OPEN, LUNCH, CLOSED, UNKNOWN = VenueState
@@ -180,7 +180,7 @@ def test_the_clocks_load_nothing_heavy() -> None:
 import sys
 from datetime import UTC, datetime
 from tws_maintenance.config.venues import VENUES
-from tws_maintenance.market_events.clocks import clocks
+from tws_maintenance.market_events.market_hours import clocks
 assert len(clocks(VENUES.values(), datetime.now(UTC))) == 4
 print(*sorted({"pandas", "numpy", "exchange_calendars", "sqlalchemy"} & set(sys.modules)))
 """

@@ -22,8 +22,8 @@ from waitress.proxy_headers import (
 )
 from waitress.task import ErrorTask
 
+from tws_maintenance.console.api_error import ApiError
 from tws_maintenance.console.error_handlers import CODES
-from tws_maintenance.console.errors import ApiError
 from tws_maintenance.console.security import HEADERS
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ import pytest
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import Settings, load_settings
-from tws_maintenance.console import kept
-from tws_maintenance.console.api.answers import Robot
-from tws_maintenance.console.kept import Look
+from tws_maintenance.console import answer_cache
+from tws_maintenance.console.answer_cache import Look
+from tws_maintenance.console.api.responses import Robot
 from tws_maintenance.console.pages import views
 from tws_maintenance.console.service import Backend
 from tws_maintenance.core.worker_process import WorkerProcess
-from tws_maintenance.pipeline.observer import NotYetKnown, Observer
+from tws_maintenance.pipeline.dagster_process import NotYetKnown, Observer
 from tws_maintenance.pipeline.run_records import Known, Materialized
 from tws_maintenance.reports.schema import ListResult, Validation
 from tws_maintenance_tests.console.support import API, ENOUGH, STI, Console, until
@@ -58,13 +58,13 @@ def settle(home: Home) -> None:
 def test_an_answer_holds_until_something_of_it_changes(
     look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept, "TICK_NS", TICK_NS)
+    monkeypatch.setattr(answer_cache, "TICK_NS", TICK_NS)
     home = look.home
     for folder in (home.reports, home.staging, home.history):
         folder.mkdir(parents=True)
     read = home.reports / "one.json"
     read.write_text("{}")
-    answers: kept.Kept[int] = kept.Kept()
+    answers: answer_cache.Kept[int] = answer_cache.Kept()
     make = Maker(read)
     settle(home)
     assert [answers.get(look, make), answers.get(look, make)] == [1, 1]
@@ -94,14 +94,14 @@ def test_an_answer_of_a_moment_ago_is_made_again_where_a_change_could_not_be_see
     look: Look,
 ) -> None:
     look.home.data.mkdir()
-    answers: kept.Kept[int] = kept.Kept()
+    answers: answer_cache.Kept[int] = answer_cache.Kept()
     make = Maker()
     assert [answers.get(look, make), answers.get(look, make)] == [1, 2]
 
 
 def test_what_is_not_in_a_file_is_compared(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept, "TICK_NS", -(10**12))
-    answers: kept.Kept[int] = kept.Kept()
+    monkeypatch.setattr(answer_cache, "TICK_NS", -(10**12))
+    answers: answer_cache.Kept[int] = answer_cache.Kept()
     make = Maker()
     assert [answers.get(look, make, "/"), answers.get(look, make, "/")] == [1, 1]
     assert answers.get(look, make, "/below") == 2
@@ -128,10 +128,10 @@ def test_what_is_not_in_a_file_is_compared(look: Look, monkeypatch: pytest.Monke
 def test_what_may_change_unseen_is_never_kept(
     look: Look, change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept, "TICK_NS", -(10**12))
+    monkeypatch.setattr(answer_cache, "TICK_NS", -(10**12))
     if "settings" in change:
         change = {"settings": Settings(**change["settings"])}
-    answers: kept.Kept[int] = kept.Kept()
+    answers: answer_cache.Kept[int] = answer_cache.Kept()
     make = Maker()
     unsure = replace(look, **change)
     assert [answers.get(unsure, make), answers.get(unsure, make)] == [1, 2]

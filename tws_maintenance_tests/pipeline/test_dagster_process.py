@@ -14,10 +14,10 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.venues import VENUES
 from tws_maintenance.core.errors import HomeError, StorageFault
 from tws_maintenance.core.worker_process import WorkerDied, WorkerProcess
-from tws_maintenance.market_events.clocks import clocks
+from tws_maintenance.market_events.market_hours import clocks
 from tws_maintenance.market_events.providers.calendars import days_of
+from tws_maintenance.pipeline.dagster_process import NotYetKnown, Observer
 from tws_maintenance.pipeline.instance import VARIABLE
-from tws_maintenance.pipeline.observer import NotYetKnown, Observer
 from tws_maintenance.pipeline.run_records import Known, Place
 from tws_maintenance.pipeline.storage_mark import SqliteMark, StorageMark
 from tws_maintenance.runs.request import RunSpec

@@ -13,11 +13,11 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS, Index
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.constituents import proposal as proposals
+from tws_maintenance.constituents.eligibility import State
 from tws_maintenance.constituents.proposal import RECORD, Proposal
-from tws_maintenance.constituents.proposal_state import State
 from tws_maintenance.constituents.stage import stage_backup
 from tws_maintenance.demo.pages import companies
-from tws_maintenance.reports.readiness import (
+from tws_maintenance.reports.apply_offer import (
     ListReadiness,
     ProposalShelf,
     Readiness,

@@ -3,12 +3,10 @@
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
-# The dark scheme changes colours and nothing else, so only rules about colours ask again. They
-# leave no trace in the page, and its script is put there once. `color-contrast-enhanced` asks what
-# `color-contrast` does, and for more of it: what passes the one passes the other.
+# The dark scheme changes colours and nothing else, so only rules about colours ask again.
+# They leave no trace in the page, and its script is put there once.
 AXE = """async (onlyColours) => {
-  const colours = ["color-contrast-enhanced", "link-in-text-block"];
-  const rules = onlyColours ? { runOnly: { type: "rule", values: colours } } : {};
+  const rules = onlyColours ? { runOnly: { type: "tag", values: ["cat.color"] } } : {};
   const found = await axe.run({ resultTypes: ["violations"], ...rules });
   return found.violations;
 }"""

@@ -5,6 +5,7 @@ conftest.py of their folder. docs/testing.md says how to use it.
 """
 
 import contextlib
+import gc
 import os
 import shutil
 import sys
@@ -95,6 +96,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         elif _shares_a_fixture(item):
             item.add_marker(pytest.mark.xdist_group(name))
     items.sort(key=_order)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Generator[None]:
+    """Collect the tests without looking for garbage: what comes up is there to stay."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

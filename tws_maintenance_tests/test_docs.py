@@ -3,6 +3,7 @@
 import fnmatch
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import click
 import pytest
@@ -157,13 +158,13 @@ def _anchor(line: str) -> str:
     return re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
 
 
+@cache
 def _texts() -> str:
     """Return every text of the program."""
     files = sorted((REPOSITORY / "tws_maintenance").rglob("*.py"))
     return "\n".join(text for path in files for text in texts_of(path.read_text(encoding="utf-8")))
 
 
-TEXTS = _texts()
 # What a table of messages leaves open: a number, a name, what stands in brackets.
 FILLED = re.compile(r"\.\.\.|\d+|[()]")
 
@@ -180,4 +181,4 @@ def _quoted() -> Iterator[str]:
 def test_every_message_that_the_docs_explain_exists(quoted: str) -> None:
     for part in (found.strip(" :,'") for found in FILLED.split(quoted)):
         # A code such as lock_held is shown with blanks.
-        assert part in TEXTS or part.replace(" ", "_") in TEXTS
+        assert part in _texts() or part.replace(" ", "_") in _texts()

@@ -173,7 +173,10 @@ def test_the_process_of_a_run_gets_no_secret_that_is_not_its_own(
     monkeypatch.setenv("TWS_MAINTENANCE_NOTICES__SMTP_PASSWORD", "of the mail")
     process = run_process.start_process(fresh.home, "0")
     try:
-        told = psutil.Process(process.pid).environ()
+        # The system shows nothing for a moment after the program was replaced.
+        shown = psutil.Process(process.pid)
+        until(lambda: shown.environ() != {}, "the environment of the run's process")
+        told = shown.environ()
     finally:
         run_process.give_up(process)
     assert told["TWS_MAINTENANCE_HOME"] == str(fresh.home.root)

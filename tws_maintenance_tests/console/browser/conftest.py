@@ -19,6 +19,17 @@ from tws_maintenance_tests.console.browser.support import (
 from tws_maintenance_tests.pipeline.support import quiet_environment
 from tws_maintenance_tests.support import environment_of
 
+# Windows whose address bar opens no pages of its own, two processes each, and no process that waits
+# for a next site: they cost more than the windows. The last such list counts, so Playwright's own
+# features that ask the network, or wait, are named again.
+FEATURES_OFF = (
+    *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup"),
+    "SpareRendererForSitePerProcess",
+    *("AimEnabled", "NetworkTimeServiceQuerying", "OptimizationHints", "PreconnectToSearch"),
+    *("HttpsUpgrades", "HttpsFirstBalancedModeAutoEnable", "ThirdPartyStoragePartitioning"),
+    *("AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync"),
+    *("DestroyProfileOnBrowserClose", "LensOverlay", "MediaRouter", "PaintHolding"),
+)
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = [
     "--no-sandbox",
@@ -28,6 +39,7 @@ OPTIONS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--disable-features={','.join(FEATURES_OFF)}",
 ]
 
 

@@ -1,7 +1,8 @@
 """Every report of a home, read once: from the index beside the reports where it knows them.
 
 What belongs here: remembering what reports say in few bytes, and noticing that one changed. What
-does not: which parts of a report are remembered (`summary`), and how its file is named (`file_names`).
+does not: which parts of a report are remembered (`summary`), and how its file is named
+(`file_names`).
 """
 
 import os

@@ -140,7 +140,8 @@ def test_what_may_change_unseen_is_never_kept(
 @pytest.fixture
 def audited(console: Console) -> Console:
     """The console once the audit of its live files is there: it is a part of the answers."""
-    console.backend.file_audits.audits(wait_seconds=ENOUGH)
+    audits = console.backend.file_audits.audits
+    until(lambda: audits(wait_seconds=ENOUGH) != {}, "the audit of the live files")
     return console
 
 

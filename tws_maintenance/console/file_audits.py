@@ -72,7 +72,9 @@ class FileAudits:
             logger.exception("the live files could not be audited")
         with self._lock:
             self._thread = None
-            if found is not None:  # else the next request tries again
+            # Else the next request tries again. What was audited may be gone, and the files again
+            # those of the audit before.
+            if found is not None and marks == self._marks_now():
                 self._audits, self._marks = found, marks
 
     def _ask(self) -> dict[str, Validation]:

@@ -25,10 +25,10 @@ from tws_maintenance.constituents.csv_file import parse_live
 from tws_maintenance.constituents.history import members_on, read_history
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
+from tws_maintenance.reports.chain_verification import verify_chain
 from tws_maintenance.reports.file_names import report_ids
 from tws_maintenance.reports.schema import ListResult
 from tws_maintenance.reports.store import read_report
-from tws_maintenance.reports.verification import verify_chain
 
 STI = INDICES["sti"]
 PAGE = STI.addresses(WIKIPEDIA)[0]

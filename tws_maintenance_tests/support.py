@@ -17,8 +17,8 @@ import pytest
 
 from tws_maintenance.config.home import HOME_VARIABLE, Home
 from tws_maintenance.config.indices import INDICES, Index
+from tws_maintenance.constituents.carry_forward import listings, normalise
 from tws_maintenance.constituents.csv_file import to_csv
-from tws_maintenance.constituents.staged_rows import listings, normalise
 from tws_maintenance.demo.pages import Company
 from tws_maintenance.demo.server import SOURCE_URLS, PageServer
 from tws_maintenance.sources.model import SourceRow, SourceTable

@@ -1,4 +1,4 @@
-"""Printing for every command: a report for people, any value as JSON, and the exit codes.
+"""Printing for every command: a report for people, any value as JSON.
 
 Belongs here: how values are printed. Does not: the words of a report (`reports.view`).
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tws_maintenance.cli.exit_codes import exit_code
 from tws_maintenance.config.home import Home, find_home
 from tws_maintenance.core.text import some_of
 
@@ -23,26 +24,11 @@ NAMES_SHOWN = 12
 LINES_SHOWN = 40
 # The width of the column of kinds; a longer kind does not widen it.
 LEAST_WIDTH, MOST_WIDTH = 8, 11
-EXIT_FAILED = 1
-EXIT_PARTIAL = 3
-EXIT_REFUSED = 4
 
 
 def print_json(value: Any) -> None:
     """Print only `value` on stdout, as JSON."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def exit_code(report: "Report") -> int:
-    """Return the exit code of a run from its report."""
-    if report.status == "completed":
-        return 0
-    if report.status == "partial_failure":
-        return EXIT_PARTIAL
-    failed = [result for result in report.results if result.status == "failed"]
-    if failed and all(result.refusal for result in failed):
-        return EXIT_REFUSED
-    return EXIT_FAILED
 
 
 def print_table(columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]]) -> None:

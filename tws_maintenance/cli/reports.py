@@ -92,7 +92,7 @@ def show_report(home: Home, ctx: click.Context, report_id: str, as_json: bool) -
 @pass_home
 def verify_reports(home: Home, ctx: click.Context, as_json: bool) -> None:
     """Verify the chain of reports; exit with 1 if a report was altered or removed."""
-    from tws_maintenance.reports.verification import verify_chain
+    from tws_maintenance.reports.chain_verification import verify_chain
 
     found = verify_chain(home)
     if as_json:

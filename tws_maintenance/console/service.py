@@ -22,8 +22,8 @@ from tws_maintenance.console.answer_cache import Kept, Look, paths_of_status
 from tws_maintenance.console.api import responses
 from tws_maintenance.console.api.responses import JsonObject
 from tws_maintenance.console.api_error import ApiError
-from tws_maintenance.console.file_audits import FileAudits
 from tws_maintenance.console.launcher import Launcher, run_facts
+from tws_maintenance.console.live_audit_process import FileAudits
 from tws_maintenance.constituents.backups import read_backup
 from tws_maintenance.constituents.eligibility import ProposalState, Verdict
 from tws_maintenance.constituents.proposal import Proposal

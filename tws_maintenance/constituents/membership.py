@@ -14,12 +14,12 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import Index
 from tws_maintenance.config.settings import IndexSettings
 from tws_maintenance.constituents.announced import Announcements
+from tws_maintenance.constituents.carry_forward import listings
 from tws_maintenance.constituents.csv_file import LiveFile
 from tws_maintenance.constituents.matching import Listing
-from tws_maintenance.constituents.placeholders import known_members, recognised
+from tws_maintenance.constituents.placeholder_tickers import known_members, recognised
 from tws_maintenance.constituents.promotion_stamp import read_generation
 from tws_maintenance.constituents.proposal import read_proposal
-from tws_maintenance.constituents.staged_rows import listings
 from tws_maintenance.constituents.vote import Ballot, DecidedBy, Decision, Outcome, decide
 from tws_maintenance.constituents.voters import Answer, Standing, VoteRule
 from tws_maintenance.core.clock import utc_text

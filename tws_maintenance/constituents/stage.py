@@ -9,6 +9,7 @@ from tws_maintenance.config.indices import Index
 from tws_maintenance.config.settings import IndexSettings
 from tws_maintenance.constituents.announced import overdue_texts
 from tws_maintenance.constituents.backups import read_backup
+from tws_maintenance.constituents.carry_forward import Normalised, normalise
 from tws_maintenance.constituents.csv_file import LiveFile, parse_live, read_live, to_csv
 from tws_maintenance.constituents.diff import Changes, compare
 from tws_maintenance.constituents.drift import find_drift
@@ -21,7 +22,6 @@ from tws_maintenance.constituents.membership import (
 from tws_maintenance.constituents.promotion_stamp import read_generation
 from tws_maintenance.constituents.proposal import RAW, Proposal, SourceCopy, write_proposal
 from tws_maintenance.constituents.reversals import reversals
-from tws_maintenance.constituents.staged_rows import Normalised, normalise
 from tws_maintenance.constituents.vote import DecidedBy
 from tws_maintenance.core.atomic import write_whole
 from tws_maintenance.core.clock import parse_utc, utc_text

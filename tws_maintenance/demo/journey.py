@@ -16,8 +16,8 @@ import click
 
 from tws_maintenance.config.home import HOME_VARIABLE, Home
 from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, Index
+from tws_maintenance.constituents.carry_forward import listings, normalise
 from tws_maintenance.constituents.csv_file import to_csv
-from tws_maintenance.constituents.staged_rows import listings, normalise
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.announced import LEFT, LEFT_NAME
 from tws_maintenance.demo.events import calendar_events

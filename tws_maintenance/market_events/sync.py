@@ -40,7 +40,7 @@ from tws_maintenance.market_events.proposal import (
     write_staged,
 )
 from tws_maintenance.market_events.store.event_store import EventStore
-from tws_maintenance.market_events.surprises import (
+from tws_maintenance.market_events.suspicious_changes import (
     Move,
     moves,
     refusal_text,

@@ -19,7 +19,7 @@ from tws_maintenance.market_events.model import (
     SyncLog,
     Window,
 )
-from tws_maintenance.market_events.surprises import Move
+from tws_maintenance.market_events.suspicious_changes import Move
 
 
 class SymbolAnswer(TypedDict):

@@ -13,8 +13,8 @@ from tws_maintenance.config.events_service import EventsService
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MAX_DAYS, Index
 from tws_maintenance.config.settings import HttpSettings, Settings, load_settings
+from tws_maintenance.constituents.carry_forward import listings
 from tws_maintenance.constituents.csv_file import read_live
-from tws_maintenance.constituents.staged_rows import listings
 from tws_maintenance.core.clock import utc_now, utc_text
 from tws_maintenance.core.errors import LiveFileError, SettingsError, SourceError, StoreError
 from tws_maintenance.core.text import counted

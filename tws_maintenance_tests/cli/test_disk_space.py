@@ -14,8 +14,8 @@ from tws_maintenance.config.indices import INDICES
 from tws_maintenance.config.settings import Settings
 from tws_maintenance.core.errors import TwsMaintenanceError
 from tws_maintenance.demo.pages import companies
+from tws_maintenance.reports.chain_verification import verify_chain
 from tws_maintenance.reports.schema import EntryPoint
-from tws_maintenance.reports.verification import verify_chain
 from tws_maintenance.runs import list_steps
 from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
 from tws_maintenance.runs.recorder import StepFailed

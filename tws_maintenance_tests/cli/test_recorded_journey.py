@@ -10,8 +10,8 @@ import pytest
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
+from tws_maintenance.constituents.carry_forward import listings, normalise
 from tws_maintenance.constituents.csv_file import to_csv
-from tws_maintenance.constituents.staged_rows import listings, normalise
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.sources import wikipedia

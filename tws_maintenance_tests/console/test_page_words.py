@@ -12,7 +12,7 @@ from tws_maintenance.console.pages.page_words import COMMAND, in_its_place, once
 from tws_maintenance.constituents.audit_live import way_back
 from tws_maintenance.constituents.measures import OVERRIDE
 from tws_maintenance.market_events.model import YAHOO
-from tws_maintenance.market_events.surprises import refusal_text
+from tws_maintenance.market_events.suspicious_changes import refusal_text
 from tws_maintenance.reports.building import NO_REASON
 from tws_maintenance_tests.support import REPOSITORY, texts_of
 

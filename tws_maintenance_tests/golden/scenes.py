@@ -22,8 +22,8 @@ from tws_maintenance_tests.golden.play import Play
 from tws_maintenance_tests.golden.stopped_clock import BEGIN
 from tws_maintenance_tests.killing import Moment
 from tws_maintenance_tests.robot.stand_in import FED, MACRO, YAHOO, StandInRobot, event, position
-from tws_maintenance_tests.runs.test_event_recovery import NOTE, log
 from tws_maintenance_tests.runs.test_recovery import DEATHS
+from tws_maintenance_tests.runs.test_recovery_of_events import NOTE, log
 from tws_maintenance_tests.support import write_live
 
 Scene = Callable[[Play], None]

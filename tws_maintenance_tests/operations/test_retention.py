@@ -19,8 +19,8 @@ from tws_maintenance.constituents.promotion_stamp import read_generation
 from tws_maintenance.constituents.proposal import RAW, RECORD, STAGED
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.operations.retention import Cleaned, clean
+from tws_maintenance.reports.chain_verification import verify_chain
 from tws_maintenance.reports.store import reserve
-from tws_maintenance.reports.verification import verify_chain
 from tws_maintenance_tests.constituents.bench import configure, tree
 from tws_maintenance_tests.disks import mounted
 from tws_maintenance_tests.unattended import applied, dry_run, refreshed

@@ -15,7 +15,7 @@ from tws_maintenance.constituents.csv_file import parse_live
 from tws_maintenance.constituents.history import changes_of, members_on, read_history
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance.reports.verification import verify_chain
+from tws_maintenance.reports.chain_verification import verify_chain
 from tws_maintenance_tests.constituents.bench import temporary_files
 from tws_maintenance_tests.pipeline.support import good_pages, web_environment
 from tws_maintenance_tests.support import (

@@ -27,10 +27,10 @@ from tws_maintenance.pipeline.launching import launch
 from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.run_process import hand_over, start_process
 from tws_maintenance.pipeline.tags import REPORT_ID_TAG
+from tws_maintenance.reports.chain_verification import verify_chain
 from tws_maintenance.reports.journal import Journal
 from tws_maintenance.reports.schema import EntryPoint
 from tws_maintenance.reports.store import journal_of, reservations, reserve
-from tws_maintenance.reports.verification import verify_chain
 from tws_maintenance.runs.recovery import recover, run_lock
 from tws_maintenance.runs.request import PlannedRun, RunSpec
 from tws_maintenance_tests.constituents.bench import AT

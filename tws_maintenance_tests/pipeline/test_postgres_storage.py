@@ -11,7 +11,7 @@ from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.pipeline.dagster_process import Observer
 from tws_maintenance.pipeline.instance import CONFIGURATION, POSTGRES_CONFIGURATION
-from tws_maintenance.reports.verification import verify_chain
+from tws_maintenance.reports.chain_verification import verify_chain
 from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.pipeline.support import HeldServer, good_pages, until, web_environment
 from tws_maintenance_tests.postgres import GUARDED, PASSWORD, PostgresServer

@@ -25,7 +25,7 @@ from tws_maintenance.pipeline.execution import execute
 from tws_maintenance.pipeline.instance import VARIABLE, open_instance
 from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.tags import REPORT_ID_TAG
-from tws_maintenance.reports.verification import verify_chain
+from tws_maintenance.reports.chain_verification import verify_chain
 from tws_maintenance.runs.recovery import is_locked, recover, run_lock
 from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.constituents.bench import temporary_files

@@ -10,7 +10,7 @@ import pytest
 from tws_maintenance.audit.results import ValidationStatus
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.settings import load_settings
-from tws_maintenance.console.file_audits import FileAudits
+from tws_maintenance.console.live_audit_process import FileAudits
 from tws_maintenance.constituents.audit_live import validate_live
 from tws_maintenance.constituents.backups import newest_backups
 from tws_maintenance.demo.pages import companies

@@ -16,8 +16,8 @@ from tws_maintenance.config.indices import INDICES
 from tws_maintenance.core.atomic import TEMPORARY_SUFFIX, PreparedFile
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.demo.server import PageServer
+from tws_maintenance.reports.chain_verification import verify_chain
 from tws_maintenance.reports.store import reserve
-from tws_maintenance.reports.verification import verify_chain
 from tws_maintenance.runs.recovery import clear_temporary_files, recover, run_lock
 from tws_maintenance_tests.constituents.bench import AT, temporary_files, tree
 from tws_maintenance_tests.killing import (

@@ -99,7 +99,7 @@ def _word(mark: str) -> Callable[[str, ValidationInfo], str]:
 
 
 def _symbol_pattern(home: Maintained) -> str:
-    """Return the pattern of the symbols that `config.markets` reads, only in canonical form."""
+    """Return the pattern of the symbols that `symbol_markets` reads, only in canonical form."""
     return f"^({'|'.join(market.pattern for market in markets_at(home.venues))})$"
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tws_maintenance.config.indices import DECLARED, Index
 from tws_maintenance.constituents.csv_file import parse_live, to_csv
-from tws_maintenance.constituents.placeholders import known_members, recognised
+from tws_maintenance.constituents.placeholder_tickers import known_members, recognised
 from tws_maintenance.sources.model import SourceRow, SourceTable
 
 SP500, STI, HSI = DECLARED["sp500"], DECLARED["sti"], DECLARED["hsi"]

@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.console.file_audits import FileAudits
+from tws_maintenance.console.live_audit_process import FileAudits
 from tws_maintenance.reports.schema import Validation
 
 ENOUGH = 30.0

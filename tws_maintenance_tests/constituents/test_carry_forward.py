@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from tws_maintenance.config.indices import Index
+from tws_maintenance.constituents.carry_forward import Normalised, listings
+from tws_maintenance.constituents.carry_forward import normalise as normalise_listings
 from tws_maintenance.constituents.csv_file import LiveFile, Row, parse_live, to_csv
-from tws_maintenance.constituents.staged_rows import Normalised, listings
-from tws_maintenance.constituents.staged_rows import normalise as normalise_listings
 from tws_maintenance.demo.pages import Company
 from tws_maintenance.sources.model import SourceTable
 from tws_maintenance_tests.constituents.bench import HSI, SP500, STI

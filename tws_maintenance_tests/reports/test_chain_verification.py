@@ -8,7 +8,7 @@ import pytest
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.reports.chain import KEY
-from tws_maintenance.reports.verification import Verification, verify_chain
+from tws_maintenance.reports.chain_verification import Verification, verify_chain
 from tws_maintenance_tests.reports.shelf import AT, filed, report, result
 
 

@@ -15,7 +15,7 @@ from tws_maintenance.market_events.model import (
     Unconfirmed,
     Window,
 )
-from tws_maintenance.market_events.surprises import moves, sentences
+from tws_maintenance.market_events.suspicious_changes import moves, sentences
 
 NOW = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
 WINDOW = Window(NOW, 28)

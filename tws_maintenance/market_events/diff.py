@@ -3,7 +3,8 @@
 An event that moved is the same event with another date, not a new event and a withdrawn one. A
 stored event that an answer does not list becomes stale only if the answer is complete. A near,
 confirmed one becomes stale only after several answers agree.
-Belongs here: the comparison. Does not: warning about it (`suspicious_changes`), or storing it (`sync`).
+Belongs here: the comparison. Does not: warning about it (`suspicious_changes`), or storing it
+(`sync`).
 """
 
 from collections import defaultdict

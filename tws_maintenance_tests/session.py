@@ -68,8 +68,8 @@ def _has_memory() -> bool:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return two workers more than there are cores: the tests wait half of their time."""
-    return len(os.sched_getaffinity(0)) + 2 if hasattr(os, "sched_getaffinity") else 4
+    """Return four workers more than there are cores: the tests wait half of their time."""
+    return len(os.sched_getaffinity(0)) + 4 if hasattr(os, "sched_getaffinity") else 6
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -60,12 +60,6 @@ def test_the_dark_scheme_changes_colours_and_nothing_else() -> None:
     assert names[1] <= names[0]
 
 
-def test_the_overview_of_an_empty_home_is_accessible(console: Console, visits: Visits) -> None:
-    page = visits.open(console)
-    expect(page.locator("main")).to_contain_text("Begin with Dry Run All.")
-    assert faults_of(page) == []
-
-
 def test_the_overview_with_something_to_apply_is_accessible(shown: Shown, visits: Visits) -> None:
     page = visits.open(shown.console)
     expect(page.locator("#change-sp500_constituents .notes.error")).to_contain_text("403")

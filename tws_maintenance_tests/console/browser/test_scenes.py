@@ -214,6 +214,7 @@ def test_a_broken_file_leads_to_its_backups(overview: Callable[..., Page]) -> No
 
 def test_an_empty_home_leads_through_the_first_steps(overview: Callable[..., Page]) -> None:
     page = overview("empty_home")
+    expect(page.locator("main")).to_contain_text("Begin with Dry Run All.")
     guide = page.locator("[data-part=guide]")
     expect(guide.locator("li")).to_have_count(4)
     expect(guide.get_by_role("link", name="To the watchlist")).to_be_visible()

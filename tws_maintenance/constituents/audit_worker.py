@@ -44,12 +44,15 @@ class Auditor:
 
     def __init__(self) -> None:
         self._helper: WorkerProcess[AuditRequest, AuditAnswer] = WorkerProcess(
-            __name__, "auditing", child_environment, may_fork=True
+            __name__, "auditing", child_environment
         )
 
     def start(self) -> None:
-        """Start the process that audits; it ends with this one, however this one ends."""
-        self._helper.start()
+        """Start the process that audits; it ends with this one, however this one ends.
+
+        For a run that has not begun yet: it may be a fork, which shares what is open.
+        """
+        self._helper.start(may_fork=True)
 
     def stop(self) -> None:
         """End the process; whatever it wrote is on disk already."""

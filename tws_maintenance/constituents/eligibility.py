@@ -1,8 +1,8 @@
 """May this proposal be applied? One answer for promotion, lists, pages and policy.
 
-Belongs here: `eligibility`, a pure function of the files on disk and the instant, and
-`read_evidence`, which reads them. Does not: acting on the answer (`promotion`), or how a page or a
-policy words it.
+Belongs here: `eligibility`, a pure function of the files on disk and the instant, `read_evidence`,
+which reads them, and the state of a proposal in few words, which follows from the answer. Does not:
+acting on it (`promotion`), or what a page offers (`reports.apply_offer`).
 
 The order of the reasons is the order of promotion: what is staged can be trusted; it was not
 promoted before and is not too old; then the live file is compared.
@@ -39,6 +39,8 @@ from tws_maintenance.core.errors import (
     TwsMaintenanceError,
     UsageError,
 )
+
+NOTHING_TO_CHANGE = "nothing to change: the live file already is this list"
 
 
 class Verdict(StrEnum):
@@ -370,9 +372,6 @@ def _live(home: Home, index: Index) -> bytes | PromotionFailed | None:
             f"{home.relative(home.live_file(index.key))} cannot be read ({error.strerror}), so it "
             "could not be backed up; it is unchanged."
         )
-
-
-NOTHING_TO_CHANGE = "nothing to change: the live file already is this list"
 
 
 class State(StrEnum):

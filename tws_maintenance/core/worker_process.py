@@ -44,21 +44,12 @@ class WorkerProcess(Generic[Request, Answer]):
         module: the module's full name; it runs `serve` as `__main__` too.
         task: what it does, for messages: "auditing".
         environment: returns the environment that the process gets.
-        may_fork: whether it may begin with what this process has imported, and its memory.
     """
 
-    def __init__(
-        self,
-        module: str,
-        task: str,
-        environment: Callable[[], dict[str, str]],
-        *,
-        may_fork: bool = False,
-    ) -> None:
+    def __init__(self, module: str, task: str, environment: Callable[[], dict[str, str]]) -> None:
         self._module = module
         self._task = task
         self._environment = environment
-        self._may_fork = may_fork
         self._process: subprocess.Popen[str] | _Fork | None = None
 
     @property
@@ -71,11 +62,14 @@ class WorkerProcess(Generic[Request, Answer]):
         """The number of the process, None without one."""
         return self._process.pid if self._process is not None else None
 
-    def start(self) -> None:
-        """Start the process."""
-        if self._may_fork and _can_fork():
+    def start(self, *, may_fork: bool = False) -> None:
+        """Start the process.
+
+        `may_fork` is for a caller that holds no lock and has opened nothing: a fork begins with
+        what this process has imported, and shares what it has open.
+        """
+        if may_fork and _can_fork():
             self._process = _fork(self._module, self._environment())
-            _forks.add(self._process)
             return
         self._process = subprocess.Popen(
             [sys.executable, "-m", self._module],
@@ -169,9 +163,11 @@ def _fork(module: str, environment: Mapping[str, str]) -> _Fork:
         _become(module, environment, its_input, its_output, ends)
     os.close(its_input)
     os.close(its_output)
-    return _Fork(
+    forked = _Fork(
         pid, os.fdopen(requests, "w", encoding="utf-8"), os.fdopen(answers, encoding="utf-8")
     )
+    _forks.add(forked)
+    return forked
 
 
 def _become(
@@ -185,7 +181,6 @@ def _become(
 
     `ends` are those of pipes to forks, this one too: whoever holds one open keeps a fork alive.
     """
-    kept = sys.stdin, sys.stdout  # what they have not written yet belongs to the other process
     try:
         # Ctrl-C goes to the whole group; the run itself decides what it means.
         os.setsid()
@@ -195,6 +190,8 @@ def _become(
             os.close(end)
         os.dup2(its_input, 0)
         os.dup2(its_output, 1)
+        # What the former ones have not written yet belongs to the other process: `sys.__stdout__`
+        # keeps them, so that they are not written at their end.
         sys.stdin, sys.stdout = os.fdopen(0, encoding="utf-8"), os.fdopen(1, "w", encoding="utf-8")
         os.environ.clear()
         os.environ.update(environment)
@@ -202,7 +199,6 @@ def _become(
     except BaseException:  # noqa: BLE001 - the process's edge
         traceback.print_exc()
     finally:
-        del kept
         os._exit(1)
 
 

@@ -116,7 +116,7 @@ def _asking(*, wanted: bool) -> Iterator[EventsWorker]:
     """Yield the process that asks the providers; it ends with this context."""
     worker = EventsWorker()
     if wanted:
-        worker.prepare()
+        worker.prepare(may_fork=True)  # before the run holds its lock
     try:
         yield worker
     finally:

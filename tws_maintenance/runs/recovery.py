@@ -1,4 +1,4 @@
-"""Finishing what a killed run left behind, only from the bytes on disk.
+"""Finishing what a killed run left behind, only from the bytes on disk and the log of syncs.
 
 A run holds a file lock from before it reserves its report until the report is written; the
 system frees the lock with the process, so a reservation whose lock is free belongs to a run that
@@ -48,6 +48,15 @@ from tws_maintenance.reports.schema import (
 # A run ends within 120 s, so no run uses a temporary file of this age.
 ABANDONED_SECONDS = 3600.0
 WAIT_SECONDS = 20.0
+OF_ROBOT = (
+    "the run was killed. The robot stores the events itself, and a refresh that had begun goes on "
+    "there. Check its sync log, then run this again"
+)
+SKIPPED = "skipped"
+NOT_LISTED = (
+    "stored before the run was killed; the counts are known, but not which events they were"
+)
+NOT_LOOKED = "the run was killed before the dry run was complete; run it again"
 
 
 @dataclass(frozen=True)
@@ -247,17 +256,6 @@ def _may_be_in_use(path: Path) -> bool:
     return True
 
 
-OF_ROBOT = (
-    "the run was killed. The robot stores the events itself, and a refresh that had begun goes on "
-    "there. Check its sync log, then run this again"
-)
-SKIPPED = "skipped"
-NOT_LISTED = (
-    "stored before the run was killed; the counts are known, but not which events they were"
-)
-NOT_LOOKED = "the run was killed before the dry run was complete; run it again"
-
-
 def settle_events(home: Home, report_id: str, result: EventsResult) -> None:
     """Fill in what a killed run stored, unless its result already says so.
 
@@ -285,8 +283,8 @@ def _settle_from_log(home: Home, settings: Settings, report_id: str, result: Eve
     """Fill in the providers that the log of syncs names; with all of them the run succeeded."""
     from tws_maintenance.market_events.store.event_store import EventStore
 
-    with EventStore(home, settings) as store:
-        logs = {log.provider: log for log in store.sync_logs(report_id=report_id)}
+    with EventStore(home, settings) as events:
+        logs = {log.provider: log for log in events.sync_logs(report_id=report_id)}
     if not logs:
         _forget_what_was_planned(result)
     rows = {one.provider: one for one in result.providers}

@@ -40,8 +40,8 @@ PARENT = """
 import os, sys, threading
 from tws_maintenance.core.worker_process import WorkerProcess
 forks = sys.argv[1:] == ["fork"]
-helper = WorkerProcess("odd_helper", "odd", lambda: dict(os.environ), may_fork=forks)
-helper.start()
+helper = WorkerProcess("odd_helper", "odd", lambda: dict(os.environ))
+helper.start(may_fork=forks)
 print(helper.ask({"do": "talk"})["pid"], flush=True)
 threading.Thread(target=helper.ask, args=({"do": "hang"},), daemon=True).start()
 sys.stdin.readline()
@@ -55,11 +55,10 @@ from tws_maintenance.core.worker_process import WorkerProcess
 sys.imported_by_the_parent = True
 print("not written yet", end=" ")
 first, second = (
-    WorkerProcess("looking_helper", "odd", lambda: {"ONLY": "this"}, may_fork=True)
-    for _ in range(2)
+    WorkerProcess("looking_helper", "odd", lambda: {"ONLY": "this"}) for _ in range(2)
 )
-first.start()
-second.start()
+first.start(may_fork=True)
+second.start(may_fork=True)
 print(first.ask({}))
 print(second.ask({}), second.process_id, flush=True)
 first._process.stdin.close()
@@ -186,8 +185,8 @@ def test_a_process_with_another_thread_is_not_forked(module: str) -> None:
     stop = threading.Event()
     thread = threading.Thread(target=stop.wait)
     thread.start()
-    helper: Worker = WorkerProcess(module, "odd", child_environment, may_fork=True)
-    helper.start()
+    helper: Worker = WorkerProcess(module, "odd", child_environment)
+    helper.start(may_fork=True)
     try:
         assert isinstance(helper._process, subprocess.Popen)
         assert helper.ask({"do": "talk"})["said"] == "talk"

@@ -57,15 +57,18 @@ class EventsWorker:
 
     def __init__(self) -> None:
         self._helper: WorkerProcess[EventsRequest, EventsAnswer] = WorkerProcess(
-            __name__, "events", child_environment, may_fork=True
+            __name__, "events", child_environment
         )
         self._answers: Future[tuple[Answer, ...]] | None = None
         self._question: Question | None = None
 
-    def prepare(self) -> None:
-        """Start the process, so that it loads while the question is prepared."""
+    def prepare(self, *, may_fork: bool = False) -> None:
+        """Start the process, so that it loads while the question is prepared.
+
+        `may_fork` is for a run that has not begun yet, as in `WorkerProcess.start`.
+        """
         if not self._helper.is_started:
-            self._helper.start()
+            self._helper.start(may_fork=may_fork)
 
     def start(self, question: "Question") -> None:
         """Begin to ask the providers, unless they are already being asked."""

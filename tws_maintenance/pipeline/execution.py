@@ -22,7 +22,7 @@ from tws_maintenance.pipeline.config import config_of
 from tws_maintenance.pipeline.database_faults import database_errors, reason_of
 from tws_maintenance.pipeline.definitions import definitions_of_runs
 from tws_maintenance.pipeline.event_log import writing_together
-from tws_maintenance.pipeline.instance import open_instance
+from tws_maintenance.pipeline.instance import keep_connections, open_instance
 from tws_maintenance.pipeline.jobs import IMPLICIT_ASSET_JOB, job_name, selection_of
 from tws_maintenance.pipeline.reconcile import reconcile
 from tws_maintenance.pipeline.resources import Loaded
@@ -99,6 +99,7 @@ def execute(
     loaded = Loaded(begun.home, begun.settings, is_reconciled=True)
     definitions = definitions_of_runs(loaded, begun)
     with _storage_faults_explained(), open_instance(home, begun.settings) as instance:
+        keep_connections(instance)
         reconcile(home, instance)
         created = instance.get_run_by_id(run_id) if run_id else None
         if created is not None and created.is_finished:

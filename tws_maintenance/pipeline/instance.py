@@ -39,6 +39,8 @@ Instance = dg.DagsterInstance
 VARIABLE = "DAGSTER_HOME"
 INIT_WAIT_SECONDS = 60.0
 READY_MARK = "dagster_home.ready"
+# Of each of the three storages of a run, which uses one after the other.
+MOST_CONNECTIONS = 4
 # The files of runs, events and schedules in a DAGSTER_HOME that this module configures.
 FILES = {"run": "history/runs.db", "event": "event_log.db", "schedule": "schedules/schedules.db"}
 
@@ -316,6 +318,18 @@ def place_of(instance: dg.DagsterInstance) -> Place:
         return Place(files=tuple(str(make_url(one).database) for one in addresses))
     names = {type(one).__name__ for one in (runs, events)}
     return Place(is_postgres=names == {"PostgresRunStorage", "PostgresEventLogStorage"})
+
+
+def keep_connections(instance: dg.DagsterInstance) -> None:
+    """Let the instance of a run keep its connections to a PostgreSQL server until it is closed.
+
+    Dagster's storages open one for each event, two hundred a run; the kept ones are what its
+    webserver uses, here without a time limit for statements. A file has no connections to keep.
+    """
+    if place_of(instance).is_postgres:
+        instance.optimize_for_webserver(
+            statement_timeout=0, pool_recycle=-1, max_overflow=MOST_CONNECTIONS
+        )
 
 
 def reconcile_at_start() -> bool:

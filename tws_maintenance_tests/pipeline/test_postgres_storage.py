@@ -26,6 +26,7 @@ from tws_maintenance_tests.support import (
 
 VARIABLE = "TWS_MAINTENANCE_STORAGE__DATABASE_URL"
 STI_TASK = "sti_constituents"
+MOST_CONNECTIONS = 200
 
 
 @pytest.fixture
@@ -39,6 +40,14 @@ def rows(url: str, table: str) -> int:
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg2:"), poolclass=NullPool)
     with engine.connect() as connection:
         return int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())  # noqa: S608
+
+
+def connections(url: str) -> int:
+    """Return how many were opened to this database and ended until now."""
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg2:"), poolclass=NullPool)
+    counted = "SELECT sessions FROM pg_stat_database WHERE datname = current_database()"
+    with engine.connect() as connection:
+        return int(connection.execute(text(counted)).scalar_one())
 
 
 def test_look_apply_events_and_restore_all_lie_in_the_server(journey: Program) -> None:
@@ -58,6 +67,8 @@ def test_look_apply_events_and_restore_all_lie_in_the_server(journey: Program) -
     assert sorted(one.name for one in home.dagster.iterdir()) == ["dagster.yaml", "locks"]
     assert not home.market_events.exists()
     assert verify_chain(home).problem == ""
+    # Four runs, of which each event would open a connection of its own: a thousand.
+    assert connections(url) < MOST_CONNECTIONS
 
 
 def test_a_console_asks_again_only_when_the_server_has_something_new(
@@ -121,6 +132,7 @@ def test_two_processes_share_one_storage(journey: Program) -> None:
     assert all(live_bytes(journey.home).values())
 
 
+@pytest.mark.xdist_group("stopped_server")  # it takes longest, so it begins early
 def test_a_server_that_stops_in_the_middle_costs_the_run_and_nothing_else(
     home: Home, stoppable_server: PostgresServer
 ) -> None:

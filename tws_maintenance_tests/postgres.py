@@ -126,8 +126,9 @@ def _started() -> Iterator[PostgresServer]:
         if os.environ.get("CI") == "true":
             pytest.fail(f"{reason}, and CI has to test with it")
         pytest.skip(reason)
-    # Not below pytest's own folder, which nobody but its owner may enter.
-    folder = Path(tempfile.mkdtemp(prefix="tws_maintenance_postgres_"))
+    # Beside pytest's own folder, which nobody but its owner may enter.
+    within = os.environ.get("PYTEST_DEBUG_TEMPROOT")
+    folder = Path(tempfile.mkdtemp(prefix="tws_maintenance_postgres_", dir=within))
     try:
         with _running(programs, folder) as server:
             yield server

@@ -90,7 +90,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("xdist_group") is not None:
             continue
-        if (name := _module(item)) in browsers:
+        if _asks_postgres(item):
+            item.add_marker(pytest.mark.xdist_group("postgres"))  # one server for all
+        elif (name := _module(item)) in browsers:
             # Two browsers for all: one costs as much as the tests of a module.
             item.add_marker(pytest.mark.xdist_group(f"browser_{browsers.index(name) % BROWSERS}"))
         elif _shares_a_fixture(item):
@@ -174,6 +176,13 @@ def _module(item: pytest.Item) -> str:
 
 def _fixture_names(item: pytest.Item) -> Iterable[str]:
     return getattr(item, "fixturenames", ())
+
+
+def _asks_postgres(item: pytest.Item) -> bool:
+    """Return whether a test works on the server of the session; one of its own is no matter."""
+    callspec = getattr(item, "callspec", None)
+    chosen = callspec.params.get("event_database") if callspec else None
+    return chosen == "postgres" or "postgres_server" in _fixture_names(item)
 
 
 def _shares_a_fixture(item: pytest.Item) -> bool:

@@ -97,6 +97,9 @@ MODULES = (
 )
 SPAWNED = "from multiprocessing.spawn import "
 FLAGS = frozenset(multiprocessing.util._args_from_interpreter_flags())  # type: ignore[attr-defined]
+# How often a worker or a fork, which lives for a second, looks for garbage: Python's own 700
+# new objects cost the suite a fortieth.
+RARELY = (50_000, 20, 20)
 # More than multiprocessing passes on: two pipes of its own and two ends of each queue.
 MOST_STREAMS = 64
 _Popen = subprocess.Popen
@@ -376,6 +379,7 @@ class Server:
             self._is_warm = True
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*RARELY)
 
     def _report_ends(self) -> None:
         with contextlib.suppress(BlockingIOError):

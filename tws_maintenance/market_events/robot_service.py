@@ -270,6 +270,7 @@ def _wait(
     lines: list[LogLine] = []
     quiet_since = time.monotonic()
     failed = 0
+    is_summed_up = False
     while True:
         try:
             log = client.sync_log()
@@ -284,10 +285,14 @@ def _wait(
         found = sorted((one for one in log.logs if one.id > known), key=lambda one: one.id)
         if found != lines:
             lines, quiet_since = found, time.monotonic()
+        # The robot writes the summary of a refresh last, but reads it after the lines of an answer:
+        # what was written in between stands in the next one.
+        was_summed_up = is_summed_up
+        is_summed_up = log.last_sync_summary not in (None, before.last_sync_summary)
+        if is_summed_up and not was_summed_up:
+            continue
         if lines and all(one.sync_finished_at for one in lines):
             has_all = wanted <= {one.key for one in lines}
-            # The robot writes the summary of a refresh last.
-            is_summed_up = log.last_sync_summary not in (None, before.last_sync_summary)
             is_quiet = time.monotonic() - quiet_since > QUIET_SECONDS
             # Each of the three may mislead; a first refresh has no earlier lines to wait for.
             if sum((bool(wanted) and has_all, is_summed_up, is_quiet)) > 1:

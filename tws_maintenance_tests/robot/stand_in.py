@@ -234,6 +234,8 @@ class StandInRobot:
         self.gate.set()
         self.ungated = 0
         self.at_the_gate = threading.Event()
+        self.is_refreshed = threading.Event()
+        self.between_lines_and_summary: Callable[[], None] = lambda: None
         self.override: dict[str, Callable[[], flask.typing.ResponseReturnValue]] = {}
         self._summary: dict[str, Any] | None = None
         self._refreshing = threading.Lock()
@@ -359,6 +361,7 @@ class StandInRobot:
             self._summary = self._summed_up(lines, days)
         finally:
             self._refreshing.release()
+            self.is_refreshed.set()
 
     def _summed_up(self, lines: list[dict[str, Any]], days: int) -> dict[str, Any]:
         names = (
@@ -475,6 +478,7 @@ class StandInRobot:
             limit = int(flask.request.args.get("limit", "20"))
             query = "select * from market_event_sync_logs order by id desc limit ?"
             logs = [_with_detail(one) for one in self._rows(query, limit)]
+            self.between_lines_and_summary()
             return {"count": len(logs), "logs": logs, "last_sync_summary": self._summary}
 
         @app.get("/api/market-events/upcoming")

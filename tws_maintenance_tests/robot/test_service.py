@@ -1,6 +1,7 @@
 """The robot's service of events: looked at, asked to refresh, and not believed on its word."""
 
 import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -255,6 +256,29 @@ def test_a_first_refresh_is_waited_for_to_its_summary(
         (FED, "success"),
         (YAHOO, "failed"),
     ]
+    assert done.unfinished == ""
+
+
+def test_a_line_that_is_written_while_the_robot_answers_is_not_missed(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    """It reads the lines first, so an answer may hold the summary and lack the last line."""
+    robot.providers = [
+        Provider(FED, "FOMC", [event("FOMC", 12)]),
+        Provider(YAHOO, "EARNINGS", fault="quota exceeded"),
+    ]
+    robot.gate.clear()
+    robot.ungated = 1
+    quiet_since = time.monotonic()
+
+    def end_it_where_all_is_quiet() -> None:
+        if robot.at_the_gate.is_set() and time.monotonic() > quiet_since + 1:
+            robot.gate.set()
+            assert robot.is_refreshed.wait(30)
+
+    robot.between_lines_and_summary = end_it_where_all_is_quiet
+    done = refresh(client)
+    assert [one.provider for one in done.lines] == [FED, YAHOO]
     assert done.unfinished == ""
 
 

@@ -10,6 +10,7 @@ import importlib
 import os
 import shutil
 import sys
+import zlib
 from collections.abc import Generator, Iterable
 from pathlib import Path
 
@@ -214,12 +215,16 @@ def _shares_a_fixture(item: pytest.Item) -> bool:
     )
 
 
-def _order(item: pytest.Item) -> tuple[bool, bool, bool, str]:
+def _order(item: pytest.Item) -> tuple[bool, bool, bool, str, int]:
     """Order the groups of browsers first, then other groups, then what stands for itself.
 
-    Last come the unit tests, which are short, so that all workers end at the same time.
+    The latter are mixed, because tests of one module wait together: those of slow sources and
+    robots leave both cores idle otherwise. Last come the unit tests, which are short, so that all
+    workers end at the same time.
     """
     group = item.get_closest_marker("xdist_group")
     is_browser = item.get_closest_marker("browser") is not None
     is_short = group is None and item.get_closest_marker("unit") is not None
-    return (group is None, not is_browser, is_short, str(group.args[0]) if group else "")
+    mixed = zlib.crc32(item.nodeid.encode()) if group is None and not is_short else 0
+    name = str(group.args[0]) if group else ""
+    return (group is None, not is_browser, is_short, name, mixed)

@@ -283,6 +283,8 @@ def running() -> Iterator[None]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
+            # Threads for matrices, which nobody here multiplies, make each fork an eighth dearer.
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
         )
         assert process.stdin is not None
         assert process.stdout is not None

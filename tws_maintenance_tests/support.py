@@ -149,10 +149,16 @@ def quiet_environment() -> Iterator[pytest.MonkeyPatch]:
 def free_port() -> int:
     """Return a port on which nobody listens, and that the system gives to nobody by itself.
 
-    One that it had given would soon be somebody else's: tests listen and connect all the time.
+    One that it had given would soon be somebody else's: tests listen and connect all the time. Each
+    worker has its own, and a look does not listen itself: whoever expects that nobody answers on a
+    port would find an answer.
     """
-    for port in random.sample(PORTS, k=len(PORTS)):
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    own = PORTS[worker :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
+    for port in random.sample(own, k=len(own)):
+        with contextlib.suppress(OSError), socket.socket() as look:
+            look.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            look.bind(("127.0.0.1", port))
             return port
     raise AssertionError(f"no port of {PORTS} is free")
 

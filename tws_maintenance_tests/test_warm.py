@@ -9,6 +9,8 @@ from multiprocessing.queues import Queue
 
 import pytest
 
+from tws_maintenance_tests.support import PORTS, free_port
+
 pytestmark = pytest.mark.process
 
 
@@ -49,3 +51,10 @@ def test_what_is_spawned_by_a_cold_test_is_a_python_of_its_own(spawn: SpawnConte
     process.start()
     assert queue.get(timeout=60) == (process.pid, False)
     process.join()
+
+
+@pytest.mark.parametrize("worker", [0, 1, 2])
+def test_each_worker_has_ports_of_its_own(monkeypatch: pytest.MonkeyPatch, worker: int) -> None:
+    monkeypatch.setenv("PYTEST_XDIST_WORKER", f"gw{worker}")
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "3")
+    assert {(free_port() - PORTS.start) % 3 for _ in range(5)} == {worker}

@@ -70,8 +70,11 @@ def _has_memory() -> bool:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return four workers more than there are cores: the tests wait half of their time."""
-    return len(os.sched_getaffinity(0)) + 4 if hasattr(os, "sched_getaffinity") else 6
+    """Return two workers more than there are cores: the tests wait at times.
+
+    With four more the cores rest less, and each test costs as much more.
+    """
+    return len(os.sched_getaffinity(0)) + 2 if hasattr(os, "sched_getaffinity") else 4
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -115,7 +118,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None]:
 
 
 def _compile_a_share(config: pytest.Config) -> None:
-    """Import every sixth module of tests before the others, if this worker is one of six.
+    """Import every fourth module of tests before the others, if this worker is one of four.
 
     All collect the same modules in the same order. So in a new checkout each would compile each of
     them; this way they find most of them compiled.

@@ -118,10 +118,10 @@ def pytest_collection(session: pytest.Session) -> Generator[None]:
 
 
 def _compile_a_share(config: pytest.Config) -> None:
-    """Import every fourth module of tests before the others, if this worker is one of four.
+    """Import this worker's share of the test modules, before it collects all of them.
 
-    All collect the same modules in the same order. So in a new checkout each would compile each of
-    them; this way they find most of them compiled.
+    Every worker collects the same modules in the same order. So in a new checkout each would
+    compile each of them; this way it finds most of them compiled.
     """
     if not hasattr(config, "workerinput") or config.args_source != config.ArgsSource.TESTPATHS:
         return
@@ -218,7 +218,7 @@ def _shares_a_fixture(item: pytest.Item) -> bool:
     )
 
 
-def _order(item: pytest.Item) -> tuple[bool, bool, bool, str, int]:
+def _order(item: pytest.Item) -> tuple[bool, bool, bool, str]:
     """Order the groups of browsers first, then other groups, then what stands for itself.
 
     The latter are mixed, because tests of one module wait together: those of slow sources and
@@ -228,6 +228,5 @@ def _order(item: pytest.Item) -> tuple[bool, bool, bool, str, int]:
     group = item.get_closest_marker("xdist_group")
     is_browser = item.get_closest_marker("browser") is not None
     is_short = group is None and item.get_closest_marker("unit") is not None
-    mixed = zlib.crc32(item.nodeid.encode()) if group is None and not is_short else 0
-    name = str(group.args[0]) if group else ""
-    return (group is None, not is_browser, is_short, name, mixed)
+    mixed = "" if is_short else f"{zlib.crc32(item.nodeid.encode()):08x}"
+    return (group is None, not is_browser, is_short, str(group.args[0]) if group else mixed)

@@ -36,18 +36,20 @@ def journey(program: Program, postgres_server: PostgresServer) -> Program:
     return program
 
 
-def rows(url: str, table: str) -> int:
+def number(url: str, query: str) -> int:
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg2:"), poolclass=NullPool)
     with engine.connect() as connection:
-        return int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())  # noqa: S608
+        return int(connection.execute(text(query)).scalar_one())
+
+
+def rows(url: str, table: str) -> int:
+    return number(url, f"SELECT count(*) FROM {table}")  # noqa: S608
 
 
 def connections(url: str) -> int:
     """Return how many were opened to this database and ended until now."""
-    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg2:"), poolclass=NullPool)
     counted = "SELECT sessions FROM pg_stat_database WHERE datname = current_database()"
-    with engine.connect() as connection:
-        return int(connection.execute(text(counted)).scalar_one())
+    return number(url, counted)
 
 
 def test_look_apply_events_and_restore_all_lie_in_the_server(journey: Program) -> None:

@@ -210,7 +210,8 @@ class StandInRobot:
 
     `positions`, `traded`, `providers` and the flags may be changed while it runs. `asked` are the
     (method, path, status) of every request. `gate` holds a refresh back while it is cleared,
-    after the first `ungated` providers.
+    after the first `ungated` providers; `is_refreshed` is set when one is over. What a test puts in
+    `between_lines_and_summary` is called while the log is answered.
     """
 
     def __init__(

@@ -240,16 +240,21 @@ def test_a_success_of_nothing_where_nothing_need_be_is_none(
     assert list(empty_successes(done.lines, [done.before, done.after], 0)) == []
 
 
-def test_a_first_refresh_is_waited_for_to_its_summary(
-    robot: StandInRobot, client: RobotClient
-) -> None:
-    """No earlier one tells which providers there are, and one of them may be slow."""
+def hold_the_second_of_two(robot: StandInRobot) -> None:
+    """Let the next refresh ask the Fed, and then wait at the gate before Yahoo fails."""
     robot.providers = [
         Provider(FED, "FOMC", [event("FOMC", 12)]),
         Provider(YAHOO, "EARNINGS", fault="quota exceeded"),
     ]
     robot.gate.clear()
     robot.ungated = 1
+
+
+def test_a_first_refresh_is_waited_for_to_its_summary(
+    robot: StandInRobot, client: RobotClient
+) -> None:
+    """No earlier one tells which providers there are, and one of them may be slow."""
+    hold_the_second_of_two(robot)
     threading.Timer(3 * service.QUIET_SECONDS, robot.gate.set).start()
     done = refresh(client)
     assert [(one.provider, one.status) for one in done.lines] == [
@@ -263,16 +268,11 @@ def test_a_line_that_is_written_while_the_robot_answers_is_not_missed(
     robot: StandInRobot, client: RobotClient
 ) -> None:
     """It reads the lines first, so an answer may hold the summary and lack the last line."""
-    robot.providers = [
-        Provider(FED, "FOMC", [event("FOMC", 12)]),
-        Provider(YAHOO, "EARNINGS", fault="quota exceeded"),
-    ]
-    robot.gate.clear()
-    robot.ungated = 1
-    quiet_since = time.monotonic()
+    hold_the_second_of_two(robot)
+    quiet_from = time.monotonic() + 3 * service.QUIET_SECONDS
 
     def end_it_where_all_is_quiet() -> None:
-        if robot.at_the_gate.is_set() and time.monotonic() > quiet_since + 1:
+        if robot.at_the_gate.is_set() and time.monotonic() > quiet_from:
             robot.gate.set()
             assert robot.is_refreshed.wait(30)
 

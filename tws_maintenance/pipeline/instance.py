@@ -41,6 +41,7 @@ INIT_WAIT_SECONDS = 60.0
 READY_MARK = "dagster_home.ready"
 # Of each of the three storages of a run, which uses one after the other.
 MOST_CONNECTIONS = 4
+KEPT_SECONDS = 10
 # The files of runs, events and schedules in a DAGSTER_HOME that this module configures.
 FILES = {"run": "history/runs.db", "event": "event_log.db", "schedule": "schedules/schedules.db"}
 
@@ -321,14 +322,17 @@ def place_of(instance: dg.DagsterInstance) -> Place:
 
 
 def keep_connections(instance: dg.DagsterInstance) -> None:
-    """Let the instance of a run keep its connections to a PostgreSQL server until it is closed.
+    """Let the instance of a run keep its connections to a PostgreSQL server for some seconds.
 
-    Dagster's storages open one for each event, two hundred a run; the kept ones are what its
-    webserver uses, here without a time limit for statements. A file has no connections to keep.
+    Dagster's storages open one for each event, hundreds a run; the kept ones are what its webserver
+    uses, here without a time limit for statements. A server that was restarted, or that ends what
+    is idle, while a run waits for its sources finds no old connection. A file has none to keep.
     """
     if place_of(instance).is_postgres:
         instance.optimize_for_webserver(
-            statement_timeout=0, pool_recycle=-1, max_overflow=MOST_CONNECTIONS
+            statement_timeout=0,
+            pool_recycle=KEPT_SECONDS,
+            max_overflow=MOST_CONNECTIONS,
         )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import NullPool, create_engine, text
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies
+from tws_maintenance.pipeline import instance
 from tws_maintenance.pipeline.dagster_process import Observer
 from tws_maintenance.pipeline.instance import CONFIGURATION, POSTGRES_CONFIGURATION
 from tws_maintenance.reports.chain_verification import verify_chain
@@ -91,6 +92,23 @@ def test_a_console_asks_again_only_when_the_server_has_something_new(
     kept = observer.known()
     assert observer.known() is kept
     observer.close()
+
+
+def test_a_connection_that_the_server_ended_in_a_long_pause_costs_no_run(
+    home: Home, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = postgres_server.new_database()
+    monkeypatch.setenv(VARIABLE, postgres_server.url(database))
+    monkeypatch.setattr(instance, "KEPT_SECONDS", 0)  # so that every pause is a long one
+    with instance.open_instance(home) as opened:
+        instance.keep_connections(opened)
+        assert opened.get_runs() == []
+        of_database = f"WHERE datname = '{database}'"
+        postgres_server.execute(
+            "postgres",
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity {of_database}",  # noqa: S608
+        )
+        assert opened.get_runs() == []
 
 
 def test_a_password_reaches_no_file_and_no_message(

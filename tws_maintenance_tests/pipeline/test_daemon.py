@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -116,9 +115,8 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 @contextlib.contextmanager
 def _running(program: Program) -> Iterator[None]:
-    command = Path(sys.executable).with_name("dagster-daemon")
     process = subprocess.Popen(
-        [str(command), "run", "-m", LOCATION],
+        [sys.executable, "-m", "dagster._daemon", "run", "-m", LOCATION],
         env=program.full_environment(),
         cwd=program.home.root,
         stdout=subprocess.DEVNULL,

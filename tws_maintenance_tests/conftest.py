@@ -16,6 +16,7 @@ from tws_maintenance_tests.support import (
     Program,
     RecordedWeb,
     environment_of,
+    quiet_environment,
 )
 
 pytest_plugins = ["tws_maintenance_tests.postgres", "tws_maintenance_tests.session"]
@@ -44,11 +45,10 @@ def _processes_of_the_test(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _no_environment_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_environment_of_the_machine() -> Iterator[None]:
     """Tests must not see, or write to, the home and the Dagster of whoever runs them."""
-    for name in list(os.environ):
-        if name.startswith(("TWS_MAINTENANCE_", "DAGSTER_")) or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
+    with quiet_environment():
+        yield
 
 
 @pytest.fixture

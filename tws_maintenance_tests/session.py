@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tws_maintenance_tests import warm
+from tws_maintenance_tests.support import forget_the_machine
 
 # What a test needs, by the fixtures that it asks for; a mark says what no fixture shows.
 NEEDS = {
@@ -53,6 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         # With it every process that a test starts compiles the package, and each worker all tests.
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        forget_the_machine()
         if _has_memory():
             os.environ.setdefault(TEMPORARY_VARIABLE, str(MEMORY))
         running = contextlib.ExitStack()

@@ -133,17 +133,29 @@ def recorded_web_tool() -> Path:
     return tool
 
 
+def forget_the_machine() -> None:
+    """Remove what no test may see: variables that lead to somebody's home, or elsewhere."""
+    for name in list(os.environ):
+        is_ours = name.startswith(("TWS_MAINTENANCE_", "DAGSTER_"))
+        if is_ours or name.lower().endswith("_proxy"):
+            del os.environ[name]
+
+
 @contextlib.contextmanager
 def quiet_environment() -> Iterator[pytest.MonkeyPatch]:
-    """Hide the machine's settings from a fixture that outlives a test."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in list(os.environ):
-            if name.startswith(("TWS_MAINTENANCE_", "DAGSTER_")) or name.lower().endswith("_proxy"):
-                patch.delenv(name)
-        # Whoever opens an instance sets it; no other test may inherit it.
-        patch.setenv("DAGSTER_HOME", "")
-        patch.delenv("DAGSTER_HOME")
-        yield patch
+    """Hide every setting, also of other fixtures, and leave the environment as it was found.
+
+    The program sets variables for what it starts, also where a test runs it in this process.
+    """
+    before = dict(os.environ)
+    forget_the_machine()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            yield patch
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
 
 
 def free_port() -> int:

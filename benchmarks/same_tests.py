@@ -11,6 +11,9 @@ NAMES_VARIABLE = "SAME_TESTS"
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect every test whose function the other checkout does not have, wherever it stands."""
     names = set(Path(os.environ[NAMES_VARIABLE]).read_text().split())
-    kept = [one for one in items if getattr(one, "originalname", one.name) in names]
-    config.hook.pytest_deselected(items=[one for one in items if one not in kept])
+    kept: list[pytest.Item] = []
+    left: list[pytest.Item] = []
+    for one in items:
+        (kept if getattr(one, "originalname", one.name) in names else left).append(one)
+    config.hook.pytest_deselected(items=left)
     items[:] = kept

@@ -345,7 +345,6 @@ def test_a_restore_shows_first_and_names_the_command_that_does_it(
 def entered(home: Home, settings: object, monkeypatch: pytest.MonkeyPatch) -> Home:
     assert settings
     monkeypatch.setenv(HOME_VARIABLE, str(home.root))
-    monkeypatch.setenv("DAGSTER_HOME", str(home.dagster))
     return home
 
 

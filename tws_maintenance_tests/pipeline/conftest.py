@@ -11,6 +11,4 @@ def entered(home: Home, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> 
     """A home that is named in the environment, whose pages come from `server`."""
     assert settings.http.wikipedia_url.startswith("http://127.0.0.1:")
     monkeypatch.setenv(HOME_VARIABLE, str(home.root))
-    # Set and taken away again: `open_instance` sets it, and no other test may inherit it.
-    monkeypatch.setenv("DAGSTER_HOME", str(home.dagster))
     return home

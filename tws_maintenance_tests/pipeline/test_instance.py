@@ -69,10 +69,7 @@ def test_four_processes_may_open_a_new_home_at_once(program: Program) -> None:
     ]
 
 
-def test_a_home_of_ours_is_quiet_and_launches_from_the_webserver_alone(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DAGSTER_HOME", str(home.dagster))
+def test_a_home_of_ours_is_quiet_and_launches_from_the_webserver_alone(home: Home) -> None:
     with open_instance(home) as instance:
         assert instance.telemetry_enabled is False
         assert instance.nux_enabled is False
@@ -82,19 +79,15 @@ def test_a_home_of_ours_is_quiet_and_launches_from_the_webserver_alone(
 
 
 def test_an_instance_that_a_home_was_made_ready_with_is_not_dagsters_present_one(
-    home: Home, monkeypatch: pytest.MonkeyPatch
+    home: Home,
 ) -> None:
-    monkeypatch.setenv("DAGSTER_HOME", str(home.dagster))
     opened = _made_ready(home, None)
     assert opened is not None
     assert DefsStateStorage.get() is None
     opened.dispose()
 
 
-def test_what_an_operator_changed_in_our_configuration_stays(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DAGSTER_HOME", str(home.dagster))
+def test_what_an_operator_changed_in_our_configuration_stays(home: Home) -> None:
     prepare(home)
     mine = yaml.safe_load(CONFIGURATION) | {"telemetry": {"enabled": True}}
     (home.dagster / "dagster.yaml").write_text(yaml.safe_dump(mine))
@@ -105,9 +98,8 @@ def test_what_an_operator_changed_in_our_configuration_stays(
 
 
 @pytest.fixture
-def ready(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
+def ready(home: Home) -> Home:
     """A home that was opened before."""
-    monkeypatch.setenv("DAGSTER_HOME", str(home.dagster))
     prepare(home)
     return home
 
@@ -171,10 +163,7 @@ def test_an_operators_own_dagster_home_is_used_but_not_modified(
         assert instance.get_run_by_id(executed.run_id) is not None
 
 
-def test_a_home_that_cannot_be_written_is_told_with_what_to_do(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DAGSTER_HOME", str(home.dagster))
+def test_a_home_that_cannot_be_written_is_told_with_what_to_do(home: Home) -> None:
     home.dagster.write_text("a file where the folder should be")
     with pytest.raises(HomeError, match=r"^\.dagster cannot be written \(.*set DAGSTER_HOME to a"):
         prepare(home)

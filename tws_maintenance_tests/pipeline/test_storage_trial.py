@@ -41,17 +41,10 @@ def everything_in(server: PostgresServer, database: str) -> list[str]:
 
 
 @pytest.fixture
-def no_dagster_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `prepare` names in the environment goes with the test."""
-    monkeypatch.setenv("DAGSTER_HOME", "")
-
-
-@pytest.fixture
 def postgres(
-    postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch, no_dagster_home: None
+    postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[PostgresServer, str]]:
     """A new database for an ordinary role, as PostgreSQL 15 makes them: no CREATE for it."""
-    assert no_dagster_home is None
     database = postgres_server.new_database()
     postgres_server.execute(
         database, f"CREATE ROLE {ROLE} LOGIN", "REVOKE CREATE ON SCHEMA public FROM PUBLIC"
@@ -61,18 +54,14 @@ def postgres(
     postgres_server.execute(database, f"DROP OWNED BY {ROLE}", f"DROP ROLE {ROLE}")
 
 
-def test_a_home_that_was_never_used_is_tried_and_stays_empty(
-    home: Home, no_dagster_home: None
-) -> None:
-    assert no_dagster_home is None
+def test_a_home_that_was_never_used_is_tried_and_stays_empty(home: Home) -> None:
     files = ".dagster/history/runs.db, .dagster/event_log.db, .dagster/schedules/schedules.db"
     assert looked(home) == ("ok", f"Dagster's: {files}: can be written")
     EventStore(home, Settings()).try_out()
     assert list(home.root.iterdir()) == []
 
 
-def test_files_that_are_in_use_stay_as_they_are(home: Home, no_dagster_home: None) -> None:
-    assert no_dagster_home is None
+def test_files_that_are_in_use_stay_as_they_are(home: Home) -> None:
     prepare(home)
     EventStore(home, Settings()).prepare()
     before = tree(home.root)
@@ -81,10 +70,7 @@ def test_files_that_are_in_use_stay_as_they_are(home: Home, no_dagster_home: Non
     assert tree(home.root) == before
 
 
-def test_a_file_that_is_no_database_or_not_dagster_s_is_found(
-    home: Home, no_dagster_home: None
-) -> None:
-    assert no_dagster_home is None
+def test_a_file_that_is_no_database_or_not_dagster_s_is_found(home: Home) -> None:
     path = home.dagster / "history" / "runs.db"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"a letter to somebody " * 100)
@@ -102,9 +88,8 @@ def test_a_file_that_is_no_database_or_not_dagster_s_is_found(
 
 
 @pytest.fixture
-def nobodys_home(no_dagster_home: None) -> Iterator[Home]:
+def nobodys_home() -> Iterator[Home]:
     """A home with both databases that another user may enter."""
-    assert no_dagster_home is None
     folder = Path(tempfile.mkdtemp(prefix="tws_maintenance_home_"))
     folder.chmod(0o755)
     home = Home(folder)
@@ -135,10 +120,7 @@ def test_files_that_this_user_may_not_write_are_found(nobodys_home: Home) -> Non
 
 
 @pytest.mark.process
-def test_a_folder_in_which_no_database_can_be_made_is_found(
-    tmp_path: Path, no_dagster_home: None
-) -> None:
-    assert no_dagster_home is None
+def test_a_folder_in_which_no_database_can_be_made_is_found(tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", kilobytes=256) as disk:
         disk.make_read_only()
         outcome, text = looked(disk.home)
@@ -221,10 +203,7 @@ def test_a_database_of_another_program_is_found(
         prepare(home)
 
 
-def test_a_server_that_is_away_is_found(
-    home: Home, monkeypatch: pytest.MonkeyPatch, no_dagster_home: None
-) -> None:
-    assert no_dagster_home is None
+def test_a_server_that_is_away_is_found(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "postgresql://tws:s3cr3t@127.0.0.1:1/away")
     outcome, text = looked(home)
     assert outcome == "failed"
@@ -255,9 +234,8 @@ def test_a_configuration_of_the_operator_s_own_is_read_and_tried(
 
 
 def test_a_configuration_that_contradicts_the_setting_is_found(
-    home: Home, monkeypatch: pytest.MonkeyPatch, no_dagster_home: None
+    home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert no_dagster_home is None
     home.dagster.mkdir()
     (home.dagster / "dagster.yaml").write_text(f"{CONFIGURATION}# mine\n")
     monkeypatch.setenv(VARIABLE, "postgresql://tws@127.0.0.1:1/away")

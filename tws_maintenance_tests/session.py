@@ -44,6 +44,8 @@ BEYOND_UNIT = {
     "socket.bind": "listens on a port",
     "subprocess.Popen": "starts a process",
 }
+# Groups that wait the most, for Dagster's daemon and for a server that is down.
+WAITING = ("daemon", "postgres", "stopped_server")
 SHARED_SCOPES = {"module", "package"}
 # Made for every test and shared by no two of them.
 OF_EVERY_MODULE = {"_processes_of_the_module"}
@@ -72,11 +74,11 @@ def _has_memory() -> bool:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return two workers more than there are cores: the tests wait at times.
+    """Return one worker more than there are cores: the tests wait at times.
 
-    With four more the cores rest less, and each test costs as much more.
+    With more of them the cores rest less, and each test costs as much more.
     """
-    return len(os.sched_getaffinity(0)) + 2 if hasattr(os, "sched_getaffinity") else 4
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else 3
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -220,15 +222,18 @@ def _shares_a_fixture(item: pytest.Item) -> bool:
     )
 
 
-def _order(item: pytest.Item) -> tuple[bool, bool, bool, str]:
-    """Order the groups of browsers first, then other groups, then what stands for itself.
+def _order(item: pytest.Item) -> tuple[int, str]:
+    """Order the groups of browsers first, then those that wait, other groups, the rest, unit tests.
 
-    The latter are mixed, because tests of one module wait together: those of slow sources and
-    robots leave both cores idle otherwise. Last come the unit tests, which are short, so that all
-    workers end at the same time.
+    Tests that wait cost no time while the browsers work. The rest is mixed, because those of one
+    module wait together: slow sources and robots leave both cores idle otherwise. Unit tests, which
+    are short, come last, so that all workers end at the same time.
     """
     group = item.get_closest_marker("xdist_group")
-    is_browser = item.get_closest_marker("browser") is not None
-    is_short = group is None and item.get_closest_marker("unit") is not None
-    mixed = "" if is_short else f"{zlib.crc32(item.nodeid.encode()):08x}"
-    return (group is None, not is_browser, is_short, str(group.args[0]) if group else mixed)
+    if group is not None:
+        name = str(group.args[0])
+        is_browser = item.get_closest_marker("browser") is not None
+        return (0 if is_browser else 1 if name in WAITING else 2), name
+    if item.get_closest_marker("unit") is not None:
+        return 4, ""
+    return 3, f"{zlib.crc32(item.nodeid.encode()):08x}"

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, MARKET_EVENTS, Index
+from tws_maintenance.config.indices import INDICES, MARKET_EVENTS
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.core.clock import utc_now, utc_text
 from tws_maintenance.demo.official import es3, hang_seng, ishares, spy, tracker
@@ -17,15 +17,11 @@ from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import SOURCE_URLS, PageServer
 from tws_maintenance.market_events.model import PROVIDERS, Event, EventType, SyncLog
 from tws_maintenance.market_events.store.event_store import EventStore
-from tws_maintenance.runs import list_steps
-from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
-from tws_maintenance.runs.recorder import StepFailed
-from tws_maintenance.runs.request import PlannedRun
+from tws_maintenance_tests.console.support import run_here
 from tws_maintenance_tests.market_events.store_support import NEW_YORK, sync_log
 from tws_maintenance_tests.reports.shelf import filed, result
 from tws_maintenance_tests.support import write_live
 
-LISTS = tuple(index.task for index in INDICES.values())
 HELD = companies("sp500")[9].ticker.replace(".", "-")
 HOLIDAY = Event(
     EventType.MARKET_HOLIDAY,
@@ -73,14 +69,7 @@ class Stage:
 
     def run(self, *tasks: str, dry_run: bool = True, **asked: Any) -> str:
         """Run `tasks` (all lists unless named) without Dagster and return the report's id."""
-        wanted = tasks or LISTS
-        request = PlannedRun(wanted, dry_run, run_id="", actor="operator", fetches=True, **asked)
-        run = MaintenanceRun(request, head_start(self.home, load_settings(self.home)))
-        run.open()
-        for index in (one for one in INDICES.values() if one.task in wanted):
-            _work(run, index)
-        run.close({}, None)
-        return run.report_id
+        return str(run_here(self.home, *tasks, dry_run=dry_run, **asked)["report_id"])
 
     def sync(self) -> None:
         """Note that market events were refreshed well, a moment ago, and file its report."""
@@ -107,16 +96,6 @@ def _log_of(provider: str, at: datetime) -> SyncLog:
         error_message="",
         detail={},
     )
-
-
-def _work(run: MaintenanceRun, index: Index) -> None:
-    try:
-        list_steps.stage(run, index)
-        passed = list_steps.audit(run, index).has_passed
-        if passed and not run.request.dry_run:
-            list_steps.promote(run, index)
-    except StepFailed:
-        pass
 
 
 def begin(stage: Stage) -> None:

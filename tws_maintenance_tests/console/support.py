@@ -1,6 +1,7 @@
 """What the console's tests share: a console on a home of its own, and the token of its pages."""
 
 import contextlib
+import json
 import re
 import shutil
 import threading
@@ -16,11 +17,16 @@ from werkzeug.test import TestResponse
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
-from tws_maintenance.config.settings import ConsoleSettings
+from tws_maintenance.config.settings import ConsoleSettings, load_settings
 from tws_maintenance.console.app import create_app
 from tws_maintenance.console.serve import listen
 from tws_maintenance.demo.server import SOURCE_URLS, PageServer
 from tws_maintenance.pipeline.instance import VARIABLE, Instance, open_instance
+from tws_maintenance.reports.store import read_bytes
+from tws_maintenance.runs import list_steps
+from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
+from tws_maintenance.runs.recorder import StepFailed
+from tws_maintenance.runs.request import PlannedRun
 from tws_maintenance_tests.pipeline.support import quiet_environment, until
 
 API = "/api/maintenance"
@@ -28,6 +34,7 @@ STI, HSI, SP500 = "sti_constituents", "hsi_constituents", "sp500_constituents"
 COOKIE = "tws_maintenance_5080"
 # Longer than any run takes, and none takes as long.
 ENOUGH = 100
+LISTS = tuple(index.task for index in INDICES.values())
 _TOKEN = re.compile(r'<meta name="csrf-token" content="([^"]+)">')
 
 
@@ -101,6 +108,10 @@ class Console:
         """Fetch and publish in one run and return its report."""
         return self.run(*tasks, dry_run=False)
 
+    def here(self, *tasks: str, dry_run: bool = True, **asked: Any) -> dict[str, Any]:
+        """Run lists in this process, where the run only prepares a test; return its report."""
+        return run_here(self.home, *tasks, dry_run=dry_run, **asked)
+
     def follow(self, run_id: str) -> dict[str, Any]:
         """Wait for the end of a run and return it."""
         until(lambda: self._has_ended(run_id), f"the end of run {run_id}")
@@ -121,6 +132,27 @@ class Console:
         lists = self.json(f"{API}/status")["constituents"]
         found: dict[str, Any] = next(one for one in lists if one["task"] == task)
         return found
+
+
+def run_here(home: Home, *tasks: str, dry_run: bool = True, **asked: Any) -> dict[str, Any]:
+    """Run `tasks` (all lists unless named) in this process, without Dagster; return the report.
+
+    Its steps, files and report are those of a run of the console, which costs much more; but
+    Dagster knows nothing of it, so its run id is empty and it has no page.
+    """
+    wanted = tasks or LISTS
+    request = PlannedRun(wanted, dry_run, run_id="", actor="operator", fetches=True, **asked)
+    run = MaintenanceRun(request, head_start(home, load_settings(home)))
+    run.open()
+    for index in (one for one in INDICES.values() if one.task in wanted):
+        with contextlib.suppress(StepFailed):
+            list_steps.stage(run, index)
+            passed = list_steps.audit(run, index).has_passed
+            if passed and not dry_run:
+                list_steps.promote(run, index)
+    run.close({}, None)
+    report: dict[str, Any] = json.loads(read_bytes(home, run.report_id))
+    return report
 
 
 def report_of(answer: TestResponse) -> dict[str, Any]:
@@ -205,6 +237,7 @@ __all__ = [
     "opened",
     "point_to",
     "report_of",
+    "run_here",
     "served",
     "until",
 ]

@@ -20,7 +20,9 @@ from tws_maintenance_tests.console.support import (
     Console,
     consoled,
     error_of,
+    point_to,
     report_of,
+    run_here,
     until,
 )
 from tws_maintenance_tests.reports.shelf import filed, result
@@ -31,7 +33,7 @@ from tws_maintenance_tests.support import write_live
 def applied_home(web: PageServer, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home in which STI and HSI were applied, for tests to copy."""
     with consoled(tmp_path_factory.mktemp("applied"), web) as found:
-        assert found.apply(STI, HSI)["status"] == "completed"
+        assert found.here(STI, HSI, dry_run=False)["status"] == "completed"
         return found.home
 
 
@@ -90,7 +92,7 @@ def test_a_list_that_nobody_confirmed_says_so_and_is_offered_to_nobody(
     console: Console, server: PageServer
 ) -> None:
     server.pages["hsi"] = page("hsi", companies("hsi")[:60])
-    assert console.run(HSI)["status"] == "partial_failure"
+    assert console.here(HSI)["status"] == "partial_failure"
     why = "0 of 1 sources are usable, but 1 must agree"
     assert why in console.list_of(HSI)["unconfirmed"]
     card = card_of(console, HSI)
@@ -104,9 +106,9 @@ def test_a_page_from_before_a_newer_dry_run_with_another_result_applies_nothing(
     console: Console, server: PageServer
 ) -> None:
     server.pages["sti"] = page("sti", companies("sti")[:-1])
-    erring = console.run(STI)
+    erring = console.here(STI)
     server.pages["sti"] = page("sti", companies("sti"))
-    right = console.run(STI)
+    right = console.here(STI)
     before = console.home.live_file("sti").read_bytes()
 
     shown = console.get(f"/maintenance/reports/{erring['report_id']}").text
@@ -120,7 +122,7 @@ def test_a_page_from_before_a_newer_dry_run_with_another_result_applies_nothing(
 
 def test_a_restored_list_says_so_and_is_not_fresh(console: Console, server: PageServer) -> None:
     server.pages["sti"] = page("sti", companies("sti")[:-1])
-    console.apply(STI)
+    console.here(STI, dry_run=False)
     answer = console.post(f"{API}/restore", {"task": STI, "dry_run": False, "wait": 100})
     assert report_of(answer)["status"] == "completed"
 
@@ -140,8 +142,8 @@ def test_a_look_at_a_backup_is_not_offered_as_a_refresh(
     console: Console, server: PageServer
 ) -> None:
     server.pages["sti"] = page("sti", companies("sti")[:-1])
-    console.apply(STI)
-    looked = console.run(STI)
+    console.here(STI, dry_run=False)
+    looked = console.here(STI)
     preview = report_of(console.post(f"{API}/restore", {"task": STI, "wait": 100}))
 
     overview = console.get("/maintenance").text
@@ -156,8 +158,8 @@ def test_a_list_that_waits_in_another_dry_run_is_pointed_out(
     console: Console, server: PageServer
 ) -> None:
     server.pages["hsi"] = page("hsi", companies("hsi")[:-1])
-    waiting = console.run(HSI)
-    console.run(STI)
+    waiting = console.here(HSI)
+    console.here(STI)
     overview = console.get("/maintenance").text
     assert f"look at {waiting['report_id']} and apply it" in overview
     assert (
@@ -170,15 +172,15 @@ def test_a_dry_run_whose_list_was_applied_from_another_one_does_not_wait(
     console: Console, server: PageServer
 ) -> None:
     server.pages["hsi"] = page("hsi", companies("hsi")[:-1])
-    first, _ = console.run(HSI), console.run(HSI)
+    first, _ = console.here(HSI), console.here(HSI)
     console.post(f"{API}/promote", {"report_id": first["report_id"], "wait": 100})
-    console.run(STI)
+    console.here(STI)
     assert "waits in another dry run" not in console.get("/maintenance").text
 
 
 def test_a_list_without_a_file_is_shown_by_name_with_a_caution(console: Console) -> None:
     console.home.live_file("sti").unlink()
-    report = console.run(STI)
+    report = console.here(STI)
     shown = console.get(f"/maintenance/apply/{report['report_id']}").text
     assert all(one.name in shown for one in companies("sti")[:8])
     assert "The file of STI that maintenance_" in shown
@@ -187,15 +189,17 @@ def test_a_list_without_a_file_is_shown_by_name_with_a_caution(console: Console)
 
 def test_a_failed_fetch_is_no_failed_validation(console: Console, server: PageServer) -> None:
     server.pages.pop("sti")
-    console.run(STI)
+    console.here(STI)
     until(lambda: console.list_of(STI)["file_audit"]["status"] == "passed", "the audit")
     card = card_of(console, STI)
     assert "Validation passed of the current file" in card
     assert "Last run failed audit not run" in card
 
 
-def test_a_market_that_is_open_is_warned_of_only_where_its_list_changed(console: Console) -> None:
-    write_live(console.home, INDICES["sti"], companies("sti"))
-    report = console.apply(STI)
-    (result,) = report["results"]
+def test_a_market_that_is_open_is_warned_of_only_where_its_list_changed(
+    home: Home, server: PageServer
+) -> None:
+    point_to(home, server)
+    write_live(home, INDICES["sti"], companies("sti"))
+    (result,) = run_here(home, STI, dry_run=False)["results"]
     assert (result["changed"], result["warnings"]) == (False, [])

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from tws_maintenance.config.indices import MARKET_EVENTS, METADATA_VALIDATION
 from tws_maintenance.constituents.promotion_stamp import Generation
 from tws_maintenance.constituents.publishing import Intent, write_intent
+from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance_tests.console.support import (
@@ -23,6 +25,7 @@ from tws_maintenance_tests.console.support import (
     report_of,
 )
 from tws_maintenance_tests.pipeline.support import good_pages
+from tws_maintenance_tests.reports.shelf import filed, result
 from tws_maintenance_tests.support import live_bytes, result_of
 
 NEVER = "maintenance_20200101_000000"
@@ -55,7 +58,7 @@ def test_what_was_staged_is_published_and_nothing_is_fetched_again(
     changing: tuple[Console, PageServer],
 ) -> None:
     console, server = changing
-    dry = console.run("constituents")
+    dry = console.here()
     staged = {one["task"]: one["proposal_sha256"] for one in dry["results"]}
     asked = list(server.asked)
     # What the page says by now is of no concern.
@@ -72,7 +75,7 @@ def test_what_was_staged_is_published_and_nothing_is_fetched_again(
 
 
 def test_some_of_the_lists_can_be_published_and_the_rest_later(console: Console) -> None:
-    dry = console.run(STI, HSI)
+    dry = console.here(STI, HSI)
     first = promote(console, dry["report_id"], tasks=[HSI])
     assert [one["task"] for one in first["results"]] == [HSI]
     assert refused(console, dry["report_id"], HSI) == (409, "promoted")
@@ -88,7 +91,7 @@ def test_some_of_the_lists_can_be_published_and_the_rest_later(console: Console)
 def test_a_list_whose_source_failed_is_left_out(changing: tuple[Console, PageServer]) -> None:
     console, server = changing
     del server.pages["sti"]
-    dry = console.run("constituents")
+    dry = console.here()
     assert dry["status"] == "partial_failure"
     assert console.list_of(STI)["validation"]["status"] == "failed"
     report = promote(console, dry["report_id"])
@@ -103,7 +106,7 @@ def test_a_list_that_did_not_pass_its_audit_cannot_be_published(
 ) -> None:
     console, server = changing
     server.pages["sti"] = page("sti", companies("sti")[:10])
-    dry = console.run(STI)
+    dry = console.here(STI)
     assert dry["status"] == "failed"
     answer = console.post(f"{API}/promote", {"report_id": dry["report_id"]})
     assert error_of(answer) == (409, "rejected")
@@ -119,12 +122,12 @@ def test_a_large_change_is_published_after_a_dry_run_that_allows_it(
     changing: tuple[Console, PageServer],
 ) -> None:
     console, server = changing
-    console.apply(STI)
+    console.here(STI, dry_run=False)
     newcomers = [Company(f"N{n:02d}", f"Newcomer {n} Ltd") for n in range(10)]
     server.pages["sti"] = page("sti", [*companies("sti")[10:], *newcomers])
-    too_much = console.run(STI)
+    too_much = console.here(STI)
     assert refused(console, too_much["report_id"]) == (409, "rejected")
-    allowed = console.run(STI, allow_large_change=True, reason="ten were replaced")
+    allowed = console.here(STI, allow_large_change=True, reason="ten were replaced")
     assert allowed["overrides"] == {"allow_large_change": True}
     assert refused(console, too_much["report_id"]) == (409, "rejected")
     report = promote(console, allowed["report_id"])
@@ -133,7 +136,7 @@ def test_a_large_change_is_published_after_a_dry_run_that_allows_it(
 
 
 def test_a_proposal_that_others_overtook_is_stale(console: Console) -> None:
-    dry = console.run(STI)
+    dry = console.here(STI)
     path = console.home.live_file("sti")
     former = path.read_bytes() if path.exists() else None
     path.parent.mkdir(exist_ok=True)
@@ -150,22 +153,22 @@ def test_a_proposal_that_others_overtook_is_stale(console: Console) -> None:
     path.unlink()
     if former is not None:
         path.write_bytes(former)
-    console.apply(STI)
+    console.here(STI, dry_run=False)
 
 
 @pytest.mark.process
 def test_a_proposal_of_another_day_is_too_old(changing: tuple[Console, PageServer]) -> None:
     console, _ = changing
-    dry = console.run(STI)
+    dry = console.here(STI)
     settings = console.home.root / "maintenance.toml"
-    settings.write_text(f"{settings.read_text()}[proposals]\nmax_age_hours = 0.00001\n")
+    settings.write_text(f"{settings.read_text()}[proposals]\nmax_age_hours = 1e-9\n")
     assert refused(console, dry["report_id"]) == (409, "too_old")
     assert console.list_of(STI)["proposal"]["state"] == "too_old"
     assert console.get(f"/maintenance/apply/{dry['report_id']}").status_code == 200
 
 
 def test_what_was_changed_in_staging_is_not_published(console: Console) -> None:
-    dry = console.run(STI)
+    dry = console.here(STI)
     proposal_id = result_of(dry, STI)["proposal_id"]
     staged = console.home.staging / proposal_id / "constituents.csv"
     staged.write_bytes(staged.read_bytes().replace(b"Amber", b"Umber", 1))
@@ -175,10 +178,12 @@ def test_what_was_changed_in_staging_is_not_published(console: Console) -> None:
 
 
 def test_what_staged_no_list_is_refused(console: Console) -> None:
-    events = console.run("market_events")
-    assert refused(console, events["report_id"]) == (409, "nothing_staged")
-    checked = console.run("metadata_validation")
-    assert refused(console, checked["report_id"]) == (409, "nothing_staged")
+    events = result(
+        MARKET_EVENTS, dry_run=True, proposal_id="maintenance_20261122_183000_market_events"
+    )
+    for one in (events, result(METADATA_VALIDATION)):
+        report_id = filed(console.home, one, dry_run=one["dry_run"], at=utc_now())
+        assert refused(console, report_id) == (409, "nothing_staged")
     assert refused(console, NEVER) == (404, "not_found")
     damaged = console.home.reports / "20200101_000000.json"
     damaged.write_text('{"status": "comp')
@@ -205,7 +210,7 @@ def test_the_page_publishes_the_same_and_leads_to_its_run(console: Console) -> N
 
 
 def test_a_receipt_that_names_other_bytes_is_no_pass(console: Console) -> None:
-    dry = console.run(STI)
+    dry = console.here(STI)
     receipt = console.home.staging / result_of(dry, STI)["proposal_id"] / "receipt.json"
     value = json.loads(receipt.read_text())
     receipt.write_text("{}")

@@ -1,23 +1,41 @@
 """What monitoring asks for: the badge, the caches' generations, the metrics of Prometheus."""
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import MARKET_EVENTS
 from tws_maintenance.core.clock import parse_utc, utc_now
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance_tests.console.support import API, HSI, SP500, STI, Console
+from tws_maintenance_tests.console.support import API, HSI, SP500, STI, Console, consoled
 from tws_maintenance_tests.defaults import CONSTITUENT_TASKS
-from tws_maintenance_tests.support import result_of
+from tws_maintenance_tests.support import reports_of, result_of
 
 NAMES = {
     *("age_seconds", "last_success_timestamp_seconds", "last_run_timestamp_seconds", "rows"),
     *("last_status", "warnings", "duration_seconds"),
 }
 _SAMPLE = re.compile(r'tws_maintenance_([a-z_]+)\{task="([a-z0-9_]+)"\} (-?[0-9.e+-]+)')
+
+
+@pytest.fixture(scope="module")
+def applied_home(web: PageServer, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home in which everything was applied, for tests to copy."""
+    with consoled(tmp_path_factory.mktemp("applied"), web) as console:
+        assert console.apply("all")["status"] == "completed"
+        return console.home
+
+
+@pytest.fixture
+def applied(applied_home: Home, tmp_path: Path, server: PageServer) -> Iterator[Console]:
+    """A console on a home of its own in which everything was applied."""
+    with consoled(tmp_path, server, copied=applied_home) as console:
+        yield console
 
 
 def metrics_of(console: Console) -> dict[str, dict[str, float]]:
@@ -71,9 +89,9 @@ def test_before_anything_there_are_descriptions_and_no_made_up_samples(fresh: Co
     }
 
 
-def test_after_an_apply_everything_is_fresh(fresh: Console) -> None:
-    report = fresh.apply("all")
-    found = metrics_of(fresh)
+def test_after_an_apply_everything_is_fresh(applied: Console) -> None:
+    (report,) = reports_of(applied.home)
+    found = metrics_of(applied)
     assert set(found) == NAMES
     for task in (*CONSTITUENT_TASKS, MARKET_EVENTS):
         result = result_of(report, task)
@@ -88,54 +106,52 @@ def test_after_an_apply_everything_is_fresh(fresh: Console) -> None:
         assert found["last_run_timestamp_seconds"][task] == ended
     rows = found["rows"]
     assert (rows[SP500], rows[STI], rows[HSI]) == (503, 30, 85)
-    badge = fresh.json(f"{API}/badge")
+    badge = applied.json(f"{API}/badge")
     assert (badge["message"], badge["color"], badge["isError"]) == ("fresh", "brightgreen", False)
 
-    first = fresh.json(f"{API}/caches")["generations"]
+    first = applied.json(f"{API}/caches")["generations"]
     for one in first:
-        live = fresh.home.live_file(one["index"]).read_bytes()
+        live = applied.home.live_file(one["index"]).read_bytes()
         assert (one["sha256"], one["report_id"]) == (sha256(live), report["report_id"])
     # What changed nothing changes no generation either: caches need not read anew.
-    fresh.apply(STI)
-    assert fresh.json(f"{API}/caches")["generations"] == first
+    applied.here(STI, dry_run=False)
+    assert applied.json(f"{API}/caches")["generations"] == first
 
 
 def test_a_promotion_changes_the_generation_of_its_list_alone(
-    fresh: Console, server: PageServer
+    applied: Console, server: PageServer
 ) -> None:
-    fresh.apply(STI, HSI)
-    before = {one["task"]: one for one in fresh.json(f"{API}/caches")["generations"]}
+    before = {one["task"]: one for one in applied.json(f"{API}/caches")["generations"]}
     server.pages["sti"] = page("sti", companies("sti")[1:])
-    fresh.apply(STI, HSI)
-    after = {one["task"]: one for one in fresh.json(f"{API}/caches")["generations"]}
+    applied.here(STI, HSI, dry_run=False)
+    after = {one["task"]: one for one in applied.json(f"{API}/caches")["generations"]}
     assert [task for task in after if after[task] != before[task]] == [STI]
     assert after[STI]["generation"] != before[STI]["generation"]
 
 
-def test_what_failed_or_is_missing_is_red(fresh: Console, server: PageServer) -> None:
-    fresh.apply("all")
-    before = metrics_of(fresh)
+def test_what_failed_or_is_missing_is_red(applied: Console, server: PageServer) -> None:
+    before = metrics_of(applied)
     del server.pages["sti"]
-    failed = result_of(fresh.run(STI), STI)
-    after = metrics_of(fresh)
+    failed = result_of(applied.here(STI), STI)
+    after = metrics_of(applied)
     # The last success stays when a run fails; that there was one shows beside it.
     for name, expected in (
         ("last_success_timestamp_seconds", before["last_success_timestamp_seconds"][STI]),
         ("last_run_timestamp_seconds", parse_utc(failed["finished_at"]).timestamp()),
     ):
         assert after[name][STI] == expected
-    assert metrics_of(fresh)["last_status"][STI] == 0
+    assert metrics_of(applied)["last_status"][STI] == 0
     # The list itself is what it was, and as old.
-    assert metrics_of(fresh)["rows"][STI] == 30
-    badge = fresh.json(f"{API}/badge")
+    assert metrics_of(applied)["rows"][STI] == 30
+    badge = applied.json(f"{API}/badge")
     assert (badge["message"], badge["color"], badge["isError"]) == ("STI failed", "red", True)
-    fresh.home.live_file("hsi").unlink()
-    assert fresh.json(f"{API}/badge")["message"] == "STI, HSI failed"
-    assert HSI not in metrics_of(fresh)["rows"]
+    applied.home.live_file("hsi").unlink()
+    assert applied.json(f"{API}/badge")["message"] == "STI, HSI failed"
+    assert HSI not in metrics_of(applied)["rows"]
 
 
 def test_a_stamp_that_cannot_be_read_is_no_generation(console: Console) -> None:
-    console.apply(STI)
+    console.here(STI, dry_run=False)
     path = console.home.generation_file("sti")
     before = path.read_bytes()
     for content in (b"", b"{}", b"\xff", b'{"generation": 5}', b"[" * 50_000):

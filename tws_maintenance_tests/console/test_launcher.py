@@ -3,7 +3,6 @@
 import errno
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -15,7 +14,6 @@ import pytest
 
 from tws_maintenance.console import launcher
 from tws_maintenance.core.errors import LockHeld, StorageFault
-from tws_maintenance.pipeline import run_process
 from tws_maintenance.pipeline.dagster_process import Observer
 from tws_maintenance.pipeline.tags import PROCESS_TAG
 from tws_maintenance_tests.console.support import API, STI, Console, error_of, opened, until
@@ -155,30 +153,3 @@ def test_a_dead_run_that_cannot_be_closed_takes_no_page_down(
         held.release()
         assert fresh.running == []
         assert fresh.json(f"{API}/runs/{run_id}")["state"] == "interrupted"
-
-
-def test_a_file_of_the_home_is_not_taken_for_a_module(fresh: Console) -> None:
-    """A home may be a robot's checkout."""
-    for name in ("holidays", "dagster", "pandas", "requests", "sqlite3"):
-        (fresh.home.root / f"{name}.py").write_text(f'raise RuntimeError("{name} of the home")')
-    report = fresh.run("all")
-    assert (report["status"], report["errors"]) == ("completed", [])
-
-
-@pytest.mark.cold
-def test_the_process_of_a_run_gets_no_secret_that_is_not_its_own(
-    fresh: Console, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("tws_maintenance_console__password", "of the console")
-    monkeypatch.setenv("TWS_MAINTENANCE_NOTICES__SMTP_PASSWORD", "of the mail")
-    process = run_process.start_process(fresh.home, "0")
-    try:
-        # The system shows nothing for a moment after the program was replaced.
-        shown = psutil.Process(process.pid)
-        until(lambda: shown.environ() != {}, "the environment of the run's process")
-        told = shown.environ()
-    finally:
-        run_process.give_up(process)
-    assert told["TWS_MAINTENANCE_HOME"] == str(fresh.home.root)
-    assert [one for one in told.values() if one.startswith("of the ")] == []
-    assert isinstance(process, subprocess.Popen)

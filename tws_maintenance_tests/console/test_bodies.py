@@ -6,7 +6,7 @@ import pytest
 
 from tws_maintenance.console.api import bodies
 from tws_maintenance.runs.request import RunSpec
-from tws_maintenance_tests.console.support import API, HSI, SP500, STI, Console, error_of
+from tws_maintenance_tests.console.support import API, STI, Console, error_of
 from tws_maintenance_tests.defaults import MAINTAINED
 
 REFUSED: dict[str, list[Any]] = {
@@ -145,11 +145,6 @@ def test_what_does_not_say_that_it_is_json_is_refused(console: Console, kind: st
     for path in (f"{API}/run", f"{API}/promote", f"{API}/restore", "/api/watchlist"):
         answer = console.send(path, b"{}", kind)
         assert error_of(answer) == (415, "unsupported_media_type")
-
-
-def test_a_task_that_is_named_twice_or_by_its_group_is_run_once(console: Console) -> None:
-    report = console.run(STI, STI, "constituents")
-    assert [one["task"] for one in report["results"]] == [SP500, STI, HSI]
 
 
 def test_the_queries_are_strict_too(console: Console) -> None:

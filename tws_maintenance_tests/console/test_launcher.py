@@ -62,31 +62,30 @@ def leads_a_session(pid: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize(
-    ("what", "error", "reports"),
-    [
-        ("create_run", LOST, 0),
-        ("hand_over", BrokenPipeError(errno.EPIPE, "Broken pipe"), 1),
-    ],
-)
 def test_a_start_that_fails_leaves_no_process_and_keeps_no_task_busy(
-    fresh: Console, monkeypatch: pytest.MonkeyPatch, what: str, error: Exception, reports: int
-) -> None:
-    with monkeypatch.context() as patch:
-        owner = fresh.backend.observer if what == "create_run" else launcher
-        patch.setattr(owner, what, failing(error))
-        answer = fresh.post(f"{API}/run", {"tasks": [STI]})
-    assert error_of(answer) == (503, "unavailable")
-    assert runs_at_work(fresh) == []
-    assert fresh.running == []
-    assert fresh.backend.launcher._ends == {}
-    assert [one["status"] for one in reports_of(fresh.home)] == ["interrupted"] * reports
-    assert result_of(fresh.run(STI), STI)["status"] == "success"
-
-
-def test_a_thread_that_cannot_be_started_ends_the_run_as_well(
     fresh: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def failed() -> tuple[int, str]:
+        answer = fresh.post(f"{API}/run", {"tasks": [STI]})
+        assert runs_at_work(fresh) == []
+        assert fresh.running == []
+        assert fresh.backend.launcher._ends == {}
+        return error_of(answer)
+
+    fresh.home.logs.write_text("a file where a folder should be")
+    assert failed() == (503, "unavailable")
+    fresh.home.logs.unlink()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fresh.backend.observer, "create_run", failing(LOST))
+        assert failed() == (503, "unavailable")
+    assert reports_of(fresh.home) == []
+
+    with monkeypatch.context() as patch:
+        patch.setattr(launcher, "hand_over", failing(BrokenPipeError(errno.EPIPE, "Broken pipe")))
+        assert failed() == (503, "unavailable")
+    assert [one["status"] for one in reports_of(fresh.home)] == ["interrupted"]
+
     start = threading.Thread.start
 
     def refuse(thread: threading.Thread) -> None:
@@ -96,11 +95,9 @@ def test_a_thread_that_cannot_be_started_ends_the_run_as_well(
 
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
-        answer = fresh.post(f"{API}/run", {"tasks": [STI]})
-    assert error_of(answer) == (500, "internal_error")
-    assert runs_at_work(fresh) == []
-    assert fresh.running == []
-    assert fresh.backend.launcher._ends == {}
+        assert failed() == (500, "internal_error")
+
+    assert result_of(fresh.run(STI), STI)["status"] == "success"
 
 
 def test_a_console_that_is_killed_between_creating_and_starting_blocks_nothing(

@@ -27,7 +27,7 @@ from tws_maintenance_tests.console.support import (
     until,
 )
 from tws_maintenance_tests.pipeline.support import HeldServer, good_pages, run_job
-from tws_maintenance_tests.support import Program, free_port, live_bytes, reports_of, result_of
+from tws_maintenance_tests.support import Program, free_port, live_bytes, reports_of
 
 # What a console knows and its runs need not.
 SECRETS = ("TWS_MAINTENANCE_CONSOLE__PASSWORD", "TWS_MAINTENANCE_NOTICES__SMTP_PASSWORD")
@@ -51,7 +51,7 @@ def waiting(held: HeldServer, tmp_path: Path) -> Iterator[Console]:
 
 
 def start(console: Console, *tasks: str, **body: object) -> str:
-    """Start a run without waiting for it and return its id."""
+    """Start a run that takes longer than the wait, which is none unless said; return its id."""
     answer = console.post(f"{API}/run", {"tasks": tasks, "wait": 0, **body})
     assert answer.status_code == 202, answer.text
     assert answer.json is not None
@@ -104,7 +104,8 @@ def test_a_run_is_followed_from_its_id_to_its_report(console: Console) -> None:
 
 
 def test_a_run_that_is_waited_for_is_answered_with_its_report(console: Console) -> None:
-    report = console.run("constituents")
+    # What is named twice, or by its group, is run once.
+    report = console.run(STI, STI, "constituents")
     assert [one["task"] for one in report["results"]] == [SP500, STI, HSI]
     assert report == console.json(f"{API}/reports/{report['report_id']}")
     # What it said beside its report was nothing, and leaves nothing.
@@ -112,20 +113,10 @@ def test_a_run_that_is_waited_for_is_answered_with_its_report(console: Console) 
 
 
 @pytest.mark.process
-def test_a_run_that_takes_longer_than_the_wait_goes_on(waiting: Console, held: HeldServer) -> None:
-    answer = waiting.post(f"{API}/run", {"tasks": [STI], "wait": 0.01})
-    assert answer.status_code == 202
-    assert answer.json is not None
-    assert list(answer.json) == ["run_id", "status_url"]
-    held.release()
-    assert waiting.follow(answer.json["run_id"])["state"] == "finished"
-
-
-@pytest.mark.process
 def test_a_run_in_progress_is_seen_by_every_console_and_refuses_its_like(
     waiting: Console, held: HeldServer
 ) -> None:
-    run_id = start(waiting, STI, HSI)
+    run_id = start(waiting, STI, HSI, wait=0.01)
     until_at_work(waiting, run_id)
     run = waiting.json(f"{API}/runs/{run_id}")
     assert {one["step"]: one["state"] for one in run["steps"]}[f"staged__{STI}"] == "running"
@@ -298,16 +289,6 @@ def started_over_http(port: int, password: str) -> str:
     assert answer.status_code == 202, answer.text
     run_id: str = answer.json()["run_id"]
     return run_id
-
-
-def test_what_cannot_be_started_is_told_and_reported_not_left_waiting(fresh: Console) -> None:
-    fresh.home.logs.rmdir() if fresh.home.logs.exists() else None
-    fresh.home.logs.write_text("a file where a folder should be")
-    answer = fresh.post(f"{API}/run", {"tasks": [STI]})
-    assert error_of(answer) == (503, "unavailable")
-    assert fresh.running == []
-    fresh.home.logs.unlink()
-    assert result_of(fresh.run(STI), STI)["status"] == "success"
 
 
 def test_a_run_of_nothing_we_know_is_not_found(console: Console) -> None:

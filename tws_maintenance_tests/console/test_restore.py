@@ -26,7 +26,7 @@ INDEX = INDICES["sti"]
 def backed_up(console: Console) -> Iterator[tuple[Console, bytes, str]]:
     """A console, the bytes of the list before its last apply, and the id of that backup."""
     before = write_live(console.home, INDEX, companies("sti")[1:])
-    console.apply(STI)
+    console.here(STI, dry_run=False)
     yield console, before, list_backups(console.home, INDEX)[0].backup_id
     for backup in list_backups(console.home, INDEX):
         backup.path.unlink(missing_ok=True)

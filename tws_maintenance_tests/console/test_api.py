@@ -14,7 +14,7 @@ from tws_maintenance_tests.console.support import (
     error_of,
 )
 from tws_maintenance_tests.defaults import MAINTAINED, TASKS
-from tws_maintenance_tests.support import Program, live_bytes, result_of
+from tws_maintenance_tests.support import live_bytes, result_of
 
 CONSTITUENTS = {
     "task", "name", "file", "last_refreshed_at", "row_count", "source", "validation", "stale",
@@ -124,7 +124,7 @@ def test_after_a_dry_run_it_waits_and_after_the_apply_it_is_fresh(fresh: Console
 
 
 def test_a_file_that_somebody_changed_broke_or_lost_is_told(console: Console) -> None:
-    console.apply(STI)
+    console.here(STI, dry_run=False)
     path = console.home.live_file("sti")
     whole = path.read_bytes()
     lines = whole.splitlines(keepends=True)
@@ -156,7 +156,7 @@ def test_a_file_that_somebody_changed_broke_or_lost_is_told(console: Console) ->
 
 
 def test_an_edited_proposal_is_not_shown_and_the_rest_is(console: Console) -> None:
-    console.run(STI)
+    console.here(STI)
     shown = console.list_of(STI)["proposal"]
     path = console.home.proposal(shown["proposal_id"]) / "proposal.json"
     whole = path.read_text()
@@ -164,15 +164,6 @@ def test_an_edited_proposal_is_not_shown_and_the_rest_is(console: Console) -> No
     assert console.list_of(STI)["proposal"] is None
     path.write_text(whole)
     assert console.list_of(STI)["proposal"] == shown
-
-
-def test_what_the_command_line_did_is_told_as_well(console: Console) -> None:
-    done = Program(console.home)("run", "--apply", "--task", HSI, "--json")
-    report = json.loads(done.stdout)
-    one = console.list_of(HSI)
-    assert one["last_refreshed_at"] == result_of(report, HSI)["finished_at"]
-    assert one["run_id"] == report["run_id"]
-    assert console.json(f"{API}/reports/{report['report_id']}") == report
 
 
 def test_settings_that_break_while_it_runs_are_told_until_they_are_mended(

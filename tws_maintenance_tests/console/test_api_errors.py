@@ -6,11 +6,14 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from tws_maintenance.config.home import Home
+from tws_maintenance.config.settings import load_settings
 from tws_maintenance.console.app import create_app
 from tws_maintenance.core.worker_process import WorkerProcess
+from tws_maintenance.market_events.store.event_store import EventStore
 from tws_maintenance.pipeline.dagster_process import Answering
 from tws_maintenance.pipeline.instance import VARIABLE
 from tws_maintenance_tests.console.support import API, STI, Console, error_of
+from tws_maintenance_tests.reports.shelf import filed, result
 
 ALLOWED = {
     f"{API}/status": "GET, HEAD, OPTIONS",
@@ -169,7 +172,7 @@ def in_place_of(path: Path) -> bytes:
 
 
 def test_a_storage_of_dagster_that_cannot_be_read_is_told_in_words(fresh: Console) -> None:
-    fresh.run(STI)
+    filed(fresh.home, result(STI))
     path = fresh.home.dagster / "history" / "runs.db"
     before = in_place_of(path)
     for address in (f"{API}/status", f"{API}/badge", "/metrics"):
@@ -186,7 +189,8 @@ def test_a_storage_of_dagster_that_cannot_be_read_is_told_in_words(fresh: Consol
 
 
 def test_a_database_of_events_that_is_none_is_told_in_words(console: Console) -> None:
-    console.apply("market_events")
+    with EventStore(console.home, load_settings(console.home)) as store:
+        store.prepare()
     path = console.home.data / "market_events.db"
     before = in_place_of(path)
     for address in ("upcoming", "sync-log", "calendar.ics"):

@@ -1,5 +1,6 @@
 """Runs of the console: processes of their own that anybody sees and that outlive whoever asked."""
 
+import json
 import os
 import signal
 import subprocess
@@ -27,7 +28,7 @@ from tws_maintenance_tests.console.support import (
     until,
 )
 from tws_maintenance_tests.pipeline.support import HeldServer, good_pages, run_job
-from tws_maintenance_tests.support import Program, free_port, live_bytes, reports_of
+from tws_maintenance_tests.support import Program, free_port, live_bytes, reports_of, result_of
 
 # What a console knows and its runs need not.
 SECRETS = ("TWS_MAINTENANCE_CONSOLE__PASSWORD", "TWS_MAINTENANCE_NOTICES__SMTP_PASSWORD")
@@ -173,17 +174,25 @@ def test_of_two_at_once_exactly_one_starts(console: Console) -> None:
 def test_a_run_of_the_command_line_is_seen_and_refuses_its_like(
     waiting: Console, held: HeldServer
 ) -> None:
-    command = [sys.executable, "-m", "tws_maintenance", "run", "--task", STI]
+    words = ["run", "--apply", "--task", STI, "--json"]
+    command = [sys.executable, "-m", "tws_maintenance", *words]
     environment = Program(waiting.home).full_environment()
-    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL):
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as cli:
         until(lambda: [one["state"] for one in waiting.running] == ["running"], "the CLI's run")
         (line,) = waiting.running
         assert (line["entry_point"], line["tasks"]) == ("cli", [STI])
         assert error_of(waiting.post(f"{API}/run", {"tasks": [STI]})) == (409, "run_in_progress")
         held.release()
+        report = json.loads(cli.communicate()[0])
     assert waiting.running == []
     assert waiting.follow(line["run_id"])["state"] == "finished"
     assert waiting.json(f"{API}/status")["latest_report"]["run_id"] == line["run_id"]
+    one = waiting.list_of(STI)
+    assert one["last_refreshed_at"] == result_of(report, STI)["finished_at"]
+    assert one["run_id"] == report["run_id"] == line["run_id"]
+    assert waiting.json(f"{API}/reports/{report['report_id']}") == report
 
 
 @pytest.mark.process

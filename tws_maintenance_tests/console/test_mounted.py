@@ -24,6 +24,7 @@ from tws_maintenance_tests.console.support import (
     report_of,
     until,
 )
+from tws_maintenance_tests.support import quiet_environment
 
 
 @dataclass
@@ -58,14 +59,23 @@ class Host:
         return client, client.get("/").text.rsplit(" ", 1)[1]
 
 
+@pytest.fixture(scope="module")
+def backend(web: PageServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    """What all hosts share: the home of this file, and what it serves."""
+    home = Home(tmp_path_factory.mktemp("host"))
+    point_to(home, web)
+    with quiet_environment() as patch:
+        patch.setenv(VARIABLE, str(home.dagster))
+        backend = Backend(home, "http://dagster.example")
+        yield backend
+        until(lambda: not backend.running(), "the end of all runs")
+        backend.close()
+
+
 @pytest.fixture
-def host(home: Home, server: PageServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
-    point_to(home, server)
-    monkeypatch.setenv(VARIABLE, str(home.dagster))
-    backend = Backend(home, "http://dagster.example")
-    yield Host(backend)
-    until(lambda: not backend.running(), "the end of all runs")
-    backend.close()
+def host(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Host:
+    monkeypatch.setenv(VARIABLE, str(backend.home.dagster))
+    return Host(backend)
 
 
 def test_it_brings_its_own_addresses_and_no_other(host: Host) -> None:

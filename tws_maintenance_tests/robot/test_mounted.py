@@ -12,13 +12,16 @@ from tws_maintenance.console.service import Backend
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.pipeline.instance import VARIABLE
 from tws_maintenance_tests.console.support import API, ENOUGH, STI, error_of, point_to, report_of
+from tws_maintenance_tests.pipeline.support import good_pages
 from tws_maintenance_tests.robot.stand_in import PASSWORD, StandInRobot
+from tws_maintenance_tests.support import quiet_environment
 
 
 class Mounted:
     """A robot with the console in it, its guard, and a visitor who may log in."""
 
     def __init__(self, home: Home) -> None:
+        self.home = home
         self.backend: Backend | None = None
 
         def mount(app: Flask) -> None:
@@ -38,15 +41,33 @@ class Mounted:
         return text.split('name="csrf-token" content="', 1)[1].split('"', 1)[0]
 
 
+@pytest.fixture(scope="module")
+def web() -> Iterator[PageServer]:
+    """The pages of invented companies, for all tests of this file."""
+    with PageServer(good_pages()) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def mounted_once(web: PageServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounted]:
+    """One robot for all tests of this file; ask for `mounted` instead."""
+    home = Home(tmp_path_factory.mktemp("robot"))
+    home.data.mkdir()
+    point_to(home, web)
+    with quiet_environment() as patch:
+        patch.setenv(VARIABLE, str(home.dagster))
+        found = Mounted(home)
+        yield found
+        if found.backend is not None:
+            found.backend.close()
+
+
 @pytest.fixture
-def mounted(home: Home, server: PageServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mounted]:
-    point_to(home, server)
-    monkeypatch.setenv(VARIABLE, str(home.dagster))
-    home.data.mkdir(exist_ok=True)
-    found = Mounted(home)
-    yield found
-    if found.backend is not None:
-        found.backend.close()
+def mounted(mounted_once: Mounted, monkeypatch: pytest.MonkeyPatch) -> Mounted:
+    """A robot with the console in it, and a visitor who has not logged in."""
+    monkeypatch.setenv(VARIABLE, str(mounted_once.home.dagster))
+    mounted_once.client = mounted_once.robot.app.test_client()
+    return mounted_once
 
 
 def test_nobody_comes_in_without_the_robots_login(mounted: Mounted) -> None:

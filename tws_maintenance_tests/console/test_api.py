@@ -1,4 +1,4 @@
-"""What `/api/maintenance` tells, key by key: before anything, after runs, of a broken file."""
+"""What `/api/maintenance` tells, key by key: after runs, of a broken file, of broken settings."""
 
 import json
 
@@ -7,8 +7,6 @@ from tws_maintenance.console.api.openapi import describe
 from tws_maintenance_tests.console.shapes import faults_of
 from tws_maintenance_tests.console.support import (
     API,
-    HSI,
-    SP500,
     STI,
     Console,
     error_of,
@@ -16,65 +14,8 @@ from tws_maintenance_tests.console.support import (
 from tws_maintenance_tests.defaults import MAINTAINED, TASKS
 from tws_maintenance_tests.support import live_bytes, result_of
 
-CONSTITUENTS = {
-    "task", "name", "file", "last_refreshed_at", "row_count", "source", "validation", "stale",
-    "run_id", "run_url", "proposal",
-}  # fmt: skip
-EVENTS = {"last_refreshed_at", "fetched", "upserted", "stale", "errors", "providers"}
 LATEST = {"report_id", "finished_at", "status", "warnings", "errors"}
 RUN = {"run_id", "report_id", "state", "steps", "checks", "run_url"}
-# Beyond what is promised in DESIGN.md; another one is a decision, not an accident.
-MORE = {
-    "constituents": {
-        "drift",
-        "file_problem",
-        "file_audit",
-        "restored_at",
-        "last_run",
-        "unconfirmed",
-        "announced",
-    },
-    "market_events": {
-        *("status", "run_id", "run_url", "doubts", "moved", "needs_refresh", "service"),
-    },
-    "latest_report": {"run_id", "run_url"},
-    "venues": {"timezone", "local_time"},
-}
-
-
-def test_before_anything_the_status_says_that_nothing_is_known(fresh: Console) -> None:
-    status = fresh.json(f"{API}/status")
-    assert list(status) == [
-        "constituents",
-        "market_events",
-        "latest_report",
-        "venues",
-        "running",
-    ]
-    named = [(one["task"], one["name"], one["file"]) for one in status["constituents"]]
-    assert named == [
-        (SP500, "S&P 500", "data/sp500_constituents.csv"),
-        (STI, "STI", "data/sti_constituents.csv"),
-        (HSI, "HSI", "data/hsi_constituents.csv"),
-    ]
-    for one in status["constituents"]:
-        assert set(one) == CONSTITUENTS | MORE["constituents"]
-        assert one["stale"] is True
-        assert one["validation"] == {"status": "not_run", "warnings": [], "errors": []}
-        unknown = ("last_refreshed_at", "row_count", "source", "run_id", "run_url", "proposal")
-        assert [one[key] for key in unknown] == [None] * 6
-        assert one["file_problem"] == f"{one['file']} is missing."
-    events = status["market_events"]
-    assert set(events) == EVENTS | MORE["market_events"]
-    assert [events[key] for key in ("fetched", "upserted", "stale", "errors")] == [0] * 4
-    assert (events["last_refreshed_at"], events["providers"]) == (None, [])
-    assert events["needs_refresh"] is True
-    assert (status["latest_report"], status["running"]) == (None, [])
-    venues = [(one["venue"], one["name"]) for one in status["venues"]]
-    assert venues == [("XNYS", "New York"), ("XSES", "Singapore"), ("XHKG", "Hong Kong")]
-    assert {one["state"] for one in status["venues"]} <= {"open", "lunch", "closed", "unknown"}
-    assert {"venue", "name", "state", "until"} | MORE["venues"] == set(status["venues"][0])
-    assert faults_of("Status", status) == []
 
 
 def test_after_a_dry_run_it_waits_and_after_the_apply_it_is_fresh(fresh: Console) -> None:

@@ -86,12 +86,6 @@ def test_the_overview_is_found_with_a_slash_too(console: Console) -> None:
     assert (answer.status_code, answer.location) == (302, "/maintenance")
 
 
-def test_before_the_first_report_there_is_no_latest(fresh: Console) -> None:
-    answer = fresh.get("/maintenance/reports/latest")
-    assert answer.status_code == 404
-    assert "Start with a dry run" in answer.text
-
-
 @pytest.mark.process
 def test_a_fault_of_our_own_is_told_without_its_stack(
     home: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

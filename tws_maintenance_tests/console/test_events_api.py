@@ -50,15 +50,6 @@ def unwatched(console: Console) -> Iterator[Console]:
     console.home.watchlist.unlink(missing_ok=True)
 
 
-def test_before_a_sync_there_is_nothing_and_it_is_said(fresh: Console) -> None:
-    assert fresh.json(f"{EVENTS}/upcoming") == {"events": [], "count": 0, "last_sync": None}
-    assert fresh.json(f"{EVENTS}/sync-log") == {"logs": [], "count": 0}
-    calendar = fresh.get(f"{EVENTS}/calendar.ics")
-    assert calendar.content_type == "text/calendar; charset=utf-8"
-    assert Calendar.from_ical(calendar.data).walk("VEVENT") == []
-    assert fresh.json(WATCHLIST) == {"watchlist": [], "count": 0, "unreadable": []}
-
-
 def test_the_events_to_come_are_listed_by_day_and_kind(synced: Console, console: Console) -> None:
     assert synced is console
     answer = console.json(f"{EVENTS}/upcoming", days=40)

@@ -64,31 +64,6 @@ def metrics_of(console: Console) -> dict[str, dict[str, float]]:
     return found
 
 
-def test_before_anything_there_are_descriptions_and_no_made_up_samples(fresh: Console) -> None:
-    assert set(metrics_of(fresh)) <= {"rows"}
-    assert metrics_of(fresh).get("rows", {}).get(STI) is None
-    assert fresh.json(f"{API}/badge") == {
-        "schemaVersion": 1,
-        "label": "maintenance",
-        "message": "S&P 500, STI, HSI failed; S&P 500, STI, HSI, events stale",
-        "color": "red",
-        "isError": True,
-    }
-    assert fresh.json(f"{API}/caches") == {
-        "generations": [
-            {
-                "index": index,
-                "task": task,
-                "generation": None,
-                "report_id": None,
-                "promoted_at": None,
-                "sha256": None,
-            }
-            for index, task in (("sp500", SP500), ("sti", STI), ("hsi", HSI))
-        ]
-    }
-
-
 def test_after_an_apply_everything_is_fresh(applied: Console) -> None:
     (report,) = reports_of(applied.home)
     found = metrics_of(applied)

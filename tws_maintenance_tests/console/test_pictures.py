@@ -237,8 +237,3 @@ def _parts(drawing: str) -> list[str]:
     _, runs, rest = drawing.split("<details>")
     table, lists = runs.split("</details>", 1)
     return [table, lists, rest]
-
-
-def test_a_home_without_reports_has_no_pictures(fresh: Console) -> None:
-    answer = fresh.get("/maintenance")
-    assert (answer.status_code, 'class="pictures"' in answer.text) == (200, False)

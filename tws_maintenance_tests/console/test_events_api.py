@@ -115,13 +115,20 @@ def test_each_sync_leaves_a_line_a_provider(synced: Console, console: Console) -
     assert console.json(f"{EVENTS}/sync-log", offset=10_000)["logs"] == []
 
 
-def test_a_refresh_that_fails_in_part_says_so(synced: Console, console: Console) -> None:
+def test_a_refresh_asks_for_what_is_watched_and_says_what_failed(
+    synced: Console, unwatched: Console, web: PageServer
+) -> None:
+    console = unwatched
     assert synced is console
+    soon = utc_now().date() + timedelta(days=9)
+    web.symbols["IBM"] = (200, calendar_events([soon]))
+    console.post(WATCHLIST, {"symbol": "IBM"})
     body = {"symbols": ["AAPL", "MSFT"], "wait": ENOUGH}
     report = report_of(console.post(f"{EVENTS}/refresh", body))
     assert report["status"] == "partial_failure"
     symbols = result_of(report, "market_events")["symbols"]
     assert (symbols["AAPL"]["outcome"], symbols["MSFT"]["outcome"]) == ("ok", "unreachable")
+    assert (symbols["IBM"]["from"], symbols["IBM"]["outcome"]) == (["watchlist"], "ok")
     status = console.json(f"{API}/status")["market_events"]
     assert status["status"] == "partial_failure"
     assert status["errors"] > 0
@@ -180,15 +187,6 @@ def test_the_page_of_the_watchlist_takes_what_people_write(unwatched: Console) -
         "unreadable": ["nonsense!"],
     }
     assert "nonsense!" in unwatched.get("/maintenance/watchlist").text
-
-
-def test_a_sync_asks_for_what_is_watched(unwatched: Console, web: PageServer) -> None:
-    soon = utc_now().date() + timedelta(days=9)
-    web.symbols["IBM"] = (200, calendar_events([soon]))
-    unwatched.post(WATCHLIST, {"symbol": "IBM"})
-    report = report_of(unwatched.post(f"{EVENTS}/refresh", {"wait": ENOUGH}))
-    asked = result_of(report, "market_events")["symbols"]["IBM"]
-    assert (asked["from"], asked["outcome"]) == (["watchlist"], "ok")
 
 
 def in_a_week() -> str:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -191,6 +192,21 @@ def test_a_provider_that_the_robot_has_no_more_is_not_waited_for(
     assert done.unfinished == ""
 
 
+def empty_successes_of(
+    robot: StandInRobot,
+    client: RobotClient,
+    providers: Sequence[Provider],
+    days: int = 28,
+    symbols: int = 0,
+) -> list[str]:
+    """Log that these providers found nothing, and return what is said of that."""
+    now = datetime.now(UTC)
+    for provider in providers:
+        robot.log(provider, now, now, days)
+    found = look(client, days)
+    return list(empty_successes(found.lines, [found], symbols))
+
+
 @pytest.mark.parametrize(
     ("provider", "days", "symbols", "why"),
     [
@@ -208,9 +224,7 @@ def test_a_success_of_nothing_where_something_must_be_is_a_warning(
     symbols: int,
     why: str,
 ) -> None:
-    robot.providers = [provider]
-    done = refresh(client, days)
-    (told,) = empty_successes(done.lines, [done.before, done.after], symbols)
+    (told,) = empty_successes_of(robot, client, [provider], days, symbols)
     assert why in told
     assert provider.name in told
 
@@ -219,9 +233,7 @@ def test_one_whose_stored_events_say_otherwise_is_a_warning(
     robot: StandInRobot, client: RobotClient
 ) -> None:
     robot.store(event("CPI_RELEASE", 5, source="bls.gov"))
-    robot.providers = [Provider(MACRO, ENRICHMENT[MACRO])]
-    done = refresh(client)
-    (told,) = empty_successes(done.lines, [done.before, done.after], 0)
+    (told,) = empty_successes_of(robot, client, [Provider(MACRO, ENRICHMENT[MACRO])])
     assert "1 of its events is stored" in told
 
 
@@ -229,15 +241,14 @@ def test_a_success_of_nothing_where_nothing_need_be_is_none(
     robot: StandInRobot, client: RobotClient
 ) -> None:
     robot.store(event("SEC_8K", 0, "AAPL", source="sec-edgar"), event("NEWS_CATALYST", 1, "AAPL"))
-    robot.providers = [
+    providers = [
         Provider(YAHOO, "EARNINGS"),
         Provider(YAHOO, "DIVIDEND"),
         # From Labor Day to Thanksgiving it is 87 days.
         Provider(HOLIDAYS, "MARKET_HOLIDAY"),
         *(Provider(name, types) for name, types in ENRICHMENT.items()),
     ]
-    done = refresh(client)
-    assert list(empty_successes(done.lines, [done.before, done.after], 0)) == []
+    assert empty_successes_of(robot, client, providers) == []
 
 
 def hold_the_second_of_two(robot: StandInRobot) -> None:

@@ -5,12 +5,14 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tws_maintenance.config.indices import INDICES
+from tws_maintenance.config.indices import INDICES, METADATA_VALIDATION
+from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.market_events.watchlist import read_watchlist
 from tws_maintenance_tests.console.support import API, STI, Console
 from tws_maintenance_tests.defaults import MAINTAINED
+from tws_maintenance_tests.reports.shelf import filed, result
 from tws_maintenance_tests.support import result_of, write_live
 
 IMAGE = "<img src=x onerror=alert(1)>"
@@ -132,8 +134,9 @@ def test_what_is_asked_for_is_repeated_as_text(console: Console) -> None:
 
 
 def test_a_report_that_somebody_edited_stays_text(console: Console) -> None:
-    report = console.run("metadata_validation")
-    path = console.home.reports / f"{report['report_id'].removeprefix('maintenance_')}.json"
+    report_id = filed(console.home, result(METADATA_VALIDATION), at=utc_now())
+    path = console.home.reports / f"{report_id.removeprefix('maintenance_')}.json"
+    report = json.loads(path.read_text())
     text = "\n".join((*HOSTILE, "# Heading", "| a | b |", "|---|---|", "| <b>c</b> | d |"))
     edited = report | {
         "actor": IMAGE,
@@ -142,11 +145,11 @@ def test_a_report_that_somebody_edited_stays_text(console: Console) -> None:
         "errors": [text],
         "run_id": "javascript:alert(1)",
     }
-    for result in edited["results"]:
-        result |= {"source": "javascript:alert(1)", "warnings": [text]}
-        result["validation"] = {"status": "failed", "warnings": [text], "errors": [text]}
+    for one in edited["results"]:
+        one |= {"source": "javascript:alert(1)", "warnings": [text]}
+        one["validation"] = {"status": "failed", "warnings": [text], "errors": [text]}
     path.write_text(json.dumps(edited))
-    shown = f"/maintenance/reports/{report['report_id']}"
+    shown = f"/maintenance/reports/{report_id}"
     answer = console.get(shown).text
     assert 'class="markdown"' in answer, "it is whole, and rendered"
     stays_text(console, shown)

@@ -4,12 +4,17 @@ import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tws_maintenance.console.api.openapi import describe
 from tws_maintenance.console.launcher import WAITING_ALLOWED
-from tws_maintenance_tests.console.support import COOKIE, HSI, Console, served, until
+from tws_maintenance_tests.console.shapes import faults_of
+from tws_maintenance_tests.console.support import COOKIE, HSI, Console, consoled, served, until
 from tws_maintenance_tests.defaults import MAINTAINED
+from tws_maintenance_tests.pipeline.support import HeldServer, good_pages
 
 if TYPE_CHECKING:
     from schemathesis.engine.events import ScenarioFinished
@@ -42,8 +47,18 @@ def test_every_change_is_described_with_its_token(console: Console) -> None:
                 assert {"403", "413", "415"} <= set(one["responses"]), path
 
 
-def test_every_answer_is_as_described(console: Console) -> None:
+@pytest.fixture
+def at_work(tmp_path: Path) -> Iterator[Console]:
+    """A console whose runs of the STI stay at work, so that few are started: they cost most."""
+    with HeldServer(good_pages(), "sti") as held, consoled(tmp_path, held) as console:
+        yield console
+        held.release()
+
+
+@pytest.mark.process
+def test_every_answer_is_as_described(at_work: Console) -> None:
     """No answer of another status, shape or type, no 5xx, nothing accepted that is refused."""
+    console = at_work
     # Two seconds of imports, which every worker would pay for.
     import schemathesis
     from schemathesis.config import SchemathesisConfig
@@ -54,6 +69,10 @@ def test_every_answer_is_as_described(console: Console) -> None:
     assert cookie is not None
     # Something to be told of. Not STI: its codes may not be written without their market.
     console.apply(HSI)
+    # Later all lists are at work, and events with them.
+    started = console.post("/api/market-events/refresh", {"wait": 0})
+    assert (started.status_code, faults_of("Started", started.json)) == (202, [])
+    until(lambda: console.running == [], "the end of the refresh")
     config = SchemathesisConfig.from_dict(
         {
             "seed": 1,
@@ -84,7 +103,6 @@ def test_every_answer_is_as_described(console: Console) -> None:
                 faults.append(str(event.value))
             elif isinstance(event, FatalError):
                 raise event.exception
-    until(lambda: console.running == [], "the end of all runs")
     assert faults == []
     described = console.json(DESCRIPTION)["paths"].items()
     assert asked == {f"{method.upper()} {path}" for path, one in described for method in one}

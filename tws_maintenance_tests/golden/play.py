@@ -12,13 +12,18 @@ from click.testing import CliRunner
 
 from tws_maintenance.cli.main import cli
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES, METADATA_VALIDATION, index_of_task
+from tws_maintenance.config.indices import (
+    INDICES,
+    MARKET_EVENTS,
+    METADATA_VALIDATION,
+    index_of_task,
+)
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.core.errors import TwsMaintenanceError
 from tws_maintenance.demo.pages import companies
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.reports.file_names import report_ids
-from tws_maintenance.runs import list_steps
+from tws_maintenance.runs import event_steps, list_steps
 from tws_maintenance.runs.maintenance import MaintenanceRun, head_start
 from tws_maintenance.runs.recorder import StepFailed
 from tws_maintenance.runs.recovery import recover
@@ -74,9 +79,9 @@ class Play(contextlib.ExitStack):
         self.next_step()
         return run.report_id
 
-    def look(self, *tasks: str) -> str:
+    def look(self, *tasks: str, **asked: Any) -> str:
         """Make a dry run of `tasks` (the STI's list unless named) and return its report's id."""
-        return self.run(tasks or (STI_TASK,), dry_run=True)
+        return self.run(tasks or (STI_TASK,), dry_run=True, **asked)
 
     def apply(self, *tasks: str, **asked: Any) -> str:
         """Apply `tasks` (the STI's list unless named) and return the report's id."""
@@ -121,7 +126,6 @@ class Play(contextlib.ExitStack):
         *,
         dry_run: bool = False,
         tasks: tuple[str, ...] = (STI_TASK,),
-        recovers: bool = True,
         dagster: bool = False,
     ) -> None:
         """Have an apply killed, or cancelled, at a moment, and let the next start recover it."""
@@ -132,8 +136,7 @@ class Play(contextlib.ExitStack):
             (code,) = carry_out([job])
         assert code == (0 if moment.cancel else KILLED)
         self.next_step()
-        if recovers:
-            recover(self.home)
+        recover(self.home)
 
     def job(self, name: str, config: dict[str, Any] | None = None, *assets: str) -> None:
         """Have Dagster run a job, or some `assets` of it, as its own pages do."""
@@ -156,6 +159,11 @@ def _work(run: MaintenanceRun, task: str) -> None:
         if task == METADATA_VALIDATION:
             for index in INDICES.values():
                 list_steps.validate(run, index)
+            return
+        if task == MARKET_EVENTS:
+            event_steps.stage(run)
+            if event_steps.audit(run).has_passed and not run.request.dry_run:
+                event_steps.apply(run)
             return
         index, asked = index_of_task(task), run.request
         if not asked.report_id:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
+from typing import Any
 
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.constituents.proposal import STAGED
@@ -30,9 +31,9 @@ Scene = Callable[[Play], None]
 SCENES: dict[str, Scene] = {}
 STI, HSI, EVENTS = "sti_constituents", "hsi_constituents", "market_events"
 VALIDATION = "metadata_validation"
-# Options of the command line, where a scene is played by commands.
+# Options of the command line, where a scene is played by commands: they take longer.
 LISTS = ("--task", "constituents")
-STI_ALONE, EVENTS_ALONE = ("--task", STI), ("--task", EVENTS)
+EVENTS_ALONE = ("--task", EVENTS)
 TODAY = BEGIN.date()
 
 
@@ -85,7 +86,7 @@ def apply_and_nothing_changed(play: Play) -> None:
 def restore_dry_and_applied(play: Play) -> None:
     play.older_lists("sti")
     play.apply()
-    play.command("restore", STI)
+    play.look(backup="newest")
     play.apply(backup="newest", reason="second thoughts")
 
 
@@ -261,7 +262,7 @@ def rows_are_odd(play: Play) -> None:
 def large_change_refused_then_allowed(play: Play) -> None:
     play.older_lists("sti", without=10)
     play.apply()
-    play.command("run", *STI_ALONE, "--allow-large-change")
+    play.look(allow_large_change=True)
     play.apply(allow_large_change=True, reason="the index was rebuilt")
 
 
@@ -410,25 +411,25 @@ def killed_first_of_two(play: Play) -> None:
     play.killed(Moment("os.rename", r"_hsi/proposal\.json"), tasks=(STI, HSI))
 
 
-@scene
-def killed_and_looked_again(play: Play) -> None:
-    """The report of the killed run is written by the next command, before that one's own."""
-    play.older_lists("sti")
-    play.killed(DEATHS["after it replaced the list"].moment, recovers=False)
-    play.command("run", *STI_ALONE)
-
-
 def killed(moment: Moment, play: Play) -> None:
     """Have an apply killed at one of the moments that the tests of recovery know."""
     play.older_lists("sti")
     play.killed(moment)
 
 
+# Of moments whose reports are the same there is one: runs/test_recovery.py has them all.
+MOMENTS = (
+    "after it was opened",
+    "after it staged",
+    "after it audited",
+    "during the backup",
+    "before it replaced the list",
+    "after it replaced the list",
+    "during its report",
+    "after its report",
+)
 SCENES.update(
-    {
-        f"killed_{when.replace(' ', '_')}": partial(killed, death.moment)
-        for when, death in DEATHS.items()
-    }
+    {f"killed_{one.replace(' ', '_')}": partial(killed, DEATHS[one].moment) for one in MOMENTS}
 )
 
 
@@ -439,22 +440,21 @@ SCENES.update(
 def events_looked_at_applied_and_moved(play: Play) -> None:
     with_dates(play, "AAPL", "MSFT")
     play.command("watchlist", "add", "AAPL")
-    asked = (*EVENTS_ALONE, "--symbol", "MSFT", "--days", "30")
-    play.command("run", *asked)
-    play.command("run", "--apply", *asked)
+    asked: dict[str, Any] = {"symbols": ("MSFT",), "days": 30}
+    play.look(EVENTS, **asked)
+    play.apply(EVENTS, **asked)
     with_dates(play, "AAPL", after=14)
-    play.command("run", *asked)
-    play.command("run", "--apply", *asked)
-    play.command("run", "--apply", *asked)
+    play.look(EVENTS, **asked)
+    play.apply(EVENTS, **asked)
+    play.apply(EVENTS, **asked)
 
 
 @scene
 def events_partial(play: Play) -> None:
     with_dates(play, "AAPL", "MSFT")
-    asked = (*EVENTS_ALONE, "--symbol", "AAPL", "--symbol", "MSFT", "--symbol", "NOSUCH")
     play.web.symbols["MSFT"] = (403, b"Forbidden")
     del play.web.pages["fomc"]
-    play.command("run", "--apply", *asked)
+    play.apply(EVENTS, symbols=("AAPL", "MSFT", "NOSUCH"))
 
 
 @scene
@@ -462,19 +462,19 @@ def events_failed(play: Play) -> None:
     """A database that is not ours is left as it is."""
     play.home.data.mkdir()
     play.home.market_events.write_bytes(b"this is no database at all" * 100)
-    play.command("run", "--apply", *EVENTS_ALONE)
+    assert play.command("run", "--apply", *EVENTS_ALONE) == 1
 
 
 @scene
 def events_too_many_withdrawn(play: Play) -> None:
-    play.command("run", "--apply", *EVENTS_ALONE)
+    play.apply(EVENTS)
     symbols = [f"W{letter}" for letter in "ABCDEFGHIJKL"]
     with_dates(play, *symbols)
     play.command("watchlist", "add", *symbols)
-    play.command("run", "--apply", *EVENTS_ALONE)
+    play.apply(EVENTS)
     for symbol in symbols:
         play.web.symbols[symbol] = (200, calendar_events())
-    play.command("run", "--apply", *EVENTS_ALONE)
+    play.apply(EVENTS)
 
 
 @scene
@@ -530,8 +530,8 @@ def events_killed_look(play: Play) -> None:
 def robot_events_looked_at_and_refreshed(play: Play) -> None:
     robot = holding(play, "KO")
     robot.provider(YAHOO, "EARNINGS").events = [event("EARNINGS", 3, "KO", source=YAHOO)]
-    play.command("run", *EVENTS_ALONE, "--symbol", "NVDA")
-    play.command("run", "--apply", *EVENTS_ALONE)
+    play.look(EVENTS, symbols=("NVDA",))
+    play.apply(EVENTS)
 
 
 @scene
@@ -539,8 +539,8 @@ def robot_events_partial(play: Play) -> None:
     robot = holding(play, "KO")
     robot.provider(FED).fault = "the Federal Reserve answered HTTP 500"
     robot.provider(MACRO).fault = "HTTP 503"
-    play.command("run", "--apply", *EVENTS_ALONE)
-    play.command("run", *EVENTS_ALONE)
+    play.apply(EVENTS)
+    play.look(EVENTS)
 
 
 @scene
@@ -548,7 +548,7 @@ def robot_refuses_while_it_is_refreshing(play: Play) -> None:
     robot = holding(play, "KO")
     robot.busy_status = "already_running"
     robot._refreshing.acquire()
-    play.command("run", "--apply", *EVENTS_ALONE)
+    play.apply(EVENTS)
     robot._refreshing.release()
 
 
@@ -556,7 +556,7 @@ def robot_refuses_while_it_is_refreshing(play: Play) -> None:
 def robot_is_down(play: Play) -> None:
     play.older_lists("sti")
     holding(play, "A00.SI").down()
-    play.command("run", "--apply", *STI_ALONE, *EVENTS_ALONE)
+    play.apply(EVENTS, STI)
 
 
 @scene
@@ -564,7 +564,7 @@ def robot_refuses_the_login(play: Play) -> None:
     play.older_lists("sti")
     holding(play, "A00.SI")
     play.setting("ROBOT__PASSWORD", "another one")
-    play.command("run", *STI_ALONE, *EVENTS_ALONE)
+    play.look(EVENTS, STI)
 
 
 @scene

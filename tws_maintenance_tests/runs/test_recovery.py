@@ -74,21 +74,24 @@ class Death:
     replaced: bool
     error: str | None
     has_proposal: bool = True
+    audit: str = "passed"
     status: str = "interrupted"
     dry_run: bool = False
 
 
 DEATHS = {
     "after it was opened": Death(
-        Moment("open", r"/data/\.probe\.\S+\.tmp"), False, NOTHING_STAGED, False
+        Moment("open", r"/data/\.probe\.\S+\.tmp"), False, NOTHING_STAGED, False, "not_run"
     ),
     "while it kept the page": Death(
-        Moment("os.rename", r"/raw/1_\w+\.html"), False, NOTHING_STAGED, False
+        Moment("os.rename", r"/raw/1_\w+\.html"), False, NOTHING_STAGED, False, "not_run"
     ),
     "before its proposal had a record": Death(
-        Moment("os.rename", r"/proposal\.json"), False, NOTHING_STAGED, False
+        Moment("os.rename", r"/proposal\.json"), False, NOTHING_STAGED, False, "not_run"
     ),
-    "after it staged": Death(Moment("os.rename", r"/receipt\.json"), False, AFTER_STAGING),
+    "after it staged": Death(
+        Moment("os.rename", r"/receipt\.json"), False, AFTER_STAGING, audit="not_run"
+    ),
     "after it audited": Death(Moment("open", r"/sti\.lock"), False, AFTER_STAGING),
     "when it had noted its intent": Death(
         Moment("os.mkdir", r"/backups/constituents/\w+"), False, BEFORE_REPLACING
@@ -170,6 +173,7 @@ def test_a_run_killed_at_any_moment_is_reported_from_what_the_disk_says(
     assert result["errors"] == ([death.error] if death.error else [])
     assert result["status"] == ("failed" if death.error else "success")
     assert bool(result["proposal_id"]) is death.has_proposal
+    assert result["validation"]["status"] == death.audit
     if death.replaced:
         assert result["output_path"] == "data/sti_constituents.csv"
         assert (home.root / result["backup_path"]).read_bytes() == one.old

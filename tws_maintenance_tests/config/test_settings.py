@@ -29,6 +29,7 @@ def test_every_setting_has_a_default_and_nothing_is_written(home: Home) -> None:
 
     assert settings == Settings()
     assert settings.http.wikipedia_url == "https://en.wikipedia.org"
+    assert settings.http.max_megabytes == 20
     assert settings.proposals.max_age_hours == 24
     assert list(home.root.iterdir()) == []
 

@@ -9,6 +9,8 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import IO
 from urllib.error import URLError
 
 import psutil
@@ -16,10 +18,17 @@ import pytest
 
 from tws_maintenance.cli import dagster
 from tws_maintenance.config.home import Home
+from tws_maintenance.pipeline.instance import prepare
+from tws_maintenance_tests.cli.conftest import dagster_home_as_it_was
 from tws_maintenance_tests.pipeline.support import until
 from tws_maintenance_tests.support import TIMEOUT_SECONDS, Program, free_port
 
 PASSWORD = "TWS_MAINTENANCE_CONSOLE__PASSWORD"
+# What the console starts a process for, which imports it.
+HEAVY = {
+    *("dagster", "pandas", "pandera", "requests", "lxml", "alembic", "psycopg2", "psutil"),
+    "holidays",
+}
 
 
 def answers(address: str) -> bool:
@@ -31,13 +40,18 @@ def answers(address: str) -> bool:
 
 
 @contextmanager
-def started(program: Program, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def started(
+    program: Program,
+    *arguments: str,
+    python: tuple[str, ...] = (sys.executable,),
+    stderr: int | IO[str] = subprocess.STDOUT,
+) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tws_maintenance", *arguments],
+        [*python, "-m", "tws_maintenance", *arguments],
         env=program.full_environment(),
         cwd=program.home.root,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=stderr,
         text=True,
         start_new_session=True,
     )
@@ -56,20 +70,41 @@ def told(process: subprocess.Popen[str]) -> str:
     return process.stdout.read()
 
 
-@pytest.mark.parametrize(
-    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.cold), signal.SIGTERM]
-)
-def test_the_console_says_its_address_and_ends_at_a_signal(
-    program: Program, number: signal.Signals
-) -> None:
+def test_the_console_says_its_address_and_ends_at_a_signal(program: Program) -> None:
     port = free_port()
     with started(program, "console", "--port", str(port)) as process:
         until(lambda: answers(f"http://127.0.0.1:{port}/maintenance"), "the console")
-        process.send_signal(number)
+        process.send_signal(signal.SIGTERM)
         assert process.wait(TIMEOUT_SECONDS) == 0
-        assert told(process) == (
-            f"Console: http://127.0.0.1:{port}/maintenance  (Ctrl-C ends it)\n"
-        )
+        assert told(process) == said_of(port)
+
+
+@pytest.mark.cold
+def test_a_console_that_serves_loads_no_dagster_and_no_pandas_until_ctrl_c_ends_it(
+    program: Program, tmp_path: Path
+) -> None:
+    port = free_port()
+    python = (sys.executable, "-X", "importtime")
+    arguments = ("console", "--port", str(port))
+    with (
+        open(tmp_path / "imports", "w", encoding="utf-8") as imports,
+        started(program, *arguments, python=python, stderr=imports) as process,
+    ):
+        until(lambda: answers(f"http://127.0.0.1:{port}/maintenance"), "the console")
+        for path in ("/maintenance/live", "/api/maintenance/status", "/metrics"):
+            assert answers(f"http://127.0.0.1:{port}{path}"), path
+        process.send_signal(signal.SIGINT)
+        assert process.wait(TIMEOUT_SECONDS) == 0
+        assert told(process) == said_of(port)
+        lines = Path(imports.name).read_text().splitlines()
+    assert {line.partition(":")[0] for line in lines} == {"import time"}
+    loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+    assert "flask" in loaded
+    assert loaded & HEAVY == set()
+
+
+def said_of(port: int) -> str:
+    return f"Console: http://127.0.0.1:{port}/maintenance  (Ctrl-C ends it)\n"
 
 
 def test_a_port_that_is_taken_is_named(program: Program) -> None:
@@ -150,6 +185,8 @@ def test_one_interrupt_ends_the_console_and_the_dagster_ui(program: Program) -> 
 def test_a_signal_while_dev_begins_leaves_nothing_behind(
     program: Program, number: signal.Signals
 ) -> None:
+    with dagster_home_as_it_was():
+        prepare(program.home)  # a new home costs a cold process more, and is not the subject
     arguments = ("--port", str(free_port()), "--dagster-port", str(free_port()))
     handled = signal.signal(number, signal.SIG_DFL)  # also where the tests run under nohup
     with started(program, "dev", *arguments) as process:
@@ -184,8 +221,7 @@ serve(home, load_settings(home).console.placed(None, int(sys.argv[2])), at_once)
 """
 
 
-@pytest.mark.parametrize("when", ["beginning", "serving"])
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(("name", "when"), [("SIGINT", "beginning"), ("SIGTERM", "serving")])
 def test_a_signal_that_falls_into_garbage_collection_ends_the_console_all_the_same(
     program: Program, name: str, when: str
 ) -> None:

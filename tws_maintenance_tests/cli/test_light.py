@@ -39,10 +39,6 @@ finally:
     ours = (name for name in sys.modules if name.startswith("tws_maintenance"))
     print("LOADED", *sorted(ours), *({"pathlib", "json"} & set(sys.modules)), file=sys.stderr)
 """
-HEAVY = {
-    *("dagster", "pandas", "pandera", "requests", "lxml", "alembic", "psycopg2", "psutil"),
-    "holidays",
-}
 PYDANTIC = {"pydantic"}
 
 
@@ -88,33 +84,6 @@ def test_a_look_at_a_database_of_events_loads_what_reads_it(program: Program) ->
     database = f"sqlite:///{program.home.market_events}"
     program.environment["TWS_MAINTENANCE_EVENTS__DATABASE_URL"] = database
     assert loaded(program, LOADED, "events", "list") == {*PYDANTIC, "sqlalchemy"}
-
-
-SERVED = """
-import sys, threading
-from pathlib import Path
-from tws_maintenance.config.home import find_home
-from tws_maintenance.config.settings import load_settings
-from tws_maintenance.console.serve import listen
-from tws_maintenance.console.app import create_app
-import urllib.request
-home = find_home()
-app = create_app(home, load_settings(home).console)
-server = listen(app, "127.0.0.1", 0)
-threading.Thread(target=server.run, daemon=True).start()
-origin = f"http://127.0.0.1:{server.effective_port}"
-for path in ("/maintenance", "/maintenance/live", "/api/maintenance/status", "/metrics"):
-    assert urllib.request.urlopen(origin + path).status == 200, path
-app.extensions["tws_maintenance"].close()
-print("LOADED", *sorted(set(sys.modules) & {heavy}))
-"""
-
-
-def test_a_console_that_serves_has_loaded_no_dagster_and_no_pandas(program: Program) -> None:
-    script = SERVED.replace("{heavy}", repr(HEAVY))
-    done = program.execute(sys.executable, "-c", script)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "LOADED"
 
 
 RAN = """

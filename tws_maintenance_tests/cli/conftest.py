@@ -9,16 +9,22 @@ from click.testing import CliRunner, Result
 
 from tws_maintenance.cli.main import cli
 from tws_maintenance.config.home import HOME_VARIABLE, Home
-from tws_maintenance.config.settings import Settings
+from tws_maintenance.demo.server import PageServer
+from tws_maintenance_tests.support import environment_of
 
 Command = Callable[..., Result]
 
 
 @pytest.fixture
-def command(home: Home, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Command:
+def command(home: Home, server: PageServer, monkeypatch: pytest.MonkeyPatch) -> Command:
     """The program as a function of its arguments, on `home`, reading from `server`."""
-    assert settings.http.wikipedia_url.startswith("http://127.0.0.1:")
-    monkeypatch.setenv(HOME_VARIABLE, str(home.root))
+    return command_on(home, server, monkeypatch)
+
+
+def command_on(home: Home, server: PageServer, patch: pytest.MonkeyPatch) -> Command:
+    """Return the program as such a function, with the settings that `patch` sets for it."""
+    for name, value in {**environment_of(server), HOME_VARIABLE: str(home.root)}.items():
+        patch.setenv(name, value)
 
     def run(*arguments: str) -> Result:
         with dagster_home_as_it_was():

@@ -1,6 +1,7 @@
 """`explain`: since when, by which report, from which bytes, and who agreed."""
 
 import json
+import shutil
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -13,8 +14,9 @@ from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.official import hang_seng
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance_tests.cli.conftest import Command
-from tws_maintenance_tests.support import reports_of, write_live
+from tws_maintenance_tests.cli.conftest import Command, command_on
+from tws_maintenance_tests.pipeline.support import good_pages
+from tws_maintenance_tests.support import quiet_environment, reports_of, write_live
 
 TASK = "hsi_constituents"
 MEMBERS = companies("hsi")
@@ -44,16 +46,40 @@ class Told:
         return value
 
 
+def ask_every_source(patch: pytest.MonkeyPatch) -> None:
+    for name in ("SOURCES", "QUORUM"):
+        patch.delenv(f"TWS_MAINTENANCE_INDICES__HSI__{name}")
+
+
 @pytest.fixture
 def told(command: Command, home: Home, server: PageServer, monkeypatch: pytest.MonkeyPatch) -> Told:
-    for name in ("SOURCES", "QUORUM"):
-        monkeypatch.delenv(f"TWS_MAINTENANCE_INDICES__HSI__{name}")
+    ask_every_source(monkeypatch)
     write_live(home, INDICES["hsi"], MEMBERS)
     return Told(command, home, server)
 
 
-def test_a_member_that_came_went_by_restore_and_came_back(told: Told) -> None:
-    came = told.publish([*MEMBERS, NEW], "--reason", "the review")
+@pytest.fixture(scope="module")
+def published_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home in which one apply added NEW."""
+    home = Home(tmp_path_factory.mktemp("published") / "home")
+    write_live(home, INDICES["hsi"], MEMBERS)
+    with PageServer(good_pages()) as server, quiet_environment() as patch:
+        command = command_on(home, server, patch)
+        ask_every_source(patch)
+        Told(command, home, server).publish([*MEMBERS, NEW], "--reason", "the review")
+    return home
+
+
+@pytest.fixture
+def published(told: Told, published_home: Home) -> Told:
+    """Return the command line on a copy of that home."""
+    shutil.copytree(published_home.root, told.home.root, dirs_exist_ok=True)
+    return told
+
+
+def test_a_member_that_came_went_by_restore_and_came_back(published: Told) -> None:
+    told = published
+    (came,) = (one["report_id"] for one in reports_of(told.home))
     gone = told.command("restore", TASK, "--apply", "--reason", "second thoughts")
     assert gone.exit_code == 0, gone.output
     went = reports_of(told.home)[-1]["report_id"]
@@ -88,13 +114,15 @@ def test_a_member_that_came_went_by_restore_and_came_back(told: Told) -> None:
     assert "listed by Hang Seng Indexes, Wikipedia" in text
 
 
-def test_who_was_there_before_is_said_to_have_been(told: Told) -> None:
-    told.publish([*MEMBERS, NEW])
-    found = told.explained("1")
+def test_who_was_there_before_is_said_to_have_been(published: Told) -> None:
+    found = published.explained("1")
     assert found["symbol"] == "0001.HK"
     (stay,) = found["stays"]
     assert (stay["from_date"], stay["came_by"]) == (None, None)
-    assert "before the first recorded promotion" in told.command("explain", TASK, "0001.HK").output
+    assert (
+        "before the first recorded promotion"
+        in published.command("explain", TASK, "0001.HK").output
+    )
 
 
 def test_a_promotion_names_the_dry_run_that_staged(told: Told) -> None:
@@ -119,50 +147,47 @@ def test_a_member_that_was_announced_names_its_announcement(told: Told) -> None:
     assert "addition announced for" in told.command("explain", TASK, "1").output
 
 
-def test_what_was_removed_or_altered_since_is_named(told: Told) -> None:
-    report_id = told.publish([*MEMBERS, NEW])
-    raw = told.home.staging / f"{report_id}_hsi" / "raw"
+def test_what_was_removed_or_altered_since_is_named(published: Told) -> None:
+    (report_id,) = (one["report_id"] for one in reports_of(published.home))
+    raw = published.home.staging / f"{report_id}_hsi" / "raw"
     first, second, *_ = sorted(raw.iterdir())
     first.unlink()
     second.write_bytes(b"altered")
-    came = told.explained("9999")["stays"][0]["came_by"]
+    came = published.explained("9999")["stays"][0]["came_by"]
     assert [one["raw"] for one in came["sources"]] == ["removed", "altered", "kept", "kept"]
-    (told.home.staging / f"{report_id}_hsi" / "proposal.json").unlink()
-    came = told.explained("9999")["stays"][0]["came_by"]
+    (published.home.staging / f"{report_id}_hsi" / "proposal.json").unlink()
+    came = published.explained("9999")["stays"][0]["came_by"]
     assert "was removed" in came["missing"][0]
     assert all(one["sha256"] for one in came["sources"]), "the report still names the bytes"
-    next(told.home.reports.glob("*.json")).write_text("{")
-    came = told.explained("9999")["stays"][0]["came_by"]
+    next(published.home.reports.glob("*.json")).write_text("{")
+    came = published.explained("9999")["stays"][0]["came_by"]
     assert "cannot be read" in came["missing"][0]
 
 
-@pytest.mark.parametrize("symbol", ["4321", "NVDA", ""])
-def test_whoever_is_nowhere_is_refused(told: Told, symbol: str) -> None:
-    told.publish([*MEMBERS, NEW])
-    done = told.command("explain", TASK, symbol)
-    assert done.exit_code == 2
-    assert "no record shows that it ever was" in done.stderr
+def test_whoever_is_nowhere_is_refused(published: Told) -> None:
+    for symbol in ("4321", "NVDA", ""):
+        done = published.command("explain", TASK, symbol)
+        assert done.exit_code == 2
+        assert "no record shows that it ever was" in done.stderr
 
 
 def test_before_the_first_promotion_nothing_is_on_record(told: Told) -> None:
     assert "no recorded promotion added it" in told.command("explain", TASK, "1").output
 
 
-def test_where_the_file_is_gone_nobody_is_said_to_be_no_member(told: Told) -> None:
-    told.publish([*MEMBERS, NEW])
-    told.home.live_file("hsi").write_bytes(b"\xff\xfe")
+def test_where_the_file_is_gone_nobody_is_said_to_be_no_member(published: Told) -> None:
+    published.home.live_file("hsi").write_bytes(b"\xff\xfe")
     for state in ("cannot be read", "is missing"):
-        done = told.command("explain", TASK, "9999")
+        done = published.command("explain", TASK, "9999")
         assert done.exit_code == 1, done.output
         assert state in done.output or "hsi_constituents.csv" in done.output
         assert "no member" not in done.output
-        told.home.live_file("hsi").unlink(missing_ok=True)
+        published.home.live_file("hsi").unlink(missing_ok=True)
 
 
-def test_whom_somebody_took_out_by_hand_is_told_so(told: Told) -> None:
-    told.publish([*MEMBERS, NEW])
-    write_live(told.home, INDICES["hsi"], MEMBERS)
-    done = told.command("explain", TASK, "9999")
+def test_whom_somebody_took_out_by_hand_is_told_so(published: Told) -> None:
+    write_live(published.home, INDICES["hsi"], MEMBERS)
+    done = published.command("explain", TASK, "9999")
     assert "9999.HK (Ninefold Group) is not a member of HSI" in done.output
     assert "the file was edited by hand" in done.output
 

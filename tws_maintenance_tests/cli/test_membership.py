@@ -1,9 +1,6 @@
 """Who is a member, through the program: sources refuse, a page is split, a fund holds oddities."""
 
 import json
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -48,12 +45,6 @@ def applied(command: Command, home: Home, task: str, code: int) -> dict[str, Any
     done = command("run", "--task", task, "--apply")
     assert done.exit_code == code, done.output
     return result_of(reports_of(home)[-1], task)
-
-
-def changing(content: bytes, change: Callable[[str], str]) -> bytes:
-    changed = change(content.decode()).encode()
-    assert changed != content
-    return changed
 
 
 def test_where_hang_seng_refuses_the_funds_and_the_page_vote(
@@ -110,39 +101,6 @@ def test_with_the_page_alone_nothing_changes_and_status_says_unconfirmed(
     assert "9999.HK (Ninefold Group) stays out: listed by Wikipedia" in text
     assert "0001.HK (Amber Lane Inc.) stays in: not listed by Wikipedia" in text
     assert command("promote", reports_of(home)[-1]["report_id"]).exit_code == 3
-
-
-def test_a_page_in_two_tables_loses_none_of_503(
-    command: Command, home: Home, voting: PageServer
-) -> None:
-    write_live(home, SP500, SP500_MEMBERS)
-    first, rest = (
-        page("sp500", part).decode() for part in (SP500_MEMBERS[:460], SP500_MEMBERS[460:])
-    )
-    table = rest[rest.index('<table class="wikitable sortable" id="const') :]
-    second = table[: table.index("</table>") + len("</table>")].replace("constituents", "more")
-    voting.pages["sp500"] = changing(
-        first.encode(), lambda text: text.replace("<h2>Selected", f"{second}<h2>Selected")
-    )
-    result = applied(command, home, SP500.task, 0)
-    assert (result["after_count"], result["changed"]) == (503, False)
-    aside = {one["name"]: one["reason"] for one in result["sources"] if not one["usable"]}
-    assert aside == {"wikipedia": "its list is split into 2 tables with the same columns"}
-
-
-def test_the_last_fund_that_is_left_never_blocks_on_a_contra_line(
-    command: Command, home: Home, voting: PageServer
-) -> None:
-    write_live(home, SP500, SP500_MEMBERS)
-    del voting.pages["sp500"]
-    contra = replace(SP500_MEMBERS[0], ticker="2602335D", name="CONTRA HOLOGIC INCORPO")
-    voting.pages["sp500_spy"] = spy([*SP500_MEMBERS, contra], TODAY)
-    voting.pages["sp500_ivv"] = ishares(SP500_MEMBERS, TODAY - timedelta(days=30))
-    result = applied(command, home, SP500.task, 3)
-    assert result["validation"]["errors"] == []
-    assert (result["after_count"], result["changed"]) == (503, False)
-    (dropped,) = [one for one in result["rows_dropped"] if "HOLOGIC" in one["row"]]
-    assert (dropped["source"], dropped["reason"]) == ("spy", "a contra line")
 
 
 def test_a_list_that_an_override_began_is_no_refresh(

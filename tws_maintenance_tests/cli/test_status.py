@@ -7,22 +7,19 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from click.testing import CliRunner
 
-from tws_maintenance.cli.main import cli
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.file_names import report_path
-from tws_maintenance_tests.cli.conftest import Command
+from tws_maintenance_tests.cli.conftest import Command, command_on
 from tws_maintenance_tests.pipeline.support import good_pages
 from tws_maintenance_tests.reports.shelf import AT, filed
 from tws_maintenance_tests.reports.shelf import result as a_result
 from tws_maintenance_tests.support import (
     Program,
-    environment_of,
     quiet_environment,
     reports_of,
     spoiled,
@@ -36,10 +33,7 @@ def applied_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     home = Home(tmp_path_factory.mktemp("applied") / "home")
     home.root.mkdir()
     with PageServer(good_pages()) as server, quiet_environment() as patch:
-        for name, value in environment_of(server).items():
-            patch.setenv(name, value)
-        words = ("--home", str(home.root), "run", "--apply")
-        done = CliRunner().invoke(cli, words, catch_exceptions=False)
+        done = command_on(home, server, patch)("run", "--apply")
     assert done.exit_code == 0, done.output
     return home
 

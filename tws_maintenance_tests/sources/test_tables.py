@@ -203,7 +203,7 @@ def test_a_list_split_in_two_tables_is_pointed_out() -> None:
 
     table = read("sti", html_page(html_table(STI, larger), html_table(STI, smaller)))
 
-    assert len(table.rows) == 20
+    assert (len(table.rows), table.tables) == (20, 2)
     (note,) = table.notes
     assert "10 of its symbols are not in the one that was read (B00.SI, B01.SI" in note
 

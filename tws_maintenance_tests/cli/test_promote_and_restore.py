@@ -2,10 +2,12 @@
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from tws_maintenance.core.clock import parse_utc
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance_tests.cli.conftest import Command
+from tws_maintenance_tests.cli.conftest import Command, command_on
 from tws_maintenance_tests.constituents.bench import configure, tree
 from tws_maintenance_tests.pipeline.support import (
     good_pages,
@@ -172,18 +174,51 @@ def test_one_byte_changed_in_an_old_report_is_found(
     assert command("reports", "verify").exit_code == 0
 
 
+def begun(folder: Path, *arguments: str) -> Home:
+    """Return a home whose list of the STI lacked its last member before a run."""
+    home = Home(folder / "home")
+    write_live(home, STI, companies("sti")[:-1])
+    with PageServer(good_pages()) as server, quiet_environment() as patch:
+        done = command_on(home, server, patch)("run", "--task", STI.task, *arguments)
+    assert done.exit_code == 0, done.output
+    return home
+
+
+@pytest.fixture(scope="module")
+def looked_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return begun(tmp_path_factory.mktemp("looked"))
+
+
+@pytest.fixture(scope="module")
+def applied_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return begun(tmp_path_factory.mktemp("applied"), "--apply")
+
+
 @pytest.fixture
-def older(home: Home) -> bytes:
+def older(looked_home: Home) -> bytes:
     """The STI's list without its last member."""
-    return write_live(home, STI, companies("sti")[:-1])
+    return looked_home.live_file("sti").read_bytes()
+
+
+@pytest.fixture
+def preview(looked_home: Home, home: Home) -> dict[str, Any]:
+    """The report of a look at `home`, whose list is the older one."""
+    shutil.copytree(looked_home.root, home.root, dirs_exist_ok=True)
+    return reports_of(home)[0]
+
+
+@pytest.fixture
+def applied(applied_home: Home, home: Home) -> Home:
+    """`home` after an apply that replaced the older list."""
+    shutil.copytree(applied_home.root, home.root, dirs_exist_ok=True)
+    return home
 
 
 def test_a_list_edited_since_the_dry_run_is_not_replaced_and_the_operator_told_what_to_do(
-    command: Command, home: Home, older: bytes
+    command: Command, home: Home, older: bytes, preview: dict[str, Any]
 ) -> None:
-    report = looked(command)
     home.live_file("sti").write_bytes(older + EDIT)
-    done = command("promote", report["report_id"])
+    done = command("promote", preview["report_id"])
     assert done.exit_code == 4
     assert "data/sti_constituents.csv is not the file that" in done.output
     assert "Run a dry run again" in done.output
@@ -191,16 +226,15 @@ def test_a_list_edited_since_the_dry_run_is_not_replaced_and_the_operator_told_w
     assert [(r["status"], r["results"][0]["refusal"]) for r in reports_of(home)[1:]] == [
         ("failed", "stale")
     ]
-    shown = command("proposals", "show", f"{report['report_id']}_sti")
+    shown = command("proposals", "show", f"{preview['report_id']}_sti")
     assert shown.output.splitlines()[0].endswith(": outdated")
 
 
 def test_what_has_waited_too_long_is_refused_until_the_home_allows_it(
-    command: Command, home: Home, older: bytes
+    command: Command, home: Home, older: bytes, preview: dict[str, Any]
 ) -> None:
-    report = looked(command)
     configure(home, "[proposals]\nmax_age_hours = 0.0000001\n")
-    late = command("promote", report["report_id"])
+    late = command("promote", preview["report_id"])
     assert (late.exit_code, "Run a dry run for a new one" in late.output) == (4, True)
     listed = json.loads(command("proposals", "list", "--json").stdout)
     assert [one["state"] for one in listed["proposals"]] == ["too_old"]
@@ -208,7 +242,7 @@ def test_what_has_waited_too_long_is_refused_until_the_home_allows_it(
     assert reports_of(home)[1]["results"][0]["refusal"] == "too_old"
 
     home.settings_file.unlink()
-    assert command("promote", report["report_id"]).exit_code == 0
+    assert command("promote", preview["report_id"]).exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -250,6 +284,7 @@ def test_proposals_are_listed_with_their_state_and_shown_with_every_change(
     first, *others = companies("sti")[:-1]
     older = write_live(home, STI, [first.renamed("0LD"), *others])
     assert "Nothing is staged." in command("proposals", "list").output
+    assert "No backup yet" in command("backups", "list").output
     assert command("proposals", "show", "maintenance_20200101_000000_sti").exit_code == 2
     report = looked(command)
     name = f"{report['report_id']}_sti"
@@ -264,11 +299,9 @@ def test_proposals_are_listed_with_their_state_and_shown_with_every_change(
 
 
 def test_an_edit_by_hand_is_named_by_status_validate_and_the_next_preview(
-    command: Command, home: Home, older: bytes
+    command: Command, applied: Home
 ) -> None:
-    assert older
-    assert command("run", "--apply", "--task", STI.task).exit_code == 0
-    with open(home.live_file("sti"), "ab") as file:
+    with open(applied.live_file("sti"), "ab") as file:
         file.write(EDIT)
     says = "was edited by somebody else since"
     status = command("status").output
@@ -282,10 +315,9 @@ def test_an_edit_by_hand_is_named_by_status_validate_and_the_next_preview(
 
 
 def test_backups_are_listed_verified_and_pruned_only_when_told_to(
-    command: Command, home: Home, older: bytes
+    command: Command, applied: Home, older: bytes
 ) -> None:
-    assert "No backup yet" in command("backups", "list").output
-    assert command("run", "--apply", "--task", STI.task).exit_code == 0
+    home = applied
     assert command("restore", STI.task, "--apply").exit_code == 0
     first, second = sorted(path.name for path in home.backups.iterdir())
     # By whole words: made in one second, the first one's name begins the second's.
@@ -324,9 +356,9 @@ def test_backups_are_listed_verified_and_pruned_only_when_told_to(
 
 
 def test_a_restore_shows_first_and_names_the_command_that_does_it(
-    command: Command, home: Home, older: bytes
+    command: Command, applied: Home, older: bytes
 ) -> None:
-    assert command("run", "--apply", "--task", STI.task).exit_code == 0
+    home = applied
     new = home.live_file("sti").read_bytes()
     shown = command("restore", STI.task)
     assert shown.exit_code == 0
@@ -341,16 +373,10 @@ def test_a_restore_shows_first_and_names_the_command_that_does_it(
     assert home.live_file("sti").read_bytes() == new
 
 
-@pytest.fixture
-def entered(home: Home, settings: object, monkeypatch: pytest.MonkeyPatch) -> Home:
-    assert settings
-    monkeypatch.setenv(HOME_VARIABLE, str(home.root))
-    return home
-
-
-@pytest.mark.parametrize(
-    ("job", "config", "message"),
-    [
+@pytest.mark.usefixtures("command")
+def test_a_job_without_what_it_needs_fails_with_a_report_that_says_so(home: Home) -> None:
+    older = write_live(home, STI, companies("sti")[:-1])
+    jobs: list[tuple[str, dict[str, Any], str]] = [
         ("promote_proposals", {}, "promote_proposals needs `report_id` in its config"),
         ("restore_backup", {}, "restore_backup needs `tasks` (which lists) and `backup`"),
         ("restore_backup", {"tasks": [STI.task]}, "restore_backup needs `tasks`"),
@@ -359,30 +385,28 @@ def entered(home: Home, settings: object, monkeypatch: pytest.MonkeyPatch) -> Ho
             {"report_id": "maintenance_20200101_000000"},
             "There is no report maintenance_20200101_000000",
         ),
-    ],
-)
-def test_a_job_without_what_it_needs_fails_with_a_report_that_says_so(
-    entered: Home, older: bytes, job: str, config: dict[str, Any], message: str
-) -> None:
-    assert not run_job(entered, job, config).success
-    (report,) = reports_of(entered)
-    assert report["status"] == "failed"
-    assert report["errors"][0].startswith(message)
-    assert {one["status"] for one in report["results"]} <= {"skipped"}
-    assert live_bytes(entered)["sti"] == older
-    assert list(entered.staging.glob("*")) == []
+    ]
+    for number, (job, config, message) in enumerate(jobs, start=1):
+        assert not run_job(home, job, config).success
+        reports = reports_of(home)
+        assert len(reports) == number
+        assert reports[-1]["status"] == "failed"
+        assert reports[-1]["errors"][0].startswith(message)
+        assert {one["status"] for one in reports[-1]["results"]} <= {"skipped"}
+    assert live_bytes(home)["sti"] == older
+    assert list(home.staging.glob("*")) == []
 
 
+@pytest.mark.usefixtures("command")
 def test_the_jobs_promote_and_restore_with_a_config(
-    command: Command, entered: Home, older: bytes
+    home: Home, older: bytes, preview: dict[str, Any]
 ) -> None:
-    report = looked(command)
-    promoted = {"report_id": report["report_id"], "reason": "by job"}
-    assert run_job(entered, "promote_proposals", promoted).success
-    assert entered.live_file("sti").read_bytes() == staged_bytes(entered, report)
-    assert run_job(entered, "restore_backup", {"tasks": [STI.task], "backup": "newest"}).success
-    assert entered.live_file("sti").read_bytes() == older
-    _, one, other = reports_of(entered)
+    promoted = {"report_id": preview["report_id"], "reason": "by job"}
+    assert run_job(home, "promote_proposals", promoted).success
+    assert home.live_file("sti").read_bytes() == staged_bytes(home, preview)
+    assert run_job(home, "restore_backup", {"tasks": [STI.task], "backup": "newest"}).success
+    assert home.live_file("sti").read_bytes() == older
+    _, one, other = reports_of(home)
     assert [(r["status"], r["dry_run"]) for r in (one, other)] == [("completed", False)] * 2
     assert (one["reason"], [r["task"] for r in one["results"]]) == ("by job", [STI.task])
     assert [r["task"] for r in other["results"]] == [STI.task]

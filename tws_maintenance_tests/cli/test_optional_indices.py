@@ -159,7 +159,7 @@ def test_a_file_that_cannot_be_read_is_told(home: Home, command: Command) -> Non
 def test_switched_off_again_what_they_left_is_still_read(
     home: Home, both: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    both("run", "--apply", "--task", NASDAQ)
+    home.data.mkdir()
     home.live_file("nasdaq100").write_text("symbol,security,sector,sub_industry\nAAPL,Apple,,\n")
     both("run", "--apply", "--task", NASDAQ, "--allow-large-change", "--reason", "it was emptied")
     monkeypatch.delenv(SWITCH.format("NASDAQ100"))

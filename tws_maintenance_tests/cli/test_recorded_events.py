@@ -10,7 +10,7 @@ import pytest
 
 from tws_maintenance.config.home import Home
 from tws_maintenance_tests.pipeline.support import quiet_environment
-from tws_maintenance_tests.support import RecordedWeb, reports_of
+from tws_maintenance_tests.support import Program, RecordedWeb, reports_of
 
 SYMBOLS = ("AAPL", "D05.SI", "0005.HK")
 CHOSEN = [word for symbol in SYMBOLS for word in ("--symbol", symbol)]
@@ -20,7 +20,7 @@ Done = subprocess.CompletedProcess[str]
 
 @dataclass
 class Journey:
-    """What each command printed, the reports, what was stored and what was asked for."""
+    """What each command printed, the reports, what was stored and what the look asked for."""
 
     done: dict[str, Done]
     results: dict[str, dict[str, Any]]
@@ -35,19 +35,23 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> Journey:
     home.root.mkdir()
     log = folder / "requests.jsonl"
     everything_fails = ("--fault", "*yahoo.com*=429", "--fault", "*federalreserve.gov*=500")
-    commands = {
-        "looked": (("--log", str(log)), RUN),
-        "applied": ((), (*RUN, "--apply")),
-        "again": ((), (*RUN, "--apply")),
-        "faulty": (everything_fails, (*RUN, "--apply")),
-    }
-    done, stored = {}, {}
+    done: dict[str, Done] = {}
+    stored: dict[str, list[tuple[str, str]]] = {}
+
+    def step(name: str, program: Program, *options: str) -> None:
+        done[name] = program(*RUN, *options)
+        stored[name] = _stored(home)
+
     with quiet_environment(), RecordedWeb(home) as recorded:
-        for name, (options, command) in commands.items():
-            done[name] = recorded.program(*options)(*command, TWS_MAINTENANCE_HTTP__BACKOFF="0")
-            stored[name] = _stored(home)
+        program = recorded.program("--log", str(log), TWS_MAINTENANCE_HTTP__BACKOFF="0")
+        step("looked", program)
+        asked = _rows_of(log)
+        step("applied", program, "--apply")
+        step("again", program, "--apply")
+        program = recorded.program(*everything_fails, TWS_MAINTENANCE_HTTP__BACKOFF="0")
+        step("faulty", program, "--apply")
     results = [report["results"][0] for report in reports_of(home)]
-    return Journey(done, dict(zip(commands, results, strict=True)), stored, _rows_of(log))
+    return Journey(done, dict(zip(done, results, strict=True)), stored, asked)
 
 
 def _stored(home: Home) -> list[tuple[str, str]]:

@@ -1,6 +1,8 @@
 """`run` and `validate`: what is refused before anything starts, and the exit codes."""
 
+import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import pytest
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
+from tws_maintenance.core.locks import hold
 from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance_tests.cli.conftest import Command
@@ -28,21 +31,6 @@ from tws_maintenance_tests.support import (
 )
 
 HSI = INDICES["hsi"]
-
-# Another run at work: it holds every index until its stdin is closed.
-HOLDER = """
-import contextlib, sys
-from tws_maintenance.config.home import find_home
-from tws_maintenance.config.indices import INDICES
-from tws_maintenance.core.locks import hold
-
-with contextlib.ExitStack() as stack:
-    for key in INDICES:
-        lock = find_home().locks / f"{key}.lock"
-        stack.enter_context(hold(lock, wait_seconds=0, holder="run maintenance_of_somebody"))
-    print("held", flush=True)
-    sys.stdin.read()
-"""
 
 
 @pytest.mark.parametrize(
@@ -115,24 +103,6 @@ def test_a_rejected_list_alone_ends_with_1_and_the_override_lets_it_through(
     assert result_of(report, HSI.task)["changed"] is True
 
 
-def test_a_second_apply_of_the_same_page_has_nothing_to_change(
-    command: Command, home: Home
-) -> None:
-    assert command("run", "--apply", "--task", "sti_constituents").exit_code == 0
-    live = live_bytes(home)
-    done = command("run", "--apply", "--task", "sti_constituents")
-    assert done.exit_code == 0
-    assert "Nothing to change: the files were up to date." in done.output
-    assert live_bytes(home) == live
-    second = result_of(reports_of(home)[-1], "sti_constituents")
-    assert (second["changed"], second["output_path"], second["backup_path"]) == (
-        False,
-        None,
-        None,
-    )
-    assert [one["status"] for one in second["sources"]] == [304]
-
-
 def test_validate_without_any_live_file_fails_with_1_and_says_what_to_do(
     command: Command, home: Home
 ) -> None:
@@ -146,27 +116,22 @@ def test_validate_without_any_live_file_fails_with_1_and_says_what_to_do(
     assert set(live_bytes(home).values()) == {None}
 
 
-def test_a_run_that_finds_every_index_locked_ends_with_4(program: Program) -> None:
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLDER],
-        env=program.full_environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        done = program("run", "--task", "constituents", "--apply", TWS_MAINTENANCE_LOCKS__WAIT="0")
-    finally:
-        holder.communicate(input="", timeout=60)
+def test_a_run_that_finds_every_index_locked_ends_with_4(
+    command: Command, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWS_MAINTENANCE_LOCKS__WAIT", "0")
+    with contextlib.ExitStack() as locks:
+        for key in INDICES:
+            lock = home.locks / f"{key}.lock"
+            locks.enter_context(hold(lock, wait_seconds=0, holder="run maintenance_of_somebody"))
+        done = command("run", "--task", "constituents", "--apply")
 
-    assert done.returncode == 4, done.stdout + done.stderr
-    (report,) = reports_of(program.home)
+    assert done.exit_code == 4, done.output
+    (report,) = reports_of(home)
     assert [one["refusal"] for one in report["results"]] == ["lock_held"] * 3
-    expected = f"hsi is locked by run maintenance_of_somebody (process {holder.pid}, since "
+    expected = f"hsi is locked by run maintenance_of_somebody (process {os.getpid()}, since "
     assert result_of(report, HSI.task)["errors"][0].startswith(expected)
-    assert set(live_bytes(program.home).values()) == {None}
+    assert set(live_bytes(home).values()) == {None}
 
 
 @pytest.mark.services

@@ -193,6 +193,12 @@ def result_of(report: dict[str, Any], task: str) -> dict[str, Any]:
     return next(result for result in report["results"] if result["task"] == task)
 
 
+def write_modules_of_others(home: Home, *names: str) -> None:
+    """Write modules that no command may import, though Python looks where it is started first."""
+    for name in names:
+        (home.root / f"{name}.py").write_text(f'raise RuntimeError("{name} of the home")')
+
+
 def table_of(members: list[Company]) -> SourceTable:
     """Return what a source that lists `members` gives."""
     rows = tuple(

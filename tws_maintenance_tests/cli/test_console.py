@@ -21,7 +21,12 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.pipeline.instance import prepare
 from tws_maintenance_tests.cli.conftest import dagster_home_as_it_was
 from tws_maintenance_tests.pipeline.support import until
-from tws_maintenance_tests.support import TIMEOUT_SECONDS, Program, free_port
+from tws_maintenance_tests.support import (
+    TIMEOUT_SECONDS,
+    Program,
+    free_port,
+    write_modules_of_others,
+)
 
 PASSWORD = "TWS_MAINTENANCE_CONSOLE__PASSWORD"
 # What the console starts a process for, which imports it.
@@ -160,8 +165,7 @@ def processes_on(home: Home) -> list[psutil.Process]:
 @pytest.mark.cold
 def test_one_interrupt_ends_the_console_and_the_dagster_ui(program: Program) -> None:
     port, dagster_port = free_port(), free_port()
-    for name in ("holidays", "pandas", "flask"):  # a robot's checkout may hold such
-        (program.home.root / f"{name}.py").write_text(f'raise RuntimeError("{name} of the home")')
+    write_modules_of_others(program.home, "holidays", "pandas", "flask")
     arguments = ("--port", str(port), "--dagster-port", str(dagster_port))
     with started(program, "dev", *arguments) as process:
         until(lambda: answers(f"http://127.0.0.1:{dagster_port}/server_info"), "the Dagster UI")

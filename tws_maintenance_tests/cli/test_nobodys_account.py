@@ -10,7 +10,7 @@ import pytest
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.events import calendar_events
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance_tests.support import Program, reports_of
+from tws_maintenance_tests.support import Program, reports_of, write_modules_of_others
 
 STRANGER = "54321"
 # The interpreter may lie in a folder of root's.
@@ -35,6 +35,7 @@ def test_events_are_fetched_for_a_user_without_a_folder(
 ) -> None:
     day = utc_now().date() + timedelta(days=7)
     server.symbols["AAPL"] = (200, calendar_events([day]))
+    write_modules_of_others(stranger.home, "holidays", "click", "pandas", "json")
     done = stranger("run", "--task", "market_events", "--apply", "--symbol", "AAPL")
     assert done.returncode == 0, done.stdout + done.stderr
     (report,) = reports_of(stranger.home)

@@ -17,7 +17,13 @@ from tws_maintenance.core.digest import sha256
 from tws_maintenance.sources import wikipedia
 from tws_maintenance.sources.model import RawCopy, SourceRow, SourceTable
 from tws_maintenance_tests.pipeline.support import quiet_environment
-from tws_maintenance_tests.support import RecordedWeb, page_file, reports_of, result_of
+from tws_maintenance_tests.support import (
+    RecordedWeb,
+    page_file,
+    reports_of,
+    result_of,
+    write_modules_of_others,
+)
 
 pytestmark = pytest.mark.xdist_group("recorded_journey")
 LISTS = ("--task", "constituents")
@@ -67,6 +73,7 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> Journey:
     recorded = RecordedWeb(home)
     for key in INDICES:
         write_older_list(home, key)
+    write_modules_of_others(home, "holidays", "click", "pandas", "json")
     logs = folder / "looked.jsonl", folder / "applied.jsonl"
     with quiet_environment(), recorded:
         # On one command line and cold, as a user would; the others are forks of the warm process.

@@ -241,12 +241,3 @@ def test_the_list_of_reports_knows_the_damage_that_the_console_knows(
     shown, _ = ReportCatalog(home).page(limit=9, offset=0)
     assert value["reports"] == [one.to_dict() for one in shown]
     assert f"{bad}  DAMAGED" in command("reports", "list").output
-
-
-def test_a_home_that_holds_a_module_of_the_same_name_is_worked_on_all_the_same(
-    program: Program,
-) -> None:
-    for name in ("holidays", "click", "pandas", "json"):
-        (program.home.root / f"{name}.py").write_text('raise RuntimeError("of the robot")')
-    done = program("run", "--dry-run")
-    assert done.returncode == 0, done.stderr

@@ -7,15 +7,14 @@ from pathlib import Path
 import pytest
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES
 from tws_maintenance.config.settings import Settings, load_settings
-from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance_tests import prepared, warm
 from tws_maintenance_tests.support import (
     Program,
     RecordedWeb,
     environment_of,
+    good_pages,
     quiet_environment,
 )
 
@@ -62,7 +61,7 @@ def home(tmp_path: Path) -> Home:
 @pytest.fixture
 def server() -> Iterator[PageServer]:
     """The three pages of invented companies, served on this machine; change `.pages` at will."""
-    with PageServer({key: page(key, companies(key)) for key in INDICES}) as running:
+    with PageServer(good_pages()) as running:
         yield running
 
 

@@ -19,7 +19,7 @@ from jinja2.bccache import Bucket, BytecodeCache
 
 from tws_maintenance.config.home import Home
 from tws_maintenance_tests.defaults import CONSTITUENT_TASKS
-from tws_maintenance_tests.support import environment_of, quiet_environment
+from tws_maintenance_tests.support import environment_of, good_pages, quiet_environment
 
 if TYPE_CHECKING:
     from tws_maintenance.console.service import Backend
@@ -132,9 +132,8 @@ def _copy(template: Path, home: Home) -> None:
 def rehearse() -> None:
     """Make every kind of run once, in this process, so that everything is imported."""
     from tws_maintenance.cli.main import cli
-    from tws_maintenance.config.indices import DEFAULT_DAYS, INDICES
+    from tws_maintenance.config.indices import DEFAULT_DAYS
     from tws_maintenance.config.settings import load_settings
-    from tws_maintenance.demo.pages import companies, page
     from tws_maintenance.demo.server import PageServer
     from tws_maintenance.market_events.embedded_keeper import question_of
     from tws_maintenance.market_events.providers.fetching import ask_all
@@ -146,7 +145,7 @@ def rehearse() -> None:
 
     with (
         tempfile.TemporaryDirectory(prefix="rehearsal_") as folder,
-        PageServer({key: page(key, companies(key)) for key in INDICES}) as server,
+        PageServer(good_pages()) as server,
         quiet_environment() as patch,
     ):
         for name, value in environment_of(server).items():

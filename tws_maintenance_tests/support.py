@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tws_maintenance.config.home import HOME_VARIABLE, Home
 from tws_maintenance.config.indices import INDICES, Index
 from tws_maintenance.constituents.carry_forward import listings, normalise
 from tws_maintenance.constituents.csv_file import to_csv
-from tws_maintenance.demo.pages import Company
+from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import SOURCE_URLS, PageServer
 from tws_maintenance.sources.model import SourceRow, SourceTable
 
@@ -62,6 +63,16 @@ class Program:
             **self.environment,
             **environment,
         }
+
+
+def good_pages() -> dict[str, bytes]:
+    """Return the three pages of invented companies."""
+    return dict(_good_pages())
+
+
+@cache
+def _good_pages() -> dict[str, bytes]:
+    return {key: page(key, companies(key)) for key in INDICES}
 
 
 def environment_of(server: PageServer) -> dict[str, str]:
@@ -215,11 +226,16 @@ def spoiled(members: list[Company]) -> list[Company]:
 
 def write_live(home: Home, index: Index, members: list[Company]) -> bytes:
     """Write the live file that lists `members` and return its bytes."""
-    rows = normalise(listings(table_of(members), index), index, None)
-    content = to_csv(rows.columns, list(rows.rows))
+    content = _live_content(index, tuple(members))
     home.data.mkdir(parents=True, exist_ok=True)
     home.live_file(index.key).write_bytes(content)
     return content
+
+
+@lru_cache(maxsize=32)
+def _live_content(index: Index, members: tuple[Company, ...]) -> bytes:
+    rows = normalise(listings(table_of(list(members)), index), index, None)
+    return to_csv(rows.columns, list(rows.rows))
 
 
 def live_bytes(home: Home) -> dict[str, bytes | None]:
@@ -228,9 +244,15 @@ def live_bytes(home: Home) -> dict[str, bytes | None]:
     return {key: path.read_bytes() if path.exists() else None for key, path in paths.items()}
 
 
-def texts_of(source: str) -> Iterator[str]:
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """Return the syntax of a module, read once."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def texts_of(path: Path) -> Iterator[str]:
     """Yield the texts of a module, no docstrings, with an X for each value that is filled in."""
-    tree = ast.parse(source)
+    tree = tree_of(path)
     passed = {
         id(node.value)
         for node in ast.walk(tree)

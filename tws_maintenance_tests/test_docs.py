@@ -162,7 +162,7 @@ def _anchor(line: str) -> str:
 def _texts() -> str:
     """Return every text of the program."""
     files = sorted((REPOSITORY / "tws_maintenance").rglob("*.py"))
-    return "\n".join(text for path in files for text in texts_of(path.read_text(encoding="utf-8")))
+    return "\n".join(text for path in files for text in texts_of(path))
 
 
 # What a table of messages leaves open: a number, a name, what stands in brackets.
@@ -177,6 +177,7 @@ def _quoted() -> Iterator[str]:
                 yield from CODE.findall(row.split("|")[1])
 
 
+@pytest.mark.xdist_group("shape")  # which reads the whole package as well
 @pytest.mark.parametrize("quoted", sorted(_quoted()))
 def test_every_message_that_the_docs_explain_exists(quoted: str) -> None:
     for part in (found.strip(" :,'") for found in FILLED.split(quoted)):

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 import tws_maintenance
 from tws_maintenance.cli.main import COMMANDS, cli
+from tws_maintenance_tests.support import tree_of
 
 # In one worker: each reads the whole package, which is read once.
 pytestmark = pytest.mark.xdist_group("shape")
@@ -38,11 +39,6 @@ RUNNING_A_JOB = (
 
 def name_of(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
-
-
-@cache
-def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 @cache

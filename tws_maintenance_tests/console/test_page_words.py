@@ -71,7 +71,7 @@ def texts_with_options() -> Iterator[str]:
     for room in ("audit", "constituents", "market_events"):
         for path in sorted((REPOSITORY / "tws_maintenance" / room).rglob("*.py")):
             if path.name not in ELSEWHERE:
-                found = texts_of(path.read_text(encoding="utf-8"))
+                found = texts_of(path)
                 yield from (one for one in found if OPTION.search(one) and one not in PARTS)
 
 

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 import pytest
 
 from tws_maintenance.config.home import Home
-from tws_maintenance.config.indices import INDICES
-from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.market_events import robot_service as service
 from tws_maintenance_tests.golden.play import Play
 from tws_maintenance_tests.golden.stopped_clock import StoppedClock, stop
-from tws_maintenance_tests.support import environment_of
+from tws_maintenance_tests.support import environment_of, good_pages
 
 CHANGED = "golden report"
 
@@ -58,7 +56,7 @@ def play(
     monkeypatch.setenv("LOGNAME", "operator")
     monkeypatch.setattr(service, "POLL_SECONDS", 0.02)
     monkeypatch.setattr(service, "QUIET_SECONDS", 0.3)
-    with PageServer({key: page(key, companies(key)) for key in INDICES}) as web:
+    with PageServer(good_pages()) as web:
         for name, value in environment_of(web).items():
             monkeypatch.setenv(name, value)
         with Play(home, web, stopped_clock, monkeypatch) as scene:

@@ -9,20 +9,14 @@ import dagster as dg
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
-from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.pipeline.definitions import build_definitions
 from tws_maintenance.pipeline.instance import open_instance
-from tws_maintenance_tests.support import environment_of, quiet_environment
+from tws_maintenance_tests.support import environment_of, good_pages, quiet_environment
 
 LOCATION = "tws_maintenance.definitions"
 DEADLINE_SECONDS = 90.0
 HELD_SECONDS = 60.0
-
-
-def good_pages() -> dict[str, bytes]:
-    """Return the three pages of invented companies."""
-    return {key: page(key, companies(key)) for key in INDICES}
 
 
 def web_environment(server: PageServer) -> dict[str, str]:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
@@ -27,6 +28,12 @@ IN_A_HURRY = """(() => {
   const wait = window.setTimeout;
   window.setTimeout = (then, milliseconds) => wait(then, Math.min(milliseconds, 400));
 })()"""
+# What the server answers differs from what is shown, and so every part is swapped.
+DIFFER = """() => document.querySelectorAll("[data-part]").forEach((part) => {
+  part.served = "";
+  part.dataset.old = "yes";
+})"""
+TABS = 60
 
 
 @dataclass
@@ -173,6 +180,23 @@ def press(page: Page, name: str) -> None:
     """Press the button of that name, once the script is there that opens its dialog."""
     page.wait_for_load_state()
     page.get_by_role("button", name=name, exact=True).click()
+
+
+def tab_to(page: Page, target: Locator) -> None:
+    """Press Tab until the target has the focus."""
+    expect(target).to_be_visible()
+    for _ in range(TABS):
+        page.keyboard.press("Tab")
+        if target.evaluate("element => element === document.activeElement"):
+            return
+    pytest.fail(f"{target} is not reached by {TABS} times Tab")
+
+
+def swap_all(page: Page, *kept: str) -> None:
+    """Wait for a live update that swaps every part but `kept`."""
+    page.evaluate(DIFFER)
+    old = page.locator("[data-part][data-old]")
+    expect(old).to_have_count(len(kept))
 
 
 def see_end(page: Page, verdict: str) -> None:

@@ -1,4 +1,4 @@
-"""axe-core finds no grave fault on any page, and no page is wider than a phone."""
+"""Pages for everybody: by keyboard, on a phone, and without a fault that axe-core calls grave."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,13 @@ import tws_maintenance.console
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies
 from tws_maintenance_tests.console.browser.looking import faults_of
-from tws_maintenance_tests.console.browser.support import Console, Pages, Visits, press
+from tws_maintenance_tests.console.browser.support import (
+    Console,
+    Pages,
+    Visits,
+    swap_all,
+    tab_to,
+)
 from tws_maintenance_tests.support import reports_of, write_live
 
 UNFOLD = "document.querySelectorAll('details').forEach(one => { one.open = true })"
@@ -60,18 +66,58 @@ def test_the_dark_scheme_changes_colours_and_nothing_else() -> None:
     assert names[1] <= names[0]
 
 
-def test_the_overview_with_something_to_apply_is_accessible(shown: Shown, visits: Visits) -> None:
+def test_the_overview_stays_as_it_is_used_through_the_live_update_and_is_accessible(
+    shown: Shown, visits: Visits
+) -> None:
     page = visits.open(shown.console)
     expect(page.locator("#change-sp500_constituents .notes.error")).to_contain_text("403")
+    symbols = page.get_by_label("Symbols")
+    symbols.press_sequentially("AAPL, D05")
+    card = page.locator("#card-hsi_constituents")
+    card.locator("summary").click()
+    expect(symbols).not_to_be_focused()
+    swap_all(page, "actions")
+    swap_all(page, "actions")
+    expect(symbols).to_have_value("AAPL, D05")
+    expect(card.locator("details")).to_have_attribute("open", "")
+    # It says the same as the other's.
+    alike = page.locator("#card-sti_constituents details")
+    assert alike.inner_text() == card.locator("summary").inner_text()
+    expect(alike).not_to_have_attribute("open", "")
+    # The three cards have links that look alike, to the same run.
+    for name in ("Dry run HSI", "Run in Dagster"):
+        focused = card.get_by_role("button").or_(card.get_by_role("link")).get_by_text(name)
+        focused.focus()
+        swap_all(page, "actions")
+        expect(focused).to_be_focused()
     page.evaluate(UNFOLD)
     assert faults_of(page) == []
 
 
-def test_the_apply_dialog_is_accessible(shown: Shown, visits: Visits) -> None:
+def test_the_apply_dialog_opens_and_closes_by_keyboard_and_gives_the_focus_back(
+    shown: Shown, visits: Visits
+) -> None:
     page = visits.open(shown.console)
-    press(page, "Apply Constituents Refresh")
-    expect(page.get_by_role("dialog")).to_contain_text("Replace STI, HSI")
+    button = page.get_by_role("button", name="Apply Constituents Refresh")
+    dialog = page.get_by_role("dialog")
+    tab_to(page, button)
+    page.keyboard.press("Enter")
+    expect(dialog).to_contain_text("Replace STI, HSI")
+    assert dialog.evaluate("element => element.contains(document.activeElement)")
     assert faults_of(page) == []
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(button).to_be_focused()
+
+    page.keyboard.press("Enter")
+    dialog.get_by_label("Reason").fill("half a sentence")
+    # Meanwhile the button, but not the dialog, was swapped.
+    swap_all(page, "waiting")
+    expect(dialog.get_by_label("Reason")).to_have_value("half a sentence")
+    tab_to(page, dialog.get_by_role("button", name="Not now"))
+    page.keyboard.press("Enter")
+    expect(dialog).to_be_hidden()
+    expect(button).to_be_focused()
 
 
 def test_the_pages_of_runs_and_reports_are_accessible(shown: Shown, visits: Visits) -> None:

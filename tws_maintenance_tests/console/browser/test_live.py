@@ -12,12 +12,12 @@ from playwright.sync_api import Page, expect
 
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance_tests.console.browser.support import (
-    OVERVIEW,
     Console,
     Pages,
     Visits,
     press,
     see_end,
+    tab_to,
 )
 from tws_maintenance_tests.pipeline.support import LOCATION, until
 from tws_maintenance_tests.pipeline.test_webserver import LAUNCH
@@ -140,15 +140,32 @@ def test_a_run_launched_in_the_dagster_ui_appears_and_ends_on_the_open_page(
     assert reports_of(console.home)[-1]["run_id"] == run_id
 
 
+def start_by_keyboard(page: Page, name: str) -> None:
+    """Go to a button of the overview without a mouse, past all links of its head, and press it."""
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    tab_to(page, page.get_by_role("button", name=name))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/maintenance/runs/*")
+
+
 def test_two_operators_see_each_other_and_the_later_one_is_led_to_the_run(
     console: Console, held: Pages, visits: Visits
 ) -> None:
     first, second, onlooker = (visits.open(console) for _ in range(3))
     # What the second sees stays as it was, as on a slow network.
     second.route("**/maintenance/live", lambda _route: None)
-    press(first, "Dry run STI")
-    first.wait_for_url("**/maintenance/runs/*")
+    dry_run_all = onlooker.get_by_role("button", name="Dry Run All")
+    dry_run_all.focus()
+    start_by_keyboard(first, "Dry run STI")
     expect(onlooker.locator(RUNNING)).to_contain_text("Dry run of STI")
+    # The focus goes on from a button that cannot be pressed any more.
+    expect(dry_run_all).to_be_disabled()
+    expect(onlooker.locator("[data-part=look]")).to_be_focused()
+    onlooker.keyboard.press("Tab")
+    validate = onlooker.get_by_role("button", name="Validate Metadata Only")
+    expect(validate).to_be_focused()
 
     visits.expect_problem("status of 409")
     press(second, "Dry Run All")
@@ -162,6 +179,6 @@ def test_two_operators_see_each_other_and_the_later_one_is_led_to_the_run(
     held.release()
     for page in (first, second):
         see_end(page, "Dry run completed.")
-    second.unroute("**/maintenance/live")
-    second.goto(OVERVIEW)
-    ended_on(second)
+    ended_on(onlooker)
+    expect(dry_run_all).to_be_enabled()
+    expect(validate).to_be_focused()

@@ -13,8 +13,7 @@ from tws_maintenance.config.indices import INDICES
 from tws_maintenance.console.app import create_app
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance_tests.console.browser.looking import DESK, HEIGHT, faults_of
-from tws_maintenance_tests.console.browser.support import Visits
-from tws_maintenance_tests.console.browser.test_keyboard import swap_all, tab_to
+from tws_maintenance_tests.console.browser.support import Visits, swap_all, tab_to
 from tws_maintenance_tests.console.scenes import HELD, SCENES, Stage
 from tws_maintenance_tests.console.support import served
 from tws_maintenance_tests.pipeline.support import quiet_environment

@@ -1,6 +1,7 @@
 """Homes as an operator finds them: each scene is made of real runs on pages of invented companies.
 
 What belongs here: the scenes that the page has to show well. What does not: what it shows of them.
+A scene begins with `begin`, on a new home or on a copy of one where `apply_everything` was played.
 """
 
 from collections.abc import Callable, Sequence
@@ -105,8 +106,8 @@ def begin(stage: Stage) -> None:
     stage.settings()
 
 
-def nothing_to_do(stage: Stage) -> None:
-    """Everything was applied, and a dry run since found no change."""
+def apply_everything(stage: Stage) -> None:
+    """Apply all lists and refresh the events; a dry run since finds no change."""
     begin(stage)
     for key, index in INDICES.items():
         write_live(stage.home, index, companies(key)[1:])
@@ -115,9 +116,12 @@ def nothing_to_do(stage: Stage) -> None:
     stage.run()
 
 
+def nothing_to_do(_stage: Stage) -> None:
+    """Everything was applied, and nothing happened since."""
+
+
 def three_large_changes(stage: Stage) -> None:
     """68 members join and 47 leave; the changes of the STI and the HSI are too large."""
-    begin(stage)
     _change(stage, "sp500", joined=45, left=35)
     _change(stage, "sti", joined=9, left=4)
     _change(stage, "hsi", joined=14, left=8)
@@ -148,7 +152,6 @@ def _left(number: int) -> str:
 
 def one_source_down(stage: Stage) -> None:
     """The page of the S&P 500 is down and the funds agree; the STI has one source left."""
-    nothing_to_do(stage)
     _change(stage, "sp500", joined=2, left=1)
     del stage.web.pages["sp500"], stage.web.pages["sti_es3"]
     stage.run()
@@ -156,31 +159,25 @@ def one_source_down(stage: Stage) -> None:
 
 def upcoming_change_of_a_held_symbol(stage: Stage) -> None:
     """A held member leaves in ten days; nothing differs today."""
-    nothing_to_do(stage)
     stage.settings(f'[events]\npositions = ["{HELD}"]\n')
     stage.run()
 
 
 def broken_file(stage: Stage) -> None:
     """Somebody broke the file of the HSI."""
-    nothing_to_do(stage)
     path = stage.home.live_file("hsi")
     path.write_text(path.read_text().replace(".HK", ".XX"))
 
 
-def empty_home(stage: Stage) -> None:
+def empty_home(_stage: Stage) -> None:
     """Nothing was ever run."""
-    begin(stage)
 
 
-SCENES: dict[str, Scene] = {
-    one.__name__: one
-    for one in (
-        nothing_to_do,
-        three_large_changes,
-        one_source_down,
-        upcoming_change_of_a_held_symbol,
-        broken_file,
-        empty_home,
-    )
-}
+def _by_name(*scenes: Scene) -> dict[str, Scene]:
+    return {one.__name__: one for one in scenes}
+
+
+ON_A_NEW_HOME = _by_name(three_large_changes, empty_home)
+AFTER_AN_APPLY = _by_name(
+    nothing_to_do, one_source_down, upcoming_change_of_a_held_symbol, broken_file
+)

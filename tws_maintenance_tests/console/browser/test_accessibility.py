@@ -147,7 +147,6 @@ def test_a_damaged_report_is_shown_as_such_and_accessible(shown: Shown, visits: 
     ("path", "told"),
     [
         ("/maintenance/reports", DAMAGED),
-        ("/maintenance/backups", "Preview restore"),
         ("/maintenance/history/sti_constituents", "added"),
         ("/maintenance/history/sti_constituents?on=2026-11-01", "The history begins on"),
         ("/maintenance/events?days=365", "FOMC"),

@@ -1,6 +1,7 @@
 """What an operator finds, scene by scene: what stands where, and what can be done with it."""
 
 import contextlib
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,14 @@ from tws_maintenance.console.app import create_app
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance_tests.console.browser.looking import DESK, HEIGHT, faults_of
 from tws_maintenance_tests.console.browser.support import Visits, swap_all, tab_to
-from tws_maintenance_tests.console.scenes import HELD, SCENES, Stage
+from tws_maintenance_tests.console.scenes import (
+    AFTER_AN_APPLY,
+    HELD,
+    ON_A_NEW_HOME,
+    Stage,
+    apply_everything,
+    begin,
+)
 from tws_maintenance_tests.console.support import served
 from tws_maintenance_tests.pipeline.support import quiet_environment
 
@@ -59,12 +67,20 @@ def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show]:
     with contextlib.ExitStack() as stack:
         stack.enter_context(quiet_environment())
         found: dict[str, Shown] = {}
+        applied = Home(tmp_path_factory.mktemp("applied") / "home")
+        applied.root.mkdir()
+        apply_everything(Stage(applied, stack.enter_context(PageServer({}))))
 
         def one(name: str) -> Shown:
             if name not in found:
                 home = Home(tmp_path_factory.mktemp(name) / "home")
-                home.root.mkdir()
-                SCENES[name](Stage(home, stack.enter_context(PageServer({}))))
+                if name in AFTER_AN_APPLY:
+                    shutil.copytree(applied.root, home.root)
+                else:
+                    home.root.mkdir()
+                stage = Stage(home, stack.enter_context(PageServer({})))
+                begin(stage)
+                (AFTER_AN_APPLY | ON_A_NEW_HOME)[name](stage)
                 app = create_app(home)
                 stack.callback(app.extensions["tws_maintenance"].close)
                 app.extensions["tws_maintenance"].file_audits.audits(wait_seconds=60)
@@ -84,12 +100,9 @@ def overview(show: Show, visits: Visits) -> Callable[..., Page]:
     return opened
 
 
-@pytest.mark.parametrize("name", SCENES)
-def test_a_scene_says_in_two_seconds_whether_anything_needs_a_hand(
-    overview: Callable[..., Page], name: str
-) -> None:
+def says_in_two_seconds_whether_anything_needs_a_hand(page: Page, name: str) -> None:
+    """Expect the verdict and the cards' words, seen without scrolling, each only once."""
     verdict, words = EXPECTED[name]
-    page = overview(name)
     expect(page.locator(".top-line .verdict")).to_have_text(verdict)
     assert tuple(page.locator(".card h2 .chip").all_inner_texts()) == words
     # The markets and the cards come first, and with the buttons they are seen without scrolling.
@@ -110,10 +123,37 @@ def test_a_scene_says_in_two_seconds_whether_anything_needs_a_hand(
     assert faults_of(page) == []
 
 
+def test_where_nothing_is_to_do_the_lists_are_folded(overview: Callable[..., Page]) -> None:
+    page = overview("nothing_to_do", timezone_id="Asia/Tokyo")
+    says_in_two_seconds_whether_anything_needs_a_hand(page, "nothing_to_do")
+    expect(page.locator(".list-line")).to_have_count(3)
+    assert page.locator(".list-line[open]").count() == 0
+    assert page.locator(".tally").all_inner_texts() == ["nothing differs"] * 3
+    times_are_shown_by_the_clock_that_was_chosen(page)
+
+
+def times_are_shown_by_the_clock_that_was_chosen(page: Page) -> None:
+    """Choose the clocks in turn, in a browser of Tokyo."""
+    shown = page.locator("[data-part=waiting] time").first
+    expect(shown).to_contain_text("UTC")
+    page.get_by_label("Times").select_option("browser")
+    expect(shown).to_contain_text("GMT+9")
+    page.reload()
+    expect(page.get_by_label("Times")).to_have_value("browser")
+    swap_all(page)
+    expect(shown).to_contain_text("GMT+9")
+    page.locator("#card-sti_constituents summary").click()
+    page.get_by_label("Times").select_option("market")
+    own = page.locator("#card-sti_constituents .facts time").first
+    expect(own).to_contain_text("GMT+8")
+    expect(shown).to_contain_text("UTC")  # a report is of no market
+
+
 def test_the_worst_case_is_short_and_open_where_something_is_to_be_decided(
     overview: Callable[..., Page],
 ) -> None:
-    page = overview(WORST)
+    page = overview(WORST, permissions=["clipboard-read", "clipboard-write"])
+    says_in_two_seconds_whether_anything_needs_a_hand(page, WORST)
     lines = page.locator(".list-line")
     expect(lines).to_have_count(3)
     assert page.locator(".list-line[open]").count() == 3
@@ -129,19 +169,11 @@ def test_the_worst_case_is_short_and_open_where_something_is_to_be_decided(
     decide.click()
     expect(page).to_have_url(f"{page.url.split('#')[0]}#change-sti_constituents")
     expect(page.locator("#override-size")).to_contain_text("(STI, HSI)")
+    changes_are_filtered_sorted_turned_over_and_copied(page)
 
 
-def test_lists_without_a_change_are_folded(overview: Callable[..., Page]) -> None:
-    page = overview("nothing_to_do")
-    expect(page.locator(".list-line")).to_have_count(3)
-    assert page.locator(".list-line[open]").count() == 0
-    assert page.locator(".tally").all_inner_texts() == ["nothing differs"] * 3
-
-
-def test_changes_are_filtered_sorted_turned_over_and_copied(
-    overview: Callable[..., Page],
-) -> None:
-    page = overview(WORST, permissions=["clipboard-read", "clipboard-write"])
+def changes_are_filtered_sorted_turned_over_and_copied(page: Page) -> None:
+    """Use the table of the eighty changes of the S&P 500."""
     box = page.locator("#change-sp500_constituents .fill")
     box.locator("summary").click()
     rows, place = box.locator("tbody tr"), box.get_by_role("status")
@@ -188,6 +220,7 @@ def test_without_the_script_the_table_is_whole_on_its_own_page(
 
 def test_a_source_that_was_set_aside_is_one_line(overview: Callable[..., Page]) -> None:
     page = overview("one_source_down")
+    says_in_two_seconds_whether_anything_needs_a_hand(page, "one_source_down")
     line = page.locator("#change-sp500_constituents")
     aside = line.locator(".aside").filter(has_text="set aside")
     expect(aside).to_have_text("set aside Wikipedia: refused with HTTP 404 Not Found")
@@ -197,6 +230,7 @@ def test_a_source_that_was_set_aside_is_one_line(overview: Callable[..., Page]) 
 
 def test_what_is_to_come_of_a_held_symbol_is_seen(overview: Callable[..., Page]) -> None:
     page = overview("upcoming_change_of_a_held_symbol")
+    says_in_two_seconds_whether_anything_needs_a_hand(page, "upcoming_change_of_a_held_symbol")
     line = page.locator("#change-sp500_constituents")
     expect(line.locator("summary")).to_contain_text("1 announced concerns you")
     line.locator("summary").click()
@@ -206,13 +240,17 @@ def test_what_is_to_come_of_a_held_symbol_is_seen(overview: Callable[..., Page])
 
 def test_a_broken_file_leads_to_its_backups(overview: Callable[..., Page]) -> None:
     page = overview("broken_file")
+    says_in_two_seconds_whether_anything_needs_a_hand(page, "broken_file")
     expect(page.locator(".top-line .notes").first).to_contain_text("HSI: 85 of 85 rows break")
     page.locator("#card-hsi_constituents").get_by_role("link", name="Backups of HSI").click()
     expect(page).to_have_url(f"{page.url.split('?')[0]}?task={INDICES['hsi'].task}")
+    expect(page.get_by_role("button", name="Preview restore of HSI")).to_be_visible()
+    assert faults_of(page) == []
 
 
 def test_an_empty_home_leads_through_the_first_steps(overview: Callable[..., Page]) -> None:
     page = overview("empty_home")
+    says_in_two_seconds_whether_anything_needs_a_hand(page, "empty_home")
     expect(page.locator("main")).to_contain_text("Begin with Dry Run All.")
     guide = page.locator("[data-part=guide]")
     expect(guide.locator("li")).to_have_count(4)
@@ -221,25 +259,6 @@ def test_an_empty_home_leads_through_the_first_steps(overview: Callable[..., Pag
     swap_all(page)
     expect(guide.get_by_role("row").filter(has_text="maintenance.toml is valid")).to_be_visible()
     tab_to(page, guide.get_by_role("button", name="Make the first dry run"))
-
-
-def test_times_are_shown_by_the_clock_that_was_chosen(
-    overview: Callable[..., Page],
-) -> None:
-    page = overview("nothing_to_do", timezone_id="Asia/Tokyo")
-    shown = page.locator("[data-part=waiting] time").first
-    expect(shown).to_contain_text("UTC")
-    page.get_by_label("Times").select_option("browser")
-    expect(shown).to_contain_text("GMT+9")
-    page.reload()
-    expect(page.get_by_label("Times")).to_have_value("browser")
-    swap_all(page)
-    expect(shown).to_contain_text("GMT+9")
-    page.locator("#card-sti_constituents summary").click()
-    page.get_by_label("Times").select_option("market")
-    own = page.locator("#card-sti_constituents .facts time").first
-    expect(own).to_contain_text("GMT+8")
-    expect(shown).to_contain_text("UTC")  # a report is of no market
 
 
 def test_a_change_is_reviewed_by_keyboard_alone(overview: Callable[..., Page]) -> None:
@@ -256,7 +275,6 @@ def test_a_change_is_reviewed_by_keyboard_alone(overview: Callable[..., Page]) -
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     expect(review).to_be_focused()
-    assert faults_of(page) == []
 
 
 def test_many_symbols_are_shown_before_they_are_watched(show: Show, visits: Visits) -> None:

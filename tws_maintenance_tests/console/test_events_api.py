@@ -1,5 +1,6 @@
 """Market events and the watchlist over the API of the standalone console."""
 
+import html
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +20,7 @@ from tws_maintenance.market_events.providers.calendars import days_of
 from tws_maintenance.market_events.store.event_store import EventStore
 from tws_maintenance_tests.console.shapes import faults_of
 from tws_maintenance_tests.console.support import API, ENOUGH, Console, error_of, report_of
-from tws_maintenance_tests.support import result_of
+from tws_maintenance_tests.support import reports_of, result_of
 
 EVENTS = "/api/market-events"
 WATCHLIST = "/api/watchlist"
@@ -170,12 +171,39 @@ def test_a_symbol_of_another_market_is_named_by_api_and_page(unwatched: Console)
     assert not unwatched.home.watchlist.exists()
 
 
+def test_a_symbol_of_no_known_market_is_named_and_no_refresh_starts(console: Console) -> None:
+    before = len(reports_of(console.home))
+    asked = {"tasks": "market_events", "apply": "events", "symbols": "AAPL, ^GSPC", "days": "28"}
+    for refused in (
+        console.form("/maintenance/run", **asked),
+        console.get("/maintenance/events", symbol="^GSPC"),
+    ):
+        assert refused.status_code == 400
+        assert "<h1>That did not work</h1>" in refused.text
+        assert "'^GSPC' is not a symbol of a known market." in html.unescape(refused.text)
+        assert 'href="/maintenance">To the overview</a>' in refused.text
+    assert console.running == []
+    assert len(reports_of(console.home)) == before
+
+
 def test_the_page_of_the_watchlist_takes_what_people_write(unwatched: Console) -> None:
-    answer = unwatched.form("/maintenance/watchlist/add", symbols="aapl, d05.si  5.hk")
-    assert (answer.status_code, answer.location) == (303, "/maintenance/watchlist")
-    page = unwatched.get("/maintenance/watchlist").text
-    assert "Now watched: 0005.HK, AAPL, D05.SI." in page
+    def added(symbols: str) -> str:
+        answer = unwatched.form("/maintenance/watchlist/add", symbols=symbols)
+        assert (answer.status_code, answer.location) == (303, "/maintenance/watchlist")
+        return unwatched.get(answer.location).text
+
+    assert "No symbol is watched." in unwatched.get("/maintenance/watchlist").text
+    assert "Now watched: 0005.HK, AAPL, D05.SI." in added("aapl, d05.si  5.hk")
+    page = added("AAPL")
+    assert "Already watched." in page
+    form = page.partition('action="/maintenance/watchlist/remove"')[2].partition("</form>")[0]
+    assert '<input type="hidden" name="symbol" value="0005.HK">' in form
+    assert 'aria-label="Remove 0005.HK"' in form
     unwatched.form("/maintenance/watchlist/remove", symbol="AAPL")
+    assert "No longer watched: AAPL." in unwatched.get("/maintenance/watchlist").text
+    refused = unwatched.form("/maintenance/watchlist/add", symbols="no such thing!")
+    assert refused.status_code == 400
+    assert "is not a symbol of a known market." in refused.text
     assert [one["symbol"] for one in unwatched.json(WATCHLIST)["watchlist"]] == [
         "0005.HK",
         "D05.SI",

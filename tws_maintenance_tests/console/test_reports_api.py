@@ -1,6 +1,8 @@
 """Reports as the console shows them: paged, filtered, damaged, older, and never another file."""
 
+import html
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -110,8 +112,41 @@ def test_reports_come_in_pages_newest_first(home: Home, fresh: Console) -> None:
     ]
     page = fresh.get("/maintenance/reports", status="failed", limit=2).text
     assert "1 to 2 of 3" in page
-    assert 'rel="next"' in page
     assert fresh.get("/maintenance/reports", limit=0).status_code == 400
+
+
+def test_the_page_of_reports_is_turned_over_and_filtered(home: Home, fresh: Console) -> None:
+    filed_ids = []
+    for number in range(30):
+        status = "failed" if number % 3 == 0 else "completed"
+        of_task = result("market_events" if number == 0 else STI)
+        filed_ids.append(filed(home, of_task, at=AT + timedelta(minutes=number), status=status))
+
+    def rows(page: str) -> int:
+        return page.count("<tr>") - 1
+
+    def turned(page: str, way: str) -> str:
+        (href,) = re.findall(f'<a rel="{way}" href="([^"]+)">', page)
+        return fresh.get(html.unescape(href)).text
+
+    newest = fresh.get("/maintenance/reports").text
+    assert (rows(newest), "1 to 25 of 30" in newest) == (25, True)
+    assert 'rel="prev"' not in newest
+    oldest = turned(newest, "next")
+    assert (rows(oldest), "26 to 30 of 30" in oldest) == (5, True)
+    assert (filed_ids[0] in newest, filed_ids[0] in oldest) == (False, True)
+    assert 'rel="next"' not in oldest
+    assert "1 to 25 of 30" in turned(oldest, "prev")
+
+    assert re.findall('<select name="([^"]+)">', newest) == ["status", "task"]
+    failed = fresh.get("/maintenance/reports", status="failed", task="").text
+    assert '<option value="failed" selected>' in failed
+    assert rows(failed) == 10
+    of_events = fresh.get("/maintenance/reports", status="", task="market_events").text
+    assert '<option value="market_events" selected>market events</option>' in of_events
+    assert (rows(of_events), "<td>market events</td>" in of_events) == (1, True)
+    damaged = fresh.get("/maintenance/reports", status="damaged", task="market_events").text
+    assert "No report matches." in damaged
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tws_maintenance.config.indices import INDICES
 from tws_maintenance.config.settings import load_settings
 from tws_maintenance.constituents.history import BACKFILL, Stay, settled, to_csv
 from tws_maintenance.core.clock import utc_now, utc_text
-from tws_maintenance.market_events.model import Event, EventType
+from tws_maintenance.market_events.model import Confidence, Event, EventType
 from tws_maintenance.market_events.store.event_store import EventStore
 from tws_maintenance_tests.console.browser.looking import faults_of
 from tws_maintenance_tests.console.browser.support import Console, Visits
@@ -58,6 +58,14 @@ def _store_events(console: Console) -> None:
         for number, (kind, zone) in enumerate(zip(kinds, zones, strict=True))
     ]
     events[0] = replace(events[0], symbol="AAPL", subject="AAPL")
+    soon = utc_now() + timedelta(days=5)
+    meeting = replace(
+        events[1], event_type=EventType.FOMC, subject="scheduled", title="FOMC meeting"
+    )
+    events += [
+        replace(meeting, event_date=soon.date(), market_timezone=zones[0], start_at_utc=soon),
+        replace(events[0], event_date=soon.date(), confidence=Confidence.ESTIMATED),
+    ]
     with EventStore(console.home, load_settings(console.home)) as store:
         store.prepare()
         with store.transaction() as writer:
@@ -65,12 +73,16 @@ def _store_events(console: Console) -> None:
 
 
 @pytest.mark.usefixtures("drawn")
-def test_where_the_pointer_rests_the_day_and_its_changes_are_said(
+def test_the_members_over_time_are_read_by_pointer_and_by_keyboard(
     console: Console, visits: Visits
 ) -> None:
     page = visits.open(console, MEMBERS)
     readout = page.locator("#members-readout")
     expect(readout).to_contain_text("2 members")
+    expect(page.locator("#members-picture canvas")).to_be_visible()
+    page.evaluate(UNFOLD)
+    assert faults_of(page) == []
+    # Where the pointer rests the day and its changes are said.
     place = page.locator("#members-picture .u-over").bounding_box()
     assert place
     span = (utc_now().date() - date(2020, 2, 3)).days
@@ -83,17 +95,15 @@ def test_where_the_pointer_rests_the_day_and_its_changes_are_said(
         expect(readout).to_have_text(told)
     page.get_by_role("button", name="1 year").click()
     expect(page.get_by_role("button", name="1 year")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="All").click()
 
-
-@pytest.mark.usefixtures("drawn")
-def test_the_days_are_chosen_and_opened_by_keyboard(console: Console, visits: Visits) -> None:
-    page = visits.open(console, MEMBERS)
     slider = page.get_by_role("slider", name="Members of S&P 500 over time, by day")
     slider.focus()
+    page.keyboard.press("End")
     page.keyboard.press("ArrowLeft")
     expect(slider).to_have_attribute("aria-valuetext", "2026-03-23, 2 members: joined NEW")
     page.keyboard.press("ArrowLeft")
-    expect(page.locator("#members-readout")).to_have_text("2022-03-01 1 member: left OLD")
+    expect(readout).to_have_text("2022-03-01 1 member: left OLD")
     page.keyboard.press("Home")
     expect(slider).to_have_attribute("aria-valuetext", "2020-02-03, 2 members")
     page.keyboard.press("Enter")
@@ -113,25 +123,29 @@ def test_a_click_on_a_run_opens_its_report_and_so_does_its_row(
     page.locator("summary", has_text="These runs as a table").focus()
     page.keyboard.press("Enter")
     row = page.get_by_role("row").filter(has_text="failed")
+    expect(row).to_be_visible()
+    expect(page.locator(".freshness svg").nth(2)).to_be_visible()
+    page.evaluate(UNFOLD)
+    assert faults_of(page) == []
     row.get_by_role("link").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text(drawn[3])
 
 
 @pytest.mark.usefixtures("drawn")
-@pytest.mark.parametrize(
-    ("path", "shown"),
-    [
-        (MEMBERS, "#members-picture canvas"),
-        (f"{MEMBERS}?after=2021-01-01&until=2026-04-01", "#members-picture canvas"),
-        ("/maintenance/events", ".calendar strong"),
-        ("/maintenance", ".freshness svg >> nth=2"),
-    ],
-)
-def test_the_pictures_are_accessible(
-    console: Console, visits: Visits, path: str, shown: str
-) -> None:
-    page = visits.open(console, path)
-    expect(page.locator(shown)).to_be_visible()
+def test_a_part_of_the_members_over_time_is_accessible(console: Console, visits: Visits) -> None:
+    page = visits.open(console, f"{MEMBERS}?after=2021-01-01&until=2026-04-01")
+    expect(page.locator("#members-picture canvas")).to_be_visible()
+    page.evaluate(UNFOLD)
+    assert faults_of(page) == []
+
+
+@pytest.mark.usefixtures("drawn")
+def test_the_month_and_the_events_to_come_are_accessible(console: Console, visits: Visits) -> None:
+    page = visits.open(console, "/maintenance/events")
+    expect(page.locator(".calendar strong")).to_be_visible()
+    to_come = page.get_by_role("region", name="Events", exact=True)
+    expect(to_come).to_contain_text("FOMC meeting")
+    expect(to_come).to_contain_text("estimated")
     page.evaluate(UNFOLD)
     assert faults_of(page) == []

@@ -83,7 +83,8 @@ def test_names_of_companies_and_reasons_stay_texts(hostile: Console, console: Co
     assert IMAGE in {one["security"] for one in result_of(report, STI)["changes"]["removed"]}
     # Two names were staged that are no plain text: the audit has refused them.
     assert result_of(report, STI)["validation"]["status"] == "failed"
-    for path in (*pages_of(report), "/maintenance", "/maintenance/reports"):
+    others = ("/maintenance", "/maintenance/reports", "/maintenance/backups")
+    for path in (*pages_of(report), *others):
         stays_text(console, path)
     stays_text(console, pages_of(report)[0], shows="{{7*7}}")
     stays_text(console, pages_of(report)[0], shows="&lt;script&gt;alert(document.cookie)")

@@ -36,7 +36,7 @@ def log_in(page: Page, name: str, password: str) -> None:
     press(page, "Log in")
 
 
-def test_the_right_password_leads_to_where_one_wanted_to_go(
+def test_the_password_leads_to_what_was_wanted_and_a_logout_ends_it_on_every_open_page(
     console: Console, visits: Visits
 ) -> None:
     page = visits.open(console, WANTED)
@@ -53,21 +53,11 @@ def test_the_right_password_leads_to_where_one_wanted_to_go(
     expect(page.get_by_label("Status")).to_have_value("failed")
     expect(page.get_by_role("banner")).to_contain_text("Ada")
     assert faults_of(page) == []
-    press(page, "Log out")
-    expect(page.get_by_role("status")).to_have_text("You have logged out.")
-
-
-def test_who_logs_out_sees_nothing_any_more_also_on_a_page_that_stayed_open(
-    console: Console, visits: Visits
-) -> None:
-    page = visits.open(console)
-    log_in(page, "Bo", PASSWORD)
-    page.wait_for_url(f"**{OVERVIEW}")
     open_still = page.context.new_page()
     open_still.goto(OVERVIEW)
     expect(open_still.locator(".card")).to_have_count(5)
-
     press(page, "Log out")
+    expect(page.get_by_role("status")).to_have_text("You have logged out.")
     for one in (page, open_still):
         expect(one.get_by_role("heading", level=1)).to_have_text("Log in")
     page.goto(OVERVIEW)

@@ -78,6 +78,8 @@ def test_people_get_a_page_with_a_way_on(console: Console) -> None:
         answer = console.get(path)
         assert answer.status_code == status, path
         assert answer.content_type == "text/html; charset=utf-8"
+        title = "Not found" if status == 404 else "That did not work"
+        assert f"<h1>{title}</h1>" in answer.text
         assert '<a class="button plain" href="/maintenance">To the overview</a>' in answer.text
 
 

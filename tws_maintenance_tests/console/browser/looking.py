@@ -10,6 +10,7 @@ AXE = """async (onlyColours) => {
   const found = await axe.run({ resultTypes: ["violations"], ...rules });
   return found.violations;
 }"""
+UNFOLD = "document.querySelectorAll('details').forEach(one => { one.open = true })"
 DESK, PHONE = 1280, 390
 HEIGHT = 900
 # The lesser ones are advice.

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 import tws_maintenance.console
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies
-from tws_maintenance_tests.console.browser.looking import faults_of
+from tws_maintenance_tests.console.browser.looking import UNFOLD, faults_of
 from tws_maintenance_tests.console.browser.support import (
     Console,
     Pages,
@@ -21,7 +21,6 @@ from tws_maintenance_tests.console.browser.support import (
 )
 from tws_maintenance_tests.support import reports_of, write_live
 
-UNFOLD = "document.querySelectorAll('details').forEach(one => { one.open = true })"
 DAMAGED = "maintenance_20260101_000000"
 
 
@@ -136,6 +135,7 @@ def test_a_damaged_report_is_shown_as_such_and_accessible(shown: Shown, visits: 
     page = visits.open(shown.console, "/maintenance/reports")
     row = page.get_by_role("row").filter(has_text=DAMAGED)
     expect(row).to_contain_text("damaged")
+    assert faults_of(page) == []
     row.get_by_role("link").click()
     expect(page.locator(".verdict")).to_contain_text("This report is damaged.")
     expect(page.locator("pre")).to_have_text('{"report_id": "m')
@@ -145,8 +145,6 @@ def test_a_damaged_report_is_shown_as_such_and_accessible(shown: Shown, visits: 
 @pytest.mark.parametrize(
     ("path", "told"),
     [
-        ("/maintenance/reports", DAMAGED),
-        ("/maintenance/history/sti_constituents", "added"),
         ("/maintenance/history/sti_constituents?on=2026-11-01", "The history begins on"),
         ("/maintenance/watchlist", "is not a symbol of a known market"),
     ],
@@ -156,11 +154,4 @@ def test_what_is_kept_is_shown_accessibly(
 ) -> None:
     page = visits.open(shown.console, path)
     expect(page.locator("main")).to_contain_text(told)
-    assert faults_of(page) == []
-
-
-def test_the_page_of_a_problem_is_accessible(shown: Shown, visits: Visits) -> None:
-    visits.expect_problem("status of 404")
-    page = visits.open(shown.console, "/maintenance/reports/maintenance_20200101_000000")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Not found")
     assert faults_of(page) == []

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.core.digest import sha256
+from tws_maintenance_tests.console.browser.looking import UNFOLD, faults_of
 from tws_maintenance_tests.console.browser.older import write_older_lists
 from tws_maintenance_tests.console.browser.support import (
     Console,
@@ -146,6 +147,8 @@ def the_timeline_tells_of_both(page: Page) -> None:
     expect(entries.last.locator(".added").filter(has_text="AMCR")).to_contain_text("added")
     # A history of one day is a picture, too.
     expect(page.locator("#members-picture canvas")).to_be_visible()
+    page.evaluate(UNFOLD)
+    assert faults_of(page) == []
     expect(page.locator("#members-readout")).to_contain_text("502 members: ")
     today = (page.locator(".timeline td a").first.text_content() or "").split()[0]
     page.get_by_role("textbox", name="Members on").fill(today)

@@ -12,14 +12,13 @@ from tws_maintenance.constituents.history import BACKFILL, Stay, settled, to_csv
 from tws_maintenance.core.clock import utc_now, utc_text
 from tws_maintenance.market_events.model import Confidence, Event, EventType
 from tws_maintenance.market_events.store.event_store import EventStore
-from tws_maintenance_tests.console.browser.looking import faults_of
+from tws_maintenance_tests.console.browser.looking import UNFOLD, faults_of
 from tws_maintenance_tests.console.browser.support import Console, Visits
 from tws_maintenance_tests.constituents.test_history import rows
 from tws_maintenance_tests.reports.shelf import filed, result
 
 MEMBERS = "/maintenance/history/sp500_constituents"
 LEFT, JOINED = date(2022, 3, 1), date(2026, 3, 23)
-UNFOLD = "document.querySelectorAll('details').forEach(one => { one.open = true })"
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.demo.pages import companies
+from tws_maintenance_tests.console.browser.looking import faults_of
 from tws_maintenance_tests.console.browser.support import (
     Console,
     Visits,
@@ -72,12 +73,8 @@ def test_a_dry_run_that_expires_under_an_open_dialog_is_not_applied(
     expect(page.locator("#change-sti_constituents")).to_contain_text("cannot be applied")
     expect(page.locator("#change-sti_constituents")).to_contain_text("Expired at")
 
-
-@pytest.mark.usefixtures("looked_at", "no_time_left")
-def test_an_open_overview_notices_that_the_dry_run_expires(
-    console: Console, visits: Visits
-) -> None:
-    page = visits.open(console)
+    # An open overview notices both: that there is time again, and that there is none.
+    console.home.settings_file.unlink()
     expect(page.get_by_role("button", name="Apply Constituents Refresh")).to_be_enabled()
     console.home.settings_file.write_text(NO_TIME)
     expect(page.get_by_role("button", name="Apply Constituents Refresh")).to_be_disabled()
@@ -93,6 +90,8 @@ def test_a_live_file_that_changed_since_the_dry_run_is_left_alone(
 
     visits.expect_problem(REFUSED)
     dialog.get_by_role("button", name="Replace STI").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("That did not work")
+    assert faults_of(page) == []
     expect_refusal(page, "The live file was changed since this dry run.")
     assert console.home.live_file("sti").read_bytes() == edited
     expect(page.get_by_role("button", name="Apply Constituents Refresh")).to_be_disabled()

@@ -14,6 +14,7 @@ from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES
 from tws_maintenance.pipeline.asset_checks import staged_check_keys
 from tws_maintenance.pipeline.instance import prepare
+from tws_maintenance_tests.console.support import opened
 from tws_maintenance_tests.pipeline.support import (
     LOCATION,
     HeldServer,
@@ -156,7 +157,15 @@ def test_a_run_that_is_terminated_says_so_and_leaves_the_live_files_alone(ui: Da
     run_id = ui.launch("apply_constituents")
     # Two lists are staged, the third waits for its page.
     until(lambda: bool(list(ui.home.staging.glob("*_sp500/proposal.json"))), "the run at work")
-    assert ui.ask(TERMINATE, run=run_id)["terminateRun"]["__typename"] == "TerminateRunSuccess"
+    with opened(ui.home) as console:
+        until(lambda: bool(console.running), "Dagster's run in the console")
+        (line,) = console.running
+        assert (line["entry_point"], line["actor"]) == ("dagster_ui", "unknown (Dagster UI)")
+        assert line["tasks"] == [index.task for index in INDICES.values()]
+        page = console.get("/maintenance").text
+        assert "started by unknown (Dagster UI) (dagster ui)" in page
+        terminated = ui.ask(TERMINATE, run=run_id)["terminateRun"]
+        assert terminated["__typename"] == "TerminateRunSuccess"
     assert ui.end_of(run_id) == "CANCELED"
 
     report = ui.report_of(run_id)

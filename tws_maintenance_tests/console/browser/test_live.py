@@ -1,4 +1,4 @@
-"""Runs of others, as they go: from a terminal, from the Dagster UI, from a second operator."""
+"""Runs of others, as they go: from a terminal, and from a second operator."""
 
 import contextlib
 import getpass
@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-import requests
 from playwright.sync_api import Page, expect
 
 from tws_maintenance.config.indices import INDICES
@@ -19,9 +18,6 @@ from tws_maintenance_tests.console.browser.support import (
     see_end,
     tab_to,
 )
-from tws_maintenance_tests.pipeline.support import LOCATION, until
-from tws_maintenance_tests.pipeline.test_webserver import LAUNCH
-from tws_maintenance_tests.support import free_port, reports_of
 
 STI = INDICES["sti"]
 RUNNING = "[data-part=running]"
@@ -51,44 +47,6 @@ def in_a_terminal(console: Console, *arguments: str) -> Iterator[None]:
     finally:
         told, _ = process.communicate(timeout=60)
     assert process.returncode == 0, told
-
-
-@contextlib.contextmanager
-def dagster_ui(console: Console) -> Iterator[str]:
-    """Serve Dagster's own pages on the same home; yields the address."""
-    url = f"http://127.0.0.1:{(port := free_port())}"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dagster_webserver", "-p", str(port), "-m", LOCATION],
-        env=console.program.full_environment(DAGSTER_HOME=str(console.home.dagster)),
-        cwd=console.home.root,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-    def answers() -> bool:
-        with contextlib.suppress(requests.ConnectionError):
-            return requests.get(f"{url}/server_info", timeout=10).ok
-        return False
-
-    try:
-        until(answers, "Dagster's webserver")
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
-
-
-def launch(url: str, job: str) -> str:
-    """Press Launch Run on a job with its defaults and return the run's id."""
-    selector = {
-        "repositoryLocationName": LOCATION,
-        "repositoryName": "__repository__",
-        "jobName": job,
-    }
-    params = {"selector": selector, "runConfigData": "{}", "mode": "default"}
-    body = {"query": LAUNCH, "variables": {"params": params}}
-    launched = requests.post(f"{url}/graphql", json=body, timeout=60).json()
-    return str(launched["data"]["launchPipelineExecution"]["run"]["runId"])
 
 
 def ended_on(page: Page) -> None:
@@ -121,23 +79,6 @@ def test_a_run_of_the_command_line_appears_moves_and_ends_on_the_open_page(
         see_end(run, "Dry run completed.")
         expect(run.locator(".steps .done")).to_have_count(2)
     ended_on(overview)
-
-
-def test_a_run_launched_in_the_dagster_ui_appears_and_ends_on_the_open_page(
-    console: Console, held: Pages, visits: Visits
-) -> None:
-    overview = visits.open(console)
-    with dagster_ui(console) as url:
-        run_id = launch(url, "dry_run_constituents")
-        line = overview.locator(RUNNING)
-        expect(line).to_contain_text("Dry run of S&P 500, STI, HSI is running")
-        expect(line).to_contain_text("started by unknown (Dagster UI) (dagster ui)")
-        run = visits.open(console, f"/maintenance/runs/{run_id}")
-        expect(run.locator(".steps .done")).to_have_count(2)
-        held.release()
-        see_end(run, "Dry run completed.")
-    ended_on(overview)
-    assert reports_of(console.home)[-1]["run_id"] == run_id
 
 
 def start_by_keyboard(page: Page, name: str) -> None:

@@ -44,8 +44,9 @@ BEYOND_UNIT = {
     "socket.bind": "listens on a port",
     "subprocess.Popen": "starts a process",
 }
-# Groups that wait the most, for Dagster's daemon and for a server that is down.
-WAITING = ("daemon", "postgres", "stopped_server")
+# Groups that wait the most, for a server that is down and for Dagster's daemon. In this order one
+# worker takes all of them, while the others have the browsers.
+WAITING = ("stopped_server", "daemon", "postgres")
 SHARED_SCOPES = {"module", "package"}
 # Made for every test and shared by no two of them.
 OF_EVERY_MODULE = {"_processes_of_the_module"}
@@ -222,7 +223,7 @@ def _shares_a_fixture(item: pytest.Item) -> bool:
     )
 
 
-def _order(item: pytest.Item) -> tuple[int, str]:
+def _order(item: pytest.Item) -> tuple[int, int, str]:
     """Order the groups of browsers first, then those that wait, other groups, the rest, unit tests.
 
     Tests that wait cost no time while the browsers work. The rest is mixed, because those of one
@@ -232,8 +233,9 @@ def _order(item: pytest.Item) -> tuple[int, str]:
     group = item.get_closest_marker("xdist_group")
     if group is not None:
         name = str(group.args[0])
-        is_browser = item.get_closest_marker("browser") is not None
-        return (0 if is_browser else 1 if name in WAITING else 2), name
+        if item.get_closest_marker("browser") is not None:
+            return 0, 0, name
+        return (1, WAITING.index(name), name) if name in WAITING else (2, 0, name)
     if item.get_closest_marker("unit") is not None:
-        return 4, ""
-    return 3, f"{zlib.crc32(item.nodeid.encode()):08x}"
+        return 4, 0, ""
+    return 3, zlib.crc32(item.nodeid.encode()), ""

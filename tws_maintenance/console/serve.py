@@ -1,5 +1,6 @@
 """Serving the console with waitress: a real server, in this process, until it is interrupted."""
 
+import logging
 import signal
 import sys
 from collections.abc import Callable
@@ -19,6 +20,9 @@ from tws_maintenance.core.errors import HomeError
 # More than the requests that may wait for runs (`launcher.WAITING_ALLOWED`), so that pages are
 # always answered.
 THREADS = 12
+# Says "Task queue depth is 1" whenever a request comes before the threads have begun, or several
+# come at once: nothing that an operator could act on.
+QUEUE_LOG = "waitress.queue"
 # Larger bodies are refused unread; up to here the application names the limit in its refusal.
 READ_BYTES = 32 * MAX_REQUEST_BYTES
 
@@ -31,6 +35,7 @@ def serve(home: Home, settings: ConsoleSettings, on_ready: Callable[[str], None]
         HomeError: the port is taken, or Dagster's storage cannot be opened.
     """
     exit_at_signals()
+    logging.getLogger(QUEUE_LOG).setLevel(logging.ERROR)
     app = create_app(home, settings)
     try:
         server = listen(app, settings.host, settings.port, settings.trusted_proxy)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 from urllib.error import URLError
@@ -18,6 +18,7 @@ import pytest
 
 from tws_maintenance.cli import dagster
 from tws_maintenance.config.home import Home
+from tws_maintenance.console.serve import THREADS
 from tws_maintenance.pipeline.instance import prepare
 from tws_maintenance_tests.cli.conftest import dagster_home_as_it_was
 from tws_maintenance_tests.pipeline.support import until
@@ -79,9 +80,26 @@ def test_the_console_says_its_address_and_ends_at_a_signal(program: Program) -> 
     port = free_port()
     with started(program, "console", "--port", str(port)) as process:
         until(lambda: answers(f"http://127.0.0.1:{port}/maintenance"), "the console")
+        ask_at_once(port, 4 * THREADS)
         process.send_signal(signal.SIGTERM)
         assert process.wait(TIMEOUT_SECONDS) == 0
         assert told(process) == said_of(port)
+
+
+def ask_at_once(port: int, times: int) -> None:
+    """Ask for a file of the page from many connections before any answer is read."""
+    asked = b"GET /maintenance/static/console.css HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"
+    with ExitStack() as closing_all:
+        address = ("127.0.0.1", port)
+        callers = [
+            closing_all.enter_context(socket.create_connection(address, TIMEOUT_SECONDS))
+            for _ in range(times)
+        ]
+        for one in callers:
+            one.sendall(asked)
+        for one in callers:
+            with one.makefile("rb") as answer:
+                assert b" 200 " in answer.readline()
 
 
 @pytest.mark.cold

@@ -1,4 +1,8 @@
-"""Staging and applying events, on SQLite and on PostgreSQL: nothing is lost, nothing is doubled."""
+"""Staging and applying events: nothing is lost, nothing is doubled.
+
+The database is SQLite. What touches the store in a way of its own runs on PostgreSQL as well; the
+rest of what a store does there is in `test_store`.
+"""
 
 import json
 from dataclasses import replace
@@ -109,7 +113,13 @@ class Bench:
 
 
 @pytest.fixture
-def bench(event_database: EventDatabase) -> Bench:
+def bench(sqlite_database: EventDatabase) -> Bench:
+    return Bench(sqlite_database)
+
+
+@pytest.fixture
+def either_bench(event_database: EventDatabase) -> Bench:
+    """Return a bench on SQLite, and one on PostgreSQL."""
     return Bench(event_database)
 
 
@@ -136,22 +146,22 @@ def test_staging_shows_what_is_new_and_writes_nothing_to_the_store(bench: Bench)
     assert (folder / RAW / "yahoo.json").read_text() == "{}"
 
 
-def test_an_apply_stores_it_and_the_same_answers_change_nothing(bench: Bench) -> None:
+def test_an_apply_stores_it_and_the_same_answers_change_nothing(either_bench: Bench) -> None:
     answers = (yahoo(earnings("AAPL"), earnings("MSFT")), fed())
-    done = bench.apply(*answers)
+    done = either_bench.apply(*answers)
     assert (done.before_count, done.after_count) == (0, 3)
-    assert bench.held() == {
+    assert either_bench.held() == {
         "AAPL": ("2026-12-01", "active"),
         "MSFT": ("2026-12-01", "active"),
         "scheduled": ("2026-12-09", "active"),
     }
-    relevant = {one.event.subject: one.is_portfolio_relevant for one in bench.store.read()}
+    relevant = {one.event.subject: one.is_portfolio_relevant for one in either_bench.store.read()}
     assert relevant == {"AAPL": True, "MSFT": False, "scheduled": True}
 
-    before = bench.store.read()
-    again = bench.apply(*answers)
+    before = either_bench.store.read()
+    again = either_bench.apply(*answers)
     assert counts(again) == [(0, 0, 0, 2), (0, 0, 0, 1)]
-    after = bench.store.read()
+    after = either_bench.store.read()
     assert [(one.event, one.status, one.updated_at, one.fetched_at) for one in after] == [
         (one.event, one.status, one.updated_at, one.fetched_at) for one in before
     ]
@@ -197,14 +207,14 @@ def test_each_change_of_day_or_status_raises_the_sequence_and_nothing_else_does(
     assert b"SEQUENCE:5\r\n" in to_icalendar([one], NOW + timedelta(hours=1))
 
 
-def test_two_that_change_places_with_a_third_lose_nothing(bench: Bench) -> None:
+def test_two_that_change_places_with_a_third_lose_nothing(either_bench: Bench) -> None:
     """A dividend moves to the day on which another row of the symbol stood once."""
-    bench.apply(yahoo(earnings("AAPL", FAR)))
-    bench.apply(yahoo(silent=("AAPL",)))
-    assert bench.held() == {"AAPL": ("2026-12-10", "stale")}
-    bench.apply(yahoo(earnings("AAPL", date(2026, 12, 12))))
-    bench.apply(yahoo(earnings("AAPL", FAR)))
-    assert bench.held() == {"AAPL": ("2026-12-10", "updated")}
+    either_bench.apply(yahoo(earnings("AAPL", FAR)))
+    either_bench.apply(yahoo(silent=("AAPL",)))
+    assert either_bench.held() == {"AAPL": ("2026-12-10", "stale")}
+    either_bench.apply(yahoo(earnings("AAPL", date(2026, 12, 12))))
+    either_bench.apply(yahoo(earnings("AAPL", FAR)))
+    assert either_bench.held() == {"AAPL": ("2026-12-10", "updated")}
 
 
 def test_a_provider_or_a_symbol_that_failed_keeps_its_events(bench: Bench) -> None:
@@ -273,13 +283,15 @@ def test_an_older_answer_is_not_stored_over_a_later_one(bench: Bench) -> None:
     assert "skipped AAPL: another run" in outcome.answer.warnings[-1]
 
 
-def test_what_leaves_the_portfolio_concerns_it_no_more(bench: Bench) -> None:
-    bench.apply(yahoo(earnings("AAPL"), earnings("MSFT")))
+def test_what_leaves_the_portfolio_concerns_it_no_more(either_bench: Bench) -> None:
+    either_bench.apply(yahoo(earnings("AAPL"), earnings("MSFT")))
     run = mark(9)
-    staged = sync.stage(bench.home, bench.store, [yahoo(earnings("MSFT"))], WINDOW, ["MSFT"], run)
-    audit(bench.home, staged.proposal_id, run)
-    bench.applied(staged, run)
-    assert {one.event.subject: one.is_portfolio_relevant for one in bench.store.read()} == {
+    staged = sync.stage(
+        either_bench.home, either_bench.store, [yahoo(earnings("MSFT"))], WINDOW, ["MSFT"], run
+    )
+    audit(either_bench.home, staged.proposal_id, run)
+    either_bench.applied(staged, run)
+    assert {one.event.subject: one.is_portfolio_relevant for one in either_bench.store.read()} == {
         "AAPL": False,
         "MSFT": True,
     }
@@ -335,13 +347,13 @@ def test_what_did_not_pass_or_was_not_audited_is_not_stored(bench: Bench) -> Non
     assert bench.store.read() == []
 
 
-def test_the_store_is_compared_with_again_when_it_is_written(bench: Bench) -> None:
+def test_the_store_is_compared_with_again_when_it_is_written(either_bench: Bench) -> None:
     """Another run stored the same event between the look and the apply."""
-    staged, run = bench.stage(yahoo(earnings("AAPL")))
-    bench.apply(yahoo(earnings("AAPL")))
-    done = bench.applied(staged, run)
+    staged, run = either_bench.stage(yahoo(earnings("AAPL")))
+    either_bench.apply(yahoo(earnings("AAPL")))
+    done = either_bench.applied(staged, run)
     assert counts(done) == [(0, 0, 0, 1)]
-    assert len(bench.store.read()) == 1
+    assert len(either_bench.store.read()) == 1
 
 
 def test_two_applies_at_once_do_not_mix(bench: Bench) -> None:
@@ -366,16 +378,16 @@ def test_every_sync_is_logged_per_provider_failed_ones_too(bench: Bench) -> None
     assert logs["yahoo"].detail["symbols"] == {"AAPL": "ok", "MSFT": "unreachable"}
 
 
-def test_one_provider_that_cannot_be_stored_leaves_the_others_stored(bench: Bench) -> None:
+def test_one_provider_that_cannot_be_stored_leaves_the_others_stored(either_bench: Bench) -> None:
     """Another source holds the key of AAPL's earnings: only Yahoo's transaction is undone."""
-    bench.apply(fed(date(2026, 12, 10)))
-    with bench.store.transaction() as writer:
+    either_bench.apply(fed(date(2026, 12, 10)))
+    with either_bench.store.transaction() as writer:
         writer.insert("another", [earnings("AAPL")], NOW, [])
-    done = bench.apply(yahoo(earnings("AAPL"), earnings("MSFT")), fed())
+    done = either_bench.apply(yahoo(earnings("AAPL"), earnings("MSFT")), fed())
     assert [one.status for one in done.outcomes] == ["failed", "success"]
-    assert "MSFT" not in bench.held()
-    assert bench.held()["scheduled"] == ("2026-12-09", "updated")
-    logs = bench.store.sync_logs(report_id=mark(2).report_id)
+    assert "MSFT" not in either_bench.held()
+    assert either_bench.held()["scheduled"] == ("2026-12-09", "updated")
+    logs = either_bench.store.sync_logs(report_id=mark(2).report_id)
     assert {(log.provider, log.status, log.upserted_count) for log in logs} == {
         ("yahoo", "failed", 0),
         ("federal_reserve", "success", 1),
@@ -427,11 +439,11 @@ def test_a_near_event_stays_until_three_rounds_over_two_days_agree(bench: Bench)
     assert bench.held() == {"AAPL": ("2026-12-01", "stale")}
 
 
-def test_an_event_that_is_listed_again_is_confirmed_again(bench: Bench) -> None:
-    bench.apply(yahoo(earnings("AAPL")))
-    bench.apply(yahoo(silent=("AAPL",)))
-    assert counts(bench.apply(yahoo(earnings("AAPL")))) == [(0, 0, 0, 1)]
-    (stored,) = bench.store.read()
+def test_an_event_that_is_listed_again_is_confirmed_again(either_bench: Bench) -> None:
+    either_bench.apply(yahoo(earnings("AAPL")))
+    either_bench.apply(yahoo(silent=("AAPL",)))
+    assert counts(either_bench.apply(yahoo(earnings("AAPL")))) == [(0, 0, 0, 1)]
+    (stored,) = either_bench.store.read()
     assert (stored.status, stored.event.detail) == (EventStatus.ACTIVE, {})
 
 

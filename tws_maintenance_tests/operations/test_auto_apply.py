@@ -1,6 +1,7 @@
 """What may be promoted without a reader: nothing by default, and then only the plainest changes."""
 
 import json
+import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.store import read_report
 from tws_maintenance.sources.model import Attempt, SourceTable
 from tws_maintenance_tests.constituents.bench import configure
-from tws_maintenance_tests.support import table_of, write_live
+from tws_maintenance_tests.support import quiet_environment, table_of, write_live
 from tws_maintenance_tests.unattended import applied, dry_run, refreshed, staged_by
 
 SP500, STI, HSI = INDICES.values()
@@ -33,11 +34,20 @@ ON = "[automation]\nauto_apply = true\n"
 OVERRIDE = Override(allow_large_change=True, reason="the index was reformed")
 
 
+@pytest.fixture(scope="module")
+def a_week_old(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home whose list is a week old and whose settings let small changes through."""
+    home = Home(tmp_path_factory.mktemp("a_week_old"))
+    with quiet_environment():
+        configure(home, ON)
+        refreshed(home, SATURDAY - timedelta(days=7), "sp500")
+    return home
+
+
 @pytest.fixture
-def home(home: Home) -> Home:
-    """A home whose lists are a week old and whose settings let small changes through."""
-    configure(home, ON)
-    refreshed(home, SATURDAY - timedelta(days=7), "sp500")
+def home(a_week_old: Home, home: Home) -> Home:
+    """Return a copy of the home whose list is a week old."""
+    shutil.copytree(a_week_old.root, home.root, dirs_exist_ok=True)
     return home
 
 

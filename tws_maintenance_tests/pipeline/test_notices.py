@@ -1,6 +1,7 @@
 """The sensors that tell: one memory for both, a home of its own for each, whatever fails."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -25,7 +26,7 @@ from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.disks import mounted
 from tws_maintenance_tests.operations.notices.servers import MailServer, Webhook
 from tws_maintenance_tests.pipeline.support import run_job
-from tws_maintenance_tests.support import spoiled
+from tws_maintenance_tests.support import quiet_environment, spoiled
 from tws_maintenance_tests.unattended import dry_run, refreshed, synced
 
 STI = INDICES["sti"]
@@ -33,13 +34,22 @@ DAY = timedelta(days=1)
 HOOK = "TWS_MAINTENANCE_NOTICES__WEBHOOK_URL"
 
 
+@pytest.fixture(scope="module")
+def well(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home in which nothing is wrong and nothing waits."""
+    home = Home(tmp_path_factory.mktemp("well"))
+    at = utc_now() - timedelta(hours=2)
+    with quiet_environment():
+        refreshed(home, at)
+        synced(home, at, dry_run=False)
+    return home
+
+
 @pytest.fixture
-def told(entered: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A home that is well, and tells into a file."""
+def told(well: Home, entered: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """Return a copy of the home that is well; it tells into a file."""
     monkeypatch.setenv("TWS_MAINTENANCE_NOTICES__FILE", "true")
-    now = utc_now()
-    refreshed(entered, now - timedelta(hours=2))
-    synced(entered, now - timedelta(hours=2), dry_run=False)
+    shutil.copytree(well.root, entered.root, dirs_exist_ok=True)
     return entered
 
 

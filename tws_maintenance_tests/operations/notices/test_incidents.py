@@ -1,6 +1,7 @@
 """What an operator hears of, and that it stays one incident as long as it is the same."""
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.schema import RunStatus, TaskStatus
 from tws_maintenance_tests.constituents.bench import with_one, with_strangers
 from tws_maintenance_tests.defaults import CONSTITUENT_TASKS
+from tws_maintenance_tests.support import quiet_environment
 from tws_maintenance_tests.unattended import applied, dry_run, ended, refreshed, synced
 
 SP500, STI, HSI = INDICES.values()
@@ -23,11 +25,20 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
-def home(home: Home) -> Home:
+@pytest.fixture(scope="module")
+def well(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home in which nothing is wrong and nothing waits."""
-    refreshed(home, AT)
-    synced(home, AT, dry_run=False)
+    home = Home(tmp_path_factory.mktemp("well"))
+    with quiet_environment():
+        refreshed(home, AT)
+        synced(home, AT, dry_run=False)
+    return home
+
+
+@pytest.fixture
+def home(well: Home, home: Home) -> Home:
+    """Return a copy of the home that is well."""
+    shutil.copytree(well.root, home.root, dirs_exist_ok=True)
     return home
 
 

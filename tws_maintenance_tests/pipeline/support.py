@@ -26,10 +26,11 @@ def web_environment(server: PageServer) -> dict[str, str]:
 
 def until(is_so: Callable[[], bool], what: str) -> None:
     """Wait for the state of another process, and fail where it does not come."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline, pause = time.monotonic() + DEADLINE_SECONDS, 0.02
     while not is_so():
         assert time.monotonic() < deadline, f"waited {DEADLINE_SECONDS:g} s for {what}"
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.25)  # a look may be dear, and a long wait needs few
 
 
 class HeldServer(PageServer):

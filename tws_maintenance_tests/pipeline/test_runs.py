@@ -4,7 +4,6 @@ import os
 from typing import Any
 
 import dagster as dg
-import pytest
 
 from tws_maintenance.config.home import Home
 from tws_maintenance.config.indices import INDICES, METADATA_VALIDATION
@@ -107,35 +106,28 @@ def test_a_warning_does_not_block(entered: Home) -> None:
     assert len(result_of(report, HSI.task)["validation"]["warnings"]) == 2
 
 
-def test_the_override_of_a_job_lets_a_large_change_through_and_is_kept_in_the_report(
+def test_one_task_and_an_override_in_the_launchpad_are_followed_and_kept_in_the_report(
     entered: Home,
 ) -> None:
     write_live(entered, HSI, companies("hsi")[:60])
     accepted = {"tasks": [HSI.task], "allow_large_change": True, "reason": "index enlarged"}
-    assert run_job(entered, "apply_all", accepted).success
+    result = run_job(entered, "apply_all", accepted)
 
+    assert result.success
+    assert materialized(result) == [HSI.task, f"staged/{HSI.task}"]
     taken = only_report(entered)
-    assert (taken["status"], taken["overrides"]) == ("completed", {"allow_large_change": True})
+    assert (taken["status"], taken["dry_run"]) == ("completed", False)
+    assert [one["task"] for one in taken["results"]] == [HSI.task]
+    assert taken["overrides"] == {"allow_large_change": True}
     assert taken["reason"] == "index enlarged"
     assert all(
         text.endswith("(accepted: --allow-large-change)")
         for text in result_of(taken, HSI.task)["validation"]["warnings"]
     )
     assert result_of(taken, HSI.task)["before_count"] == 60
-    assert (live_bytes(entered)["hsi"] or b"").count(b"\n") == 86
-
-
-def test_the_whole_job_with_one_task_in_the_launchpad_works_on_that_task_alone(
-    entered: Home,
-) -> None:
-    result = run_job(entered, "apply_all", {"tasks": [HSI.task]})
-
-    assert result.success
-    assert materialized(result) == [HSI.task, f"staged/{HSI.task}"]
-    report = only_report(entered)
-    assert (report["status"], report["dry_run"]) == ("completed", False)
-    assert [one["task"] for one in report["results"]] == [HSI.task]
-    assert [key for key, content in live_bytes(entered).items() if content] == ["hsi"]
+    live = live_bytes(entered)
+    assert (live["hsi"] or b"").count(b"\n") == 86
+    assert (live["sp500"], live["sti"]) == (None, None)
 
 
 def test_materializing_a_live_list_for_its_task_alone_needs_no_validation(entered: Home) -> None:
@@ -242,13 +234,11 @@ def test_validation_beside_a_list_is_one_run_with_both_in_its_report(entered: Ho
     assert sorted(result_of(report, METADATA_VALIDATION)["files"]) == ["hsi", "sp500", "sti"]
 
 
-@pytest.mark.parametrize("damage", [b"", b"not,a,list\n1,2,3\n"])
-def test_validation_reports_a_damaged_live_file_and_changes_nothing(
-    entered: Home, damage: bytes
-) -> None:
-    for key, index in INDICES.items():
-        write_live(entered, index, companies(key))
-    entered.live_file("hsi").write_bytes(damage)
+def test_validation_reports_each_damaged_live_file_and_changes_nothing(entered: Home) -> None:
+    write_live(entered, INDICES["sp500"], companies("sp500"))
+    damaged = {"sti": b"not,a,list\n1,2,3\n", "hsi": b""}
+    for key, content in damaged.items():
+        entered.live_file(key).write_bytes(content)
 
     result = run_job(entered, "validate_metadata")
 
@@ -258,7 +248,8 @@ def test_validation_reports_a_damaged_live_file_and_changes_nothing(
     assert (report["status"], validation["status"]) == ("failed", "failed")
     assert {key: one["validation"]["status"] for key, one in validation["files"].items()} == {
         "sp500": "passed",
-        "sti": "passed",
+        "sti": "failed",
         "hsi": "failed",
     }
-    assert entered.live_file("hsi").read_bytes() == damage
+    live = live_bytes(entered)
+    assert {key: live[key] for key in damaged} == damaged

@@ -283,7 +283,8 @@ def early(source: Source, days: int) -> Source:
 @pytest.mark.parametrize("days", [1, 7])
 def test_a_quorum_that_anticipates_an_announced_change_waits_for_its_day(days: int) -> None:
     eager = (WIKIPEDIA, early(SPY, days), IVV)
-    assert days_of(published(eager), "COIN") == days_of(published(eager), "OLD") == [97 - days]
+    unannounced = published(eager)
+    assert days_of(unannounced, "COIN") == days_of(unannounced, "OLD") == [97 - days]
     decisions = published_as_announced(eager)
     assert days_of(decisions, "COIN") == days_of(decisions, "OLD") == [97]
     held = {

@@ -18,8 +18,8 @@ from tws_maintenance.pipeline.execution import execute
 from tws_maintenance.pipeline.instance import open_instance
 from tws_maintenance.pipeline.lazy_imports import KNOWN_DAGSTER
 from tws_maintenance.runs.request import RunSpec
-from tws_maintenance_tests.defaults import CONSTITUENT_TASKS
-from tws_maintenance_tests.support import spoiled
+from tws_maintenance_tests.pipeline.support import good_pages
+from tws_maintenance_tests.support import environment_of, quiet_environment, spoiled
 
 TABLES = ("event_logs", "asset_check_executions", "asset_keys", "asset_event_tags")
 
@@ -51,6 +51,18 @@ def stored_by_both(
     return rows_of(folder / "ours"), rows_of(theirs)
 
 
+@pytest.fixture(scope="module")
+def dry_run(tmp_path_factory: pytest.TempPathFactory) -> Sequence[dg.EventLogEntry]:
+    """The events of a dry run of the STI."""
+    home = Home(tmp_path_factory.mktemp("dry_run"))
+    with PageServer(good_pages()) as server, quiet_environment() as patch:
+        for name, value in environment_of(server).items():
+            patch.setenv(name, value)
+        executed = execute(home, RunSpec((INDICES["sti"].task,), dry_run=True))
+        with open_instance(home) as instance:
+            return instance.all_logs(executed.run_id)
+
+
 def test_the_way_of_storing_is_that_of_the_installed_dagster() -> None:
     """Another version: compare `SqlEventLogStorage.store_event` with `_write`, then name it."""
     assert dg.__version__ == KNOWN_DAGSTER
@@ -60,7 +72,7 @@ def test_the_events_of_a_run_written_together_are_the_rows_of_dagsters_own_writi
     entered: Home, server: PageServer, tmp_path: Path
 ) -> None:
     server.pages["hsi"] = page("hsi", spoiled(companies("hsi")))
-    tasks = (*CONSTITUENT_TASKS, METADATA_VALIDATION)
+    tasks = (INDICES["sti"].task, INDICES["hsi"].task, METADATA_VALIDATION)
     executed = execute(entered, RunSpec(tasks, dry_run=False))
     with open_instance(entered) as instance:
         events = instance.all_logs(executed.run_id)
@@ -82,12 +94,11 @@ def test_the_events_of_a_run_written_together_are_the_rows_of_dagsters_own_writi
     }
 
 
+@pytest.mark.services
 def test_what_is_known_of_a_proposal_is_written_once_and_a_check_says_each_thing_once(
-    entered: Home,
+    dry_run: Sequence[dg.EventLogEntry],
 ) -> None:
-    executed = execute(entered, RunSpec((INDICES["sti"].task,), dry_run=True))
-    with open_instance(entered) as instance:
-        events = [one.dagster_event for one in instance.all_logs(executed.run_id)]
+    events = [one.dagster_event for one in dry_run]
 
     (output,) = (
         one.step_output_data
@@ -118,14 +129,12 @@ def test_a_new_log_has_pages_for_several_events_and_an_older_one_stays_as_it_is(
             assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
+@pytest.mark.services
 def test_a_check_that_nobody_planned_is_stored_in_dagsters_own_way(
-    entered: Home, tmp_path: Path
+    dry_run: Sequence[dg.EventLogEntry], tmp_path: Path
 ) -> None:
-    executed = execute(entered, RunSpec((INDICES["sti"].task,), dry_run=True))
-    with open_instance(entered) as instance:
-        events = instance.all_logs(executed.run_id)
     planned = dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
-    unplanned = [one for one in events if one.dagster_event_type != planned]
+    unplanned = [one for one in dry_run if one.dagster_event_type != planned]
 
     ours, theirs = stored_by_both(unplanned, tmp_path)
 

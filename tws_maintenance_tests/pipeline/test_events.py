@@ -7,14 +7,17 @@ import dagster as dg
 import pytest
 
 from tws_maintenance.config.home import Home
+from tws_maintenance.config.indices import MAX_DAYS, maintained
 from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.events import calendar_events, fomc_page, this_year
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.market_events.rules import RULES
+from tws_maintenance.pipeline.config import misuse_of
 from tws_maintenance_tests.pipeline.support import checks_of, materialized, run_job
 from tws_maintenance_tests.support import reports_of
 
 STAGED, LIVE = "staged/market_events", "market_events"
+STI_TASK = "sti_constituents"
 
 
 @pytest.fixture
@@ -89,11 +92,9 @@ def test_a_calendar_that_lacks_this_year_is_told_by_its_check_and_the_others_are
     ("config", "told"),
     [
         ({"days": 0}, "`days` is 0"),
-        ({"days": 366}, "`days` is 366"),
         ({"symbols": ["no symbol!"]}, "is not a symbol of a known market"),
-        ({"tasks": ["sti_constituents"], "days": 5}, "`days` is only for market_events"),
         (
-            {"tasks": ["sti_constituents"], "symbols": ["AAPL"]},
+            {"tasks": [STI_TASK], "symbols": ["AAPL"]},
             "`symbols` is only for market_events",
         ),
     ],
@@ -108,3 +109,18 @@ def test_a_config_that_cannot_be_meant_fails_with_a_report(
     assert report["status"] == "failed"
     assert told in report["errors"][0]
     assert not entered.market_events.exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"days": MAX_DAYS}, ""),
+        ({"days": 366}, "`days` is 366"),
+        ({"tasks": [STI_TASK], "days": 5}, "`days` is only for market_events"),
+    ],
+)
+def test_days_that_cannot_be_meant_are_a_misuse(config: dict[str, object], told: str) -> None:
+    planned = frozenset({STI_TASK, LIVE})
+    found = misuse_of("apply_all", config, frozenset(), planned, maintained())
+    assert str(found or "").startswith(told)
+    assert bool(found) is bool(told)

@@ -228,7 +228,7 @@ def test_what_could_not_be_removed_makes_the_job_red_with_its_name(
 def test_two_at_once_by_the_command_line_wait_for_each_other(
     entered: Home, program: Program
 ) -> None:
-    for days in range(40):
+    for days in range(12):
         dry_run(entered, {"sti": companies("sti")}, LONG_AGO + days * TODAY)
     command = [sys.executable, "-m", "tws_maintenance", "dagster", "job", "execute", "-j"]
     running = [

@@ -396,8 +396,10 @@ def test_a_store_names_its_place(event_database: EventDatabase) -> None:
     assert store.read() == []  # closed stores open again
 
 
-@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
-def test_every_name_of_postgresql_will_do(postgres_database: EventDatabase, scheme: str) -> None:
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql+psycopg2"])
+def test_the_other_names_of_postgresql_will_do(
+    postgres_database: EventDatabase, scheme: str
+) -> None:
     url = postgres_database.url.replace("postgresql:", f"{scheme}:")
     store = EventStore(postgres_database.home, settings_with(url))
     store.prepare()

@@ -65,6 +65,13 @@ def server() -> Iterator[PageServer]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def web() -> Iterator[PageServer]:
+    """The pages of invented companies, for all tests of a file."""
+    with PageServer(good_pages()) as running:
+        yield running
+
+
 @pytest.fixture
 def settings(home: Home, server: PageServer, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings that point to `server`, with no pause between attempts."""

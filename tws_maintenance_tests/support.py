@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import socket
 import subprocess
 import sys
@@ -202,6 +203,11 @@ def reports_of(home: Home) -> list[dict[str, Any]]:
 def result_of(report: dict[str, Any], task: str) -> dict[str, Any]:
     """Return the result of `task` in a report."""
     return next(result for result in report["results"] if result["task"] == task)
+
+
+def copy_home(prepared: Home, home: Home) -> None:
+    """Begin a test's `home` with all that was done in one which its module prepared."""
+    shutil.copytree(prepared.root, home.root, dirs_exist_ok=True)
 
 
 def write_modules_of_others(home: Home, *names: str) -> None:

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from tws_maintenance.cli.main import cli
 from tws_maintenance.config.home import HOME_VARIABLE, Home
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance_tests.support import environment_of
+from tws_maintenance_tests.support import environment_of, good_pages, quiet_environment
 
 Command = Callable[..., Result]
 
@@ -31,6 +31,14 @@ def command_on(home: Home, server: PageServer, patch: pytest.MonkeyPatch) -> Com
             return CliRunner().invoke(cli, arguments, catch_exceptions=False)
 
     return run
+
+
+@contextlib.contextmanager
+def preparing(home: Home) -> Iterator[tuple[Command, PageServer]]:
+    """Yield the program on a home that a module prepares for its tests, and the pages it reads."""
+    home.root.mkdir(exist_ok=True)
+    with PageServer(good_pages()) as server, quiet_environment() as patch:
+        yield command_on(home, server, patch), server
 
 
 @contextlib.contextmanager

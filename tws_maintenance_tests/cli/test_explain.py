@@ -1,7 +1,6 @@
 """`explain`: since when, by which report, from which bytes, and who agreed."""
 
 import json
-import shutil
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -14,9 +13,8 @@ from tws_maintenance.core.clock import utc_now
 from tws_maintenance.demo.official import hang_seng
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance_tests.cli.conftest import Command, command_on
-from tws_maintenance_tests.pipeline.support import good_pages
-from tws_maintenance_tests.support import quiet_environment, reports_of, write_live
+from tws_maintenance_tests.cli.conftest import Command, preparing
+from tws_maintenance_tests.support import copy_home, reports_of, write_live
 
 TASK = "hsi_constituents"
 MEMBERS = companies("hsi")
@@ -63,8 +61,7 @@ def published_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home in which one apply added NEW."""
     home = Home(tmp_path_factory.mktemp("published") / "home")
     write_live(home, INDICES["hsi"], MEMBERS)
-    with PageServer(good_pages()) as server, quiet_environment() as patch:
-        command = command_on(home, server, patch)
+    with preparing(home) as (command, server), pytest.MonkeyPatch.context() as patch:
         ask_every_source(patch)
         Told(command, home, server).publish([*MEMBERS, NEW], "--reason", "the review")
     return home
@@ -73,7 +70,7 @@ def published_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 @pytest.fixture
 def published(told: Told, published_home: Home) -> Told:
     """Return the command line on a copy of that home."""
-    shutil.copytree(published_home.root, told.home.root, dirs_exist_ok=True)
+    copy_home(published_home, told.home)
     return told
 
 

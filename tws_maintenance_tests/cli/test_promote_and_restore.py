@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from tws_maintenance.core.clock import parse_utc
 from tws_maintenance.core.digest import sha256
 from tws_maintenance.demo.pages import Company, companies, page
 from tws_maintenance.demo.server import PageServer
-from tws_maintenance_tests.cli.conftest import Command, command_on
+from tws_maintenance_tests.cli.conftest import Command, preparing
 from tws_maintenance_tests.constituents.bench import configure, tree
 from tws_maintenance_tests.pipeline.support import (
     good_pages,
@@ -28,6 +27,7 @@ from tws_maintenance_tests.pipeline.support import (
 )
 from tws_maintenance_tests.support import (
     Program,
+    copy_home,
     live_bytes,
     reports_of,
     result_of,
@@ -178,8 +178,8 @@ def begun(folder: Path, *arguments: str) -> Home:
     """Return a home whose list of the STI lacked its last member before a run."""
     home = Home(folder / "home")
     write_live(home, STI, companies("sti")[:-1])
-    with PageServer(good_pages()) as server, quiet_environment() as patch:
-        done = command_on(home, server, patch)("run", "--task", STI.task, *arguments)
+    with preparing(home) as (command, _):
+        done = command("run", "--task", STI.task, *arguments)
     assert done.exit_code == 0, done.output
     return home
 
@@ -203,14 +203,14 @@ def older(looked_home: Home) -> bytes:
 @pytest.fixture
 def preview(looked_home: Home, home: Home) -> dict[str, Any]:
     """The report of a look at `home`, whose list is the older one."""
-    shutil.copytree(looked_home.root, home.root, dirs_exist_ok=True)
+    copy_home(looked_home, home)
     return reports_of(home)[0]
 
 
 @pytest.fixture
 def applied(applied_home: Home, home: Home) -> Home:
     """`home` after an apply that replaced the older list."""
-    shutil.copytree(applied_home.root, home.root, dirs_exist_ok=True)
+    copy_home(applied_home, home)
     return home
 
 

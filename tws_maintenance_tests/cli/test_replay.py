@@ -1,7 +1,6 @@
 """`replay`: what was fetched then, read and judged by today's code, with nothing written."""
 
 import json
-import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -19,10 +18,9 @@ from tws_maintenance.sources import fetching as gather
 from tws_maintenance.sources import wikipedia
 from tws_maintenance.sources.fetching import Reader
 from tws_maintenance.sources.model import AnnouncedTable, RawCopy, SourceTable
-from tws_maintenance_tests.cli.conftest import Command, command_on
-from tws_maintenance_tests.pipeline.support import good_pages
+from tws_maintenance_tests.cli.conftest import Command, preparing
 from tws_maintenance_tests.support import (
-    quiet_environment,
+    copy_home,
     reports_of,
     spoiled,
     write_live,
@@ -52,8 +50,7 @@ def kept_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     home = Home(tmp_path_factory.mktemp("kept") / "home")
     for index in INDICES.values():
         write_live(home, index, companies(index.key)[2:])
-    with PageServer(good_pages()) as server, quiet_environment() as patch:
-        command = command_on(home, server, patch)
+    with preparing(home) as (command, server):
         for content, arguments in (
             (server.pages["sti"], ("--task", "constituents")),
             (server.pages["sti"], ("--task", "constituents", "--apply")),
@@ -68,7 +65,7 @@ def kept_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 @pytest.fixture
 def kept(kept_home: Home, home: Home) -> list[str]:
     """Return the ids of the four reports, of which `home` has a copy."""
-    shutil.copytree(kept_home.root, home.root, dirs_exist_ok=True)
+    copy_home(kept_home, home)
     return [one["report_id"] for one in reports_of(home)]
 
 

@@ -1,7 +1,6 @@
 """`run --task market_events`: look, store, look again, and what fails is never "no events"."""
 
 import json
-import shutil
 import sqlite3
 from datetime import date, timedelta
 from typing import Any
@@ -21,9 +20,8 @@ from tws_maintenance.market_events.providers.calendars import days_of, is_closed
 from tws_maintenance.operations.notices.incidents import find_incidents
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.status import HomeStatus, overview
-from tws_maintenance_tests.cli.conftest import Command, command_on
-from tws_maintenance_tests.pipeline.support import good_pages
-from tws_maintenance_tests.support import quiet_environment, reports_of
+from tws_maintenance_tests.cli.conftest import Command, preparing
+from tws_maintenance_tests.support import copy_home, reports_of
 
 TASK = ("--task", "market_events")
 APPLY = (*TASK, "--apply", "--symbol", "AAPL", "--symbol", "MSFT")
@@ -57,9 +55,9 @@ def with_dates(server: PageServer) -> PageServer:
 def applied_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home that has stored the events of both."""
     home = Home(tmp_path_factory.mktemp("applied") / "home")
-    home.root.mkdir()
-    with PageServer(good_pages()) as server, quiet_environment() as patch:
-        done = command_on(home, with_dates(server), patch)("run", *APPLY)
+    with preparing(home) as (command, server):
+        with_dates(server)
+        done = command("run", *APPLY)
     assert done.exit_code == 0, done.output
     return home
 
@@ -67,7 +65,7 @@ def applied_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 @pytest.fixture
 def applied(applied_home: Home, home: Home) -> Home:
     """`home` as a copy of that one."""
-    shutil.copytree(applied_home.root, home.root, dirs_exist_ok=True)
+    copy_home(applied_home, home)
     return home
 
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import sys
 from datetime import UTC, datetime, timedelta
 
@@ -14,13 +13,12 @@ from tws_maintenance.demo.pages import companies, page
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.file_names import report_path
-from tws_maintenance_tests.cli.conftest import Command, command_on
-from tws_maintenance_tests.pipeline.support import good_pages
+from tws_maintenance_tests.cli.conftest import Command, preparing
 from tws_maintenance_tests.reports.shelf import AT, filed
 from tws_maintenance_tests.reports.shelf import result as a_result
 from tws_maintenance_tests.support import (
     Program,
-    quiet_environment,
+    copy_home,
     reports_of,
     spoiled,
     write_live,
@@ -31,9 +29,8 @@ from tws_maintenance_tests.support import (
 def applied_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home after an apply of everything."""
     home = Home(tmp_path_factory.mktemp("applied") / "home")
-    home.root.mkdir()
-    with PageServer(good_pages()) as server, quiet_environment() as patch:
-        done = command_on(home, server, patch)("run", "--apply")
+    with preparing(home) as (command, _):
+        done = command("run", "--apply")
     assert done.exit_code == 0, done.output
     return home
 
@@ -41,7 +38,7 @@ def applied_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 @pytest.fixture
 def applied(applied_home: Home, home: Home) -> Home:
     """Return `home`, a copy of the home after an apply of everything."""
-    shutil.copytree(applied_home.root, home.root, dirs_exist_ok=True)
+    copy_home(applied_home, home)
     return home
 
 

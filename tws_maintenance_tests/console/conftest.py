@@ -12,7 +12,6 @@ from tws_maintenance.demo.server import PageServer
 from tws_maintenance.pipeline.instance import VARIABLE
 from tws_maintenance_tests import prepared
 from tws_maintenance_tests.console.support import Console, consoled, opened, point_to
-from tws_maintenance_tests.pipeline.support import good_pages
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -27,13 +26,6 @@ def _cheap_hashes() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _templates_are_compiled() -> None:
     prepared.compile_templates_once()
-
-
-@pytest.fixture(scope="module")
-def web() -> Iterator[PageServer]:
-    """The pages of invented companies, for all tests of a file."""
-    with PageServer(good_pages()) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,14 @@ from tws_maintenance_tests.console.support import (
     until,
 )
 from tws_maintenance_tests.pipeline.support import HeldServer, good_pages, run_job
-from tws_maintenance_tests.support import Program, free_port, live_bytes, reports_of, result_of
+from tws_maintenance_tests.support import (
+    Program,
+    free_port,
+    live_bytes,
+    reports_of,
+    result_of,
+    write_modules_of_others,
+)
 
 # What a console knows and its runs need not.
 SECRETS = ("TWS_MAINTENANCE_CONSOLE__PASSWORD", "TWS_MAINTENANCE_NOTICES__SMTP_PASSWORD")
@@ -251,8 +258,7 @@ def test_a_run_outlives_the_console_that_started_it(held: HeldServer, tmp_path: 
         home = witness.home
         port = free_port()
         # A home may be a robot's checkout: what lies in it is taken for no module.
-        for name in ("holidays", "dagster", "pandas", "requests", "sqlite3"):
-            (home.root / f"{name}.py").write_text(f'raise RuntimeError("{name} of the home")')
+        write_modules_of_others(home, "holidays", "dagster", "pandas", "requests", "sqlite3")
         command = [sys.executable, "-m", "tws_maintenance", "console", "--port", str(port)]
         environment = Program(home).full_environment(**dict.fromkeys(SECRETS, "not told to runs"))
         served = subprocess.Popen(

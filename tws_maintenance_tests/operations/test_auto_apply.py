@@ -1,7 +1,6 @@
 """What may be promoted without a reader: nothing by default, and then only the plainest changes."""
 
 import json
-import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,7 +23,7 @@ from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.store import read_report
 from tws_maintenance.sources.model import Attempt, SourceTable
 from tws_maintenance_tests.constituents.bench import configure
-from tws_maintenance_tests.support import quiet_environment, table_of, write_live
+from tws_maintenance_tests.support import copy_home, quiet_environment, table_of, write_live
 from tws_maintenance_tests.unattended import applied, dry_run, refreshed, staged_by
 
 SP500, STI, HSI = INDICES.values()
@@ -47,7 +46,7 @@ def a_week_old(tmp_path_factory: pytest.TempPathFactory) -> Home:
 @pytest.fixture
 def home(a_week_old: Home, home: Home) -> Home:
     """Return a copy of the home whose list is a week old."""
-    shutil.copytree(a_week_old.root, home.root, dirs_exist_ok=True)
+    copy_home(a_week_old, home)
     return home
 
 

@@ -1,7 +1,6 @@
 """The sensors that tell: one memory for both, a home of its own for each, whatever fails."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -27,7 +26,7 @@ from tws_maintenance.runs.request import RunSpec
 from tws_maintenance_tests.disks import mounted
 from tws_maintenance_tests.operations.notices.servers import MailServer, Webhook
 from tws_maintenance_tests.pipeline.support import run_job
-from tws_maintenance_tests.support import quiet_environment, spoiled
+from tws_maintenance_tests.support import copy_home, quiet_environment, spoiled
 from tws_maintenance_tests.unattended import dry_run, refreshed, synced
 
 STI = INDICES["sti"]
@@ -50,7 +49,7 @@ def well(tmp_path_factory: pytest.TempPathFactory) -> Home:
 def told(well: Home, entered: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     """Return a copy of the home that is well; it tells into a file."""
     monkeypatch.setenv("TWS_MAINTENANCE_NOTICES__FILE", "true")
-    shutil.copytree(well.root, entered.root, dirs_exist_ok=True)
+    copy_home(well, entered)
     return entered
 
 

@@ -12,7 +12,6 @@ from tws_maintenance.console.service import Backend
 from tws_maintenance.demo.server import PageServer
 from tws_maintenance.pipeline.instance import VARIABLE
 from tws_maintenance_tests.console.support import API, ENOUGH, STI, error_of, point_to, report_of
-from tws_maintenance_tests.pipeline.support import good_pages
 from tws_maintenance_tests.robot.stand_in import PASSWORD, StandInRobot
 from tws_maintenance_tests.support import quiet_environment
 
@@ -39,13 +38,6 @@ class Mounted:
     def _token(self, path: str) -> str:
         text = self.client.get(path).text
         return text.split('name="csrf-token" content="', 1)[1].split('"', 1)[0]
-
-
-@pytest.fixture(scope="module")
-def web() -> Iterator[PageServer]:
-    """The pages of invented companies, for all tests of this file."""
-    with PageServer(good_pages()) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

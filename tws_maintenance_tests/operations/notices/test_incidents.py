@@ -1,7 +1,6 @@
 """What an operator hears of, and that it stays one incident as long as it is the same."""
 
 import json
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from tws_maintenance.reports.catalog import ReportCatalog
 from tws_maintenance.reports.schema import RunStatus, TaskStatus
 from tws_maintenance_tests.constituents.bench import with_one, with_strangers
 from tws_maintenance_tests.defaults import CONSTITUENT_TASKS
-from tws_maintenance_tests.support import quiet_environment
+from tws_maintenance_tests.support import copy_home, quiet_environment
 from tws_maintenance_tests.unattended import applied, dry_run, ended, refreshed, synced
 
 SP500, STI, HSI = INDICES.values()
@@ -38,7 +37,7 @@ def well(tmp_path_factory: pytest.TempPathFactory) -> Home:
 @pytest.fixture
 def home(well: Home, home: Home) -> Home:
     """Return a copy of the home that is well."""
-    shutil.copytree(well.root, home.root, dirs_exist_ok=True)
+    copy_home(well, home)
     return home
 
 
